@@ -1,0 +1,133 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: language mode 6, no warning left standing, explicit imports.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A module of the engine. `dependencies` names only modules that stand below it.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A bundled connector: it sees the public author's API and nothing else of the engine.
+func connector(_ name: String, _ more: [Target.Dependency] = []) -> Target {
+  .target(
+    name: name, dependencies: ["MillraceCore", "MillraceFormats"] + more, path: "Plugins/\(name)",
+    packageAccess: false, swiftSettings: strict)
+}
+
+/// The tests of one module, beside the module's own name.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let connectors: [Target.Dependency] = [
+  "SocketConnector", "RotatingFileConnector", "GzipFileConnector", "SQLiteConnector", "FileConnector",
+  "ConsoleConnector", "MemoryConnector", "RateConnector",
+]
+
+let package = Package(
+  name: "millrace",
+  products: [
+    .library(name: "Millrace", targets: ["Millrace"]),
+    .library(name: "MillraceCore", targets: ["MillraceCore", "MillraceFormats"]),
+    .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
+    .library(name: "MillraceCLI", targets: ["MillraceCLI"]),
+    .executable(name: "millrace", targets: ["MillraceCommand"]),
+    .executable(name: "millrace-conformance", targets: ["MillraceConformance"]),
+  ],
+  traits: [
+    .trait(name: "ISAL", description: "Inflate and deflate with ISA-L (libisal-dev); zlib is used without it"),
+    .default(enabledTraits: ["ISAL"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    module("MillraceColumnar", ["CKernels"]),
+    module("MillraceSQL", ["MillraceColumnar"]),
+    module("MillraceExpressions", ["MillraceColumnar", "CKernels", "CPCRE2"]),
+    module(
+      "MillraceCore",
+      [
+        "MillraceColumnar", "CKernels", "CZlib",
+        .target(name: "CISAL", condition: .when(platforms: [.linux], traits: ["ISAL"])),
+      ]),
+    module("MillraceFormats", ["MillraceCore", "MillraceColumnar", "MillraceExpressions", "CKernels"]),
+    module("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats"]),
+    module("MillraceState", ["MillraceColumnar", "MillraceCore", "CKernels"]),
+    module(
+      "MillraceExecution",
+      ["MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceState", "CKernels"]),
+    module(
+      "MillraceStreaming",
+      [
+        "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceState",
+        "MillraceExecution", .product(name: "Logging", package: "swift-log"),
+      ]),
+    module(
+      "Millrace",
+      [
+        "MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
+        "MillraceState", "MillraceExecution", "MillraceStreaming",
+      ] + connectors),
+    module("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL", "MillraceStreaming"]),
+    module("MillraceTesting", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceStreaming", "MemoryConnector"]),
+    module(
+      "MillraceCLI",
+      ["Millrace", "MillracePipeline", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceStreaming", argumentParser]),
+    connector("SocketConnector"),
+    connector("RotatingFileConnector"),
+    connector("GzipFileConnector"),
+    connector("SQLiteConnector", ["CSQLite"]),
+    connector("FileConnector"),
+    connector("ConsoleConnector"),
+    connector("MemoryConnector"),
+    connector("RateConnector"),
+    .executableTarget(
+      name: "MillraceCommand", dependencies: ["MillraceCLI"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"], .when(platforms: [.linux]))]),
+    .executableTarget(
+      name: "MillraceConformance", dependencies: ["MillraceTesting", "MillraceColumnar", argumentParser],
+      swiftSettings: strict),
+    tests("MillraceColumnar"),
+    tests("MillraceSQL", ["MillraceColumnar"]),
+    tests("MillraceExpressions", ["MillraceColumnar"]),
+    tests("MillraceCore", ["MillraceColumnar"]),
+    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore"]),
+    tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
+    tests("MillraceState", ["MillraceColumnar", "MillraceCore"]),
+    tests("MillraceExecution", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan"]),
+    tests("MillraceStreaming", ["MillraceColumnar", "MillraceCore"]),
+    tests("Millrace", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
+    tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore"]),
+    // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
+    .testTarget(
+      name: "CommandTests",
+      dependencies: [
+        "MillraceCommand", "MillraceConformance", "MillraceTesting", .product(name: "Subprocess", package: "swift-subprocess"),
+      ], swiftSettings: strict),
+    // Parses the manifest and fails on an import edge that the layers do not allow.
+    .testTarget(name: "ManifestTests", swiftSettings: strict),
+    .testTarget(
+      name: "ConnectorTests",
+      dependencies: connectors + ["MillraceCore", "MillraceFormats", "MillraceColumnar", "CSQLite", "CZlib"],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,33 @@
+import Glibc
+
+/// A block of raw memory that is freed with its last reference. One per column and batch, never per value.
+///
+/// 64 bytes beyond `capacity` are allocated too, so that kernels may read a full vector past the end.
+/// Filling it is the maker's business before anyone else sees it; afterwards it is read-only.
+public final class MemoryBuffer: @unchecked Sendable {
+  /// The first byte, aligned to 64.
+  public let base: UnsafeMutableRawPointer
+  /// Usable bytes.
+  public let capacity: Int
+
+  /// Allocates uninitialised memory.
+  public init(capacity: Int) {
+    self.capacity = capacity
+    base = UnsafeMutableRawPointer.allocate(byteCount: capacity + 64, alignment: 64)
+  }
+
+  /// Allocates memory of zeros.
+  public static func zeroed(_ capacity: Int) -> MemoryBuffer {
+    let buffer = MemoryBuffer(capacity: capacity)
+    memset(buffer.base, 0, capacity + 64)
+    return buffer
+  }
+
+  /// A copy of `bytes`.
+  public convenience init(copying bytes: UnsafeRawBufferPointer) {
+    self.init(capacity: bytes.count)
+    if let source = bytes.baseAddress, bytes.count > 0 { memcpy(base, source, bytes.count) }
+  }
+
+  deinit { base.deallocate() }
+}

@@ -1,0 +1,162 @@
+public import Glibc
+
+/// 16 bytes that stand for a string or binary value.
+///
+/// The low 32 bits of `word0` hold the length in bytes. Up to 12 bytes lie inline behind it, padded with zeros.
+/// Longer values keep their first four bytes there, and `word1` is the address of all of them; the vector that
+/// holds the view keeps that memory alive through `ColumnVector.owners`.
+/// Two views of up to 12 bytes are equal exactly if both words are.
+@frozen
+public struct StringView: Sendable {
+  public var word0: UInt64
+  public var word1: UInt64
+
+  /// Most bytes that lie inline.
+  @inlinable public static var inlineCapacity: Int { 12 }
+
+  /// The empty string.
+  @inlinable
+  public init() {
+    word0 = 0
+    word1 = 0
+  }
+
+  /// Takes the two words as they are.
+  @inlinable
+  public init(word0: UInt64, word1: UInt64) {
+    self.word0 = word0
+    self.word1 = word1
+  }
+
+  /// A view of `count` bytes at `pointer`, which must outlive the view when `count` is over 12.
+  @inlinable
+  public init(_ pointer: UnsafeRawPointer, _ count: Int) {
+    if count <= 12 {
+      var words: (UInt64, UInt64) = (UInt64(truncatingIfNeeded: count), 0)
+      withUnsafeMutableBytes(of: &words) { target in
+        if count >= 8 {
+          target.storeBytes(of: pointer.loadUnaligned(as: UInt64.self), toByteOffset: 4, as: UInt64.self)
+          target.storeBytes(
+            of: pointer.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self), toByteOffset: count, as: UInt32.self)
+        } else if count >= 4 {
+          target.storeBytes(of: pointer.loadUnaligned(as: UInt32.self), toByteOffset: 4, as: UInt32.self)
+          target.storeBytes(
+            of: pointer.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self), toByteOffset: count, as: UInt32.self)
+        } else if count > 0 {
+          target.storeBytes(of: pointer.load(as: UInt8.self), toByteOffset: 4, as: UInt8.self)
+          target.storeBytes(of: pointer.load(fromByteOffset: count / 2, as: UInt8.self), toByteOffset: 4 + count / 2, as: UInt8.self)
+          target.storeBytes(of: pointer.load(fromByteOffset: count - 1, as: UInt8.self), toByteOffset: 3 + count, as: UInt8.self)
+        }
+      }
+      word0 = words.0
+      word1 = words.1
+    } else {
+      word0 = UInt64(truncatingIfNeeded: count) | UInt64(pointer.loadUnaligned(as: UInt32.self)) << 32
+      word1 = UInt64(UInt(bitPattern: pointer))
+    }
+  }
+
+  /// The same as `init(_:_:)` without branches on the length, for memory that may be read 16 bytes past `pointer`.
+  @inlinable
+  public init(padded pointer: UnsafeRawPointer, _ count: Int) {
+    let first = pointer.loadUnaligned(as: UInt64.self)
+    if count <= 12 {
+      let second = pointer.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
+      let low = count >= 8 ? first : first & ((1 << (UInt64(truncatingIfNeeded: count) &* 8)) &- 1)
+      let high =
+        count >= 12 ? second : count <= 8 ? 0 : second & ((1 << (UInt32(truncatingIfNeeded: count &- 8) &* 8)) &- 1)
+      word0 = UInt64(truncatingIfNeeded: count) | low << 32
+      word1 = low >> 32 | UInt64(high) << 32
+    } else {
+      word0 = UInt64(truncatingIfNeeded: count) | first << 32
+      word1 = UInt64(UInt(bitPattern: pointer))
+    }
+  }
+
+  /// Length in bytes.
+  @inlinable public var count: Int { Int(truncatingIfNeeded: word0 & 0xFFFF_FFFF) }
+
+  /// Whether all bytes lie inside the view.
+  @inlinable public var isInline: Bool { word0 & 0xFFFF_FFFF <= 12 }
+
+  /// Address of the bytes of a view of more than 12 bytes.
+  @inlinable
+  public var address: UnsafeRawPointer {
+    UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: word1)).unsafelyUnwrapped
+  }
+
+  /// Calls `body` with the bytes.
+  @inlinable
+  public func withBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    if !isInline { return try body(UnsafeRawBufferPointer(start: address, count: count)) }
+    var copy = self
+    let length = count
+    return try withUnsafePointer(to: &copy) { (pointer) throws(Failure) -> Result in
+      try body(UnsafeRawBufferPointer(start: UnsafeRawPointer(pointer) + 4, count: length))
+    }
+  }
+
+  /// The bytes as a Swift string, broken UTF-8 replaced. For control paths and tests, not for rows.
+  public var string: String { withBytes { String(decoding: $0, as: UTF8.self) } }
+
+  /// Same bytes.
+  @inlinable
+  public static func == (left: StringView, right: StringView) -> Bool {
+    if left.word0 != right.word0 { return false }
+    if left.word1 == right.word1 { return true }
+    return !left.isInline && memcmp(left.address, right.address, left.count) == 0
+  }
+
+  /// Byte order (Spark's UTF8_BINARY): negative, zero or positive.
+  @inlinable
+  public static func compare(_ left: StringView, _ right: StringView) -> Int {
+    let leftPrefix = UInt32(truncatingIfNeeded: left.word0 >> 32).byteSwapped
+    let rightPrefix = UInt32(truncatingIfNeeded: right.word0 >> 32).byteSwapped
+    if leftPrefix != rightPrefix { return leftPrefix < rightPrefix ? -1 : 1 }
+    return left.withBytes { leftBytes in
+      right.withBytes { rightBytes in
+        let shared = min(leftBytes.count, rightBytes.count)
+        if shared > 0, let a = leftBytes.baseAddress, let b = rightBytes.baseAddress {
+          let order = memcmp(a, b, shared)
+          if order != 0 { return Int(order) }
+        }
+        return leftBytes.count - rightBytes.count
+      }
+    }
+  }
+}
+
+/// Where the elements of one array or map lie in the child vector.
+@frozen
+public struct ListView: Sendable {
+  public var offset: Int32
+  public var length: Int32
+
+  /// Elements `offset ..< offset + length` of the child.
+  @inlinable
+  public init(offset: Int, length: Int) {
+    self.offset = Int32(truncatingIfNeeded: offset)
+    self.length = Int32(truncatingIfNeeded: length)
+  }
+
+  /// The range in the child vector.
+  @inlinable public var range: Range<Int> { Int(offset)..<Int(offset) + Int(length) }
+}
+
+/// Months, days and microseconds of a calendar interval, kept apart because neither converts to the other.
+@frozen
+public struct CalendarInterval: Hashable, Sendable {
+  public var months: Int32
+  public var days: Int32
+  public var microseconds: Int64
+
+  /// Makes an interval.
+  @inlinable
+  public init(months: Int32, days: Int32, microseconds: Int64) {
+    self.months = months
+    self.days = days
+    self.microseconds = microseconds
+  }
+}
