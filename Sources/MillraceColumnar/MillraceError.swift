@@ -1,0 +1,49 @@
+/// What went wrong, for a person and for a program.
+public struct MillraceError: Error, Sendable, CustomStringConvertible {
+  /// Stable code, Spark's condition name where there is one, for instance `DIVIDE_BY_ZERO`.
+  public var code: String
+  /// What was attempted and what stood in the way, naming the object; lower case, no full stop.
+  public var message: String
+  /// What the reader can do about it.
+  public var hint: String?
+  public var fault: Fault
+  /// Whether the same attempt may succeed later.
+  public var isRetryable: Bool
+  /// Where in a pipeline file, query or input: `file:line:column` or `file@offset`.
+  public var location: String?
+  /// The error that led to this one.
+  public var cause: (any Error)?
+
+  /// Who can mend it.
+  public enum Fault: String, Sendable {
+    /// The query, the pipeline file or the data.
+    case user
+    /// A file system, a peer, another process.
+    case external
+    /// Millrace itself.
+    case bug
+  }
+
+  /// Makes an error.
+  public init(
+    _ code: String, _ message: String, hint: String? = nil, fault: Fault = .user, isRetryable: Bool = false,
+    location: String? = nil, cause: (any Error)? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.hint = hint
+    self.fault = fault
+    self.isRetryable = isRetryable
+    self.location = location
+    self.cause = cause
+  }
+
+  /// `location: [CODE] message. hint`
+  public var description: String {
+    var text = location.map { "\($0): " } ?? ""
+    text += "[\(code)] \(message)"
+    if let hint { text += "\n  hint: \(hint)" }
+    if let cause { text += "\n  cause: \(cause)" }
+    return text
+  }
+}

@@ -1,0 +1,130 @@
+public import MillraceColumnar
+
+/// Expressions compiled for batches with known columns. Equal sub-expressions are computed once per batch.
+///
+/// A value type without row state: one evaluator may serve several threads, each with its own batch.
+public struct Evaluator: Sendable {
+  /// Types of the results, in the order of the expressions.
+  public let types: [DataType]
+  private let nodes: [Node]
+  private let roots: [Int]
+
+  /// One step; operands are indices of earlier nodes.
+  private indirect enum Node: Sendable {
+    case column(Int)
+    case literal(Value, DataType)
+    case call(BoundFunction, [Int])
+    /// Sub-programs that run on a part of the rows.
+    case and(Int, Evaluator)
+    case or(Int, Evaluator)
+    case conditional([(condition: Evaluator, value: Evaluator)], otherwise: Evaluator, DataType)
+    case coalesce([Evaluator], DataType)
+    case higherOrder(BoundHigherOrder, [Int], [CompiledLambda])
+  }
+
+  /// A lambda body over its parameters followed by all columns of the outer batch.
+  private struct CompiledLambda: Sendable {
+    let body: Evaluator
+  }
+
+  /// Compiles `expressions` for batches whose columns are `input`, in that order.
+  public init(_ expressions: [Expression], input: [Attribute]) throws {
+    var compiler = Compiler(input: input)
+    roots = try expressions.map { try compiler.compile($0) }
+    nodes = compiler.nodes
+    types = expressions.map(\.type)
+  }
+
+  /// The results for all rows of a batch.
+  public func evaluate(_ batch: RecordBatch, _ context: EvaluationContext) throws -> [ColumnVector] {
+    var results: [ColumnVector] = []
+    results.reserveCapacity(nodes.count)
+    for node in nodes {
+      results.append(try Self.run(node, results, batch, context))
+    }
+    return roots.map { results[$0] }
+  }
+
+  /// The rows of a batch for which the first expression is true.
+  public func select(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Selection {
+    Selection(whereTrue: try evaluate(batch, context)[0])
+  }
+
+  private static func run(
+    _ node: Node, _ done: [ColumnVector], _ batch: RecordBatch, _ context: EvaluationContext
+  ) throws -> ColumnVector {
+    switch node {
+    case .column(let index): return batch.columns[index]
+    case .literal(let value, let type): return .constant(value, type: type, count: batch.rowCount)
+    case .call(let function, let arguments):
+      return try function.kernel(arguments.map { done[$0] }, batch.rowCount, context)
+    case .and(let left, let right):
+      return try Conditional.shortCircuit(done[left], right, batch, context, decisive: false)
+    case .or(let left, let right):
+      return try Conditional.shortCircuit(done[left], right, batch, context, decisive: true)
+    case .conditional(let branches, let otherwise, let type):
+      return try Conditional.firstMatch(branches, otherwise, type, batch, context)
+    case .coalesce(let arguments, let type):
+      return try Conditional.coalesce(arguments, type, batch, context)
+    case .higherOrder(let function, let arguments, let lambdas):
+      return try function.kernel(arguments.map { done[$0] }, batch.rowCount) { lambda, elements, parents in
+        let outer = batch.columns.map { $0.gathered(parents) }
+        let inner = RecordBatch(rowCount: parents.count, columns: elements + outer)
+        return try lambdas[lambda].body.evaluate(inner, context)[0]
+      }
+    }
+  }
+
+  private struct Compiler {
+    let input: [Attribute]
+    var positions: [Int: Int] = [:]
+    var nodes: [Node] = []
+    var known: [String: Int] = [:]
+
+    init(input: [Attribute]) {
+      self.input = input
+      for (index, attribute) in input.enumerated() where positions[attribute.id] == nil { positions[attribute.id] = index }
+    }
+
+    mutating func compile(_ expression: Expression) throws -> Int {
+      let key = expression.fingerprint
+      if let index = known[key] { return index }
+      let node = try makeNode(expression)
+      nodes.append(node)
+      if expression.isDeterministic { known[key] = nodes.count - 1 }
+      return nodes.count - 1
+    }
+
+    private mutating func makeNode(_ expression: Expression) throws -> Node {
+      switch expression {
+      case .attribute(let attribute):
+        guard let position = positions[attribute.id] else {
+          throw MillraceError(
+            "INTERNAL_ERROR", "column \(attribute.name)#\(attribute.id) is not among \(input.map { "\($0.name)#\($0.id)" })",
+            fault: .bug)
+        }
+        return .column(position)
+      case .literal(let value, let type): return .literal(value, type)
+      case .call(let function, let arguments):
+        let operands = try arguments.map { try compile($0) }
+        return .call(function, operands)
+      case .and(let left, let right): return .and(try compile(left), try Evaluator([right], input: input))
+      case .or(let left, let right): return .or(try compile(left), try Evaluator([right], input: input))
+      case .conditional(let branches, let otherwise, let type):
+        return .conditional(
+          try branches.map {
+            (condition: try Evaluator([$0.condition], input: input), value: try Evaluator([$0.value], input: input))
+          }, otherwise: try Evaluator([otherwise], input: input), type)
+      case .coalesce(let arguments, let type):
+        return .coalesce(try arguments.map { try Evaluator([$0], input: input) }, type)
+      case .higherOrder(let function, let arguments, let lambdas):
+        let operands = try arguments.map { try compile($0) }
+        return .higherOrder(
+          function, operands,
+          try lambdas.map { CompiledLambda(body: try Evaluator([$0.body], input: $0.parameters + input)) })
+      case .subqueryResult:
+        throw MillraceError("INTERNAL_ERROR", "a scalar subquery was not replaced by its result before execution", fault: .bug)
+      }
+    }
+  }
+}

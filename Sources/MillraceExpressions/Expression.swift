@@ -1,0 +1,229 @@
+public import MillraceColumnar
+
+/// A resolved, typed expression over attributes. Immutable; evaluated a batch at a time by `Evaluator`.
+public indirect enum Expression: Sendable {
+  case attribute(Attribute)
+  case literal(Value, DataType)
+  /// A function of evaluated arguments.
+  case call(BoundFunction, [Expression])
+  /// Three-valued AND; the right side sees only rows for which the left is not false.
+  case and(Expression, Expression)
+  /// Three-valued OR; the right side sees only rows for which the left is not true.
+  case or(Expression, Expression)
+  /// CASE WHEN: the value of the first branch whose condition is true, else `otherwise` (NULL literal if absent).
+  /// A branch sees only its own rows. All values already have `type`.
+  case conditional([Branch], otherwise: Expression, DataType)
+  /// The first value that is not null; later arguments see only rows where all before are null. All have `type`.
+  case coalesce([Expression], DataType)
+  /// A function of arrays or maps that evaluates lambda bodies.
+  case higherOrder(BoundHigherOrder, [Expression], [Lambda])
+  /// The value of a scalar subquery, put in as a literal before execution.
+  case subqueryResult(id: Int, DataType)
+
+  /// One WHEN … THEN of a CASE.
+  public struct Branch: Sendable {
+    public var condition: Expression
+    public var value: Expression
+    /// Makes a branch.
+    public init(_ condition: Expression, _ value: Expression) {
+      self.condition = condition
+      self.value = value
+    }
+  }
+
+  /// NULL of a type.
+  public static func null(_ type: DataType) -> Expression { .literal(.null, type) }
+
+  /// The type of the result.
+  public var type: DataType {
+    switch self {
+    case .attribute(let attribute): attribute.type
+    case .literal(_, let type), .conditional(_, _, let type), .coalesce(_, let type), .subqueryResult(_, let type): type
+    case .call(let function, _): function.type
+    case .higherOrder(let function, _, _): function.type
+    case .and, .or: .boolean
+    }
+  }
+
+  /// Whether the result may be null.
+  public var isNullable: Bool {
+    switch self {
+    case .attribute(let attribute): attribute.isNullable
+    case .literal(let value, _): value.isNull
+    case .call(let function, _): function.isNullable
+    case .higherOrder(let function, _, _): function.isNullable
+    case .and(let left, let right), .or(let left, let right): left.isNullable || right.isNullable
+    case .conditional(let branches, let otherwise, _): otherwise.isNullable || branches.contains { $0.value.isNullable }
+    case .coalesce(let arguments, _): arguments.allSatisfy(\.isNullable)
+    case .subqueryResult: true
+    }
+  }
+
+  /// Whether evaluation may raise an error, which decides if rows that do not count may be evaluated along.
+  public var canFail: Bool {
+    if case .call(let function, _) = self, function.canFail { return true }
+    if case .higherOrder = self { return true }
+    return children.contains(where: \.canFail)
+  }
+
+  /// Whether the result depends on the arguments alone.
+  public var isDeterministic: Bool {
+    if case .call(let function, _) = self, !function.isDeterministic { return false }
+    return children.allSatisfy(\.isDeterministic)
+  }
+
+  /// Direct sub-expressions, lambda bodies included.
+  public var children: [Expression] {
+    switch self {
+    case .attribute, .literal, .subqueryResult: []
+    case .call(_, let arguments), .coalesce(let arguments, _): arguments
+    case .and(let left, let right), .or(let left, let right): [left, right]
+    case .conditional(let branches, let otherwise, _): branches.flatMap { [$0.condition, $0.value] } + [otherwise]
+    case .higherOrder(_, let arguments, let lambdas): arguments + lambdas.map(\.body)
+    }
+  }
+
+  /// The same expression with every direct child replaced.
+  public func mapChildren(_ transform: (Expression) throws -> Expression) rethrows -> Expression {
+    switch self {
+    case .attribute, .literal, .subqueryResult: self
+    case .call(let function, let arguments): .call(function, try arguments.map(transform))
+    case .coalesce(let arguments, let type): .coalesce(try arguments.map(transform), type)
+    case .and(let left, let right): .and(try transform(left), try transform(right))
+    case .or(let left, let right): .or(try transform(left), try transform(right))
+    case .conditional(let branches, let otherwise, let type):
+      .conditional(
+        try branches.map { Branch(try transform($0.condition), try transform($0.value)) },
+        otherwise: try transform(otherwise), type)
+    case .higherOrder(let function, let arguments, let lambdas):
+      .higherOrder(
+        function, try arguments.map(transform), try lambdas.map { Lambda($0.parameters, try transform($0.body)) })
+    }
+  }
+
+  /// Rewrites bottom-up; `transform` gives nil to leave a node as it is.
+  public func rewritten(_ transform: (Expression) throws -> Expression?) rethrows -> Expression {
+    let inner = try mapChildren { try $0.rewritten(transform) }
+    return try transform(inner) ?? inner
+  }
+
+  /// Ids of all attributes that are read, lambda parameters included.
+  public var references: Set<Int> {
+    var ids: Set<Int> = []
+    collectReferences(into: &ids)
+    return ids
+  }
+
+  private func collectReferences(into ids: inout Set<Int>) {
+    if case .attribute(let attribute) = self { ids.insert(attribute.id) }
+    for child in children { child.collectReferences(into: &ids) }
+  }
+
+  /// A text that is the same for two expressions exactly if they compute the same; used to find common sub-expressions.
+  public var fingerprint: String {
+    switch self {
+    case .attribute(let attribute): return "#\(attribute.id)"
+    case .literal(let value, let type): return "\(value):\(type)"
+    case .subqueryResult(let id, _): return "subquery\(id)"
+    default:
+      let inner = children.map(\.fingerprint).joined(separator: ",")
+      switch self {
+      case .call(let function, _): return "\(function.name)\(function.variant)(\(inner)):\(function.type)"
+      case .and: return "and(\(inner))"
+      case .or: return "or(\(inner))"
+      case .conditional: return "case(\(inner))"
+      case .coalesce: return "coalesce(\(inner))"
+      case .higherOrder(let function, _, let lambdas):
+        return "\(function.name)(\(inner);\(lambdas.map { "\($0.parameters.map(\.id))" }.joined()))"
+      default: return inner
+      }
+    }
+  }
+}
+
+/// A lambda `(x, i) -> body`; the parameters are attributes that only the body reads.
+public struct Lambda: Sendable {
+  public var parameters: [Attribute]
+  public var body: Expression
+  /// Makes a lambda.
+  public init(_ parameters: [Attribute], _ body: Expression) {
+    self.parameters = parameters
+    self.body = body
+  }
+}
+
+/// What a scalar function computes from, one batch at a time.
+public typealias Kernel = @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ context: EvaluationContext) throws ->
+  ColumnVector
+
+/// A function with its argument and result types settled, ready to run.
+public struct BoundFunction: Sendable {
+  /// Lower-case name, for instance `regexp_extract`.
+  public let name: String
+  /// Tells apart functions of one name that compute differently beyond their argument and result types
+  /// (a pattern or option compiled into the kernel that is not an argument any more).
+  public let variant: String
+  public let type: DataType
+  public let isNullable: Bool
+  /// Whether the result depends on the arguments alone (not `rand()` or `uuid()`).
+  public let isDeterministic: Bool
+  /// Whether the kernel may throw for some input.
+  public let canFail: Bool
+  /// Computes the result; a constant result may be a constant vector. With no argument it must give `rowCount` rows.
+  public let kernel: Kernel
+
+  /// Makes a bound function.
+  public init(
+    _ name: String, variant: String = "", type: DataType, isNullable: Bool = true, isDeterministic: Bool = true,
+    canFail: Bool = false, kernel: @escaping Kernel
+  ) {
+    self.name = name
+    self.variant = variant
+    self.type = type
+    self.isNullable = isNullable
+    self.isDeterministic = isDeterministic
+    self.canFail = canFail
+    self.kernel = kernel
+  }
+}
+
+/// A higher-order function. `evaluate` runs lambda `index` over flattened elements: `arguments[k]` are the values of
+/// its parameter k, and `parents[j]` is the row of the outer batch that element j belongs to.
+public struct BoundHigherOrder: Sendable {
+  /// Runs one lambda body on element vectors of `count` rows.
+  public typealias LambdaRunner = (_ lambda: Int, _ arguments: [ColumnVector], _ parents: Selection) throws -> ColumnVector
+
+  public let name: String
+  public let type: DataType
+  public let isNullable: Bool
+  /// Computes the result from evaluated arguments and lambda runs.
+  public let kernel: @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ run: LambdaRunner) throws -> ColumnVector
+
+  /// Makes a bound higher-order function.
+  public init(
+    _ name: String, type: DataType, isNullable: Bool = true,
+    kernel: @escaping @Sendable ([ColumnVector], Int, LambdaRunner) throws -> ColumnVector
+  ) {
+    self.name = name
+    self.type = type
+    self.isNullable = isNullable
+    self.kernel = kernel
+  }
+}
+
+/// What a batch's evaluation may know beside its rows.
+public struct EvaluationContext: Sendable {
+  /// Microseconds since the epoch that `current_timestamp()` gives; the same on a replay of the batch.
+  public var batchTimestamp: Int64
+  /// Seed of the batch for `rand()` and its kin.
+  public var seed: UInt64
+  /// Index of the input partition.
+  public var partition: Int
+
+  /// Makes a context.
+  public init(batchTimestamp: Int64 = 0, seed: UInt64 = 0, partition: Int = 0) {
+    self.batchTimestamp = batchTimestamp
+    self.seed = seed
+    self.partition = partition
+  }
+}

@@ -1,0 +1,5 @@
+/// The explicit list of function families; a new family is one line here.
+enum BuiltinFunctions {
+  static let scalarFamilies: [[ScalarFunction]] = []
+  static let aggregateFamilies: [[AggregateFunction]] = []
+}
