@@ -18,7 +18,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 /// A bundled connector: it sees the public author's API and nothing else of the engine.
 func connector(_ name: String, _ more: [Target.Dependency] = []) -> Target {
   .target(
-    name: name, dependencies: ["MillraceCore", "MillraceFormats"] + more, path: "Plugins/\(name)",
+    name: name, dependencies: ["MillraceCore", "MillraceFormats", "MillraceColumnar"] + more, path: "Plugins/\(name)",
     packageAccess: false, swiftSettings: strict)
 }
 
@@ -63,13 +63,13 @@ let package = Package(
     module("MillraceColumnar", ["CKernels"]),
     module("MillraceSQL", ["MillraceColumnar"]),
     module("MillraceExpressions", ["MillraceColumnar", "CKernels", "CPCRE2"]),
+    module("MillraceCore", ["MillraceColumnar", "CKernels"]),
     module(
-      "MillraceCore",
+      "MillraceFormats",
       [
-        "MillraceColumnar", "CKernels", "CZlib",
+        "MillraceCore", "MillraceColumnar", "CKernels", "CZlib",
         .target(name: "CISAL", condition: .when(platforms: [.linux], traits: ["ISAL"])),
       ]),
-    module("MillraceFormats", ["MillraceCore", "MillraceColumnar", "MillraceExpressions", "CKernels"]),
     module("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats"]),
     module("MillraceState", ["MillraceColumnar", "MillraceCore", "CKernels"]),
     module(

@@ -1,0 +1,97 @@
+/// A connector: its description and its factories. Stateless; one value serves every pipeline.
+///
+/// Write `spec`, then `makeSource` and `makeSink` for the kinds that the spec names; the others keep the default, which
+/// refuses. The factories must not touch the world (files, network): the engine calls them to check a pipeline, too.
+public protocol Connector: Sendable {
+  var spec: ConnectorSpec { get }
+  /// Makes a source for one entry of a pipeline.
+  func makeSource(_ request: SourceRequest) throws -> SourceKind
+  /// Makes a sink for one entry of a pipeline.
+  func makeSink(_ request: SinkRequest) throws -> SinkKind
+}
+
+extension Connector {
+  /// Refuses: this connector is no source.
+  public func makeSource(_ request: SourceRequest) throws -> SourceKind {
+    throw MillraceError("CONNECTOR_NOT_A_SOURCE", "'\(spec.name)' is not a source")
+  }
+
+  /// Refuses: this connector is no sink.
+  public func makeSink(_ request: SinkRequest) throws -> SinkKind {
+    throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink")
+  }
+}
+
+/// What a source is made from.
+public struct SourceRequest: Sendable {
+  /// The source's name in the pipeline.
+  public var name: String
+  public var options: Options
+  /// The columns that the user declared, if any.
+  public var schema: Schema?
+  public var environment: Environment
+
+  /// Makes a request.
+  public init(name: String, options: Options, schema: Schema? = nil, environment: Environment = .live) {
+    self.name = name
+    self.options = options
+    self.schema = schema
+    self.environment = environment
+  }
+}
+
+/// What a sink is made from.
+public struct SinkRequest: Sendable {
+  /// The sink's name in the pipeline.
+  public var name: String
+  public var options: Options
+  /// The columns of the rows to come.
+  public var schema: Schema
+  public var outputMode: OutputMode
+  public var environment: Environment
+
+  /// Makes a request.
+  public init(name: String, options: Options, schema: Schema, outputMode: OutputMode, environment: Environment = .live) {
+    self.name = name
+    self.options = options
+    self.schema = schema
+    self.outputMode = outputMode
+    self.environment = environment
+  }
+}
+
+/// What of the result a sink receives with each batch; Spark's meanings.
+public enum OutputMode: String, Sendable, Hashable, CaseIterable {
+  /// Rows that will never change.
+  case append
+  /// Rows that are new or changed since the last batch.
+  case update
+  /// The whole result.
+  case complete
+}
+
+/// The connectors that a program offers, by name. An explicit list: nothing registers itself.
+public struct ConnectorRegistry: Sendable {
+  private var connectors: [String: any Connector] = [:]
+
+  /// A registry of the given connectors.
+  public init(_ connectors: [any Connector] = []) {
+    for connector in connectors { register(connector) }
+  }
+
+  /// Adds or replaces a connector.
+  public mutating func register(_ connector: any Connector) { connectors[connector.spec.name.lowercased()] = connector }
+
+  /// The connector of a name; throws `DATA_SOURCE_NOT_FOUND` with the nearest name.
+  public func connector(_ name: String) throws -> any Connector {
+    if let connector = connectors[name.lowercased()] { return connector }
+    let names = connectors.values.map(\.spec.name).sorted()
+    throw MillraceError(
+      "DATA_SOURCE_NOT_FOUND", "there is no connector '\(name)'",
+      hint: NearestName.of(name, among: names).map { "did you mean '\($0)'?" }
+        ?? "connectors are: \(names.joined(separator: ", "))")
+  }
+
+  /// Specs of all connectors, by name.
+  public var specs: [ConnectorSpec] { connectors.values.map(\.spec).sorted { $0.name < $1.name } }
+}

@@ -1,0 +1,98 @@
+/// The world as the engine and connectors see it: files and time. Tests put others in its place.
+public struct Environment: Sendable {
+  public var files: any FileSystem
+  public var clock: any Clock
+
+  /// Makes an environment.
+  public init(files: any FileSystem, clock: any Clock) {
+    self.files = files
+    self.clock = clock
+  }
+
+  /// The real world.
+  public static let live = Environment(files: PosixFileSystem(), clock: SystemClock())
+}
+
+/// Tells the time.
+public protocol Clock: Sendable {
+  /// Microseconds since 1970-01-01T00:00:00Z.
+  func now() -> Int64
+  /// Nanoseconds from some start that never jump; for durations.
+  func monotonicNanoseconds() -> Int64
+  /// Waits.
+  func sleep(microseconds: Int64)
+}
+
+/// Reads and writes files. Every call throws `MillraceError` with code `IO_…`, the path and the system's reason.
+public protocol FileSystem: Sendable {
+  /// Opens a file.
+  func open(_ path: String, _ mode: FileMode) throws -> any File
+  /// Renames within one file system; replaces `target`.
+  func rename(_ path: String, to target: String) throws
+  /// Removes a file; an absent one is no error.
+  func remove(_ path: String) throws
+  /// Removes a folder and all in it; an absent one is no error.
+  func removeTree(_ path: String) throws
+  /// Makes a folder and those above it; an existing one is no error.
+  func createDirectory(_ path: String) throws
+  /// Names in a folder, sorted, without `.` and `..`.
+  func list(_ path: String) throws -> [String]
+  /// Facts about a file, nil when there is none.
+  func status(_ path: String) throws -> FileStatus?
+  /// Makes names in a folder durable.
+  func syncDirectory(_ path: String) throws
+  /// Existing paths that match a shell pattern, sorted by name.
+  func glob(_ pattern: String) throws -> [String]
+}
+
+/// How a file is opened.
+public enum FileMode: Sendable {
+  /// For reading; it must exist.
+  case read
+  /// For reading and writing; made if absent.
+  case update
+  /// For reading and writing; emptied or made.
+  case create
+  /// For reading and writing; it must not exist.
+  case createNew
+}
+
+/// Facts about a file.
+public struct FileStatus: Sendable, Hashable {
+  public var size: Int64
+  public var device: UInt64
+  public var inode: UInt64
+  /// Microseconds since the epoch.
+  public var modified: Int64
+  public var isDirectory: Bool
+
+  /// Makes a status.
+  public init(size: Int64, device: UInt64, inode: UInt64, modified: Int64, isDirectory: Bool) {
+    self.size = size
+    self.device = device
+    self.inode = inode
+    self.modified = modified
+    self.isDirectory = isDirectory
+  }
+}
+
+/// An open file. Used by one thread at a time.
+public protocol File: AnyObject, Sendable {
+  var path: String { get }
+  /// Facts about the open file.
+  func status() throws -> FileStatus
+  /// Reads at an offset; gives fewer bytes than asked only at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int
+  /// Writes all bytes at an offset.
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws
+  /// Makes data (and the size) durable. A failure is final for this file: every later call throws, too.
+  func sync() throws
+  /// Sets the size.
+  func truncate(to size: Int64) throws
+  /// Reserves room without changing what is read.
+  func preallocate(_ size: Int64) throws
+  /// Takes an exclusive lock for as long as the file is open; false if another process has it.
+  func tryLock() throws -> Bool
+  /// Closes; a second call does nothing.
+  func close() throws
+}

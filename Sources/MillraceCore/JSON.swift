@@ -1,0 +1,245 @@
+import MillraceColumnar
+
+/// A JSON value, for offsets, tokens and facts on the command line. Objects keep the order of their keys.
+public indirect enum JSON: Hashable, Sendable {
+  case null
+  case bool(Bool)
+  case int(Int64)
+  case double(Double)
+  case string(String)
+  case array([JSON])
+  case object([Member])
+
+  /// One key and its value.
+  public struct Member: Hashable, Sendable {
+    public var key: String
+    public var value: JSON
+    /// Makes a member.
+    public init(_ key: String, _ value: JSON) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  /// An object from pairs.
+  public static func dictionary(_ pairs: KeyValuePairs<String, JSON>) -> JSON { .object(pairs.map { Member($0.key, $0.value) }) }
+
+  /// The value of a key of an object; nil when absent or when this is no object.
+  public subscript(key: String) -> JSON? {
+    guard case .object(let members) = self else { return nil }
+    return members.last { $0.key == key }?.value
+  }
+
+  /// The text, if this is a string.
+  public var string: String? { if case .string(let text) = self { text } else { nil } }
+  /// The number, if this is an integer.
+  public var int: Int64? { if case .int(let number) = self { number } else { nil } }
+  /// The flag, if this is a boolean.
+  public var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
+  /// The elements, if this is an array.
+  public var array: [JSON]? { if case .array(let elements) = self { elements } else { nil } }
+  /// The members, if this is an object.
+  public var members: [Member]? { if case .object(let members) = self { members } else { nil } }
+
+  /// The value as JSON text on one line.
+  public var text: String {
+    var out = ""
+    write(into: &out)
+    return out
+  }
+
+  private func write(into out: inout String) {
+    switch self {
+    case .null: out += "null"
+    case .bool(let flag): out += flag ? "true" : "false"
+    case .int(let number): out += String(number)
+    case .double(let number): out += number.isFinite ? String(number) : "\"\(number)\""
+    case .string(let text): JSON.quote(text, into: &out)
+    case .array(let elements):
+      out += "["
+      for (index, element) in elements.enumerated() {
+        if index > 0 { out += "," }
+        element.write(into: &out)
+      }
+      out += "]"
+    case .object(let members):
+      out += "{"
+      for (index, member) in members.enumerated() {
+        if index > 0 { out += "," }
+        JSON.quote(member.key, into: &out)
+        out += ":"
+        member.value.write(into: &out)
+      }
+      out += "}"
+    }
+  }
+
+  /// Appends `text` as a JSON string.
+  public static func quote(_ text: String, into out: inout String) {
+    out += "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case _ where scalar.value < 0x20:
+        let hex = String(scalar.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    out += "\""
+  }
+
+  /// Parses one JSON value; throws `JSON_SYNTAX` with the byte offset.
+  public init(parsing text: String) throws {
+    var parser = Parser(bytes: Array(text.utf8))
+    self = try parser.document()
+  }
+
+  private struct Parser {
+    let bytes: [UInt8]
+    var at = 0
+    var depth = 0
+
+    mutating func document() throws -> JSON {
+      let value = try self.value()
+      skipSpace()
+      if at < bytes.count { throw failure("text after the value") }
+      return value
+    }
+
+    func failure(_ what: String) -> MillraceError {
+      MillraceError("JSON_SYNTAX", "JSON has \(what) at byte \(at)")
+    }
+
+    mutating func skipSpace() {
+      while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0A || bytes[at] == 0x0D || bytes[at] == 0x09 { at += 1 }
+    }
+
+    mutating func value() throws -> JSON {
+      skipSpace()
+      guard at < bytes.count else { throw failure("no value") }
+      depth += 1
+      defer { depth -= 1 }
+      if depth > 128 { throw failure("more than 128 levels") }
+      switch bytes[at] {
+      case UInt8(ascii: "{"): return try object()
+      case UInt8(ascii: "["): return try array()
+      case UInt8(ascii: "\""): return .string(try string())
+      case UInt8(ascii: "t"): return try word("true", .bool(true))
+      case UInt8(ascii: "f"): return try word("false", .bool(false))
+      case UInt8(ascii: "n"): return try word("null", .null)
+      default: return try number()
+      }
+    }
+
+    mutating func word(_ word: String, _ value: JSON) throws -> JSON {
+      guard bytes[at...].starts(with: word.utf8) else { throw failure("an unknown word") }
+      at += word.utf8.count
+      return value
+    }
+
+    mutating func number() throws -> JSON {
+      let start = at
+      while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
+      let text = String(decoding: bytes[start..<at], as: UTF8.self)
+      if let number = Int64(text) { return .int(number) }
+      if let number = Double(text) { return .double(number) }
+      at = start
+      throw failure("an unexpected character")
+    }
+
+    mutating func array() throws -> JSON {
+      at += 1
+      var elements: [JSON] = []
+      skipSpace()
+      if at < bytes.count, bytes[at] == UInt8(ascii: "]") {
+        at += 1
+        return .array([])
+      }
+      while true {
+        elements.append(try value())
+        if try closes(UInt8(ascii: "]")) { return .array(elements) }
+      }
+    }
+
+    mutating func object() throws -> JSON {
+      at += 1
+      var members: [Member] = []
+      skipSpace()
+      if at < bytes.count, bytes[at] == UInt8(ascii: "}") {
+        at += 1
+        return .object([])
+      }
+      while true {
+        skipSpace()
+        guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw failure("no key") }
+        let key = try string()
+        skipSpace()
+        guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { throw failure("no colon") }
+        at += 1
+        members.append(Member(key, try value()))
+        if try closes(UInt8(ascii: "}")) { return .object(members) }
+      }
+    }
+
+    mutating func closes(_ end: UInt8) throws -> Bool {
+      skipSpace()
+      guard at < bytes.count else { throw failure("an open bracket") }
+      let byte = bytes[at]
+      guard byte == end || byte == UInt8(ascii: ",") else { throw failure("no comma") }
+      at += 1
+      return byte == end
+    }
+
+    mutating func string() throws -> String {
+      at += 1
+      var out: [UInt8] = []
+      while at < bytes.count {
+        let byte = bytes[at]
+        at += 1
+        if byte == UInt8(ascii: "\"") { return String(decoding: out, as: UTF8.self) }
+        if byte != UInt8(ascii: "\\") {
+          out.append(byte)
+          continue
+        }
+        guard at < bytes.count else { break }
+        let escape = bytes[at]
+        at += 1
+        switch escape {
+        case UInt8(ascii: "n"): out.append(0x0A)
+        case UInt8(ascii: "r"): out.append(0x0D)
+        case UInt8(ascii: "t"): out.append(0x09)
+        case UInt8(ascii: "b"): out.append(0x08)
+        case UInt8(ascii: "f"): out.append(0x0C)
+        case UInt8(ascii: "u"): out.append(contentsOf: String(try unicode()).utf8)
+        default: out.append(escape)
+        }
+      }
+      throw failure("an open string")
+    }
+
+    mutating func unicode() throws -> Unicode.Scalar {
+      let high = try hex()
+      if (0xD800..<0xDC00).contains(high), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u") {
+        at += 2
+        let low = try hex()
+        if (0xDC00..<0xE000).contains(low) {
+          return Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00)) ?? "\u{FFFD}"
+        }
+      }
+      return Unicode.Scalar(high) ?? "\u{FFFD}"
+    }
+
+    mutating func hex() throws -> UInt32 {
+      guard at + 4 <= bytes.count, let number = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16) else {
+        throw failure("a broken \\u escape")
+      }
+      at += 4
+      return number
+    }
+  }
+}

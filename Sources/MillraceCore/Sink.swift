@@ -1,0 +1,118 @@
+/// How a sink keeps a batch from being written twice.
+public enum SinkGuarantee: String, Sendable {
+  /// Keeps the batch id with the rows in one transaction and can be asked for it.
+  case transactional
+  /// Can be cut back to a token.
+  case truncatable
+  /// A batch may arrive again after a crash.
+  case atLeastOnce = "at-least-once"
+
+  /// Whether a query that ends in this sink can be exactly-once.
+  public var isExactlyOnce: Bool { self != .atLeastOnce }
+}
+
+/// Facts that a sink gets when a query opens it.
+public struct SinkContext: Sendable {
+  /// Lives with the checkpoint; the same after a restart.
+  public var queryID: String
+  /// The sink's name in the pipeline.
+  public var sinkName: String
+
+  /// Makes a context.
+  public init(queryID: String, sinkName: String) {
+    self.queryID = queryID
+    self.sinkName = sinkName
+  }
+}
+
+/// What every sink does. Implement `RowSink` or `ByteSink`.
+///
+/// Order of calls, all from the query's control thread: `open`, `recover` once; then for each batch `begin`, writes, `commit`, and
+/// `publish` after the commit log has the batch; at the end `close`. A crash can come between any two. After it, `recover` is called
+/// with the token of the last batch that the commit log has; then that batch's successor may be written again, with the same rows.
+public protocol Sink: AnyObject, Sendable {
+  /// One line for progress and `explain`.
+  var description: String { get }
+  var guarantee: SinkGuarantee { get }
+  /// Output modes that it can take.
+  var outputModes: Set<OutputMode> { get }
+  /// Opens or creates what is written to.
+  func open(_ context: SinkContext) throws
+  /// Brings the sink to the state after `batchID` (nil: before the first batch), whose token is `token`: what came later is cut off
+  /// by a truncatable sink. A transactional sink gives the last batch it holds, so that it is not written again; others nil.
+  func recover(batchID: Int64?, token: JSON?) throws -> Int64?
+  /// A batch begins.
+  func begin(batchID: Int64) throws
+  /// Makes the batch durable and gives the token to recover to.
+  func commit(batchID: Int64) throws -> JSON
+  /// Makes a durable and logged batch visible; may be called twice for one batch.
+  func publish(batchID: Int64) throws
+  /// Ends the sink.
+  func close() throws
+}
+
+extension Sink {
+  /// Nothing to open.
+  public func open(_ context: SinkContext) throws {}
+  /// Already visible.
+  public func publish(batchID: Int64) throws {}
+  /// Nothing to end.
+  public func close() throws {}
+}
+
+/// The kind of sink that a connector makes.
+public enum SinkKind: Sendable {
+  case rows(any RowSink)
+  case bytes(any ByteSink)
+
+  /// The sink whatever its kind.
+  public var sink: any Sink {
+    switch self {
+    case .rows(let sink): sink
+    case .bytes(let sink): sink
+    }
+  }
+}
+
+/// A sink that takes rows.
+public protocol RowSink: Sink {
+  /// Writes rows of the batch that was begun, in order. The batch's memory must not be kept beyond the call without `detached()`.
+  func write(_ batch: RecordBatch) throws
+}
+
+/// A sink that takes bytes. The engine encodes rows, and compresses where the sink asks for it, on the worker threads.
+public protocol ByteSink: Sink {
+  /// How the engine compresses each block; nil: not at all.
+  var compression: Compression? { get }
+  /// Largest block before compression; the engine cuts at record ends. Nil: as it comes (about 1 MiB).
+  var blockSize: Int? { get }
+  /// Appends a block of whole records (a whole gzip member if compressed).
+  func write(_ block: EncodedBlock) throws
+}
+
+extension ByteSink {
+  /// As it comes.
+  public var blockSize: Int? { nil }
+}
+
+/// How blocks are compressed.
+public enum Compression: Sendable, Hashable {
+  /// gzip members; level 0…9 in zlib's scale.
+  case gzip(level: Int)
+}
+
+/// Encoded records.
+public struct EncodedBlock: @unchecked Sendable {
+  /// The bytes to append, valid during the call.
+  public var bytes: UnsafeRawBufferPointer
+  public var rowCount: Int
+  /// Bytes before compression.
+  public var plainByteCount: Int
+
+  /// Makes a block.
+  public init(bytes: UnsafeRawBufferPointer, rowCount: Int, plainByteCount: Int) {
+    self.bytes = bytes
+    self.rowCount = rowCount
+    self.plainByteCount = plainByteCount
+  }
+}

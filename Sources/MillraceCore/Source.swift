@@ -1,0 +1,167 @@
+/// A place in a source: JSON that only the source understands. It is kept in the checkpoint, so its form is versioned by the source.
+public struct Offset: Hashable, Sendable {
+  public var json: JSON
+  /// Wraps a place.
+  public init(_ json: JSON) { self.json = json }
+}
+
+/// How much one micro-batch may read.
+public struct ReadLimit: Sendable {
+  public var files: Int?
+  /// Uncompressed bytes.
+  public var bytes: Int64?
+  public var rows: Int64?
+  /// Worker threads, so that a plan can have at least as many parts.
+  public var parallelism: Int
+
+  /// Makes a limit; nil means none.
+  public init(files: Int? = nil, bytes: Int64? = nil, rows: Int64? = nil, parallelism: Int = 1) {
+    self.files = files
+    self.bytes = bytes
+    self.rows = rows
+    self.parallelism = parallelism
+  }
+}
+
+/// A part of a batch's input that one worker reads from end to end. It is written into the commit log before it is read,
+/// and reading it again gives the same rows.
+public struct SourceSplit: Sendable {
+  /// Names the file, table or stream to a person and in errors.
+  public var name: String
+  /// What the source needs to open it again.
+  public var payload: JSON
+  /// For byte sources: records are read as long as they end within this many bytes, one at least. Nil: to the end.
+  public var byteLimit: Int64?
+  /// For byte sources: no more bytes will ever follow the end, so a last record without a terminator counts.
+  public var isFinal: Bool
+  /// Splits with the same key in consecutive batches continue each other; the reader is kept open between them.
+  public var continuationKey: String?
+
+  /// Makes a split.
+  public init(
+    name: String, payload: JSON, byteLimit: Int64? = nil, isFinal: Bool = true, continuationKey: String? = nil
+  ) {
+    self.name = name
+    self.payload = payload
+    self.byteLimit = byteLimit
+    self.isFinal = isFinal
+    self.continuationKey = continuationKey
+  }
+}
+
+/// The input of one source for one batch.
+public struct SourcePlan: Sendable {
+  public var splits: [SourceSplit]
+  /// Where the source stands after the batch, when that is known before reading. Byte sources may leave it nil and
+  /// compute it from the results.
+  public var end: Offset?
+
+  /// Makes a plan.
+  public init(splits: [SourceSplit], end: Offset? = nil) {
+    self.splits = splits
+    self.end = end
+  }
+}
+
+/// What reading one split came to.
+public struct SplitResult: Sendable {
+  /// Bytes of whole records that were consumed (byte sources).
+  public var bytesConsumed: Int64
+  /// Whether the reader met its end (as opposed to the byte limit).
+  public var reachedEnd: Bool
+  public var rowCount: Int64
+
+  /// Makes a result.
+  public init(bytesConsumed: Int64 = 0, reachedEnd: Bool = true, rowCount: Int64 = 0) {
+    self.bytesConsumed = bytesConsumed
+    self.reachedEnd = reachedEnd
+    self.rowCount = rowCount
+  }
+}
+
+/// What every source does. Implement `ByteSource`, `RowSource` or `LiveSource`.
+///
+/// The engine calls, all from the query's control thread: `start` once; then for each batch `plan`, later `offset(after:results:)`
+/// once all splits were read, and `commit` when the batch is durable. After a crash `start` gets the last committed offset, and the
+/// pending plan, if there is one, is read again without calling `plan`. Reading happens on worker threads.
+public protocol Source: AnyObject, Sendable {
+  /// One line for progress and `explain`, for instance `gzip-file[logs/*.gz]`.
+  var description: String { get }
+  /// Prepares to go on after `offset` (nil: from the beginning). May touch the world for the first time.
+  func start(after offset: Offset?) throws
+  /// From now on `plan` offers only what exists at this moment, and then nil. Called for `availableNow` and `once`.
+  func freeze() throws
+  /// The next input after `offset`, or nil when there is nothing (yet).
+  func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan?
+  /// Where the source stands after `plan` was read with `results` (one per split).
+  func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset
+  /// Everything up to `offset` is durable; the source may forget it. May be called twice with the same offset.
+  func commit(_ offset: Offset) throws
+  /// Uncompressed bytes, or rows for row sources, that wait after `offset` as far as it is known; for progress only.
+  func backlog(after offset: Offset?) -> Int64?
+  /// Ends the source. Called once.
+  func close()
+}
+
+extension Source {
+  /// Nothing to prepare.
+  public func start(after offset: Offset?) throws {}
+  /// Nothing to forget.
+  public func commit(_ offset: Offset) throws {}
+  /// Not known.
+  public func backlog(after offset: Offset?) -> Int64? { nil }
+  /// Nothing to end.
+  public func close() {}
+}
+
+/// The kind of source that a connector makes.
+public enum SourceKind: Sendable {
+  case bytes(any ByteSource)
+  case rows(any RowSource)
+  case live(any LiveSource)
+}
+
+/// A source that moves bytes. Framing, decoding and decompression beyond the source's own are the engine's.
+public protocol ByteSource: Source {
+  /// Opens a split at its first byte. Called on a worker thread.
+  func open(_ split: SourceSplit) throws -> any ByteReader
+}
+
+/// Reads the bytes of one split in order. Used by one thread at a time.
+public protocol ByteReader: AnyObject {
+  /// Fills the buffer from its start with at least one byte and gives how many; 0 at the end.
+  /// Throws named errors with file and offset for damaged input, after all bytes before the damage were given.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+  /// Ends reading. Called once.
+  func close()
+}
+
+/// A source that moves rows.
+public protocol RowSource: Source {
+  /// All columns the source has.
+  var schema: Schema { get }
+  /// Opens a split; the batches must have just the columns `columns` (positions in `schema`), in that order.
+  func open(_ split: SourceSplit, columns: [Int]) throws -> any RowReader
+}
+
+/// Reads the rows of one split in order. Used by one thread at a time.
+public protocol RowReader: AnyObject {
+  /// The next rows, nil at the end.
+  func next() throws -> RecordBatch?
+  /// Ends reading. Called once.
+  func close()
+}
+
+/// A source whose bytes come once and cannot be asked for again, such as a socket. The engine writes them into a
+/// journal in the checkpoint before anything is computed from them, which makes the query replayable; without a
+/// checkpoint it keeps them in memory.
+public protocol LiveSource: AnyObject, Sendable {
+  /// One line for progress and `explain`.
+  var description: String { get }
+  /// Connects. Called on the journal's own thread, again after a failure.
+  func connect() throws
+  /// Waits for bytes and gives how many were put at the start of the buffer; 0 when the peer ended the stream.
+  func receive(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+  /// Ends a waiting `receive`. Called from another thread.
+  func close()
+}

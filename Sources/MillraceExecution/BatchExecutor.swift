@@ -1,0 +1,162 @@
+public import MillraceColumnar
+public import MillraceCore
+
+/// A running query's compiled form as the streaming engine drives it: a pure function of a batch's input and the state before it.
+///
+/// The engine calls `execute` for one batch at a time from its control thread. The executor reads the splits on worker threads,
+/// changes `stateStores` (not committing them), and hands result rows to the sinks' `begin…write` through `SinkOutput`.
+public protocol BatchExecutor: AnyObject {
+  /// The streaming sources, in the order of `BatchInput.plans`.
+  var sources: [any Source] { get }
+  /// Names of the sources in the same order.
+  var sourceNames: [String] { get }
+  /// State stores by operator, in a fixed order.
+  var stateStores: [any StateStore] { get }
+  /// What must stay the same between runs on one checkpoint, one entry per stateful operator and source.
+  var fingerprints: [OperatorFingerprint] { get }
+  /// Watermark definitions in the query, in the order of `BatchOutput.eventTimes`. Delay in microseconds.
+  var watermarkDelays: [Int64] { get }
+  /// Computes a batch. `outputs` has one entry per sink; an entry is nil when that sink holds the batch already.
+  func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput
+  /// Whether a batch without input would emit or evict something now that the watermark moved from `old` to `new`.
+  func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool
+  /// Ends workers and open readers.
+  func close()
+}
+
+/// Where a batch's rows for one sink go. Called from the control thread, in order.
+public protocol SinkOutput: AnyObject {
+  /// Writes result rows.
+  func write(_ batch: RecordBatch) throws
+  /// For byte sinks: makes an encoder that a worker may use on its own, giving blocks for `write(_:)`. Nil for row sinks.
+  func makeBlockEncoder() throws -> (any BlockEncoder)?
+  /// Appends blocks that a worker encoded.
+  func write(_ blocks: [FinishedBlock]) throws
+}
+
+/// Encodes and compresses rows on a worker thread. Used by one thread at a time.
+public protocol BlockEncoder: AnyObject {
+  /// Takes rows.
+  func add(_ batch: RecordBatch) throws
+  /// The blocks of all rows taken since the last call.
+  func finish() throws -> [FinishedBlock]
+}
+
+/// A block of encoded records that owns its memory.
+public struct FinishedBlock: Sendable {
+  public var bytes: ByteBuffer
+  public var rowCount: Int
+  public var plainByteCount: Int
+
+  /// Makes a block.
+  public init(bytes: ByteBuffer, rowCount: Int, plainByteCount: Int) {
+    self.bytes = bytes
+    self.rowCount = rowCount
+    self.plainByteCount = plainByteCount
+  }
+}
+
+/// What a batch is computed from.
+public struct BatchInput: Sendable {
+  public var batchID: Int64
+  /// Input by source; nil where the source has nothing in this batch.
+  public var plans: [SourcePlan?]
+  /// Microseconds: rows whose window ended at or before it are late (the watermark of the batch before).
+  public var lateWatermark: Int64
+  /// Microseconds: state that ended at or before it is emitted and removed (the watermark of this batch).
+  public var watermark: Int64
+  /// Microseconds since the epoch: the value of `current_timestamp()`.
+  public var timestamp: Int64
+  public var seed: UInt64
+
+  /// Makes an input.
+  public init(
+    batchID: Int64, plans: [SourcePlan?], lateWatermark: Int64, watermark: Int64, timestamp: Int64, seed: UInt64
+  ) {
+    self.batchID = batchID
+    self.plans = plans
+    self.lateWatermark = lateWatermark
+    self.watermark = watermark
+    self.timestamp = timestamp
+    self.seed = seed
+  }
+}
+
+/// What a batch came to.
+public struct BatchOutput: Sendable {
+  /// Results of the splits by source, as `SourcePlan.splits`; empty where the source had nothing.
+  public var splitResults: [[SplitResult]]
+  /// Event times seen, one entry per watermark definition; nil where no row had one.
+  public var eventTimes: [EventTimeStatistics?]
+  public var stateOperators: [StateOperatorMetrics]
+  /// Rows by sink.
+  public var outputRows: [Int64]
+  /// Uncompressed bytes read.
+  public var bytesRead: Int64
+
+  /// Makes an output.
+  public init(
+    splitResults: [[SplitResult]], eventTimes: [EventTimeStatistics?], stateOperators: [StateOperatorMetrics],
+    outputRows: [Int64], bytesRead: Int64
+  ) {
+    self.splitResults = splitResults
+    self.eventTimes = eventTimes
+    self.stateOperators = stateOperators
+    self.outputRows = outputRows
+    self.bytesRead = bytesRead
+  }
+}
+
+/// Event times of a batch in microseconds.
+public struct EventTimeStatistics: Sendable {
+  public var minimum: Int64
+  public var maximum: Int64
+  public var sum: Double
+  public var count: Int64
+
+  /// Makes statistics.
+  public init(minimum: Int64, maximum: Int64, sum: Double, count: Int64) {
+    self.minimum = minimum
+    self.maximum = maximum
+    self.sum = sum
+    self.count = count
+  }
+}
+
+/// What a stateful operator did in a batch; Spark's progress fields.
+public struct StateOperatorMetrics: Sendable {
+  /// Spark's name, for instance `stateStoreSave`.
+  public var operatorName: String
+  public var rowsTotal: Int64
+  public var rowsUpdated: Int64
+  public var rowsRemoved: Int64
+  public var rowsDroppedByWatermark: Int64
+  public var memoryUsedBytes: Int64
+
+  /// Makes metrics.
+  public init(
+    operatorName: String, rowsTotal: Int64 = 0, rowsUpdated: Int64 = 0, rowsRemoved: Int64 = 0,
+    rowsDroppedByWatermark: Int64 = 0, memoryUsedBytes: Int64 = 0
+  ) {
+    self.operatorName = operatorName
+    self.rowsTotal = rowsTotal
+    self.rowsUpdated = rowsUpdated
+    self.rowsRemoved = rowsRemoved
+    self.rowsDroppedByWatermark = rowsDroppedByWatermark
+    self.memoryUsedBytes = memoryUsedBytes
+  }
+}
+
+/// What of an operator or source a checkpoint depends on.
+public struct OperatorFingerprint: Sendable, Hashable {
+  /// For instance `aggregation 0` or `source requests`.
+  public var name: String
+  /// Keys, aggregates, window, schema in words; compared as text and shown side by side when it differs.
+  public var content: String
+
+  /// Makes a fingerprint.
+  public init(name: String, content: String) {
+    self.name = name
+    self.content = content
+  }
+}

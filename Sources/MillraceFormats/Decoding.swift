@@ -1,0 +1,124 @@
+public import MillraceColumnar
+public import MillraceCore
+
+/// A way to turn bytes into rows, with its settings fixed: what `decode` in a pipeline names.
+public protocol Decoding: Sendable {
+  /// For instance `json`.
+  var name: String { get }
+  /// All columns it can give.
+  var schema: Schema { get }
+  /// Makes a decoder for the columns at `columns` of `schema`, in that order. `filters` are conditions that the query
+  /// puts on rows anyway: a decoder may leave out rows that fail one, and need not.
+  func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder
+}
+
+/// Turns the bytes of whole records into rows. Used by one thread at a time.
+public protocol Decoder: AnyObject {
+  /// Decodes all records of `bytes`. The bytes end at a record's end (the last line may lack its newline), at least 64
+  /// bytes after them can be read, and `owner` keeps them alive: long strings of the result may point into them.
+  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch
+  /// Records that could not be decoded so far.
+  var badRecordCount: Int64 { get }
+}
+
+/// Where decoded bytes come from, for errors and metadata columns.
+public struct RecordOrigin: Sendable {
+  /// File or stream.
+  public var name: String
+  /// Uncompressed offset of the first byte.
+  public var offset: Int64
+
+  /// Makes an origin.
+  public init(name: String, offset: Int64) {
+    self.name = name
+    self.offset = offset
+  }
+}
+
+/// A condition `column op value` that holds for every row that the query wants. NULL never passes.
+public struct PushedFilter: Sendable {
+  /// Position in the decoding's schema.
+  public var column: Int
+  public var comparison: Comparison
+  /// Of the column's type.
+  public var value: Value
+
+  /// How the column compares with the value.
+  public enum Comparison: Sendable {
+    case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+  }
+
+  /// Makes a filter.
+  public init(column: Int, _ comparison: Comparison, _ value: Value) {
+    self.column = column
+    self.comparison = comparison
+    self.value = value
+  }
+}
+
+/// What happens to a record that cannot be decoded.
+public enum BadRecordPolicy: String, Sendable, CaseIterable {
+  /// Its columns are NULL (Spark's PERMISSIVE).
+  case null
+  /// It is left out and counted (DROPMALFORMED).
+  case skip
+  /// The query stops (FAILFAST).
+  case fail
+}
+
+/// A decoder by name.
+public struct DecoderFormat: Sendable {
+  public var name: String
+  /// One sentence.
+  public var summary: String
+  public var fields: [OptionField]
+  /// Checks settings and schema (as declared by the user, nil if not).
+  public var make: @Sendable (_ options: Options, _ schema: Schema?, _ badRecords: BadRecordPolicy) throws -> any Decoding
+
+  /// Makes a format.
+  public init(
+    name: String, summary: String, fields: [OptionField] = [],
+    make: @escaping @Sendable (Options, Schema?, BadRecordPolicy) throws -> any Decoding
+  ) {
+    self.name = name
+    self.summary = summary
+    self.fields = fields
+    self.make = make
+  }
+}
+
+/// A way to turn rows into bytes, with its settings fixed: what `encode` in a pipeline names.
+public protocol Encoding: Sendable {
+  /// For instance `json`.
+  var name: String { get }
+  /// Makes an encoder for rows of a schema; refuses types that the format cannot write.
+  func makeEncoder(_ schema: Schema) throws -> any Encoder
+}
+
+/// Turns rows into bytes. Used by one thread at a time.
+public protocol Encoder: AnyObject {
+  /// Bytes in front of the first record of a file, a CSV header for instance.
+  var header: [UInt8] { get }
+  /// Appends the rows `rows` of a batch, each with its terminator.
+  func encode(_ batch: RecordBatch, rows: Range<Int>, into out: ByteBuffer) throws
+}
+
+/// An encoder by name.
+public struct EncoderFormat: Sendable {
+  public var name: String
+  /// One sentence.
+  public var summary: String
+  public var fields: [OptionField]
+  /// Checks the settings.
+  public var make: @Sendable (_ options: Options) throws -> any Encoding
+
+  /// Makes a format.
+  public init(
+    name: String, summary: String, fields: [OptionField] = [], make: @escaping @Sendable (Options) throws -> any Encoding
+  ) {
+    self.name = name
+    self.summary = summary
+    self.fields = fields
+    self.make = make
+  }
+}
