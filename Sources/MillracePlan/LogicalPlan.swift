@@ -1,0 +1,377 @@
+public import MillraceColumnar
+public import MillraceExpressions
+
+/// A resolved query: every name is an attribute, every type is known. One node per node of Spark's logical plan.
+public indirect enum LogicalPlan: Sendable {
+  /// A table, a stream or literal rows.
+  case relation(Relation)
+  case project([NamedExpression], LogicalPlan)
+  case filter(Expression, LogicalPlan)
+  case aggregate(AggregateNode)
+  case join(JoinNode)
+  case generate(GenerateNode)
+  case sort([SortOrder], LogicalPlan)
+  /// The first `count` rows (nil: all) after `offset` rows.
+  case limit(count: Int?, offset: Int, LogicalPlan)
+  /// Rows of all inputs; columns by position, named and typed as `output`.
+  case union([LogicalPlan], output: [Attribute])
+  /// INTERSECT or EXCEPT; both sides have the same types.
+  case setOperation(SetOperation, isAll: Bool, LogicalPlan, LogicalPlan)
+  /// Window functions over one partitioning and ordering; batch only.
+  case window(WindowNode)
+  /// Declares an event-time column; delay in microseconds.
+  case watermark(column: Attribute, delay: Int64, LogicalPlan)
+  /// Keeps the first row of each key.
+  case deduplicate(DeduplicateNode)
+  /// The child under another name: same attributes, other qualifier.
+  case alias([String], LogicalPlan)
+
+  /// A set operation beside UNION.
+  public enum SetOperation: String, Sendable {
+    case intersect, except
+  }
+}
+
+/// A leaf of a plan.
+public struct Relation: Sendable {
+  public var name: String
+  public var output: [Attribute]
+  public var content: Content
+
+  /// What the relation reads.
+  public enum Content: Sendable {
+    /// A scan; the catalog that resolved the name knows how to read `id`. `isStreaming` tells streams from tables.
+    case scan(id: Int, isStreaming: Bool)
+    /// Rows given in the query, columns as `output`.
+    case rows(RecordBatch)
+    /// `range(start, end, step)`.
+    case range(start: Int64, end: Int64, step: Int64)
+    /// One row without columns: SELECT without FROM.
+    case oneRow
+  }
+
+  /// Makes a leaf.
+  public init(name: String, output: [Attribute], content: Content) {
+    self.name = name
+    self.output = output
+    self.content = content
+  }
+}
+
+/// An expression and the attribute that its value becomes.
+public struct NamedExpression: Sendable {
+  public var attribute: Attribute
+  public var expression: Expression
+
+  /// Names an expression.
+  public init(_ attribute: Attribute, _ expression: Expression) {
+    self.attribute = attribute
+    self.expression = expression
+  }
+
+  /// A new column of an expression.
+  public init(_ name: String, _ expression: Expression) {
+    self.init(Attribute(name, expression.type, isNullable: expression.isNullable), expression)
+  }
+
+  /// A column passed on as it is.
+  public init(passing attribute: Attribute) { self.init(attribute, .attribute(attribute)) }
+
+  /// Whether the column is only passed on.
+  public var isPassedOn: Bool {
+    if case .attribute(let source) = expression { source == attribute } else { false }
+  }
+}
+
+/// GROUP BY.
+public struct AggregateNode: Sendable {
+  /// Keys, each with the attribute of its value; none for a global aggregate.
+  public var grouping: [NamedExpression]
+  public var aggregates: [NamedAggregate]
+  /// Index in `grouping` of a window over event time, if there is one with a tumbling or sliding window.
+  public var eventTimeKey: Int?
+  public var child: LogicalPlan
+
+  /// Makes a node.
+  public init(grouping: [NamedExpression], aggregates: [NamedAggregate], eventTimeKey: Int? = nil, child: LogicalPlan) {
+    self.grouping = grouping
+    self.aggregates = aggregates
+    self.eventTimeKey = eventTimeKey
+    self.child = child
+  }
+}
+
+/// One aggregate of a GROUP BY and the attribute of its result.
+public struct NamedAggregate: Sendable {
+  public var attribute: Attribute
+  public var function: BoundAggregate
+  /// FILTER (WHERE …).
+  public var filter: Expression?
+  public var isDistinct: Bool
+
+  /// Names an aggregate.
+  public init(_ attribute: Attribute, _ function: BoundAggregate, filter: Expression? = nil, isDistinct: Bool = false) {
+    self.attribute = attribute
+    self.function = function
+    self.filter = filter
+    self.isDistinct = isDistinct
+  }
+}
+
+/// How two inputs are joined.
+public enum JoinKind: String, Sendable {
+  case inner
+  case left = "left outer"
+  case right = "right outer"
+  case full = "full outer"
+  case leftSemi = "left semi"
+  case leftAnti = "left anti"
+  /// Anti join with NOT IN's treatment of NULL: no row when the right side has a NULL key.
+  case nullAwareAnti = "null-aware anti"
+  case cross
+
+  /// Whether only columns of the left side come out.
+  public var keepsLeftOnly: Bool { self == .leftSemi || self == .leftAnti || self == .nullAwareAnti }
+}
+
+/// JOIN.
+public struct JoinNode: Sendable {
+  public var kind: JoinKind
+  public var left: LogicalPlan
+  public var right: LogicalPlan
+  /// Over the attributes of both sides; nil: every pair.
+  public var condition: Expression?
+  /// Whether more than one match of a left row is an error (a scalar subquery).
+  public var isSingle: Bool
+
+  /// Makes a node.
+  public init(_ kind: JoinKind, _ left: LogicalPlan, _ right: LogicalPlan, condition: Expression?, isSingle: Bool = false) {
+    self.kind = kind
+    self.left = left
+    self.right = right
+    self.condition = condition
+    self.isSingle = isSingle
+  }
+}
+
+/// A generator such as `explode` over each row.
+public struct GenerateNode: Sendable {
+  public var generator: Generator
+  /// Columns that the generator adds.
+  public var output: [Attribute]
+  /// Whether a row without any result stays, with NULLs.
+  public var isOuter: Bool
+  /// Ids of child columns that are still needed; nil: all.
+  public var required: Set<Int>?
+  public var child: LogicalPlan
+
+  /// Makes a node.
+  public init(
+    generator: Generator, output: [Attribute], isOuter: Bool, required: Set<Int>? = nil, child: LogicalPlan
+  ) {
+    self.generator = generator
+    self.output = output
+    self.isOuter = isOuter
+    self.required = required
+    self.child = child
+  }
+
+  /// Child columns that come out, in order.
+  public var passedOn: [Attribute] {
+    guard let required else { return child.output }
+    return child.output.filter { required.contains($0.id) }
+  }
+}
+
+/// One key of ORDER BY.
+public struct SortOrder: Sendable {
+  public var expression: Expression
+  public var isAscending: Bool
+  public var nullsFirst: Bool
+
+  /// Makes a key.
+  public init(_ expression: Expression, isAscending: Bool = true, nullsFirst: Bool = true) {
+    self.expression = expression
+    self.isAscending = isAscending
+    self.nullsFirst = nullsFirst
+  }
+}
+
+/// Window functions that share partitioning and ordering.
+public struct WindowNode: Sendable {
+  public var partition: [Expression]
+  public var order: [SortOrder]
+  public var functions: [NamedWindowFunction]
+  public var child: LogicalPlan
+
+  /// Makes a node.
+  public init(partition: [Expression], order: [SortOrder], functions: [NamedWindowFunction], child: LogicalPlan) {
+    self.partition = partition
+    self.order = order
+    self.functions = functions
+    self.child = child
+  }
+}
+
+/// One window function and the attribute of its result.
+public struct NamedWindowFunction: Sendable {
+  public var attribute: Attribute
+  /// Lower-case name of a ranking or offset function; nil for an aggregate.
+  public var name: String?
+  public var arguments: [Expression]
+  public var aggregate: BoundAggregate?
+  public var filter: Expression?
+  public var ignoresNulls: Bool
+  public var frame: WindowFrame
+
+  /// Names a function.
+  public init(
+    _ attribute: Attribute, name: String?, arguments: [Expression], aggregate: BoundAggregate?, filter: Expression? = nil,
+    ignoresNulls: Bool = false, frame: WindowFrame
+  ) {
+    self.attribute = attribute
+    self.name = name
+    self.arguments = arguments
+    self.aggregate = aggregate
+    self.filter = filter
+    self.ignoresNulls = ignoresNulls
+    self.frame = frame
+  }
+}
+
+/// Which rows around the present one a window function sees.
+public struct WindowFrame: Sendable {
+  /// Counted in rows, or in values of the ORDER BY key.
+  public var isRows: Bool
+  public var lower: Bound
+  public var upper: Bound
+
+  /// An end of a frame.
+  public enum Bound: Sendable {
+    case unboundedPreceding, unboundedFollowing, currentRow
+    /// Negative is preceding; rows, or a literal in the key's unit.
+    case offset(Expression)
+  }
+
+  /// Makes a frame.
+  public init(isRows: Bool, lower: Bound, upper: Bound) {
+    self.isRows = isRows
+    self.lower = lower
+    self.upper = upper
+  }
+}
+
+/// DISTINCT or dropDuplicates.
+public struct DeduplicateNode: Sendable {
+  public var keys: [Attribute]
+  /// Whether keys expire with the watermark delay after their first row (dropDuplicatesWithinWatermark).
+  public var isWithinWatermark: Bool
+  public var child: LogicalPlan
+
+  /// Makes a node.
+  public init(keys: [Attribute], isWithinWatermark: Bool = false, child: LogicalPlan) {
+    self.keys = keys
+    self.isWithinWatermark = isWithinWatermark
+    self.child = child
+  }
+}
+
+extension LogicalPlan {
+  /// Columns that come out, in order.
+  public var output: [Attribute] {
+    switch self {
+    case .relation(let relation): relation.output
+    case .project(let expressions, _): expressions.map(\.attribute)
+    case .filter(_, let child), .sort(_, let child), .limit(_, _, let child), .watermark(_, _, let child): child.output
+    case .aggregate(let node): node.grouping.map(\.attribute) + node.aggregates.map(\.attribute)
+    case .join(let node): node.output
+    case .generate(let node): node.passedOn + node.output
+    case .union(_, let output): output
+    case .setOperation(_, _, let left, _): left.output
+    case .window(let node): node.child.output + node.functions.map(\.attribute)
+    case .deduplicate(let node): node.child.output
+    case .alias(let qualifier, let child): child.output.map { $0.qualified(qualifier) }
+    }
+  }
+
+  /// Direct inputs.
+  public var children: [LogicalPlan] {
+    switch self {
+    case .relation: []
+    case .project(_, let child), .filter(_, let child), .sort(_, let child), .limit(_, _, let child),
+      .watermark(_, _, let child), .alias(_, let child):
+      [child]
+    case .aggregate(let node): [node.child]
+    case .join(let node): [node.left, node.right]
+    case .generate(let node): [node.child]
+    case .union(let inputs, _): inputs
+    case .setOperation(_, _, let left, let right): [left, right]
+    case .window(let node): [node.child]
+    case .deduplicate(let node): [node.child]
+    }
+  }
+
+  /// The same node over other inputs.
+  public func mapChildren(_ transform: (LogicalPlan) throws -> LogicalPlan) rethrows -> LogicalPlan {
+    switch self {
+    case .relation: return self
+    case .project(let expressions, let child): return .project(expressions, try transform(child))
+    case .filter(let condition, let child): return .filter(condition, try transform(child))
+    case .sort(let orders, let child): return .sort(orders, try transform(child))
+    case .limit(let count, let offset, let child): return .limit(count: count, offset: offset, try transform(child))
+    case .watermark(let column, let delay, let child): return .watermark(column: column, delay: delay, try transform(child))
+    case .alias(let name, let child): return .alias(name, try transform(child))
+    case .union(let inputs, let output): return .union(try inputs.map(transform), output: output)
+    case .setOperation(let kind, let isAll, let left, let right):
+      return .setOperation(kind, isAll: isAll, try transform(left), try transform(right))
+    case .aggregate(var node):
+      node.child = try transform(node.child)
+      return .aggregate(node)
+    case .join(var node):
+      node.left = try transform(node.left)
+      node.right = try transform(node.right)
+      return .join(node)
+    case .generate(var node):
+      node.child = try transform(node.child)
+      return .generate(node)
+    case .window(var node):
+      node.child = try transform(node.child)
+      return .window(node)
+    case .deduplicate(var node):
+      node.child = try transform(node.child)
+      return .deduplicate(node)
+    }
+  }
+
+  /// Whether any leaf is a stream.
+  public var isStreaming: Bool {
+    if case .relation(let relation) = self, case .scan(_, let isStreaming) = relation.content { return isStreaming }
+    return children.contains(where: \.isStreaming)
+  }
+
+  /// Names and types of the output.
+  public var schema: Schema { Schema(output.map(\.field)) }
+
+  /// This node and all below, parents first.
+  public func forEach(_ body: (LogicalPlan) throws -> Void) rethrows {
+    try body(self)
+    for child in children { try child.forEach(body) }
+  }
+}
+
+extension JoinNode {
+  /// Columns of both sides, nullable where the kind makes them so.
+  public var output: [Attribute] {
+    if kind.keepsLeftOnly { return left.output }
+    let leftNullable = kind == .right || kind == .full
+    let rightNullable = kind == .left || kind == .full
+    return left.output.map { JoinNode.nullable($0, leftNullable) } + right.output.map { JoinNode.nullable($0, rightNullable) }
+  }
+
+  private static func nullable(_ attribute: Attribute, _ isNullable: Bool) -> Attribute {
+    guard isNullable else { return attribute }
+    var copy = attribute
+    copy.isNullable = true
+    return copy
+  }
+}
