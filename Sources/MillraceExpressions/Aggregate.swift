@@ -13,6 +13,17 @@ public struct AggregateFunction: Sendable {
 
   /// Makes a function.
   public init(
+    names: [String], summary: String, example: String,
+    bind: @escaping @Sendable ([Expression], BindingContext) throws -> BoundAggregate
+  ) {
+    self.names = names
+    self.summary = summary
+    self.example = example
+    self.bind = bind
+  }
+
+  /// Makes a function.
+  public init(
     _ names: String..., summary: String, example: String,
     bind: @escaping @Sendable ([Expression], BindingContext) throws -> BoundAggregate
   ) {

@@ -63,7 +63,8 @@ import Testing
 
   @Test func canonicalRowsFollowEqualityOfValues() {
     func bytes(_ value: Value, _ type: DataType, _ isCanonical: Bool) -> [UInt8] {
-      Array(RowCodec([type], isCanonical: isCanonical).encode([.of([value], type: type)], rowCount: 1).bytes(0))
+      let rows = RowCodec([type], isCanonical: isCanonical).encode([.of([value], type: type)], rowCount: 1)
+      return withExtendedLifetime(rows) { Array(rows.bytes(0)) }
     }
     let one = Value.MapEntry(.string("a"), .integer(1)), two = Value.MapEntry(.string("b"), .integer(2))
     let pairs: [(Value, Value, DataType)] = [
@@ -80,7 +81,8 @@ import Testing
   @Test func damagedRowsAreRefused() {
     let type = DataType.structure([StructField("x", .array(.string)), StructField("y", .long)])
     let codec = RowCodec([type])
-    let row = Array(codec.encode([.of([.structure([.array([.string("abc")]), .integer(7)])], type: type)], rowCount: 1).bytes(0))
+    let rows = codec.encode([.of([.structure([.array([.string("abc")]), .integer(7)])], type: type)], rowCount: 1)
+    let row = withExtendedLifetime(rows) { Array(rows.bytes(0)) }
     for count in 0..<row.count {
       #expect(throws: MillraceError.self) {
         try row.prefix(count).withUnsafeBytes { try codec.decode($0, into: [ColumnBuilder(type)]) }

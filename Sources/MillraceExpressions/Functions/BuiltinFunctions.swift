@@ -1,5 +1,8 @@
 /// The explicit list of function families; a new family is one line here.
 enum BuiltinFunctions {
   static let scalarFamilies: [[ScalarFunction]] = []
-  static let aggregateFamilies: [[AggregateFunction]] = []
+  static let aggregateFamilies: [[AggregateFunction]] = [
+    BasicAggregates.all,
+    StatisticalAggregates.all,
+  ]
 }

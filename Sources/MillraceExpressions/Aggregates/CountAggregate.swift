@@ -1,0 +1,35 @@
+import MillraceColumnar
+
+/// `count(*)`, `count(x, …)` and, over booleans, `count_if`.
+final class CountAccumulator: Accumulator {
+  private let counts = GroupArray<Int64>(0)
+  private let countsTrueOnly: Bool
+
+  init(countsTrueOnly: Bool = false) { self.countsTrueOnly = countsTrueOnly }
+
+  func reserve(groupCount: Int) { counts.reserve(groupCount) }
+
+  func update(groups: UnsafePointer<UInt32>, rowCount: Int, arguments: [ColumnVector]) {
+    let counts = self.counts.base
+    if countsTrueOnly {
+      Rows.forEach(arguments[0], as: UInt8.self, groups, rowCount) { counts[$0] &+= Int64($1) }
+    } else if let validity = Rows.present(arguments, rowCount) {
+      let words = validity.words
+      for row in 0..<rowCount {
+        let bit = (words[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1
+        counts[Int(truncatingIfNeeded: groups[row])] &+= Int64(truncatingIfNeeded: bit)
+      }
+    } else {
+      for row in 0..<rowCount { counts[Int(truncatingIfNeeded: groups[row])] &+= 1 }
+    }
+  }
+
+  func merge(groups: UnsafePointer<UInt32>, rowCount: Int, states: [ColumnVector]) {
+    let counts = self.counts.base
+    Rows.forEach(states[0], as: Int64.self, groups, rowCount) { counts[$0] &+= $1 }
+  }
+
+  func states(groupCount: Int) -> [ColumnVector] { [finish(groupCount: groupCount)] }
+
+  func finish(groupCount: Int) -> ColumnVector { counts.vector(.long, groupCount) }
+}

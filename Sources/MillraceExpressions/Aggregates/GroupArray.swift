@@ -1,0 +1,129 @@
+import Glibc
+import MillraceColumnar
+
+/// One value per group in raw memory that grows. Loops take `base` into a local before they start.
+final class GroupArray<Element: BitwiseCopyable> {
+  private(set) var base: UnsafeMutablePointer<Element>
+  private(set) var count = 0
+  private var capacity: Int
+  private let empty: Element
+
+  /// Groups start with `empty`.
+  init(_ empty: Element) {
+    self.empty = empty
+    capacity = 16
+    base = .allocate(capacity: capacity)
+  }
+
+  deinit { base.deallocate() }
+
+  /// Makes room for `groupCount` groups.
+  func reserve(_ groupCount: Int) {
+    guard groupCount > count else { return }
+    if groupCount > capacity {
+      capacity = max(groupCount, capacity * 2)
+      let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+      memcpy(larger, base, count * MemoryLayout<Element>.stride)
+      base.deallocate()
+      base = larger
+    }
+    (base + count).initialize(repeating: empty, count: groupCount - count)
+    count = groupCount
+  }
+
+  /// A copy of the first values as a vector whose physical type is `Element`.
+  func vector(_ type: DataType, _ groupCount: Int, validity: Bitmap? = nil, owners: [AnyObject] = []) -> ColumnVector {
+    let stride = MemoryLayout<Element>.stride
+    let buffer = MemoryBuffer(capacity: groupCount * stride)
+    memcpy(buffer.base, base, groupCount * stride)
+    return ColumnVector(type: type, count: groupCount, values: buffer, validity: validity, owners: owners)
+  }
+}
+
+extension GroupArray where Element == UInt8 {
+  /// The first flags as validity; nil when all are set.
+  func validity(_ groupCount: Int) -> Bitmap? {
+    var missing = 0
+    for group in 0..<groupCount where base[group] == 0 { missing += 1 }
+    return missing == 0 ? nil : Bitmap(bytes: base, count: groupCount)
+  }
+}
+
+/// Loops over the rows of a vector that are not null, with the group of each.
+enum Rows {
+  /// `body(group, value)` for every value.
+  @inline(__always)
+  static func forEach<T>(
+    _ vector: ColumnVector, as _: T.Type, _ groups: UnsafePointer<UInt32>, _ rowCount: Int, _ body: (Int, T) -> Void
+  ) {
+    let values = vector.values(as: T.self)
+    guard let validity = vector.validity else {
+      if vector.isConstant {
+        if rowCount == 0 { return }
+        let value = values[0]
+        for row in 0..<rowCount { body(Int(truncatingIfNeeded: groups[row]), value) }
+      } else {
+        for row in 0..<rowCount { body(Int(truncatingIfNeeded: groups[row]), values[row]) }
+      }
+      return
+    }
+    if vector.isConstant {
+      if rowCount == 0 || !validity[0] { return }
+      let value = values[0]
+      for row in 0..<rowCount { body(Int(truncatingIfNeeded: groups[row]), value) }
+      return
+    }
+    let words = validity.words
+    for row in 0..<rowCount where (words[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1 != 0 {
+      body(Int(truncatingIfNeeded: groups[row]), values[row])
+    }
+  }
+
+  /// `body(group, row)` for every row in which no vector is null.
+  @inline(__always)
+  static func forEachPresent(
+    _ vectors: [ColumnVector], _ groups: UnsafePointer<UInt32>, _ rowCount: Int, _ body: (Int, Int) -> Void
+  ) {
+    guard let validity = present(vectors, rowCount) else {
+      for row in 0..<rowCount { body(Int(truncatingIfNeeded: groups[row]), row) }
+      return
+    }
+    let words = validity.words
+    for row in 0..<rowCount where (words[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1 != 0 {
+      body(Int(truncatingIfNeeded: groups[row]), row)
+    }
+  }
+
+  /// Rows in which no vector is null; nil if those are all.
+  static func present(_ vectors: [ColumnVector], _ rowCount: Int) -> Bitmap? {
+    var result: Bitmap?
+    for vector in vectors {
+      guard let validity = vector.validity else { continue }
+      if vector.isConstant {
+        if rowCount > 0 && !validity[0] { return Bitmap(count: rowCount, all: false) }
+      } else {
+        result = .and(result, validity)
+      }
+    }
+    return result
+  }
+
+  /// Numeric values as doubles; decimals are scaled.
+  static func doubles(_ vector: ColumnVector) -> ColumnVector {
+    switch vector.type {
+    case .double: return vector
+    case .decimal(_, let scale):
+      let unit = pow(10, Double(scale))
+      return .map(.double, vector) { (value: Int128) in Double(value) / unit }
+    default: break
+    }
+    switch vector.type.physical {
+    case .int8: return .map(.double, vector) { (value: Int8) in Double(value) }
+    case .int16: return .map(.double, vector) { (value: Int16) in Double(value) }
+    case .int32: return .map(.double, vector) { (value: Int32) in Double(value) }
+    case .int64: return .map(.double, vector) { (value: Int64) in Double(value) }
+    case .float: return .map(.double, vector) { (value: Float) in Double(value) }
+    default: return .nulls(.double, count: vector.count)
+    }
+  }
+}
