@@ -18,7 +18,10 @@ import Testing
     (.decimal(precision: 38, scale: 2), [.decimal(1), .decimal(-(1 << 100))]),
     (.string, [.string(""), .string("a"), .string("twelve bytes"), .string("thirteen byte"), .string("é\u{0}")]),
     (.binary, [.binary([]), .binary([0]), .binary([0, 0])]),
-    (.calendarInterval, [.interval(.init(months: 1, days: 2, microseconds: 3)), .interval(.init(months: 0, days: 0, microseconds: 0))]),
+    (
+      .calendarInterval,
+      [.interval(.init(months: 1, days: 2, microseconds: 3)), .interval(.init(months: 0, days: 0, microseconds: 0))]
+    ),
     (.array(.string), [.array([]), .array([.null]), .array([.string("a")]), .array([.string("a"), .string("b")])]),
     (.map(.string, .integer), [.map([]), .map([.init(.string("a"), .integer(1)), .init(.string("b"), .null)])]),
     (
@@ -68,7 +71,8 @@ import Testing
     }
     let one = Value.MapEntry(.string("a"), .integer(1)), two = Value.MapEntry(.string("b"), .integer(2))
     let pairs: [(Value, Value, DataType)] = [
-      (.double(0), .double(-0.0), .double), (.double(.nan), .double(-.nan), .double), (.double(0), .double(-0.0), .float),
+      (.double(0), .double(-0.0), .double), (.double(.nan), .double(-.nan), .double),
+      (.double(0), .double(-0.0), .float),
       (.array([.double(0)]), .array([.double(-0.0)]), .array(.double)),
       (.map([one, two]), .map([two, one]), .map(.string, .integer)),
     ]
@@ -88,18 +92,32 @@ import Testing
         try row.prefix(count).withUnsafeBytes { try codec.decode($0, into: [ColumnBuilder(type)]) }
       }
     }
-    #expect(throws: MillraceError.self) { try (row + [0]).withUnsafeBytes { try codec.decode($0, into: [ColumnBuilder(type)]) } }
+    #expect(throws: MillraceError.self) {
+      try (row + [0]).withUnsafeBytes { try codec.decode($0, into: [ColumnBuilder(type)]) }
+    }
   }
 
   @Test func valuesAreOrderedAsSparkOrdersThem() {
     let list = DataType.array(.integer)
     let ascending: [(DataType, [Value])] = [
       (.double, [.null, .double(-.infinity), .double(-1), .double(0), .double(.infinity), .double(.nan)]),
-      (.string, [.null, .string(""), .string("a"), .string("aa"), .string("b"), .string("longer than twelve"), .string("é")]),
-      (list, [.null, .array([]), .array([.null]), .array([.integer(1)]), .array([.integer(1), .integer(0)]), .array([.integer(2)])]),
+      (
+        .string,
+        [.null, .string(""), .string("a"), .string("aa"), .string("b"), .string("longer than twelve"), .string("é")]
+      ),
+      (
+        list,
+        [
+          .null, .array([]), .array([.null]), .array([.integer(1)]), .array([.integer(1), .integer(0)]),
+          .array([.integer(2)]),
+        ]
+      ),
       (
         .structure([StructField("a", .integer), StructField("b", .string)]),
-        [.null, .structure([.null, .string("z")]), .structure([.integer(1), .string("a")]), .structure([.integer(1), .string("b")])]
+        [
+          .null, .structure([.null, .string("z")]), .structure([.integer(1), .string("a")]),
+          .structure([.integer(1), .string("b")]),
+        ]
       ),
     ]
     for (type, values) in ascending {

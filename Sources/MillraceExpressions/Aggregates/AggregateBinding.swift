@@ -5,7 +5,9 @@ enum AggregateBinding {
   /// Throws unless the number of arguments is among those allowed.
   static func checkCount(_ name: String, _ arguments: [Expression], _ allowed: ClosedRange<Int>) throws {
     guard !allowed.contains(arguments.count) else { return }
-    let wanted = allowed.lowerBound == allowed.upperBound ? "\(allowed.lowerBound)" : "\(allowed.lowerBound) to \(allowed.upperBound)"
+    let wanted =
+      allowed.lowerBound == allowed.upperBound
+      ? "\(allowed.lowerBound)" : "\(allowed.lowerBound) to \(allowed.upperBound)"
     throw MillraceError(
       "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "\(name) takes \(wanted) arguments but got \(arguments.count)")
   }
@@ -21,7 +23,8 @@ enum AggregateBinding {
   static func constant(_ name: String, _ argument: Expression, _ position: Int) throws -> Value {
     guard argument.references.isEmpty, argument.isDeterministic else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "argument \(position) of \(name) must be a constant", hint: "pass a literal")
+        "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "argument \(position) of \(name) must be a constant",
+        hint: "pass a literal")
     }
     let batch = RecordBatch(rowCount: 1, columns: [])
     return try Evaluator([argument], input: []).evaluate(batch, EvaluationContext())[0].value(0)

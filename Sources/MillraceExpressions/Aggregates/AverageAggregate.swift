@@ -40,7 +40,9 @@ final class AverageAccumulator: Accumulator {
     Rows.forEach(states[1], as: Int64.self, groups, rowCount) { counts[$0] &+= $1 }
   }
 
-  func states(groupCount: Int) -> [ColumnVector] { [sums.vector(.double, groupCount), counts.vector(.long, groupCount)] }
+  func states(groupCount: Int) -> [ColumnVector] {
+    [sums.vector(.double, groupCount), counts.vector(.long, groupCount)]
+  }
 
   func finish(groupCount: Int) -> ColumnVector {
     let sums = self.sums.base, counts = self.counts.base

@@ -6,7 +6,9 @@ enum BasicAggregates {
     AggregateFunction(
       "count", summary: "Counts rows, or rows in which no argument is NULL.", example: "count(*)"
     ) { arguments, _ in
-      BoundAggregate("count", arguments: arguments, type: .long, isNullable: false, stateTypes: [.long]) { CountAccumulator() }
+      BoundAggregate("count", arguments: arguments, type: .long, isNullable: false, stateTypes: [.long]) {
+        CountAccumulator()
+      }
     },
     AggregateFunction(
       "count_if", summary: "Counts rows for which the condition is true.", example: "count_if(x > 1)"
@@ -17,10 +19,12 @@ enum BasicAggregates {
       }
     },
     AggregateFunction(
-      "sum", summary: "Adds numbers or intervals; integers give BIGINT, and leaving its range is an error.", example: "sum(x)"
+      "sum", summary: "Adds numbers or intervals; integers give BIGINT, and leaving its range is an error.",
+      example: "sum(x)"
     ) { arguments, context in try sum("sum", arguments, context.isAnsi ? .fail : .wrap) },
     AggregateFunction(
-      "try_sum", summary: "Adds numbers or intervals; NULL where the sum leaves its type's range.", example: "try_sum(x)"
+      "try_sum", summary: "Adds numbers or intervals; NULL where the sum leaves its type's range.",
+      example: "try_sum(x)"
     ) { arguments, _ in try sum("try_sum", arguments, .null) },
     AggregateFunction(
       "avg", "mean", summary: "The mean of numbers or intervals.", example: "avg(x)"
@@ -72,10 +76,13 @@ enum BasicAggregates {
   private static func longSum(
     _ name: String, _ argument: Expression, _ type: DataType, _ mode: OverflowMode
   ) -> BoundAggregate {
-    BoundAggregate(name, arguments: [argument], type: type, stateTypes: [.long, .boolean]) { LongSumAccumulator(type, mode) }
+    BoundAggregate(name, arguments: [argument], type: type, stateTypes: [.long, .boolean]) {
+      LongSumAccumulator(type, mode)
+    }
   }
 
-  private static func average(_ name: String, _ arguments: [Expression], _ mode: OverflowMode) throws -> BoundAggregate {
+  private static func average(_ name: String, _ arguments: [Expression], _ mode: OverflowMode) throws -> BoundAggregate
+  {
     try AggregateBinding.checkCount(name, arguments, 1...1)
     let type = arguments[0].type
     switch type {
@@ -93,7 +100,9 @@ enum BasicAggregates {
         DecimalSumAccumulator(sumType: sumType, result: result, isAverage: true, mode: mode)
       }
     }
-    return BoundAggregate(name, arguments: [argument], type: .double, stateTypes: [.double, .long], isOrderSensitive: true) {
+    return BoundAggregate(
+      name, arguments: [argument], type: .double, stateTypes: [.double, .long], isOrderSensitive: true
+    ) {
       AverageAccumulator()
     }
   }
@@ -125,7 +134,8 @@ enum BasicAggregates {
       try checkOrderable(name, arguments[1])
       let value = arguments[0].type, key = arguments[1].type
       return BoundAggregate(
-        name, arguments: arguments, type: value, stateTypes: [storedType(key), storedType(value)], isOrderSensitive: true
+        name, arguments: arguments, type: value, stateTypes: [storedType(key), storedType(value)],
+        isOrderSensitive: true
       ) { OrderedPickAccumulator(key: key, value: value, isMaximum: isMaximum) }
     }
   }
@@ -144,7 +154,9 @@ enum BasicAggregates {
     }
   }
 
-  private static func picking(_ name: String, _ argument: Expression, isLast: Bool, ignoresNulls: Bool) -> BoundAggregate {
+  private static func picking(_ name: String, _ argument: Expression, isLast: Bool, ignoresNulls: Bool)
+    -> BoundAggregate
+  {
     let type = argument.type
     return BoundAggregate(
       name, arguments: [argument], type: type, stateTypes: [storedType(type), .boolean], isOrderSensitive: true
@@ -162,12 +174,16 @@ enum BasicAggregates {
     }
   }
 
-  private static func bitwise(_ name: String, _ summary: String, _ operation: BitAccumulator.Operation) -> AggregateFunction {
+  private static func bitwise(_ name: String, _ summary: String, _ operation: BitAccumulator.Operation)
+    -> AggregateFunction
+  {
     AggregateFunction(name, summary: summary, example: "\(name)(x)") { arguments, _ in
       try AggregateBinding.checkCount(name, arguments, 1...1)
       let type = arguments[0].type
       guard type.isIntegral else { throw AggregateBinding.mismatch(name, arguments[0], 1, "an integer") }
-      return BoundAggregate(name, arguments: arguments, type: type, stateTypes: [type]) { BitAccumulator(type, operation) }
+      return BoundAggregate(name, arguments: arguments, type: type, stateTypes: [type]) {
+        BitAccumulator(type, operation)
+      }
     }
   }
 }

@@ -64,7 +64,8 @@ final class CollectingAccumulator: Accumulator {
   private func grouped(_ groupCount: Int) -> Grouped {
     if parts.isEmpty {
       return Grouped(
-        columns: types.map { .nulls($0, count: 0).flattened() }, lists: .init(repeating: ListView(offset: 0, length: 0), count: groupCount))
+        columns: types.map { .nulls($0, count: 0).flattened() },
+        lists: .init(repeating: ListView(offset: 0, length: 0), count: groupCount))
     }
     if parts.count > 1 {
       let columns = types.indices.map { index in ColumnVector.concatenated(parts.map { $0.columns[index] }) }

@@ -60,7 +60,9 @@ final class FixedExtremeAccumulator: Accumulator {
       }
     } else {
       Rows.forEach(vector, as: T.self, groups, rowCount) { group, value in
-        if states[group] == GroupValues.State.unset || value < best[group] || best[group] != best[group] { best[group] = value }
+        if states[group] == GroupValues.State.unset || value < best[group] || best[group] != best[group] {
+          best[group] = value
+        }
         states[group] = GroupValues.State.value
       }
     }
@@ -143,7 +145,9 @@ final class OrderedPickAccumulator: Accumulator {
         || ValueOrder.compareValues(key, Int(winners.rows[Int(winners.groups[index])]), held, index).signum() == sign
     }
     if beaten.allSatisfy({ $0 }) { return }
-    let leaders = (0..<count).filter { beaten[$0] }.map { (Int(winners.groups[$0]), Int(winners.rows[Int(winners.groups[$0])])) }
+    let leaders = (0..<count).filter { beaten[$0] }.map {
+      (Int(winners.groups[$0]), Int(winners.rows[Int(winners.groups[$0])]))
+    }
     winners.clear()
     for (group, row) in leaders { winners.lead(group, row) }
   }

@@ -139,7 +139,8 @@ final class GroupValues {
     let rows = Selection(capacity: count)
     for index in 0..<count { rows.rows[index] = Int32(truncatingIfNeeded: groups[index]) }
     let picked = ColumnVector(
-      type: storedType, count: self.count, values: MemoryBuffer(copying: UnsafeRawBufferPointer(start: slots, count: self.count * stride)),
+      type: storedType, count: self.count,
+      values: MemoryBuffer(copying: UnsafeRawBufferPointer(start: slots, count: self.count * stride)),
       validity: stored(self.count).validity, owners: arena.owners
     ).gathered(rows)
     return isEncoded ? try codec.decode(picked)[0] : picked

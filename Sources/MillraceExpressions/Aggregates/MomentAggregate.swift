@@ -97,7 +97,8 @@ final class MomentAccumulator: Accumulator {
     case .deviationPopulation: return (state.m2 / n).squareRoot()
     case .varianceSample: return n == 1 ? nil : state.m2 / (n - 1)
     case .deviationSample: return n == 1 ? nil : (state.m2 / (n - 1)).squareRoot()
-    case .skewness: return state.m2 == 0 ? nil : n.squareRoot() * state.m3 / (state.m2 * state.m2 * state.m2).squareRoot()
+    case .skewness:
+      return state.m2 == 0 ? nil : n.squareRoot() * state.m3 / (state.m2 * state.m2 * state.m2).squareRoot()
     case .kurtosis: return state.m2 == 0 ? nil : n * state.m4 / (state.m2 * state.m2) - 3
     }
   }

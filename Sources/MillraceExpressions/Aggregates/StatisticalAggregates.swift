@@ -3,7 +3,8 @@ import MillraceColumnar
 /// Variances, covariances and regressions.
 enum StatisticalAggregates {
   static let all: [AggregateFunction] = [
-    moments(["stddev", "stddev_samp", "std"], "The standard deviation of a sample; NULL for one value.", .deviationSample),
+    moments(
+      ["stddev", "stddev_samp", "std"], "The standard deviation of a sample; NULL for one value.", .deviationSample),
     moments(["stddev_pop"], "The standard deviation of a population.", .deviationPopulation),
     moments(["variance", "var_samp"], "The variance of a sample; NULL for one value.", .varianceSample),
     moments(["var_pop"], "The variance of a population.", .variancePopulation),
@@ -23,7 +24,9 @@ enum StatisticalAggregates {
     regression("regr_r2", "The share of variance that the fitted line explains.", .r2),
   ]
 
-  private static func moments(_ names: [String], _ summary: String, _ result: MomentAccumulator.Result) -> AggregateFunction {
+  private static func moments(_ names: [String], _ summary: String, _ result: MomentAccumulator.Result)
+    -> AggregateFunction
+  {
     AggregateFunction(names: names, summary: summary, example: "\(names[0])(x)") { arguments, _ in
       try AggregateBinding.checkCount(names[0], arguments, 1...1)
       let argument = try AggregateBinding.number(names[0], arguments[0], 1)
@@ -41,7 +44,9 @@ enum StatisticalAggregates {
   }
 
   /// The `regr_` functions take the dependent number first.
-  private static func regression(_ name: String, _ summary: String, _ result: PairAccumulator.Result) -> AggregateFunction {
+  private static func regression(_ name: String, _ summary: String, _ result: PairAccumulator.Result)
+    -> AggregateFunction
+  {
     AggregateFunction(name, summary: summary, example: "\(name)(y, x)") { arguments, _ in
       try bind(name, arguments.reversed(), result)
     }

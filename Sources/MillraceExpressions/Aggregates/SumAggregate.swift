@@ -59,7 +59,8 @@ final class LongSumAccumulator: Accumulator {
   }
 
   static let overflow = MillraceError(
-    "ARITHMETIC_OVERFLOW", "a sum left the range of BIGINT", hint: "sum a DECIMAL or DOUBLE, or use try_sum to get NULL instead")
+    "ARITHMETIC_OVERFLOW", "a sum left the range of BIGINT",
+    hint: "sum a DECIMAL or DOUBLE, or use try_sum to get NULL instead")
 
   func merge(groups: UnsafePointer<UInt32>, rowCount: Int, states: [ColumnVector]) throws {
     try add(states[0], Int64.self, groups, rowCount)
@@ -74,7 +75,9 @@ final class LongSumAccumulator: Accumulator {
   func finish(groupCount: Int) -> ColumnVector {
     let seen = self.seen.base, overflowed = self.overflowed.base, sums = self.sums.base
     var nulls = NullTracker(count: groupCount)
-    for group in 0..<groupCount where seen[group] == 0 || (mode == .null && overflowed[group] != 0) { nulls.setNull(group) }
+    for group in 0..<groupCount where seen[group] == 0 || (mode == .null && overflowed[group] != 0) {
+      nulls.setNull(group)
+    }
     guard type.physical == .int32 else { return self.sums.vector(type, groupCount, validity: nulls.validity) }
     let out = MemoryBuffer(capacity: groupCount * 4)
     let target = out.base.assumingMemoryBound(to: Int32.self)
@@ -151,7 +154,8 @@ final class DecimalSumAccumulator: Accumulator {
     for row in 0..<rowCount {
       let group = Int(groups[row])
       counts[group] &+= addedCounts[states[1].slot(row)]
-      let (sum, overflow) = sums[group].addingReportingOverflow(states[0].isNull(row) ? 0 : addedSums[states[0].slot(row)])
+      let (sum, overflow) = sums[group].addingReportingOverflow(
+        states[0].isNull(row) ? 0 : addedSums[states[0].slot(row)])
       sums[group] = sum
       overflowed[group] |= overflow || states[0].isNull(row) ? 1 : 0
     }
@@ -165,7 +169,8 @@ final class DecimalSumAccumulator: Accumulator {
 
   func finish(groupCount: Int) throws -> ColumnVector {
     let sums = self.sums.base, counts = self.counts.base
-    guard case .decimal(let sumPrecision, let sumScale) = sumType, case .decimal(let precision, let scale) = result else {
+    guard case .decimal(let sumPrecision, let sumScale) = sumType, case .decimal(let precision, let scale) = result
+    else {
       throw MillraceError("INTERNAL_ERROR", "a decimal sum has type \(result)", fault: .bug)
     }
     let out = MemoryBuffer(capacity: groupCount * 16)
@@ -177,7 +182,8 @@ final class DecimalSumAccumulator: Accumulator {
         nulls.setNull(group)
         continue
       }
-      var value: Int128? = overflowed.base[group] != 0 || !DecimalMath.fits(sums[group], sumPrecision) ? nil : sums[group]
+      var value: Int128? =
+        overflowed.base[group] != 0 || !DecimalMath.fits(sums[group], sumPrecision) ? nil : sums[group]
       if isAverage, let sum = value {
         value = DecimalMath.divide(sum, by: counts[group], scaleUp: scale - sumScale)
         if let average = value, !DecimalMath.fits(average, precision) { value = nil }
@@ -186,7 +192,8 @@ final class DecimalSumAccumulator: Accumulator {
         target[group] = value
       } else if mode == .fail {
         throw MillraceError(
-          "ARITHMETIC_OVERFLOW", "a sum of decimals left the range of \(sumType)", hint: "use try_sum or try_avg to get NULL instead")
+          "ARITHMETIC_OVERFLOW", "a sum of decimals left the range of \(sumType)",
+          hint: "use try_sum or try_avg to get NULL instead")
       } else {
         nulls.setNull(group)
       }
