@@ -25,8 +25,8 @@ enum Layers {
 
   /// The only importers of a system library, of a bundled connector, or of a package from outside.
   static let importers: [String: Set<String>] = [
-    "CZlib": ["MillraceCore"],
-    "CISAL": ["MillraceCore"],
+    "CZlib": ["MillraceCore", "MillraceFormats"],
+    "CISAL": ["MillraceCore", "MillraceFormats"],
     "CPCRE2": ["MillraceExpressions"],
     "CSQLite": ["SQLiteConnector", "MillraceState"],
     "MemoryConnector": ["Millrace", "MillraceTesting"],

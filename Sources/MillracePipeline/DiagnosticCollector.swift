@@ -1,0 +1,39 @@
+import MillraceCore
+
+/// Gathers what is wrong with one pipeline file.
+final class DiagnosticCollector {
+  let file: String
+  private(set) var diagnostics: [Diagnostic] = []
+
+  init(file: String) { self.file = file }
+
+  var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+  /// The complaints in the order of the file.
+  var sorted: [Diagnostic] {
+    diagnostics.enumerated().sorted { ($0.element.place.offset, $0.offset) < ($1.element.place.offset, $1.offset) }.map(
+      \.element)
+  }
+
+  func report(
+    _ code: String, _ message: String, hint: String? = nil, severity: Diagnostic.Severity = .error, at place: Place
+  ) {
+    let diagnostic = Diagnostic(code, message, hint: hint, severity: severity, file: file, place: place)
+    // A named connector that two entries use would complain twice in the same words.
+    if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
+  }
+
+  /// Takes an error of another layer to a place of the file.
+  func report(_ error: MillraceError, at place: Place) {
+    report(error.code, error.message, hint: error.hint, at: place)
+  }
+}
+
+/// Hints that name what was probably meant.
+enum Hint {
+  /// `did you mean 'x'?` if a known name is near, else the list of them.
+  static func nearest(to name: String, among names: [String], otherwise what: String) -> String? {
+    if let nearest = NearestName.of(name, among: names) { return "did you mean '\(nearest)'?" }
+    return names.isEmpty ? nil : "\(what): \(names.joined(separator: ", "))"
+  }
+}

@@ -1,0 +1,187 @@
+import MillraceCore
+import MillraceFormats
+
+/// Reads entries under `sources`, `tables` and `sinks`: inline ends, and those that use a named connector.
+struct EndReader {
+  let catalog: PipelineCatalog
+  /// Named connectors of the file.
+  let named: [LocatedJSON.Member]
+  let diagnostics: DiagnosticCollector
+
+  /// What an entry is; decides which keys and options it takes.
+  enum Role: String {
+    case source, table, sink
+
+    var phrase: String { "a \(rawValue)" }
+
+    var kind: ConnectorSpec.Kind { self == .sink ? .sink : .source }
+
+    var keys: [String] {
+      switch self {
+      case .source: ["use", "format", "options", "decode", "schema", "watermark", "startAfter", "onBadRecord"]
+      case .table: ["use", "format", "options", "decode", "schema", "onBadRecord"]
+      case .sink: ["query", "outputMode", "use", "format", "options", "encode"]
+      }
+    }
+  }
+
+  /// The keys of a named connector.
+  static let connectorKeys = ["format", "options", "decode", "encode", "schema"]
+
+  // MARK: Entries
+
+  func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceDefinition? {
+    guard let reader = entry(member, role), let end = end(member, reader, role) else { return nil }
+    return SourceDefinition(
+      end: end,
+      decode: codec(
+        reader, "decode", of: "the decoder", fields: catalog.decoderFields, names: catalog.decoders.map(\.name)),
+      schema: reader.text("schema"), watermark: watermark(reader), startAfter: reader.texts("startAfter"),
+      onBadRecord: reader.word("onBadRecord", BadRecordHandling.self) ?? .null)
+  }
+
+  func sink(_ member: LocatedJSON.Member) -> SinkDefinition? {
+    guard let reader = entry(member, .sink) else { return nil }
+    let query = reader.text("query")
+    if reader["query"] == nil { reader.reportMissing("query", "a sink", hint: "the SELECT whose rows it gets") }
+    let mode = reader.word("outputMode", OutputMode.self) ?? .append
+    let encode = codec(
+      reader, "encode", of: "the encoder", fields: catalog.encoderFields, names: catalog.encoders.map(\.name))
+    guard let end = end(member, reader, .sink), let query else { return nil }
+    return SinkDefinition(
+      end: end, query: query, outputMode: mode, outputModePlace: reader["outputMode"]?.place ?? member.place,
+      encode: encode)
+  }
+
+  /// Checks a named connector as far as it goes alone; what is missing may come from the entry that uses it.
+  func checkConnector(_ member: LocatedJSON.Member) {
+    guard let reader = ObjectReader(member.value, "a connector", keys: Self.connectorKeys, diagnostics) else { return }
+    guard let format = reader.text("format"), let spec = spec(of: format) else { return }
+    let fields =
+      spec.sourceFields + spec.sinkFields.filter { field in !spec.sourceFields.contains { $0.name == field.name } }
+    let optional = fields.map { field in
+      var field = field
+      field.isRequired = false
+      return field
+    }
+    let checker = OptionReader(owner: "the connector '\(spec.name)'", fields: optional, diagnostics: diagnostics)
+    _ = checker.options(reader["options"]?.members ?? [], at: member.place)
+  }
+
+  // MARK: Parts
+
+  /// The entry with what it uses.
+  private func entry(_ member: LocatedJSON.Member, _ role: Role) -> ObjectReader? {
+    guard let reader = ObjectReader(member.value, role.phrase, keys: role.keys, diagnostics) else { return nil }
+    guard let use = reader.text("use") else { return reader }
+    guard let used = named.first(where: { $0.key == use.text }) else {
+      diagnostics.report(
+        "PIPELINE_NOT_FOUND", "there is no connector named '\(use.text)'",
+        hint: Hint.nearest(to: use.text, among: named.map(\.key), otherwise: "the file's connectors are")
+          ?? "define it under \"connectors\", or write \"format\" in place of \"use\"",
+        at: use.place)
+      return nil
+    }
+    guard let members = used.value.members else { return nil }
+    for misfit in members where Self.connectorKeys.contains(misfit.key) && !role.keys.contains(misfit.key) {
+      diagnostics.report(
+        "PIPELINE_UNKNOWN_KEY", "the connector '\(use.text)' has '\(misfit.key)', which \(role.phrase) does not take",
+        hint: "move '\(misfit.key)' to the entries that take it", at: use.place)
+    }
+    let known = members.filter { role.keys.contains($0.key) && Self.connectorKeys.contains($0.key) }
+    let base = LocatedJSON(value: .object(known), place: used.value.place)
+    return ObjectReader(
+      base.extended(by: member.value), role.phrase, keys: (base.extended(by: member.value).members ?? []).map(\.key),
+      diagnostics)
+  }
+
+  private func end(_ member: LocatedJSON.Member, _ reader: ObjectReader, _ role: Role) -> EndDefinition? {
+    if reader["format"] == nil {
+      reader.reportMissing("format", role.phrase, hint: "or the key 'use' with the name of a connector of this file")
+    }
+    guard let format = reader.text("format"), let spec = spec(of: format) else { return nil }
+    guard spec.kinds.contains(role.kind) else {
+      diagnostics.report(
+        "PIPELINE_WRONG_KIND", "the connector '\(spec.name)' is no \(role.kind.rawValue)", hint: others(role.kind),
+        at: format.place)
+      return nil
+    }
+    if let options = reader["options"], options.members == nil {
+      diagnostics.report(
+        "PIPELINE_WRONG_TYPE", "'options' is \(options.kind)", hint: "it takes an object", at: options.place)
+      return nil
+    }
+    let optionReader = OptionReader(
+      owner: "the \(role.kind.rawValue) '\(spec.name)'", fields: role == .sink ? spec.sinkFields : spec.sourceFields,
+      diagnostics: diagnostics)
+    let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
+    guard let options = result.options else { return nil }
+    return EndDefinition(
+      name: member.key, place: member.place, format: spec.name, formatPlace: format.place, options: options,
+      shownOptions: result.shown)
+  }
+
+  private func spec(of format: LocatedText) -> ConnectorSpec? {
+    do {
+      return try catalog.connectors.connector(format.text).spec
+    } catch {
+      diagnostics.report(
+        error as? MillraceError ?? MillraceError("DATA_SOURCE_NOT_FOUND", "\(error)"), at: format.place)
+      return nil
+    }
+  }
+
+  private func others(_ kind: ConnectorSpec.Kind) -> String {
+    let names = catalog.connectors.specs.filter { $0.kinds.contains(kind) }.map(\.name)
+    return "\(kind.rawValue)s are: \(names.joined(separator: ", "))"
+  }
+
+  private func watermark(_ reader: ObjectReader) -> WatermarkDefinition? {
+    guard let node = reader["watermark"],
+      let watermark = ObjectReader(node, "a watermark", keys: ["column", "delay"], diagnostics)
+    else { return nil }
+    if watermark["column"] == nil {
+      watermark.reportMissing("column", "a watermark", hint: "the column that holds the event's time")
+    }
+    if watermark["delay"] == nil {
+      watermark.reportMissing("delay", "a watermark", hint: "how late rows may be, for instance \"10 minutes\"")
+    }
+    guard let column = watermark.text("column"), let delay = watermark.duration("delay") else { return nil }
+    return WatermarkDefinition(column: column.text, delay: delay, place: column.place)
+  }
+
+  /// `"csv"`, or `{"format": "csv", "header": true}`.
+  private func codec(
+    _ reader: ObjectReader, _ key: String, of owner: String, fields: (String) -> [OptionField]?, names: [String]
+  ) -> CodecDefinition? {
+    guard let node = reader[key] else { return nil }
+    var members: [LocatedJSON.Member] = []
+    var name = node
+    if let given = node.members {
+      guard let format = node["format"] else {
+        diagnostics.report(
+          "PIPELINE_MISSING_KEY", "'\(key)' needs the key 'format'", hint: "one of: \(names.joined(separator: ", "))",
+          at: node.place)
+        return nil
+      }
+      name = format
+      members = given.filter { $0.key != "format" }
+    }
+    guard let text = name.string else {
+      diagnostics.report(
+        "PIPELINE_WRONG_TYPE", "'\(key)' is \(name.kind)",
+        hint: "it takes a format's name, or an object with the key 'format' and its settings", at: name.place)
+      return nil
+    }
+    guard let fields = fields(text) else {
+      diagnostics.report(
+        "PIPELINE_UNKNOWN_FORMAT", "there is no format '\(text)' to \(key)",
+        hint: Hint.nearest(to: text, among: names, otherwise: "formats are"),
+        at: name.place)
+      return nil
+    }
+    let result = OptionReader(owner: "\(owner) '\(text)'", fields: fields, diagnostics: diagnostics).options(
+      members, at: node.place)
+    return result.options.map { CodecDefinition(name: text, options: $0, place: name.place) }
+  }
+}

@@ -1,0 +1,129 @@
+package import MillraceCore
+
+/// A pipeline file that was read and checked as far as that goes without its queries and without touching the world.
+package struct PipelineFile: Sendable {
+  /// The file as the user named it.
+  package var path: String
+  package var pipelines: [PipelineDefinition]
+  /// Shared libraries with connectors.
+  package var plugins: [LocatedText]
+  /// Found along the way; the file can be used all the same.
+  package var warnings: [Diagnostic]
+
+  /// The pipeline of a name; throws `PIPELINE_NOT_FOUND` with the nearest name.
+  package func pipeline(_ name: String) throws -> PipelineDefinition {
+    if let found = pipelines.first(where: { $0.name == name }) { return found }
+    throw MillraceError(
+      "PIPELINE_NOT_FOUND", "\(path) has no pipeline '\(name)'",
+      hint: Hint.nearest(to: name, among: pipelines.map(\.name), otherwise: "pipelines are"))
+  }
+}
+
+/// One pipeline: what is read, what is asked, where it goes, and how it runs.
+package struct PipelineDefinition: Sendable {
+  package var name: String
+  package var place: Place
+  package var sources: [SourceDefinition]
+  /// Inputs that do not change while the pipeline runs; for joins.
+  package var tables: [SourceDefinition]
+  /// Named queries in the order of the file; a view may use those above it.
+  package var views: [ViewDefinition]
+  package var sinks: [SinkDefinition]
+  package var trigger: TriggerDefinition
+  package var checkpointLocation: LocatedText?
+  /// What the pipeline demands; nil if it takes what its parts give.
+  package var delivery: Delivery?
+  package var deliveryPlace: Place?
+
+  /// How often a row may arrive.
+  package enum Delivery: String, Sendable, CaseIterable {
+    case exactlyOnce = "exactly-once"
+    case atLeastOnce = "at-least-once"
+  }
+}
+
+/// When batches run.
+package enum TriggerDefinition: Sendable, Hashable {
+  /// As soon as the batch before is done.
+  case asSoonAsPossible
+  /// At a fixed beat, in microseconds.
+  case processingTime(Int64)
+  /// Everything there is now, then stop.
+  case availableNow
+  /// One batch, then stop.
+  case once
+  /// Each row at once, an epoch per so many microseconds.
+  case continuous(Int64)
+}
+
+/// A text and where it stands.
+package struct LocatedText: Sendable {
+  package var text: String
+  package var place: Place
+}
+
+/// What sources, tables and sinks have in common: a connector and its options.
+package struct EndDefinition: Sendable {
+  package var name: String
+  /// The entry itself.
+  package var place: Place
+  /// The connector's name in its own spelling.
+  package var format: String
+  package var formatPlace: Place
+  package var options: Options
+  /// The options as given, secrets as `***`; for facts and plans.
+  package var shownOptions: [(name: String, value: String)]
+}
+
+/// A decoder or encoder with its settings.
+package struct CodecDefinition: Sendable {
+  package var name: String
+  package var options: Options
+  package var place: Place
+}
+
+/// An entry under `sources` or `tables`.
+package struct SourceDefinition: Sendable {
+  package var end: EndDefinition
+  /// Nil: `text` where bytes are read, nothing where rows are.
+  package var decode: CodecDefinition?
+  /// Columns as DDL.
+  package var schema: LocatedText?
+  package var watermark: WatermarkDefinition?
+  /// Names of the sources that must have ended before this one is read.
+  package var startAfter: [LocatedText]
+  package var onBadRecord: BadRecordHandling
+
+  package var name: String { end.name }
+}
+
+/// What happens to records that cannot be decoded.
+package enum BadRecordHandling: String, Sendable, CaseIterable {
+  case null, skip, deadLetter, fail
+}
+
+/// The event-time column of a source and how late its rows may be.
+package struct WatermarkDefinition: Sendable {
+  package var column: String
+  /// Microseconds.
+  package var delay: Int64
+  package var place: Place
+}
+
+/// A named query.
+package struct ViewDefinition: Sendable {
+  package var name: String
+  package var query: LocatedText
+}
+
+/// An entry under `sinks`.
+package struct SinkDefinition: Sendable {
+  package var end: EndDefinition
+  package var query: LocatedText
+  package var outputMode: OutputMode
+  package var outputModePlace: Place
+  /// Nil: the engine's choice for sinks that take bytes.
+  package var encode: CodecDefinition?
+
+  package var name: String { end.name }
+}

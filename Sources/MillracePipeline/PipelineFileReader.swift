@@ -1,0 +1,143 @@
+/// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
+/// environment variables and files that its references name.
+package struct PipelineFileReader {
+  private let catalog: PipelineCatalog
+  private let variable: (String) -> String?
+  private let contents: (String) throws -> String
+
+  package init(
+    catalog: PipelineCatalog, variable: @escaping (String) -> String?, contents: @escaping (String) throws -> String
+  ) {
+    self.catalog = catalog
+    self.variable = variable
+    self.contents = contents
+  }
+
+  static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
+  static let pipelineKeys = ["sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "delivery"]
+  static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
+
+  /// The model of a file's text; throws `PipelineFileError` with all complaints if there is an error among them.
+  package func read(_ bytes: [UInt8], file: String) throws -> PipelineFile {
+    let diagnostics = DiagnosticCollector(file: file)
+    var pipelines: [PipelineDefinition] = []
+    var plugins: [LocatedText] = []
+    if let parsed = LocatedJSONParser.parse(bytes, into: diagnostics) {
+      let root = Interpolation(variable: variable, contents: contents).resolve(parsed, diagnostics)
+      if let reader = ObjectReader(root, "a pipeline file", keys: Self.topKeys, diagnostics) {
+        checkVersion(reader)
+        plugins = reader.texts("plugins")
+        pipelines = self.pipelines(reader, diagnostics)
+      }
+    }
+    if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    return PipelineFile(path: file, pipelines: pipelines, plugins: plugins, warnings: diagnostics.sorted)
+  }
+
+  private func checkVersion(_ reader: ObjectReader) {
+    guard let version = reader["version"] else {
+      reader.reportMissing("version", "a pipeline file", hint: "write \"version\": 1")
+      return
+    }
+    if case .number("1") = version.value { return }
+    reader.diagnostics.report(
+      "PIPELINE_VERSION", "this version of the pipeline file is not known", hint: "write \"version\": 1",
+      at: version.place)
+  }
+
+  private func pipelines(_ reader: ObjectReader, _ diagnostics: DiagnosticCollector) -> [PipelineDefinition] {
+    let connectors = reader.entries("connectors", "connector")
+    let ends = EndReader(catalog: catalog, named: connectors, diagnostics: diagnostics)
+    for connector in connectors { ends.checkConnector(connector) }
+    let entries = reader.entries("pipelines", "pipeline")
+    if reader["pipelines"] == nil {
+      reader.reportMissing("pipelines", "a pipeline file")
+    } else if entries.isEmpty {
+      diagnostics.report(
+        "PIPELINE_EMPTY", "the file has no pipeline", at: reader["pipelines"]?.place ?? reader.node.place)
+    }
+    return entries.compactMap { pipeline($0, ends, diagnostics) }
+  }
+
+  private func pipeline(_ member: LocatedJSON.Member, _ ends: EndReader, _ diagnostics: DiagnosticCollector)
+    -> PipelineDefinition?
+  {
+    guard let reader = ObjectReader(member.value, "a pipeline", keys: Self.pipelineKeys, diagnostics) else {
+      return nil
+    }
+    for key in ["sources", "sinks"] where reader[key]?.members?.isEmpty ?? (reader[key] == nil) {
+      reader.reportMissing(key, "a pipeline", hint: "with one entry at least")
+    }
+    reportNamesTakenTwice(reader)
+    let sources = reader.entries("sources", "source").compactMap { ends.source($0, .source) }
+    checkStartAfter(sources, names: (reader["sources"]?.members ?? []).map(\.key), diagnostics)
+    return PipelineDefinition(
+      name: member.key, place: member.place, sources: sources,
+      tables: reader.entries("tables", "table").compactMap { ends.source($0, .table) },
+      views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
+      trigger: trigger(reader),
+      checkpointLocation: reader.text("checkpointLocation"),
+      delivery: reader.word("delivery", PipelineDefinition.Delivery.self), deliveryPlace: reader["delivery"]?.place)
+  }
+
+  private func views(_ reader: ObjectReader) -> [ViewDefinition] {
+    reader.entries("views", "view").compactMap { member in
+      if let text = member.value.string {
+        return ViewDefinition(name: member.key, query: LocatedText(text: text, place: member.value.place))
+      }
+      reader.diagnostics.report(
+        "PIPELINE_WRONG_TYPE", "a view is \(member.value.kind)", hint: "it takes its SELECT as a string",
+        at: member.value.place)
+      return nil
+    }
+  }
+
+  /// Sources, tables and views share one space of names, because queries name them all in FROM.
+  private func reportNamesTakenTwice(_ reader: ObjectReader) {
+    var taken: [String: Place] = [:]
+    for key in ["sources", "tables", "views"] {
+      for member in reader[key]?.members ?? [] {
+        if let first = taken[member.key.lowercased()] {
+          reader.diagnostics.report(
+            "PIPELINE_DUPLICATE_NAME", "the name '\(member.key)' is taken",
+            hint: "sources, tables and views need different names; line \(first.line) has it, too", at: member.place)
+        }
+        taken[member.key.lowercased()] = member.place
+      }
+    }
+  }
+
+  private func checkStartAfter(_ sources: [SourceDefinition], names: [String], _ diagnostics: DiagnosticCollector) {
+    for source in sources {
+      for other in source.startAfter where other.text == source.name || !names.contains(other.text) {
+        diagnostics.report(
+          "PIPELINE_NOT_FOUND",
+          other.text == source.name ? "a source cannot start after itself" : "there is no source '\(other.text)'",
+          hint: Hint.nearest(to: other.text, among: names.filter { $0 != source.name }, otherwise: "sources are"),
+          at: other.place)
+      }
+    }
+  }
+
+  private func trigger(_ reader: ObjectReader) -> TriggerDefinition {
+    guard let node = reader["trigger"],
+      let trigger = ObjectReader(node, "a trigger", keys: Self.triggerKeys, reader.diagnostics)
+    else { return .asSoonAsPossible }
+    let given = Self.triggerKeys.filter { trigger[$0] != nil }
+    if given.count != 1 {
+      reader.diagnostics.report(
+        "PIPELINE_WRONG_VALUE",
+        given.isEmpty ? "the trigger is empty" : "the trigger has \(given.joined(separator: " and "))",
+        hint:
+          "it takes one of: {\"processingTime\": \"1 second\"}, {\"availableNow\": true}, {\"once\": true}, {\"continuous\": \"1 second\"}",
+        at: node.place)
+      return .asSoonAsPossible
+    }
+    switch given[0] {
+    case "availableNow": return trigger.flag("availableNow") == true ? .availableNow : .asSoonAsPossible
+    case "once": return trigger.flag("once") == true ? .once : .asSoonAsPossible
+    case "continuous": return trigger.duration("continuous").map { .continuous($0) } ?? .asSoonAsPossible
+    default: return trigger.duration("processingTime").map { .processingTime($0) } ?? .asSoonAsPossible
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import MillraceCore
+import Testing
+
+@testable import MillracePipeline
+
+struct PipelineFileReaderTests {
+  @Test func readsAWholePipeline() throws {
+    let text = """
+      { "$schema": "s.json", "version": 1,
+        "connectors": {
+          "archive": { "format": "gzip-file", "options": { "path": "${env:HOME}/*.gz", "order": "name" }, "decode": "combined" },
+          "db": { "format": "sqlite", "options": { "path": "x.db" } },
+        },
+        "pipelines": { "traffic": {
+          "sources": {
+            "old": { "use": "archive", "options": { "ORDER": "rotation" }, "watermark": { "column": "time", "delay": "10 minutes" } },
+            "live": { "format": "Socket", "options": { "host": "${env:NONE:-localhost}", "port": "${env:PORT}" },
+                      "decode": { "format": "csv", "header": true }, "schema": "a INT", "startAfter": "old", "onBadRecord": "skip" } },
+          "views": { "b": "SELECT 1", "a": "SELECT 2" },
+          "sinks": { "out": { "query": "SELECT '$${x}', 'a$'", "outputMode": "Update", "use": "db",
+                              "options": { "table": "t", "keys": ["x", "y"] } } },
+          "trigger": { "processingTime": "2 seconds" }, "checkpointLocation": "cp", "delivery": "exactly-once" } } }
+      """
+    let file = try TestCatalog.reader().read(Array(text.utf8), file: "p.json")
+    let pipeline = try file.pipeline("traffic")
+    let (old, live, out) = (pipeline.sources[0], pipeline.sources[1], pipeline.sinks[0])
+    #expect(file.warnings.isEmpty)
+    #expect(old.end.format == "gzip-file" && old.end.options.string("path") == "/home/ada/*.gz")
+    #expect(old.end.options.string("order") == "rotation" && old.decode?.name == "combined")
+    #expect(old.watermark?.delay == 600_000_000 && old.watermark?.column == "time")
+    #expect(try live.end.options.int("port") == 9999 && live.end.options.string("host") == "localhost")
+    #expect(try live.decode?.options.bool("header") == true && live.onBadRecord == .skip)
+    #expect(live.schema?.text == "a INT" && live.startAfter.map(\.text) == ["old"])
+    #expect(pipeline.views.map(\.name) == ["b", "a"])
+    #expect(out.query.text == "SELECT '${x}', 'a$'" && out.outputMode == .update)
+    #expect(out.end.options.list("keys") == ["x", "y"] && out.end.options.string("path") == "x.db")
+    #expect(pipeline.trigger == .processingTime(2_000_000) && pipeline.checkpointLocation?.text == "cp")
+    #expect(pipeline.delivery == .exactlyOnce)
+  }
+
+  /// Each case of `Tests/Golden/pipeline-messages.txt` is a file's text and, behind `----`, what reading it complains of.
+  /// With `MILLRACE_UPDATE_GOLDEN` set the file is written anew: read its change before you commit it.
+  @Test func messages() throws {
+    let path = Golden.path(#filePath, "pipeline-messages.txt")
+    var cases: [Golden.Case] = Golden.read(path)
+    #expect(cases.count > 25)
+    for index in cases.indices {
+      let complaints = TestCatalog.complaints(cases[index].input)
+      if !Golden.isUpdating { #expect(complaints == cases[index].output, "\(cases[index].input)") }
+      cases[index].output = complaints
+    }
+    if Golden.isUpdating { Golden.write(cases, to: path) }
+  }
+
+  @Test func valuesOfReferencesCannotChangeTheStructure() throws {
+    let text = TestCatalog.file(
+      sources: #""s": { "format": "socket", "options": { "host": "${env:EVIL}", "port": 1 } }"#)
+    let evil = #"h", "port": 2, "x": ""#
+    let file = try TestCatalog.reader(["EVIL": evil]).read(Array(text.utf8), file: "p.json")
+    #expect(file.pipelines[0].sources[0].end.options.string("host") == evil)
+    #expect(try file.pipelines[0].sources[0].end.options.int("port") == 1)
+  }
+
+  @Test func secretsAreNotShown() throws {
+    let text = TestCatalog.file(
+      sources: #""s": { "format": "socket", "options": { "host": "h", "port": 1, "password": "a-b-c" } }"#)
+    let end = try TestCatalog.reader().read(Array(text.utf8), file: "p.json").pipelines[0].sources[0].end
+    #expect(end.options.string("password") == "a-b-c")
+    #expect(end.shownOptions.first { $0.name == "password" }?.value == "***")
+  }
+
+  @Test func anUnknownPipelineNamesTheNearest() throws {
+    let file = try TestCatalog.reader().read(Array(TestCatalog.file().utf8), file: "p.json")
+    #expect(throws: MillraceError.self) { try file.pipeline("q") }
+    do {
+      _ = try file.pipeline("pp")
+    } catch let error as MillraceError {
+      #expect(error.description == "[PIPELINE_NOT_FOUND] p.json has no pipeline 'pp'\n  hint: did you mean 'p'?")
+    }
+  }
+}
