@@ -1,0 +1,313 @@
+import CKernels
+import Glibc
+
+/// Numbers the distinct keys it is shown: 0, 1, 2, … in the order in which they first come. The heart of every aggregation,
+/// deduplication and hash join. Keys are flat columns (no array, map or struct); NULL is a key like any other, -0.0 is 0.0
+/// and every NaN is the same. Used by one thread at a time.
+///
+/// Each key becomes 16 bytes, however many columns it has (see `GroupKeyLayout`), so that comparing two is two words for all
+/// but long strings. A slot of the open-addressing table holds 32 hash bits and the group's number; the highest hash bits
+/// choose the slot, so growing reads and writes memory in order and touches no key.
+public final class GroupTable: @unchecked Sendable {
+  /// What `find` gives for an absent key.
+  public static let absent = UInt32.max
+
+  public let keyTypes: [DataType]
+  /// Groups so far: every group number is below it. Without removals each of them is in use.
+  public internal(set) var groupCount = 0
+  /// Groups in use.
+  public internal(set) var liveCount = 0
+  let layout: GroupKeyLayout
+  /// The 16-byte key of each group.
+  var keys: UnsafeMutablePointer<StringView>
+  var keyCapacity: Int
+  /// Bytes of keys that do not fit into 16.
+  var arena = Arena()
+  /// Bytes in `arena` that belong to no group any more.
+  var garbageBytes = 0
+  /// 0 = empty; else hash bits << 32 | group + 1.
+  var slots: UnsafeMutablePointer<UInt64>
+  var slotCount: Int
+  /// `hash >> shift` is a slot.
+  var shift: UInt32
+  /// Slots in use, which must stay below `slotLimit`.
+  var usedSlots = 0
+  var slotLimit: Int
+  /// Groups below `groupCount` that may be given to a new key; empty without removals.
+  var freeGroups = FreeGroups()
+  private let scratchKeys = MemoryBuffer(capacity: GroupTable.chunk * 16)
+  private let scratchHashes = MemoryBuffer(capacity: GroupTable.chunk * 4)
+  private let scratchBytes = ByteBuffer()
+
+  /// Rows that are hashed together, so that keys and hashes stay in the first-level cache.
+  static let chunk = 1024
+  private static let ahead = 12
+
+  /// An empty table for keys of these types.
+  public init(keyTypes: [DataType]) {
+    self.keyTypes = keyTypes
+    layout = GroupKeyLayout(keyTypes)
+    keyCapacity = 64
+    keys = .allocate(capacity: keyCapacity)
+    slotCount = 128
+    shift = 32 - 7
+    slotLimit = 64
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: 0, count: slotCount)
+  }
+
+  deinit {
+    keys.deallocate()
+    slots.deallocate()
+  }
+
+  /// Bytes of memory in use.
+  public var memoryBytes: Int { slotCount * 8 + keyCapacity * 16 + arena.byteCount }
+
+  /// The group of each of `count` rows; a key that is new becomes the next group.
+  ///
+  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others.
+  public func findOrInsert(
+    _ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>,
+    isNew: UnsafeMutablePointer<UInt8>? = nil
+  ) {
+    guard count > 0 else { return }
+    if keys.allSatisfy(\.isConstant) && count > 1 {
+      findOrInsert(keys, count: 1, into: groups, isNew: isNew)
+      for row in 1..<count { groups[row] = groups[0] }
+      if let isNew { memset(isNew + 1, 0, count - 1) }
+      return
+    }
+    if let isNew { memset(isNew, 0, count) }
+    forEachChunk(keys, count: count) { start, length, words, hashes in
+      if layout.form == .packed {
+        insert(words, hashes, length, groups + start, isNew.map { $0 + start }, isPacked: true)
+      } else {
+        insert(words, hashes, length, groups + start, isNew.map { $0 + start }, isPacked: false)
+      }
+    }
+  }
+
+  /// The group of each of `count` rows, `absent` for keys that the table does not have.
+  public func find(_ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>) {
+    guard count > 0 else { return }
+    if keys.allSatisfy(\.isConstant) && count > 1 {
+      find(keys, count: 1, into: groups)
+      for row in 1..<count { groups[row] = groups[0] }
+      return
+    }
+    forEachChunk(keys, count: count) { start, length, words, hashes in
+      if layout.form == .packed {
+        lookUp(words, hashes, length, groups + start, isPacked: true)
+      } else {
+        lookUp(words, hashes, length, groups + start, isPacked: false)
+      }
+    }
+  }
+
+  /// Forgets all groups.
+  public func removeAll() {
+    groupCount = 0
+    liveCount = 0
+    usedSlots = 0
+    garbageBytes = 0
+    arena = Arena()
+    freeGroups = FreeGroups()
+    slots.update(repeating: 0, count: slotCount)
+  }
+
+  /// Encodes and hashes the rows chunk by chunk.
+  @inline(__always)
+  func forEachChunk(
+    _ columns: [ColumnVector], count: Int,
+    _ body: (_ start: Int, _ length: Int, _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>) -> Void
+  ) {
+    precondition(columns.count == keyTypes.count, "one column per key type")
+    let words = scratchKeys.base.assumingMemoryBound(to: StringView.self)
+    let hashes = scratchHashes.base.assumingMemoryBound(to: UInt32.self)
+    var start = 0
+    while start < count {
+      let length = min(GroupTable.chunk, count - start)
+      let source = layout.encode(columns, start: start, count: length, words: words, scratch: scratchBytes)
+      if layout.form == .packed {
+        for row in 0..<length { hashes[row] = GroupHash.of(source[row]) }
+      } else {
+        for row in 0..<length { hashes[row] = GroupHash.ofView(source[row]) }
+      }
+      body(start, length, source, UnsafePointer(hashes))
+      start += length
+    }
+  }
+
+  @inline(__always)
+  private func prefetch(_ hashes: UnsafePointer<UInt32>, _ row: Int, _ count: Int, _ isLarge: Bool) {
+    if row &+ GroupTable.ahead < count {
+      ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row &+ GroupTable.ahead] >> shift))
+    }
+    // A table beyond the second-level cache also misses on the key.
+    if isLarge && row &+ 6 < count {
+      let slot = slots[Int(truncatingIfNeeded: hashes[row &+ 6] >> shift)]
+      ck_prefetch(keys + Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: slot)))
+    }
+  }
+
+  @inline(__always)
+  private func insert(
+    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
+    _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool
+  ) {
+    var mask = slotCount &- 1
+    let isLarge = slotCount > 1 << 16
+    for row in 0..<count {
+      prefetch(hashes, row, count, isLarge)
+      let hash = hashes[row]
+      let word = words[row]
+      var at = Int(truncatingIfNeeded: hash >> shift)
+      while true {
+        let slot = slots[at]
+        if slot == 0 {
+          groups[row] = addGroup(word, hash, at)
+          if let isNew { isNew[row] = 1 }
+          mask = slotCount &- 1
+          break
+        }
+        if UInt32(truncatingIfNeeded: slot >> 32) == hash {
+          let group = UInt32(truncatingIfNeeded: slot) &- 1
+          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], word, isPacked: isPacked) {
+            groups[row] = group
+            break
+          }
+        }
+        at = (at &+ 1) & mask
+      }
+    }
+  }
+
+  @inline(__always)
+  private func lookUp(
+    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
+    _ groups: UnsafeMutablePointer<UInt32>, isPacked: Bool
+  ) {
+    let mask = slotCount &- 1
+    let isLarge = slotCount > 1 << 16
+    for row in 0..<count {
+      prefetch(hashes, row, count, isLarge)
+      let hash = hashes[row]
+      let word = words[row]
+      var at = Int(truncatingIfNeeded: hash >> shift)
+      var found = GroupTable.absent
+      while true {
+        let slot = slots[at]
+        if slot == 0 { break }
+        if UInt32(truncatingIfNeeded: slot >> 32) == hash {
+          let group = UInt32(truncatingIfNeeded: slot) &- 1
+          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], word, isPacked: isPacked) {
+            found = group
+            break
+          }
+        }
+        at = (at &+ 1) & mask
+      }
+      groups[row] = found
+    }
+  }
+
+  /// Two packed keys are equal exactly if their words are; two views also if the bytes behind them are.
+  @inline(__always)
+  static func isSame(_ left: StringView, _ right: StringView, isPacked: Bool) -> Bool {
+    if left.word0 != right.word0 { return false }
+    if left.word1 == right.word1 { return true }
+    if isPacked || left.isInline { return false }
+    return memcmp(left.address, right.address, left.count) == 0
+  }
+
+  /// Makes a group for a key that is not there; `at` is the empty slot that the search ended in.
+  @inline(never)
+  private func addGroup(_ key: StringView, _ hash: UInt32, _ at: Int) -> UInt32 {
+    let group = freeGroups.takeLowest() ?? appendGroup()
+    keys[group] =
+      layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
+    let value = UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: group) &+ 1)
+    slots[at] = value
+    usedSlots += 1
+    liveCount += 1
+    if usedSlots >= slotLimit { growSlots() }
+    return UInt32(truncatingIfNeeded: group)
+  }
+
+  private func appendGroup() -> Int {
+    precondition(groupCount < Int(UInt32.max) - 1, "a table holds at most 2^32 - 2 groups")
+    if groupCount == keyCapacity { growKeys(to: keyCapacity * 2) }
+    groupCount += 1
+    return groupCount - 1
+  }
+
+  func growKeys(to capacity: Int) {
+    let larger = UnsafeMutablePointer<StringView>.allocate(capacity: capacity)
+    larger.update(from: keys, count: groupCount)
+    keys.deallocate()
+    keys = larger
+    keyCapacity = capacity
+  }
+
+  /// Doubles the slots. Old slots in order give new slots in almost the same order.
+  func growSlots() {
+    let old = slots
+    let oldCount = slotCount
+    slotCount *= 2
+    shift -= 1
+    slotLimit = slotCount / 2
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: 0, count: slotCount)
+    for index in 0..<oldCount where old[index] != 0 { place(old[index]) }
+    old.deallocate()
+  }
+
+  /// Puts a slot's value at the first empty place from where its hash points.
+  @inline(__always)
+  func place(_ value: UInt64) {
+    var at = Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: value >> 32) >> shift)
+    while slots[at] != 0 { at = (at &+ 1) & (slotCount &- 1) }
+    slots[at] = value
+  }
+}
+
+/// The hash of a 16-byte key. Changing it changes no stored data: hashes are never written.
+enum GroupHash {
+  @inline(__always)
+  private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    let product = a.multipliedFullWidth(by: b)
+    return product.high ^ product.low
+  }
+
+  /// Hash of both words.
+  @inline(__always)
+  static func of(_ key: StringView) -> UInt32 {
+    UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
+  }
+
+  /// Hash of the bytes that a view stands for.
+  @inline(__always)
+  static func ofView(_ key: StringView) -> UInt32 {
+    key.isInline || key.word0 == GroupKeyLayout.nullWord ? of(key) : ofBytes(key.address, key.count)
+  }
+
+  /// Hash of more than 12 bytes, 16 a step; the last step overlaps the one before.
+  @inline(never)
+  private static func ofBytes(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt32 {
+    var state = UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
+    var at = 0
+    while at &+ 16 <= count {
+      let low = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      let high = bytes.loadUnaligned(fromByteOffset: at &+ 8, as: UInt64.self)
+      state = fold(low ^ state ^ 0xA076_1D64_78BD_642F, high ^ 0xE703_7ED1_A0B4_28DB)
+      at &+= 16
+    }
+    if at < count {
+      let low = bytes.loadUnaligned(fromByteOffset: max(count &- 16, 0), as: UInt64.self)
+      let high = bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      state = fold(low ^ state ^ 0x8EBC_6AF0_9C88_C6E3, high ^ 0x5899_65CC_7537_4CC3)
+    }
+    return UInt32(truncatingIfNeeded: fold(state ^ 0x1D8E_4E27_C47D_124F, 0x9E37_79B9_7F4A_7C15) >> 32)
+  }
+}

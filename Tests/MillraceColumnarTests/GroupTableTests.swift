@@ -1,0 +1,187 @@
+import MillraceColumnar
+import Testing
+
+/// The table against a dictionary of printed keys.
+@Suite struct GroupTableTests {
+  static let shapes: [[DataType]] = [
+    [], [.string], [.binary], [.long], [.integer], [.boolean], [.double], [.float], [.void], [.short, .byte],
+    [.timestamp, .integer], [.integer, .integer, .integer], [.long, .long], [.string, .integer], [.string, .string],
+    [.decimal(precision: 20, scale: 2)], [.date, .string, .double], [.boolean, .boolean, .byte, .float],
+  ]
+
+  /// A random value of few distinct ones, long strings, NULL and odd numbers among them.
+  static func value(_ type: DataType, _ random: inout SplitMix, distinct: Int) -> Value {
+    let number = Int(random.next() % UInt64(distinct))
+    if number == 0 { return .null }
+    switch type {
+    case .void: return .null
+    case .boolean: return .boolean(number & 1 == 0)
+    case .string, .binary:
+      let text = String(repeating: "x", count: number % 40) + String(number)
+      return type == .string ? .string(text) : .binary(Array(text.utf8))
+    case .double, .float:
+      let odd: [Double] = [0.0, -0.0, .nan, -.nan, .infinity, 1.5]
+      return .double(number < odd.count ? odd[number] : Double(number))
+    case .decimal: return .decimal(Int128(number) << 60)
+    case .byte: return .integer(Int64(number % 100) - 50)
+    default: return .integer(type.physical == .int64 ? Int64(number) &* 1_000_003_000_000 : Int64(number % 30000) - 9)
+    }
+  }
+
+  static func columns(_ types: [DataType], rows: Int, distinct: Int, _ random: inout SplitMix) -> [ColumnVector] {
+    var columns: [ColumnVector] = []
+    for type in types {
+      columns.append(.of((0..<rows).map { _ in value(type, &random, distinct: distinct) }, type: type))
+    }
+    return columns
+  }
+
+  static func name(_ columns: [ColumnVector], _ row: Int) -> String {
+    columns.map { column -> String in
+      guard case .double(let number) = column.value(row) else { return "\(column.value(row))" }
+      return number.isNaN ? "NaN" : "\(number == 0 ? 0 : number)"
+    }.joined(separator: "|")
+  }
+
+  struct Oracle {
+    var groups: [String: UInt32] = [:]
+    mutating func group(_ name: String) -> UInt32 {
+      let next = UInt32(groups.count)
+      return groups[name, default: next].also { groups[name] = $0 }
+    }
+  }
+
+  @Test(arguments: shapes, [0, 1, 2, 63, 64, 65, 1023, 1024, 1025, 5000])
+  func numbersKeysInOrderOfAppearance(types: [DataType], rows: Int) {
+    var random = SplitMix(seed: UInt64(rows) &+ 7)
+    let table = GroupTable(keyTypes: types)
+    var oracle = Oracle()
+    for distinct in [3, 3000] {
+      let columns = Self.columns(types, rows: rows, distinct: distinct, &random)
+      var groups = [UInt32](repeating: 9, count: rows)
+      var isNew = [UInt8](repeating: 9, count: rows)
+      let before = oracle.groups.count
+      table.findOrInsert(columns, count: rows, into: &groups, isNew: &isNew)
+      #expect(groups == (0..<rows).map { oracle.group(Self.name(columns, $0)) })
+      #expect(isNew.reduce(0) { $0 + Int($1) } == oracle.groups.count - before)
+      #expect(table.groupCount == oracle.groups.count && table.liveCount == oracle.groups.count)
+    }
+    let keys = table.keyColumns()
+    #expect((0..<table.groupCount).allSatisfy { oracle.groups[Self.name(keys, $0)] == UInt32($0) })
+    let probe = Self.columns(types, rows: rows, distinct: 6000, &random)
+    var found = [UInt32](repeating: 9, count: rows)
+    table.find(probe, count: rows, into: &found)
+    #expect(found == (0..<rows).map { oracle.groups[Self.name(probe, $0)] ?? GroupTable.absent })
+    let some = [UInt32](found.filter { $0 != GroupTable.absent }.prefix(70))
+    let picked = table.keyColumns(some, count: some.count)
+    #expect(some.indices.allSatisfy { oracle.groups[Self.name(picked, $0)] == some[$0] })
+  }
+
+  @Test(arguments: shapes)
+  func takesConstantColumns(types: [DataType]) {
+    var random = SplitMix(seed: 5)
+    let varying = Self.columns(types, rows: 100, distinct: 50, &random)
+    let constants: [ColumnVector] = varying.map { .constant($0.value(7), type: $0.type, count: 100) }
+    let half: [ColumnVector] = Array(constants.prefix(1)) + Array(varying.dropFirst())
+    for mixed in [constants, half] {
+      let table = GroupTable(keyTypes: types)
+      var groups = [UInt32](repeating: 9, count: 100)
+      table.findOrInsert(mixed, count: 100, into: &groups)
+      var oracle = Oracle()
+      #expect(groups == (0..<100).map { oracle.group(Self.name(mixed, $0)) })
+      var again = [UInt32](repeating: 9, count: 100)
+      table.find(mixed, count: 100, into: &again)
+      #expect(again == groups)
+    }
+  }
+
+  @Test(arguments: [[DataType.long], [.string], [.string, .long]])
+  func removalAgainstModel(types: [DataType]) {
+    var random = SplitMix(seed: 11)
+    let table = GroupTable(keyTypes: types)
+    var model: [String: UInt32] = [:]
+    for round in 0..<60 {
+      let columns = Self.columns(types, rows: 200, distinct: 700, &random)
+      var groups = [UInt32](repeating: 0, count: 200)
+      if round % 3 == 2 {
+        table.find(columns, count: 200, into: &groups)
+        let gone = Array(Set(groups.filter { $0 != GroupTable.absent })).sorted()
+        table.unlink(gone, count: gone.count)
+        if round % 2 == 0 {
+          table.release(gone, count: gone.count)
+          model = model.filter { !gone.contains($0.value) }
+        } else {
+          table.find(columns, count: 200, into: &groups)
+          #expect(groups.allSatisfy { $0 == GroupTable.absent })
+          table.relink(gone, count: gone.count)
+        }
+      } else {
+        table.findOrInsert(columns, count: 200, into: &groups)
+        for row in 0..<200 {
+          let name = Self.name(columns, row)
+          if let known = model[name] {
+            #expect(groups[row] == known)
+          } else {
+            #expect(!model.values.contains(groups[row]))
+            model[name] = groups[row]
+          }
+        }
+      }
+      #expect(table.liveCount == model.count)
+      #expect((0..<table.groupCount).filter { !table.isFree($0) }.map(UInt32.init) == model.values.sorted())
+    }
+    // A copy made by number goes on like the original.
+    let live = model.values.sorted()
+    let copy = GroupTable(keyTypes: types)
+    #expect(copy.insert(table.keyColumns(live, count: live.count), count: live.count, at: live))
+    #expect(!copy.insert(table.keyColumns(live, count: 1), count: 1, at: live))
+    let more = Self.columns(types, rows: 500, distinct: 5000, &random)
+    var left = [UInt32](repeating: 0, count: 500), right = left
+    table.findOrInsert(more, count: 500, into: &left)
+    copy.findOrInsert(more, count: 500, into: &right)
+    #expect(left == right)
+  }
+
+  @Test func memoryStaysBoundedWhenKeysComeAndGo() {
+    let table = GroupTable(keyTypes: [.string])
+    var peak = 0
+    for round in 0..<200 {
+      let keys = ColumnVector.of((0..<100).map { .string("a key that is long enough \(round) \($0)") }, type: .string)
+      var groups = [UInt32](repeating: 0, count: 100)
+      table.findOrInsert([keys], count: 100, into: &groups)
+      table.unlink(groups, count: 99)
+      table.release(groups, count: 99)
+      if round == 20 { peak = table.memoryBytes }
+    }
+    #expect(table.liveCount == 200 && table.groupCount < 310)
+    #expect(table.memoryBytes < peak + 200_000)
+  }
+
+  @Test func forgetsAll() {
+    let table = GroupTable(keyTypes: [.string])
+    var groups: [UInt32] = [7, 7]
+    table.findOrInsert([.of([.string("a"), .string("b")], type: .string)], count: 2, into: &groups)
+    table.removeAll()
+    table.findOrInsert([.of([.string("b"), .string("c")], type: .string)], count: 2, into: &groups)
+    #expect(groups == [0, 1] && table.groupCount == 2)
+  }
+}
+
+struct SplitMix: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+extension UInt32 {
+  fileprivate func also(_ body: (UInt32) -> Void) -> UInt32 {
+    body(self)
+    return self
+  }
+}
