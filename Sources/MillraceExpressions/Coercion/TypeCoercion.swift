@@ -1,0 +1,126 @@
+package import MillraceColumnar
+
+/// Spark's ANSI rules for the type that values of different types come together in, and for implicit casts.
+package enum TypeCoercion {
+  /// The type to which both are cast before they are compared, put into one list or returned by the branches of one
+  /// CASE; nil when there is none.
+  package static func commonType(_ left: DataType, _ right: DataType) -> DataType? {
+    tightestCommonType(left, right) ?? withDecimal(left, right) ?? withString(left, right)
+      ?? complex(left, right, commonType)
+  }
+
+  /// The common type of many. Strings come last, as they yield to every other type.
+  package static func commonType(_ types: [DataType]) -> DataType? {
+    let ordered = types.filter { $0 != .string } + types.filter { $0 == .string }
+    guard var result = ordered.first else { return nil }
+    for type in ordered.dropFirst() {
+      guard let wider = commonType(result, type) else { return nil }
+      result = wider
+    }
+    return result
+  }
+
+  /// The common type without decimal widening and without promotion of strings; what arithmetic on like types uses.
+  package static func tightestCommonType(_ left: DataType, _ right: DataType) -> DataType? {
+    switch (left, right) {
+    case _ where left == right: return left
+    case (.void, _): return right
+    case (_, .void): return left
+    case (.decimal(let precision, let scale), _) where right.isIntegral:
+      return DecimalRules.holds(precision, scale, integral: right) ? left : nil
+    case (_, .decimal(let precision, let scale)) where left.isIntegral:
+      return DecimalRules.holds(precision, scale, integral: left) ? right : nil
+    case (.dayTimeInterval(let from, let to), .dayTimeInterval(let otherFrom, let otherTo)):
+      return .dayTimeInterval(from: min(from, otherFrom), to: max(to, otherTo))
+    case (.yearMonthInterval, .yearMonthInterval): return .yearToMonth
+    default: break
+    }
+    if let leftRank = rank(left), let rightRank = rank(right) {
+      // An integer beside a FLOAT would lose digits, so both become DOUBLE.
+      let wider = leftRank > rightRank ? left : right
+      return wider == .float ? .double : wider
+    }
+    if left.isDatetime && right.isDatetime {
+      return left == .timestamp || right == .timestamp ? .timestamp : .timestampNTZ
+    }
+    return complex(left, right, tightestCommonType)
+  }
+
+  private static func rank(_ type: DataType) -> Int? {
+    switch type {
+    case .byte: 0
+    case .short: 1
+    case .integer: 2
+    case .long: 3
+    case .float: 4
+    case .double: 5
+    default: nil
+    }
+  }
+
+  private static func withDecimal(_ left: DataType, _ right: DataType) -> DataType? {
+    guard left.isNumeric, right.isNumeric, left.isDecimal || right.isDecimal else { return nil }
+    if left.isFractional || right.isFractional { return .double }
+    guard case .decimal(let p1, let s1)? = DecimalRules.decimal(for: left),
+      case .decimal(let p2, let s2)? = DecimalRules.decimal(for: right)
+    else { return nil }
+    return DecimalRules.wider(p1, s1, p2, s2)
+  }
+
+  private static func withString(_ left: DataType, _ right: DataType) -> DataType? {
+    guard (left == .string) != (right == .string) else { return nil }
+    let other = left == .string ? right : left
+    switch other {
+    case .byte, .short, .integer, .long: return .long
+    case .float, .double, .decimal: return .double
+    case .boolean, .binary, .date, .timestamp, .timestampNTZ: return other
+    default: return nil
+    }
+  }
+
+  private static func complex(
+    _ left: DataType, _ right: DataType, _ common: (DataType, DataType) -> DataType?
+  ) -> DataType? {
+    switch (left, right) {
+    case (.array(let a, let aNull), .array(let b, let bNull)):
+      guard let element = common(a, b) else { return nil }
+      return .array(
+        element: element, containsNull: aNull || bNull || mayMakeNull(a, element) || mayMakeNull(b, element))
+    case (.map(let aKey, let aValue, let aNull), .map(let bKey, let bValue, let bNull)):
+      guard let key = common(aKey, bKey), let value = common(aValue, bValue) else { return nil }
+      let containsNull = aNull || bNull || mayMakeNull(aValue, value) || mayMakeNull(bValue, value)
+      return .map(key: key, value: value, valueContainsNull: containsNull)
+    case (.structure(let a), .structure(let b)):
+      guard a.count == b.count else { return nil }
+      var fields: [StructField] = []
+      for (x, y) in zip(a, b) {
+        guard x.name.lowercased() == y.name.lowercased(), let type = common(x.type, y.type) else { return nil }
+        fields.append(StructField(x.name, type, isNullable: x.isNullable || y.isNullable))
+      }
+      return .structure(fields)
+    default: return nil
+    }
+  }
+
+  private static func mayMakeNull(_ from: DataType, _ to: DataType) -> Bool {
+    from == .void || from.isFractional && to.isDecimal
+  }
+
+  /// Whether a value may be cast to `target` without being asked for: as an argument of a function or on insertion.
+  package static func canAssign(_ source: DataType, to target: DataType) -> Bool {
+    switch (source, target) {
+    case _ where source == target: return true
+    case (.void, _): return true
+    case _ where source.isNumeric && target.isNumeric: return true
+    case (_, .string): return !source.isNested
+    case _ where source.isDatetime && target.isDatetime: return true
+    case (.dayTimeInterval, .dayTimeInterval), (.yearMonthInterval, .yearMonthInterval): return true
+    case (.array(let a, let aNull), .array(let b, let bNull)): return (bNull || !aNull) && canAssign(a, to: b)
+    case (.map(let aKey, let aValue, let aNull), .map(let bKey, let bValue, let bNull)):
+      return (bNull || !aNull) && canAssign(aKey, to: bKey) && canAssign(aValue, to: bValue)
+    case (.structure(let a), .structure(let b)):
+      return a.count == b.count && zip(a, b).allSatisfy { canAssign($0.type, to: $1.type) }
+    default: return false
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import MillraceColumnar
+
+extension CastKernel {
+  /// Casts from and to dates and timestamps; nil for all others.
+  static func datetime(_ source: DataType, _ target: DataType, _ options: Options) throws -> Function? {
+    switch (source, target) {
+    case (.date, .timestampNTZ):
+      return { .map(target, $0) { (days: Int32) -> Int64 in Int64(days) &* 86_400_000_000 } }
+    case (.timestampNTZ, .date):
+      return {
+        .map(target, $0) { (value: Int64) -> Int32 in Int32(truncatingIfNeeded: CivilDateTime.split(value).day) }
+      }
+    case (.timestamp, _) where target.isNumeric: return try fromTimestamp(target, options)
+    case (_, .timestamp) where source.isNumeric: return try toTimestamp(source, options)
+    default: return nil
+    }
+  }
+
+  private static func fromTimestamp(_ target: DataType, _ options: Options) throws -> Function {
+    switch target {
+    case .float: return { .map(target, $0) { (value: Int64) -> Float in Float(Double(value) / 1e6) } }
+    case .double: return { .map(target, $0) { (value: Int64) -> Double in Double(value) / 1e6 } }
+    case .decimal(let precision, let scale):
+      let rescale = try make(.decimal(precision: 38, scale: 6), .decimal(precision: precision, scale: scale), options)
+      return { try rescale(.map(.decimal(precision: 38, scale: 6), $0) { (value: Int64) -> Int128 in Int128(value) }) }
+    default:
+      let narrow = try make(.long, target, options)
+      return { try narrow(.map(.long, $0) { (value: Int64) -> Int64 in flooredSecond(value) }) }
+    }
+  }
+
+  /// Whole seconds, rounded down.
+  private static func flooredSecond(_ microseconds: Int64) -> Int64 {
+    let quotient = microseconds / 1_000_000
+    return quotient &* 1_000_000 > microseconds ? quotient &- 1 : quotient
+  }
+
+  /// Numbers are seconds since the epoch.
+  private static func toTimestamp(_ source: DataType, _ options: Options) throws -> Function {
+    switch source {
+    case .float, .double:
+      let widen = try make(source, .double, options)
+      return { vector in
+        try .checkedMap(.timestamp, try widen(vector), isTry: options.isTry) { (value: Double) -> (Int64, UInt8) in
+          let scaled = (value * 1e6).rounded(.towardZero)
+          return scaled >= -0x1p63 && scaled < 0x1p63 ? (Int64(scaled), 0) : (0, 1)
+        } failure: { value in
+          value.isFinite
+            ? CastRules.overflow("\(value)", source, .timestamp)
+            : CastRules.invalidInput("\(value)", source, .timestamp)
+        }
+      }
+    case .decimal(_, let scale):
+      return { vector in
+        try .checkedMap(.timestamp, vector, isTry: options.isTry) { (value: Int128) -> (Int64, UInt8) in
+          let (scaled, overflow) = value.multipliedReportingOverflow(by: 1_000_000)
+          guard !overflow, let result = Int64(exactly: scaled / Decimal128.power(scale)) else { return (0, 1) }
+          return (result, 0)
+        } failure: {
+          CastRules.overflow(decimalText($0, scale), source, .timestamp)
+        }
+      }
+    default:
+      let widen = try make(source, .long, options)
+      return { vector in
+        // Spark saturates here instead of failing.
+        .map(.timestamp, try widen(vector)) { (value: Int64) -> Int64 in
+          let (result, overflow) = value.multipliedReportingOverflow(by: 1_000_000)
+          return overflow ? (value < 0 ? .min : .max) : result
+        }
+      }
+    }
+  }
+}
