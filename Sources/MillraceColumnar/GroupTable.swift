@@ -41,7 +41,6 @@ public final class GroupTable: @unchecked Sendable {
 
   /// Rows that are hashed together, so that keys and hashes stay in the first-level cache.
   static let chunk = 1024
-  private static let ahead = 12
 
   /// An empty table for keys of these types.
   public init(keyTypes: [DataType]) {
@@ -140,46 +139,22 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   @inline(__always)
-  private func prefetch(_ hashes: UnsafePointer<UInt32>, _ row: Int, _ count: Int, _ isLarge: Bool) {
-    if row &+ GroupTable.ahead < count {
-      ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row &+ GroupTable.ahead] >> shift))
-    }
-    // A table beyond the second-level cache also misses on the key.
-    if isLarge && row &+ 6 < count {
-      let slot = slots[Int(truncatingIfNeeded: hashes[row &+ 6] >> shift)]
-      ck_prefetch(keys + Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: slot)))
-    }
-  }
-
-  @inline(__always)
   private func insert(
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool
   ) {
-    var mask = slotCount &- 1
-    let isLarge = slotCount > 1 << 16
+    var view = Probe(self)
     for row in 0..<count {
-      prefetch(hashes, row, count, isLarge)
-      let hash = hashes[row]
-      let word = words[row]
-      var at = Int(truncatingIfNeeded: hash >> shift)
-      while true {
-        let slot = slots[at]
-        if slot == 0 {
-          groups[row] = addGroup(word, hash, at)
-          if let isNew { isNew[row] = 1 }
-          mask = slotCount &- 1
-          break
-        }
-        if UInt32(truncatingIfNeeded: slot >> 32) == hash {
-          let group = UInt32(truncatingIfNeeded: slot) &- 1
-          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], word, isPacked: isPacked) {
-            groups[row] = group
-            break
-          }
-        }
-        at = (at &+ 1) & mask
+      view.prefetch(hashes, row, count)
+      var at = view.firstSlot(hashes[row])
+      let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
+      if group != GroupTable.absent {
+        groups[row] = group
+        continue
       }
+      groups[row] = addGroup(words[row], hashes[row], at)
+      if let isNew { isNew[row] = 1 }
+      view = Probe(self)
     }
   }
 
@@ -188,27 +163,57 @@ public final class GroupTable: @unchecked Sendable {
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, isPacked: Bool
   ) {
-    let mask = slotCount &- 1
-    let isLarge = slotCount > 1 << 16
+    let view = Probe(self)
     for row in 0..<count {
-      prefetch(hashes, row, count, isLarge)
-      let hash = hashes[row]
-      let word = words[row]
-      var at = Int(truncatingIfNeeded: hash >> shift)
-      var found = GroupTable.absent
+      view.prefetch(hashes, row, count)
+      var at = view.firstSlot(hashes[row])
+      groups[row] = view.find(words[row], hashes[row], &at, isPacked: isPacked)
+    }
+  }
+
+  /// The table's memory in local variables, so that the loops over rows read no property of the object.
+  private struct Probe {
+    let slots: UnsafeMutablePointer<UInt64>
+    let keys: UnsafeMutablePointer<StringView>
+    let mask: Int
+    let shift: UInt32
+    /// Beyond the second-level cache, where fetching the key ahead pays, too.
+    let isLarge: Bool
+
+    @inline(__always)
+    init(_ table: GroupTable) {
+      slots = table.slots
+      keys = table.keys
+      mask = table.slotCount &- 1
+      shift = table.shift
+      isLarge = table.slotCount > 1 << 16
+    }
+
+    @inline(__always)
+    func firstSlot(_ hash: UInt32) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
+
+    @inline(__always)
+    func prefetch(_ hashes: UnsafePointer<UInt32>, _ row: Int, _ count: Int) {
+      guard isLarge else { return }
+      if row &+ 16 < count { ck_prefetch(slots + firstSlot(hashes[row &+ 16])) }
+      if row &+ 8 < count {
+        ck_prefetch(keys + Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: slots[firstSlot(hashes[row &+ 8])])))
+      }
+    }
+
+    /// The key's group, or `absent` with `at` at the empty slot where it would go.
+    @inline(__always)
+    func find(_ key: StringView, _ hash: UInt32, _ at: inout Int, isPacked: Bool) -> UInt32 {
       while true {
         let slot = slots[at]
-        if slot == 0 { break }
-        if UInt32(truncatingIfNeeded: slot >> 32) == hash {
+        if UInt32(truncatingIfNeeded: slot &>> 32) == hash && slot != 0 {
           let group = UInt32(truncatingIfNeeded: slot) &- 1
-          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], word, isPacked: isPacked) {
-            found = group
-            break
-          }
+          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], key, isPacked: isPacked) { return group }
+        } else if slot == 0 {
+          return GroupTable.absent
         }
         at = (at &+ 1) & mask
       }
-      groups[row] = found
     }
   }
 

@@ -1,0 +1,235 @@
+import Glibc
+public import MillraceColumnar
+public import MillraceCore
+
+/// Keyed state in memory, for the default provider.
+///
+/// A key keeps its row number for life, and a new key gets the lowest number that was free when the version began. So rows,
+/// and with them the order of `scan`, depend only on the contents of the last version and the calls since: a store restored
+/// from files goes on exactly like the one that wrote them. `changes()` names rows by number and repeats a key only when new.
+public final class MemoryStateStore: StateStore, @unchecked Sendable {
+  private struct Mark {
+    /// The row holds a key.
+    static let live: UInt8 = 1
+    /// Its values before this version are saved.
+    static let changed: UInt8 = 2
+    /// It came with this version.
+    static let new: UInt8 = 4
+    /// It went with this version; its number is not given away before the commit.
+    static let removed: UInt8 = 8
+  }
+
+  private let table: GroupTable
+  private let columns: [ValueColumn]
+  private let keyTypes: [DataType]
+  private let valueTypes: [DataType]
+  private var marks: [UInt8] = []
+  private var changedRows: [UInt32] = []
+  private var newRows: [UInt32] = []
+  private var removedRows: [UInt32] = []
+  private var rows = MemoryBuffer(capacity: 0)
+  private var isNew = MemoryBuffer(capacity: 0)
+  /// The last committed version; 0 for an empty store.
+  public private(set) var version: Int64 = 0
+
+  /// An empty store.
+  public init(keyTypes: [DataType], valueTypes: [DataType]) {
+    self.keyTypes = keyTypes
+    self.valueTypes = valueTypes
+    table = GroupTable(keyTypes: keyTypes)
+    columns = valueTypes.map { ValueColumn($0) }
+  }
+
+  public var rowCount: Int { table.liveCount }
+
+  public var memoryBytes: Int { columns.reduce(table.memoryBytes + marks.capacity) { $0 + $1.memoryBytes } }
+
+  private var isClean: Bool { changedRows.isEmpty && newRows.isEmpty && removedRows.isEmpty }
+
+  private func rowNumbers(_ count: Int) -> UnsafeMutablePointer<UInt32> {
+    if rows.capacity < count * 4 { rows = MemoryBuffer(capacity: count * 8) }
+    return rows.base.assumingMemoryBound(to: UInt32.self)
+  }
+
+  public func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
+    let numbers = rowNumbers(count)
+    table.find(keys, count: count, into: numbers)
+    let found = MemoryBuffer(capacity: count)
+    let flags = found.base.assumingMemoryBound(to: UInt8.self)
+    for row in 0..<count { flags[row] = numbers[row] == GroupTable.absent ? 0 : 1 }
+    return StateLookup(
+      found: ColumnVector(type: .boolean, count: count, values: found),
+      values: columns.map { $0.gather(numbers, count) })
+  }
+
+  public func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+    guard count > 0 else { return }
+    let numbers = rowNumbers(count)
+    if isNew.capacity < count { isNew = MemoryBuffer(capacity: count * 2) }
+    let flags = isNew.base.assumingMemoryBound(to: UInt8.self)
+    table.findOrInsert(keys, count: count, into: numbers, isNew: flags)
+    ensureRows()
+    let firstChange = changedRows.count
+    for row in 0..<count {
+      let number = Int(numbers[row])
+      if flags[row] != 0 {
+        marks[number] = Mark.live | Mark.new
+        newRows.append(numbers[row])
+      } else if marks[number] & (Mark.new | Mark.changed) == 0 {
+        marks[number] |= Mark.changed
+        changedRows.append(numbers[row])
+      }
+    }
+    let firstTouched = Array(changedRows[firstChange...])
+    for (column, vector) in zip(columns, values) {
+      column.save(firstTouched)
+      column.set(numbers, count, from: vector)
+    }
+  }
+
+  private func ensureRows() {
+    if marks.count < table.groupCount {
+      marks.append(contentsOf: repeatElement(0, count: max(table.groupCount - marks.count, marks.count)))
+    }
+    for column in columns { column.ensure(table.groupCount) }
+  }
+
+  public func remove(keys: [ColumnVector], count: Int) throws {
+    let numbers = rowNumbers(count)
+    table.find(keys, count: count, into: numbers)
+    for row in 0..<count where numbers[row] != GroupTable.absent {
+      let number = Int(numbers[row])
+      guard marks[number] & Mark.removed == 0 else { continue }
+      marks[number] = marks[number] & ~Mark.live | Mark.removed
+      removedRows.append(numbers[row])
+      table.unlink(numbers + row, count: 1)
+    }
+  }
+
+  public func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
+    try forEachRun(of: 4096) { numbers, count in
+      try body(table.keyColumns(numbers, count: count), columns.map { $0.gather(numbers, count) }, count)
+    }
+  }
+
+  /// Calls `body` with the numbers of live rows in order, at most `size` at a time.
+  private func forEachRun(of size: Int, _ body: (UnsafePointer<UInt32>, Int) throws -> Void) throws {
+    let buffer = MemoryBuffer(capacity: size * 4)
+    let numbers = buffer.base.assumingMemoryBound(to: UInt32.self)
+    var count = 0
+    for row in 0..<table.groupCount where marks[row] & Mark.live != 0 {
+      numbers[count] = UInt32(row)
+      count += 1
+      if count == size {
+        try body(numbers, count)
+        count = 0
+      }
+    }
+    if count > 0 { try body(numbers, count) }
+  }
+
+  public func commit(version: Int64) throws {
+    for row in changedRows { marks[Int(row)] &= Mark.live | Mark.removed }
+    for row in newRows { marks[Int(row)] &= Mark.live | Mark.removed }
+    free(removedRows)
+    forgetChanges()
+    for column in columns { column.compactIfWorthwhile() }
+    self.version = version
+  }
+
+  private func free(_ numbers: [UInt32]) {
+    for row in numbers { marks[Int(row)] = 0 }
+    for column in columns { column.clear(numbers) }
+    table.release(numbers, count: numbers.count)
+  }
+
+  private func forgetChanges() {
+    changedRows.removeAll(keepingCapacity: true)
+    newRows.removeAll(keepingCapacity: true)
+    removedRows.removeAll(keepingCapacity: true)
+    for column in columns { column.forgetSaved() }
+  }
+
+  public func rollback() throws {
+    let leaving = newRows.filter { marks[Int($0)] & Mark.removed == 0 }
+    table.unlink(leaving, count: leaving.count)
+    let returning = removedRows.filter { marks[Int($0)] & Mark.new == 0 }
+    table.relink(returning, count: returning.count)
+    for column in columns { column.restore(changedRows) }
+    for row in changedRows { marks[Int(row)] = Mark.live }
+    for row in returning { marks[Int(row)] = Mark.live }
+    free(newRows)
+    forgetChanges()
+  }
+
+  // MARK: Bytes
+
+  public func changes() throws -> MemoryBuffer {
+    let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
+    let changed = changedRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
+    let added = newRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
+    let out = ByteBuffer(capacity: 64)
+    StateDelta.write(removed: removed, changed: changed, added: added, into: out) { numbers, withKeys in
+      if withKeys {
+        StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
+      }
+      StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
+    }
+    return MemoryBuffer(copying: out.bytes)
+  }
+
+  public func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+    guard isClean else {
+      throw MillraceError("INTERNAL_ERROR", "a snapshot of state was asked for in the middle of a version", fault: .bug)
+    }
+    let rowBytes = max(memoryBytes / max(rowCount, 1), 1)
+    let out = ByteBuffer()
+    try forEachRun(of: min(max((1 << 20) / rowBytes, 64), 1 << 16)) { numbers, count in
+      let added = Array(UnsafeBufferPointer(start: numbers, count: count))
+      out.removeAll()
+      StateDelta.write(removed: [], changed: [], added: added, into: out) { numbers, withKeys in
+        if withKeys {
+          StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
+        }
+        StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
+      }
+      try write(out.bytes)
+    }
+  }
+
+  public func apply(_ changes: UnsafeRawBufferPointer) throws {
+    guard isClean else {
+      throw MillraceError("INTERNAL_ERROR", "state was restored in the middle of a version", fault: .bug)
+    }
+    let delta = try StateDelta(changes, keyTypes: keyTypes, valueTypes: valueTypes)
+    for row in delta.removed + delta.changed where Int(row) >= marks.count || marks[Int(row)] & Mark.live == 0 {
+      throw StateDelta.corrupt("row \(row) does not exist")
+    }
+    table.unlink(delta.removed, count: delta.removed.count)
+    guard table.insert(delta.addedKeys, count: delta.added.count, at: delta.added) else {
+      throw StateDelta.corrupt("a row or key is there twice")
+    }
+    ensureRows()
+    for row in delta.added { marks[Int(row)] = Mark.live }
+    for (index, column) in columns.enumerated() {
+      column.set(delta.changed, delta.changed.count, from: delta.changedValues[index])
+      column.set(delta.added, delta.added.count, from: delta.addedValues[index])
+    }
+    free(delta.removed)
+    for column in columns { column.compactIfWorthwhile() }
+  }
+}
+
+/// Makes `MemoryStateStore`s.
+public struct MemoryStateStoreProvider: StateStoreProvider {
+  /// Makes a provider.
+  public init() {}
+
+  public var name: String { "memory" }
+
+  public func open(
+    operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment
+  ) throws -> any StateStore {
+    MemoryStateStore(keyTypes: keyTypes, valueTypes: valueTypes)
+  }
+}

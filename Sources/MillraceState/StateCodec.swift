@@ -1,0 +1,101 @@
+import Glibc
+public import MillraceColumnar
+import MillraceCore
+
+/// Columns as bytes and back, for state files and the commit log.
+///
+/// A column is a flag byte (1: a NULL bitmap follows), the bitmap, then values of fixed width side by side, or for strings
+/// all lengths (`UInt32`) and then all bytes. Types are not written: whoever reads knows them from the query. Little-endian.
+public enum StateCodec {
+  /// Appends `count` rows of `columns`.
+  public static func encode(_ columns: [ColumnVector], count: Int, into out: ByteBuffer) {
+    for column in columns { encode(column.flattened(), count, out) }
+  }
+
+  private static func encode(_ column: ColumnVector, _ count: Int, _ out: ByteBuffer) {
+    out.append(column.mayHaveNulls ? 1 as UInt8 : 0)
+    if let validity = column.validity {
+      out.append(UnsafeRawBufferPointer(start: validity.words, count: (count + 7) / 8))
+    }
+    let stride = column.type.physical.stride
+    guard column.type.physical == .view else {
+      out.append(UnsafeRawBufferPointer(start: column.values(as: UInt8.self), count: count * stride))
+      return
+    }
+    let views = column.views
+    var total = 0
+    let lengths = out.reserve(count * 4)
+    for row in 0..<count {
+      let length = column.isNull(row) ? 0 : views[row].count
+      lengths.storeBytes(of: UInt32(truncatingIfNeeded: length), toByteOffset: row * 4, as: UInt32.self)
+      total += length
+    }
+    out.advance(count * 4)
+    var target = out.reserve(total)
+    for row in 0..<count where !column.isNull(row) {
+      let bytes = column.bytes(row)
+      guard let source = bytes.baseAddress else { continue }
+      memcpy(target, source, bytes.count)
+      target += bytes.count
+    }
+    out.advance(total)
+  }
+
+  /// Reads `count` rows of columns of the given types. Long strings are copied.
+  public static func decode(_ types: [DataType], count: Int, from reader: inout StateReader) throws -> [ColumnVector] {
+    var columns: [ColumnVector] = []
+    for type in types { columns.append(try decode(type, count, &reader)) }
+    return columns
+  }
+
+  private static func decode(_ type: DataType, _ count: Int, _ reader: inout StateReader) throws -> ColumnVector {
+    var validity: Bitmap?
+    if try reader.read(UInt8.self) != 0 {
+      let bits = Bitmap(count: count, all: false)
+      memcpy(bits.words, try reader.take((count + 7) / 8), (count + 7) / 8)
+      validity = bits
+    }
+    let stride = type.physical.stride
+    guard type.physical == .view else {
+      let bytes = UnsafeRawBufferPointer(start: try reader.take(count * stride), count: count * stride)
+      return ColumnVector(type: type, count: count, values: MemoryBuffer(copying: bytes), validity: validity)
+    }
+    let lengths = try reader.take(count * 4)
+    let arena = Arena()
+    let out = MemoryBuffer(capacity: count * 16)
+    let views = out.base.assumingMemoryBound(to: StringView.self)
+    for row in 0..<count {
+      let length = Int(lengths.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
+      views[row] = arena.store(try reader.take(length), length)
+    }
+    return ColumnVector(type: type, count: count, values: out, validity: validity, owners: arena.owners)
+  }
+}
+
+/// Reads bytes in order and throws instead of reading past the end.
+public struct StateReader {
+  private let bytes: UnsafeRawBufferPointer
+  private var at = 0
+
+  /// Reads from the start of `bytes`.
+  public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  /// Bytes that were not read.
+  public var left: Int { bytes.count - at }
+
+  /// Address of the next `count` bytes.
+  public mutating func take(_ count: Int) throws -> UnsafeRawPointer {
+    guard count >= 0, count <= left, let base = bytes.baseAddress else { throw StateReader.truncated(at) }
+    defer { at += count }
+    return base + at
+  }
+
+  /// The next value of a trivial type.
+  public mutating func read<T: BitwiseCopyable>(_: T.Type) throws -> T {
+    try take(MemoryLayout<T>.size).loadUnaligned(as: T.self)
+  }
+
+  private static func truncated(_ at: Int) -> MillraceError {
+    MillraceError("STATE_CORRUPT", "the state data ends too early, at byte \(at)", fault: .external)
+  }
+}
