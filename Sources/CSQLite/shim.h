@@ -1,1 +1,17 @@
 #include <sqlite3.h>
+
+/// Sets a switch of a connection and tells whether it now stands so; Swift cannot call the variadic function.
+static inline int csqlite_set(sqlite3 *db, int option, int value) {
+  int now = -1;
+  return sqlite3_db_config(db, option, value, &now) == SQLITE_OK && now == value;
+}
+
+/// Binds text that SQLite copies; no address means no bytes, not NULL.
+static inline int csqlite_bind_text_copy(sqlite3_stmt *statement, int parameter, const void *text, int count) {
+  return sqlite3_bind_text(statement, parameter, text ? (const char *)text : "", count, SQLITE_TRANSIENT);
+}
+
+/// Binds a blob that SQLite copies; no address means no bytes, not NULL.
+static inline int csqlite_bind_blob_copy(sqlite3_stmt *statement, int parameter, const void *bytes, int count) {
+  return sqlite3_bind_blob(statement, parameter, bytes ? bytes : "", count, SQLITE_TRANSIENT);
+}

@@ -1,0 +1,48 @@
+import MillraceCore
+
+/// Keeps the first rows of a batch and prints them when the batch commits.
+final class ConsoleSink: RowSink, @unchecked Sendable {
+  private let schema: Schema
+  private let numRows: Int
+  private let truncate: Int
+  private let output: @Sendable (UnsafeRawBufferPointer) throws -> Void
+  private var rows: [[String]] = []
+  private var hasMore = false
+
+  init(
+    schema: Schema, numRows: Int, truncate: Int, output: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
+  ) {
+    self.schema = schema
+    self.numRows = numRows
+    self.truncate = truncate
+    self.output = output
+  }
+
+  var description: String { "console" }
+  /// A batch may be printed again after a crash, with the same number.
+  var guarantee: SinkGuarantee { .atLeastOnce }
+  var outputModes: Set<OutputMode> { Set(OutputMode.allCases) }
+
+  func recover(batchID: Int64?, token: JSON?) throws -> Int64? { nil }
+
+  func begin(batchID: Int64) throws {
+    rows = []
+    hasMore = false
+  }
+
+  func write(_ batch: RecordBatch) throws {
+    let wanted = min(batch.rowCount, numRows - rows.count)
+    if wanted < batch.rowCount { hasMore = true }
+    for row in 0..<wanted { rows.append(batch.columns.map { ConsoleValue.text($0, row) }) }
+  }
+
+  func commit(batchID: Int64) throws -> JSON {
+    let rule = String(repeating: "-", count: 43)
+    let table = ConsoleTable(header: schema.names, rows: rows, truncate: truncate)
+    var text = "\(rule)\nBatch: \(batchID)\n\(rule)\n\(table.text)"
+    text += hasMore ? "only showing top \(numRows) \(numRows == 1 ? "row" : "rows")\n" : "\n"
+    try text.withUTF8 { try output(UnsafeRawBufferPointer($0)) }
+    rows = []
+    return .dictionary(["version": .int(1), "batch": .int(batchID)])
+  }
+}

@@ -1,0 +1,34 @@
+import MillraceCore
+
+/// Keeps the rows of each batch in a memory table.
+final class MemorySink: RowSink, @unchecked Sendable {
+  private let table: MemoryTable
+  private let schema: Schema
+  private let outputMode: OutputMode
+  private var received: [[Value]] = []
+
+  init(_ table: MemoryTable, schema: Schema, outputMode: OutputMode) {
+    self.table = table
+    self.schema = schema
+    self.outputMode = outputMode
+  }
+
+  var description: String { "memory[\(table.name)]" }
+  /// As long as the process lives, the table knows what it holds.
+  var guarantee: SinkGuarantee { .transactional }
+  var outputModes: Set<OutputMode> { Set(OutputMode.allCases) }
+
+  func open(_ context: SinkContext) throws { table.prepare(schema, outputMode) }
+
+  func recover(batchID: Int64?, token: JSON?) throws -> Int64? { table.lastBatchID }
+
+  func begin(batchID: Int64) throws { received = [] }
+
+  func write(_ batch: RecordBatch) throws { received += batch.rows() }
+
+  func commit(batchID: Int64) throws -> JSON {
+    try table.keep(MemoryTable.Batch(batchID: batchID, rows: received))
+    received = []
+    return .dictionary(["version": .int(1), "batch": .int(batchID)])
+  }
+}

@@ -1,0 +1,22 @@
+public import MillraceCore
+
+/// Reads and writes tables of SQLite databases.
+public struct SQLiteConnector: Connector {
+  /// Makes the connector.
+  public init() {}
+
+  /// What it takes.
+  public var spec: ConnectorSpec {
+    ConnectorSpec(
+      name: "sqlite", summary: "Tables of a SQLite database: read as they grow, or written exactly once.",
+      kinds: [.sink], sinkFields: SQLiteSinkConfiguration.fields)
+  }
+
+  /// Makes a sink; the database is opened later.
+  public func makeSink(_ request: SinkRequest) throws -> SinkKind {
+    let configuration = try SQLiteSinkConfiguration(request.options, schema: request.schema)
+    return .rows(
+      SQLiteSink(
+        configuration, schema: request.schema, outputMode: request.outputMode, environment: request.environment))
+  }
+}

@@ -1,0 +1,133 @@
+import MillraceCore
+
+/// Writes rows into one table. The batch's number goes into `_millrace_commits` in the same transaction, so that a batch is in
+/// the table once, whatever happens.
+///
+/// Append inserts, update replaces the row with the same keys, complete replaces all rows.
+final class SQLiteSink: RowSink, @unchecked Sendable {
+  private let configuration: SQLiteSinkConfiguration
+  private let schema: Schema
+  private let outputMode: OutputMode
+  private let environment: Environment
+  private var opened: Opened?
+  private var rowCount: Int64 = 0
+
+  /// What exists from `open` to `close`.
+  private struct Opened {
+    var context: SinkContext
+    var writer: SQLiteWriter
+    var rows: SQLiteRowWriter
+  }
+
+  init(_ configuration: SQLiteSinkConfiguration, schema: Schema, outputMode: OutputMode, environment: Environment) {
+    self.configuration = configuration
+    self.schema = schema
+    self.outputMode = outputMode
+    self.environment = environment
+  }
+
+  var description: String { "sqlite[\(configuration.path), \(configuration.table)]" }
+  var guarantee: SinkGuarantee { .transactional }
+  var outputModes: Set<OutputMode> { Set(OutputMode.allCases) }
+
+  func open(_ context: SinkContext) throws {
+    let writer = try SQLiteWriter.open(configuration, query: context.queryID, environment: environment)
+    let table = SQLiteTable(database: writer.database, name: configuration.table)
+    try writer.database.execute(
+      "CREATE TABLE IF NOT EXISTS \(SQLiteName.commits) (query TEXT, sink TEXT, batch INTEGER NOT NULL, rows INTEGER NOT NULL, "
+        + "target TEXT NOT NULL, committed_at TEXT NOT NULL, PRIMARY KEY (query, sink)) WITHOUT ROWID")
+    let keys = try prepare(table)
+    opened = Opened(
+      context: context, writer: writer,
+      rows: try SQLiteRowWriter(table, schema: schema, keys: keys, replacesRows: outputMode == .update))
+  }
+
+  /// Makes or checks the table and gives the columns that identify a row.
+  private func prepare(_ table: SQLiteTable) throws -> [String] {
+    let columns = try table.columns()
+    if columns.isEmpty {
+      if !configuration.createsTable { try table.notFound() }
+      if outputMode == .update && configuration.keys.isEmpty { throw keysMissing("does not exist yet") }
+      try table.create(schema, keys: configuration.keys)
+      return configuration.keys
+    }
+    try table.check(columns, take: schema)
+    if !configuration.keys.isEmpty { return configuration.keys }
+    let primary = columns.filter { $0.keyPosition > 0 }.sorted { $0.keyPosition < $1.keyPosition }.map(\.name)
+    if outputMode == .update && (primary.isEmpty || primary.contains { schema.index(of: $0) == nil }) {
+      throw keysMissing(primary.isEmpty ? "has no primary key" : "has a primary key that the query does not give")
+    }
+    return primary
+  }
+
+  private func keysMissing(_ state: String) -> MillraceError {
+    MillraceError(
+      "SINK_KEYS_MISSING", "update mode must know which row to replace, and table '\(configuration.table)' \(state)",
+      hint: "set the option 'keys' to the columns that the query groups by")
+  }
+
+  func recover(batchID: Int64?, token: JSON?) throws -> Int64? {
+    let opened = try self.required()
+    opened.writer.rollback()
+    let held = try opened.writer.database.rows(
+      "SELECT batch FROM \(SQLiteName.commits) WHERE query = ? AND sink = ?",
+      [.text(opened.context.queryID), .text(opened.context.sinkName)]
+    ).first?[0].integer
+    if let batchID, held ?? -1 < batchID {
+      throw MillraceError(
+        "SINK_BEHIND_CHECKPOINT",
+        "'\(configuration.path)' holds batch \(held.map { "\($0)" } ?? "none") of sink '\(opened.context.sinkName)', the checkpoint has \(batchID)",
+        hint: "the database was replaced by an older one: bring back the newer, or start with a new checkpoint",
+        fault: .external)
+    }
+    if let held, held > (batchID ?? -1) + 1 {
+      throw MillraceError(
+        "SINK_AHEAD_OF_CHECKPOINT",
+        "'\(configuration.path)' holds batch \(held) of sink '\(opened.context.sinkName)', the checkpoint has \(batchID.map { "\($0)" } ?? "none")",
+        hint: "the checkpoint was replaced by an older one: bring back the newer, or write to a new database",
+        fault: .external)
+    }
+    return held
+  }
+
+  func begin(batchID: Int64) throws {
+    let opened = try self.required()
+    rowCount = 0
+    CrashPoint.pass("sqlite.begin")
+    opened.writer.database.table = configuration.table
+    try opened.writer.begin(opened.context.sinkName)
+    if outputMode == .complete { try opened.rows.removeAll() }
+  }
+
+  func write(_ batch: RecordBatch) throws {
+    try required().rows.write(batch)
+    rowCount += Int64(batch.rowCount)
+    CrashPoint.pass("sqlite.write")
+  }
+
+  func commit(batchID: Int64) throws -> JSON {
+    let opened = try self.required()
+    try opened.writer.database.prepare(
+      "INSERT INTO \(SQLiteName.commits) (query, sink, batch, rows, target, committed_at) "
+        + "VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (query, sink) DO UPDATE SET "
+        + "batch = excluded.batch, rows = excluded.rows, target = excluded.target, committed_at = excluded.committed_at"
+    ).run([
+      .text(opened.context.queryID), .text(opened.context.sinkName), .integer(batchID), .integer(rowCount),
+      .text(configuration.table),
+    ])
+    CrashPoint.pass("sqlite.commit")
+    try opened.writer.commit(opened.context.sinkName)
+    CrashPoint.pass("sqlite.committed")
+    return .dictionary(["version": .int(1), "batch": .int(batchID), "rows": .int(rowCount)])
+  }
+
+  func close() throws {
+    if let opened { opened.writer.leave(opened.context.sinkName) }
+    opened = nil
+  }
+
+  private func required() throws -> Opened {
+    guard let opened else { throw MillraceError("SINK_FAILED", "'\(description)' is not open", fault: .bug) }
+    return opened
+  }
+}

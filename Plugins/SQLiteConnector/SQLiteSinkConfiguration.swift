@@ -1,0 +1,89 @@
+import MillraceCore
+
+/// The options of a sink, checked as far as that goes without the database.
+struct SQLiteSinkConfiguration: Sendable {
+  var path: String
+  var table: String
+  var keys: [String]
+  var createsTable: Bool
+  var synchronous: String
+  var journalMode: String
+  var busyTimeout: Int64
+  var cacheSize: Int64
+
+  static let fields: [OptionField] = [
+    OptionField(
+      "path", .path, "The database file; it and its folder are made if absent.", isRequired: true,
+      example: "out/traffic.db"),
+    OptionField("table", .string, "The table to write.", isRequired: true, example: "traffic"),
+    OptionField(
+      "keys", .list(.string),
+      "Columns that identify a row; update mode replaces the row with the same keys. "
+        + "Default: the primary key of an existing table.", example: "minute,status"),
+    OptionField(
+      "createTable", .boolean, "Whether to make the table from the query's columns, with `keys` as its primary key.",
+      default: "true"),
+    OptionField(
+      "synchronous", .choice(["EXTRA", "FULL", "NORMAL", "OFF"]),
+      "How much SQLite waits for the disk; below FULL a power cut can lose committed batches.", default: "FULL"),
+    OptionField(
+      "journalMode", .choice(["WAL", "DELETE", "TRUNCATE", "PERSIST"]),
+      "SQLite's journal; WAL lets others read meanwhile.",
+      default: "WAL"),
+    OptionField(
+      "busyTimeout", .duration, "How long to wait for another writer.", default: "5 seconds", range: 0...3_600_000_000),
+    OptionField(
+      "cacheSize", .byteCount, "Memory for database pages.", default: "32 MiB", range: 65536...1 << 40),
+  ]
+
+  init(_ options: Options, schema: Schema) throws {
+    path = try SQLiteName.path(options.required("path"))
+    table = try SQLiteName.table(options.required("table"))
+    keys = options.list("keys").filter { !$0.isEmpty }
+    createsTable = try options.bool("createTable") ?? true
+    synchronous = options.string("synchronous") ?? "FULL"
+    journalMode = options.string("journalMode") ?? "WAL"
+    busyTimeout = try options.duration("busyTimeout") ?? 5_000_000
+    cacheSize = try options.byteCount("cacheSize") ?? 32 << 20
+    try checkColumns(schema)
+    try resolveKeys(schema)
+  }
+
+  private func checkColumns(_ schema: Schema) throws {
+    guard schema.count > 0 else {
+      throw MillraceError("SINK_SCHEMA_MISMATCH", "the query for table '\(table)' has no columns")
+    }
+    var seen: Set<String> = []
+    for field in schema.fields {
+      try SQLiteName.check(field.name, "column")
+      if !seen.insert(field.name.lowercased()).inserted {
+        throw MillraceError(
+          "COLUMN_ALREADY_EXISTS", "the query for table '\(table)' has two columns '\(field.name)'",
+          hint: "SQLite ignores case in names; rename one with AS")
+      }
+      if field.type == .calendarInterval {
+        throw MillraceError(
+          "SINK_UNSUPPORTED_TYPE", "column '\(field.name)' is an INTERVAL, which SQLite has no type for",
+          hint: "cast it to STRING, INTERVAL DAY TO SECOND or INTERVAL YEAR TO MONTH")
+      }
+    }
+  }
+
+  /// Keys get the spelling of the query's columns.
+  private mutating func resolveKeys(_ schema: Schema) throws {
+    var resolved: [String] = []
+    for key in keys {
+      guard let index = schema.index(of: key) else {
+        throw MillraceError(
+          "SINK_KEY_NOT_FOUND", "key '\(key)' of table '\(table)' is no column of the query",
+          hint: NearestName.of(key, among: schema.names).map { "did you mean '\($0)'?" }
+            ?? "columns are: \(schema.names.joined(separator: ", "))")
+      }
+      resolved.append(schema.fields[index].name)
+    }
+    if let twice = resolved.first(where: { name in resolved.filter { $0 == name }.count > 1 }) {
+      throw MillraceError("OPTION_OUT_OF_RANGE", "option 'keys' names '\(twice)' twice")
+    }
+    keys = resolved
+  }
+}
