@@ -1,1 +1,3 @@
-print("millrace")
+import MillraceCLI
+
+MillraceCommandLine.main()

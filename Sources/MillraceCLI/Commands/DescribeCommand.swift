@@ -1,0 +1,109 @@
+import ArgumentParser
+import MillraceCore
+import MillraceFormats
+import MillracePipeline
+
+/// `millrace describe`.
+struct DescribeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "describe", abstract: "Tells what a connector or format is and which options it takes.",
+    discussion: """
+      Examples:
+        millrace describe gzip-file
+        millrace describe csv --json
+      """)
+
+  @Argument(help: "The name of a connector or format; millrace list has them.")
+  var name: String
+
+  @OptionGroup var output: JSONOption
+
+  /// One group of options: those of the source, of the sink, or of a format.
+  private struct Group {
+    var title: String
+    var key: String
+    var fields: [OptionField]
+  }
+
+  func run() throws {
+    let catalog = CommandContext.current.catalog
+    let formats = formatGroups(catalog)
+    if formats.groups.isEmpty {
+      let spec = try catalog.connectors.connector(name).spec
+      try show(spec.name, spec.summary, connectorGroups(spec), kinds: ListCommand.kinds(spec))
+    } else {
+      try show(name, formats.summary, formats.groups, kinds: formats.groups.map(\.key))
+    }
+  }
+
+  private func connectorGroups(_ spec: ConnectorSpec) -> [Group] {
+    var groups: [Group] = []
+    if spec.kinds.contains(.source) {
+      groups.append(Group(title: "As a source", key: "source", fields: spec.sourceFields))
+    }
+    if spec.kinds.contains(.sink) { groups.append(Group(title: "As a sink", key: "sink", fields: spec.sinkFields)) }
+    return groups
+  }
+
+  /// Formats of the name, unless a connector has it: `json` and `csv` are both, and then the connector lists the format's options.
+  private func formatGroups(_ catalog: PipelineCatalog) -> (summary: String, groups: [Group]) {
+    if catalog.connectors.specs.contains(where: { $0.name == name }) { return ("", []) }
+    var groups: [Group] = []
+    var summary = ""
+    if let decoder = catalog.decoders.first(where: { $0.name == name }) {
+      groups.append(Group(title: "To decode", key: "decode", fields: decoder.fields))
+      summary = decoder.summary
+    }
+    if let encoder = catalog.encoders.first(where: { $0.name == name }) {
+      groups.append(Group(title: "To encode", key: "encode", fields: encoder.fields))
+      if summary.isEmpty { summary = encoder.summary }
+    }
+    return (summary, groups)
+  }
+
+  private func show(_ name: String, _ summary: String, _ groups: [Group], kinds: [String]) throws {
+    if output.isJSON {
+      var members: [JSON.Member] = [
+        .init("name", .string(name)), .init("summary", .string(summary)),
+        .init("kinds", .array(kinds.map { .string($0) })),
+      ]
+      members += groups.map { JSON.Member($0.key, .array($0.fields.map { Self.json($0) })) }
+      Terminal.print(JSON.object(members).text)
+      return
+    }
+    Terminal.print("\(name): \(summary)")
+    for group in groups {
+      Terminal.print("\n\(group.title)\(group.fields.isEmpty ? ": no options" : "")")
+      if group.fields.isEmpty { continue }
+      var table = TextTable(["OPTION", "TAKES", "DEFAULT", "WHAT IT DOES"])
+      for field in group.fields { table.add(Self.row(field)) }
+      Terminal.print(table.text(indent: "  "))
+    }
+  }
+
+  private static func row(_ field: OptionField) -> [String] {
+    var notes = field.summary
+    if let range = field.range, field.type == .integer { notes += " (\(range.lowerBound) to \(range.upperBound))" }
+    if let example = field.example { notes += ", for instance \(example)" }
+    if field.isSecret { notes += "; kept secret" }
+    if let other = field.deprecatedFor { notes += "; going away, use '\(other)'" }
+    return [field.name, field.type.phrase, field.isRequired ? "required" : field.defaultValue ?? "", notes]
+  }
+
+  private static func json(_ field: OptionField) -> JSON {
+    var members: [JSON.Member] = [
+      .init("name", .string(field.name)), .init("takes", .string(field.type.phrase)),
+      .init("summary", .string(field.summary)),
+      .init("required", .bool(field.isRequired)),
+    ]
+    if let text = field.defaultValue { members.append(.init("default", .string(text))) }
+    if let range = field.range {
+      members.append(.init("range", .array([.int(range.lowerBound), .int(range.upperBound)])))
+    }
+    if case .choice(let words) = field.type { members.append(.init("choices", .array(words.map { .string($0) }))) }
+    if let example = field.example { members.append(.init("example", .string(example))) }
+    if field.isSecret { members.append(.init("secret", .bool(true))) }
+    if let other = field.deprecatedFor { members.append(.init("deprecatedFor", .string(other))) }
+    return .object(members)
+  }
+}

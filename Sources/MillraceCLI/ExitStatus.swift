@@ -1,0 +1,40 @@
+import MillraceCore
+import MillracePipeline
+
+/// What the process's exit status says.
+enum ExitStatus: Int32 {
+  case success = 0
+  /// Something outside failed: a file system, a peer, another process; or Millrace itself.
+  case failed = 1
+  /// The command line was not understood.
+  case usage = 2
+  /// The pipeline file, a query or an option is wrong; nothing ran.
+  case configuration = 3
+  /// The data stopped a running query.
+  case data = 4
+  /// A second signal stopped the process before it had finished the batch in progress.
+  case interrupted = 130
+
+  /// The status for an error before anything runs; nil if the error is none of ours.
+  init?(of error: any Error) {
+    switch error {
+    case is PipelineFileError: self = .configuration
+    case let error as MillraceError: self = error.fault == .user ? .configuration : .failed
+    default: return nil
+    }
+  }
+
+  /// The status for an error of a running query.
+  init(running error: any Error) {
+    switch error {
+    case let error as MillraceError: self = error.fault == .user ? .data : .failed
+    default: self = .failed
+    }
+  }
+}
+
+/// An error with the exit status it leads to.
+struct CommandFailure: Error, CustomStringConvertible {
+  var status: ExitStatus
+  var description: String
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+public import MillraceCore
+
+/// The command `millrace`, as a library: a program of your own gets all of it with connectors of its own in ten lines.
+///
+/// ```swift
+/// import MillraceCLI
+///
+/// MillraceCommandLine.main(connectors: [MyConnector()])
+/// ```
+public enum MillraceCommandLine {
+  /// Runs the command that the process's arguments name, and ends the process.
+  ///
+  /// - Parameter connectors: connectors in addition to the bundled ones; one of the same name replaces a bundled one.
+  public static func main(connectors: [any Connector] = []) -> Never {
+    exit(run(Array(CommandLine.arguments.dropFirst()), connectors: connectors))
+  }
+
+  /// Runs the command that `arguments` name and gives its exit status.
+  public static func run(_ arguments: [String], connectors: [any Connector] = []) -> Int32 {
+    let context = CommandContext(connectors: connectors)
+    return CommandContext.$current.withValue(context) {
+      do {
+        var command = try RootCommand.parseAsRoot(arguments)
+        try command.run()
+        return ExitStatus.success.rawValue
+      } catch let failure as CommandFailure {
+        Terminal.error(failure.description)
+        return failure.status.rawValue
+      } catch {
+        return finish(error)
+      }
+    }
+  }
+
+  /// Prints what is not an error of ours: help, the version, and wrong usage.
+  private static func finish(_ error: any Error) -> Int32 {
+    if let status = ExitStatus(of: error) {
+      Terminal.error("\(error)")
+      return status.rawValue
+    }
+    let text = RootCommand.fullMessage(for: error)
+    if RootCommand.exitCode(for: error).isSuccess {
+      Terminal.print(text)
+      return ExitStatus.success.rawValue
+    }
+    Terminal.error(text)
+    return ExitStatus.usage.rawValue
+  }
+}

@@ -1,0 +1,46 @@
+import MillraceCore
+import MillracePipeline
+
+/// A pipeline in a few lines, as `validate` shows it.
+struct PipelineText {
+  private let pipeline: PipelineDefinition
+
+  init(_ pipeline: PipelineDefinition) { self.pipeline = pipeline }
+
+  var text: String {
+    var lines = ["pipeline \(pipeline.name): \(pipeline.trigger.phrase)"]
+    lines += pipeline.sources.map { "  source \($0.name): \(end($0.end))\(details($0))" }
+    lines += pipeline.tables.map { "  table \($0.name): \(end($0.end))\(details($0))" }
+    lines += pipeline.views.map { "  view \($0.name)" }
+    lines += pipeline.sinks.map { "  sink \($0.name): \($0.outputMode.rawValue) to \(end($0.end))" }
+    if let checkpoint = pipeline.checkpointLocation { lines.append("  checkpoint \(checkpoint.text)") }
+    return lines.joined(separator: "\n")
+  }
+
+  private func end(_ end: EndDefinition) -> String {
+    let options = end.shownOptions.map { "\($0.name)=\($0.value)" }
+    return options.isEmpty ? end.format : "\(end.format) (\(options.joined(separator: ", ")))"
+  }
+
+  private func details(_ source: SourceDefinition) -> String {
+    var text = ""
+    if let decode = source.decode { text += ", decoded as \(decode.name)" }
+    if let watermark = source.watermark {
+      text += ", watermark on \(watermark.column) \(Quantity.duration(microseconds: watermark.delay)) behind"
+    }
+    return text
+  }
+}
+
+extension TriggerDefinition {
+  /// When batches run, in words.
+  var phrase: String {
+    switch self {
+    case .asSoonAsPossible: "a batch as soon as there is new data"
+    case .processingTime(let interval): "a batch every \(Quantity.duration(microseconds: interval))"
+    case .availableNow: "all that is there now, then the end"
+    case .once: "one batch, then the end"
+    case .continuous(let interval): "continuously, an epoch every \(Quantity.duration(microseconds: interval))"
+    }
+  }
+}

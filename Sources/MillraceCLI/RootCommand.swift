@@ -1,0 +1,46 @@
+import ArgumentParser
+
+/// `millrace`.
+struct RootCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "millrace",
+    abstract:
+      "Runs streaming SQL pipelines: files and sockets in, databases, files and the screen out, nothing lost or doubled.",
+    discussion: """
+      Examples:
+        millrace run                        (all of ./connectors.json)
+        millrace run my.json --pipeline traffic
+        millrace validate my.json
+        millrace sql "SELECT count(*) FROM t" --table t=events.json.gz
+
+      Exit status: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 the data stopped a query, 130 interrupted.
+      """,
+    version: Version.number,
+    subcommands: [
+      ValidateCommand.self, ListCommand.self, DescribeCommand.self, VersionCommand.self,
+    ])
+}
+
+/// The release.
+enum Version {
+  static let number = "0.1.0"
+  /// Versions of the pipeline file that are read.
+  static let pipelineFile = 1
+}
+
+/// `--json`.
+struct JSONOption: ParsableArguments {
+  @Flag(name: .customLong("json"), help: "Print facts as JSON.")
+  var isJSON = false
+}
+
+/// The pipeline file and the pipelines of it that are meant.
+struct PipelineOptions: ParsableArguments {
+  @Argument(help: "The pipeline file.", completion: .file(extensions: ["json"]))
+  var file = "connectors.json"
+
+  @Option(
+    name: .customLong("pipeline"), parsing: .singleValue,
+    help: ArgumentHelp("Only this pipeline; may be given several times.", valueName: "name"))
+  var names: [String] = []
+}
