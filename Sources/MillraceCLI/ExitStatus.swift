@@ -33,8 +33,7 @@ enum ExitStatus: Int32 {
   }
 }
 
-/// An error with the exit status it leads to.
-struct CommandFailure: Error, CustomStringConvertible {
+/// The end of a command that has said already what went wrong.
+struct CommandFailure: Error {
   var status: ExitStatus
-  var description: String
 }

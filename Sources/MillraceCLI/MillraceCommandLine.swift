@@ -26,7 +26,6 @@ public enum MillraceCommandLine {
         try command.run()
         return ExitStatus.success.rawValue
       } catch let failure as CommandFailure {
-        Terminal.error(failure.description)
         return failure.status.rawValue
       } catch {
         return finish(error)

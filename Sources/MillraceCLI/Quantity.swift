@@ -30,7 +30,7 @@ enum Quantity {
       unit += 1
     }
     let text: String
-    if unit == 0 || value >= 100 {
+    if value >= 100 {
       text = String(Int64(value.rounded()))
     } else {
       let tenths = Int64((value * 10).rounded())

@@ -24,7 +24,7 @@ struct ValidateCommand: ParsableCommand {
       try succeed(file, try pipelines.names.isEmpty ? file.pipelines : pipelines.names.map(file.pipeline))
     } catch let error as PipelineFileError where output.isJSON {
       printJSON(isValid: false, error.diagnostics, [])
-      throw ExitCode(ExitStatus.configuration.rawValue)
+      throw CommandFailure(status: .configuration)
     }
   }
 
