@@ -1,0 +1,143 @@
+import MillraceColumnar
+
+extension Parser {
+  /// The arguments and trailing clauses of a call; the name is parsed already.
+  mutating func call(_ name: [String], from start: Int) throws(Failed) -> SQLExpression {
+    var call = FunctionCall(name, [])
+    try arguments(of: &call)
+    try callClauses(of: &call)
+    return SQLExpression(.call(call), range(from: start))
+  }
+
+  /// `([DISTINCT] a, name => b)`.
+  mutating func arguments(of call: inout FunctionCall) throws(Failed) {
+    try expect(.leftParen)
+    if accept(.rightParen) { return }
+    if at(.distinct) || at(.all), !at(.comma, 1), !at(.rightParen, 1) {
+      call.isDistinct = at(.distinct)
+      advance()
+    }
+    repeat { call.arguments.append(try argument()) } while accept(.comma)
+    try expect(.rightParen)
+  }
+
+  private mutating func argument() throws(Failed) -> FunctionCall.Argument {
+    var name: String?
+    if atName(), at(.fatArrow, 1) {
+      name = try self.name()
+      advance()
+    }
+    if at(.table), at(.leftParen, 1) || (atName(1) && !at(.dot, 1)) {
+      return .init(name: name, table: try tableArgument())
+    }
+    if atQueryStart, !at(.from) {
+      // `f(SELECT …)`: a scalar subquery without parentheses of its own.
+      let start = position
+      let query = try query()
+      return .init(name: name, SQLExpression(.scalarSubquery(query), range(from: start)))
+    }
+    return .init(name: name, try expression())
+  }
+
+  /// `TABLE t`, `TABLE(t)` or `TABLE(query)`.
+  private mutating func tableArgument() throws(Failed) -> Query {
+    let start = position
+    try expect(.table)
+    guard accept(.leftParen) else {
+      let name = try nameParts()
+      return Query(.table(name), range(from: start))
+    }
+    let query = atQueryStart ? try query() : Query(.table(try nameParts()), range(from: start))
+    try expect(.rightParen)
+    return query
+  }
+
+  /// WITHIN GROUP, FILTER, IGNORE NULLS and OVER.
+  mutating func callClauses(of call: inout FunctionCall) throws(Failed) {
+    if accept(.within, .group) {
+      try expect(.leftParen)
+      try expect(.order)
+      try expect(.by)
+      call.withinGroup = try sortItems()
+      try expect(.rightParen)
+    }
+    if at(.filter), at(.leftParen, 1), at(.where, 2) {
+      advance()
+      advance()
+      advance()
+      call.filter = try expression()
+      try expect(.rightParen)
+    }
+    if at(.nulls, 1), at(.ignore) || at(.respect) {
+      call.ignoresNulls = at(.ignore)
+      advance()
+      advance()
+    }
+    if at(.over), at(.leftParen, 1) || atName(1) {
+      advance()
+      call.window = try windowReference()
+    }
+  }
+
+  /// `name`, `(name)` or `(PARTITION BY … ORDER BY … frame)`.
+  mutating func windowReference() throws(Failed) -> WindowReference {
+    if atName() { return .named(try name()) }
+    try expect(.leftParen)
+    if atName(), at(.rightParen, 1) {
+      let name = try name()
+      advance()
+      return .named(name)
+    }
+    var window = WindowSpecification()
+    if (at(.partition) || at(.distribute)), at(.by, 1) {
+      advance()
+      advance()
+      window.partitionBy = try expressionList()
+    }
+    if (at(.order) || at(.sort)), at(.by, 1) {
+      advance()
+      advance()
+      window.orderBy = try sortItems()
+    }
+    if accept(.cluster, .by) { window.partitionBy = try expressionList() }
+    if at(.rows) || at(.range) { window.frame = try frame() }
+    try expect(.rightParen)
+    return .specification(window)
+  }
+
+  private mutating func frame() throws(Failed) -> WindowSpecification.Frame {
+    let unit: WindowSpecification.Frame.Unit = at(.rows) ? .rows : .range
+    advance()
+    guard accept(.between) else { return .init(unit, start: try bound(), end: .currentRow) }
+    let start = try bound()
+    try expect(.and)
+    return .init(unit, start: start, end: try bound())
+  }
+
+  private mutating func bound() throws(Failed) -> WindowSpecification.Frame.Bound {
+    if accept(.unbounded, .preceding) { return .unboundedPreceding }
+    if accept(.unbounded, .following) { return .unboundedFollowing }
+    if accept(.current, .row) { return .currentRow }
+    let offset = try expression()
+    if accept(.preceding) { return .preceding(offset) }
+    try expect(.following)
+    return .following(offset)
+  }
+
+  /// `a [ASC | DESC] [NULLS FIRST | LAST], …`.
+  mutating func sortItems() throws(Failed) -> [SortItem] {
+    var items: [SortItem] = []
+    repeat {
+      let value = try expression()
+      let isDescending = accept(.desc)
+      if !isDescending { _ = accept(.asc) }
+      var nullsFirst: Bool?
+      if accept(.nulls) {
+        nullsFirst = accept(.first)
+        if nullsFirst == false { try expect(.last) }
+      }
+      items.append(SortItem(value, isAscending: !isDescending, nullsFirst: nullsFirst))
+    } while accept(.comma)
+    return items
+  }
+}
