@@ -16,6 +16,25 @@ extension CastKernel {
     }
   }
 
+  private static func betweenDatetimes(_ source: DataType, _ target: DataType, _ options: Options) throws -> Function {
+    let zone = source == .timestamp || target == .timestamp ? try TimeZoneRules.required(options.timeZone) : .utc
+    switch (source, target) {
+    case (.date, _):
+      return { .map(target, $0) { (days: Int32) -> Int64 in zone.utc(fromLocal: Int64(days) &* 86_400_000_000) } }
+    case (.timestampNTZ, .timestamp):
+      return { .map(target, $0) { (value: Int64) -> Int64 in zone.utc(fromLocal: value) } }
+    case (.timestamp, .timestampNTZ):
+      return { .map(target, $0) { (value: Int64) -> Int64 in zone.local(fromUTC: value) } }
+    default:
+      return { vector in
+        .map(.date, vector) { (value: Int64) -> Int32 in
+          let local = source == .timestamp ? zone.local(fromUTC: value) : value
+          return Int32(truncatingIfNeeded: CivilDateTime.split(local).day)
+        }
+      }
+    }
+  }
+
   private static func fromTimestamp(_ target: DataType, _ options: Options) throws -> Function {
     switch target {
     case .float: return { .map(target, $0) { (value: Int64) -> Float in Float(Double(value) / 1e6) } }
@@ -25,14 +44,8 @@ extension CastKernel {
       return { try rescale(.map(.decimal(precision: 38, scale: 6), $0) { (value: Int64) -> Int128 in Int128(value) }) }
     default:
       let narrow = try make(.long, target, options)
-      return { try narrow(.map(.long, $0) { (value: Int64) -> Int64 in flooredSecond(value) }) }
+      return { try narrow(.map(.long, $0) { (value: Int64) -> Int64 in value.flooredSecond }) }
     }
-  }
-
-  /// Whole seconds, rounded down.
-  private static func flooredSecond(_ microseconds: Int64) -> Int64 {
-    let quotient = microseconds / 1_000_000
-    return quotient &* 1_000_000 > microseconds ? quotient &- 1 : quotient
   }
 
   /// Numbers are seconds since the epoch.

@@ -52,7 +52,8 @@ extension CastKernel {
     case .int32 where source == .date: return { write($0, Int32.self) { DateTimeText.write(days: Int($0), to: $1) } }
     default: break
     }
-    let cells = CellText(source)
+    let zone = try TimeZoneRules.required(options.timeZone)
+    let cells = CellText(source) { zone.local(fromUTC: $0) }
     return { vector in
       let stored = vector.isConstant ? 1 : vector.count
       var writer = StringWriter(rows: stored)

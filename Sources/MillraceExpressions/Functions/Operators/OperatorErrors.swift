@@ -1,0 +1,38 @@
+import MillraceColumnar
+
+/// Errors of operators, with Spark's conditions.
+enum OperatorErrors {
+  static let divideByZero = MillraceError(
+    "DIVIDE_BY_ZERO", "division by zero", hint: "use try_divide to get NULL instead")
+  static let remainderByZero = MillraceError(
+    "REMAINDER_BY_ZERO", "remainder by zero", hint: "use try_mod to get NULL instead")
+
+  /// Overflow of an integer type; TINYINT and SMALLINT have a condition of their own.
+  static func overflow(_ operation: String, _ type: DataType) -> MillraceError {
+    let isSmall = type == .byte || type == .short
+    return MillraceError(
+      isSmall ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", "\(operation) does not fit into \(type.sql)",
+      hint: "cast to a wider type, or use the function's try_ form to get NULL instead")
+  }
+
+  static func intervalOverflow(_ operation: String) -> MillraceError {
+    MillraceError("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION", "\(operation) does not fit into an interval")
+  }
+
+  static func datetimeOverflow(_ operation: String) -> MillraceError {
+    MillraceError("DATETIME_OVERFLOW", "\(operation) is beyond the range of dates")
+  }
+
+  /// `BINARY_OP_DIFF_TYPES` for operands that have no common type, `BINARY_OP_WRONG_TYPE` for a common type that the
+  /// operator does not take.
+  static func mismatch(_ op: String, _ left: Expression, _ right: Expression, _ wanted: String) -> MillraceError {
+    let types = "\"\(left.type.sql)\" and \"\(right.type.sql)\""
+    if left.type == right.type || left.type == .void || right.type == .void {
+      return MillraceError(
+        "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "`\(op)` takes \(wanted), but the operands are \(types)")
+    }
+    return MillraceError(
+      "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "the operands of `\(op)` must have one type, but they are \(types)",
+      hint: "cast one of them")
+  }
+}
