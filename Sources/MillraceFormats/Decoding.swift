@@ -73,7 +73,8 @@ public struct DecoderFormat: Sendable {
   public var summary: String
   public var fields: [OptionField]
   /// Checks settings and schema (as declared by the user, nil if not).
-  public var make: @Sendable (_ options: Options, _ schema: Schema?, _ badRecords: BadRecordPolicy) throws -> any Decoding
+  public var make:
+    @Sendable (_ options: Options, _ schema: Schema?, _ badRecords: BadRecordPolicy) throws -> any Decoding
 
   /// Makes a format.
   public init(
@@ -114,7 +115,8 @@ public struct EncoderFormat: Sendable {
 
   /// Makes a format.
   public init(
-    name: String, summary: String, fields: [OptionField] = [], make: @escaping @Sendable (Options) throws -> any Encoding
+    name: String, summary: String, fields: [OptionField] = [],
+    make: @escaping @Sendable (Options) throws -> any Encoding
   ) {
     self.name = name
     self.summary = summary

@@ -65,4 +65,82 @@ static inline void ck_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 /// CRC32C (Castagnoli) of n bytes, continuing from crc (0 at the start).
 uint32_t ck_crc32c(uint32_t crc, const void *p, size_t n);
 
+/// Where a value lies in a window of bytes, and what it is: offset in bits 0-31, length in 32-59, kind in 60-63.
+/// 0 is NULL.
+enum { CK_NULL = 0, CK_TEXT = 1, CK_ESCAPED = 2, CK_NUMBER = 3, CK_TRUE = 4, CK_FALSE = 5, CK_OBJECT = 6, CK_ARRAY = 7 };
+static inline uint64_t ck_span(size_t offset, size_t length, uint32_t kind) {
+  return (uint64_t)(uint32_t)offset | (uint64_t)length << 32 | (uint64_t)kind << 60;
+}
+static inline size_t ck_span_offset(uint64_t span) { return (size_t)(uint32_t)span; }
+static inline size_t ck_span_length(uint64_t span) { return (size_t)(span >> 32 & 0xFFFFFFF); }
+static inline uint32_t ck_span_kind(uint64_t span) { return (uint32_t)(span >> 60); }
+
+/// Bit i of the result is set if byte i of the 32 at p equals b.
+static inline uint32_t ck_mask32(const void *p, uint8_t b) {
+  return ck_mask16(p, b) | ck_mask16((const uint8_t *)p + 16, b) << 16;
+}
+
+/// Bit i of the result is set if byte i of the 32 at p is one of []{}.
+static inline uint32_t ck_brackets32(const void *p) {
+  uint32_t m = 0;
+#if defined(__SSE2__)
+  for (int i = 0; i < 2; i++) {
+    // The bracket and the brace of one side differ in bit 5 only.
+    __m128i v = _mm_or_si128(_mm_loadu_si128((const __m128i *)p + i), _mm_set1_epi8(0x20));
+    __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('{')), _mm_cmpeq_epi8(v, _mm_set1_epi8('}')));
+    m |= (uint32_t)_mm_movemask_epi8(hit) << (16 * i);
+  }
+#else
+  const uint8_t *q = (const uint8_t *)p;
+  for (int i = 0; i < 32; i++) m |= (uint32_t)((q[i] | 0x20) == '{' || (q[i] | 0x20) == '}') << i;
+#endif
+  return m;
+}
+
+/// Whether the first n (0-16) bytes at a and b are equal; 16 bytes of both can be read.
+static inline int ck_equal16(const void *a, const void *b, uint32_t n) {
+  uint32_t wanted = (1u << n) - 1;
+#if defined(__SSE2__)
+  __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)a), _mm_loadu_si128((const __m128i *)b));
+  return ((uint32_t)_mm_movemask_epi8(same) & wanted) == wanted;
+#else
+  return __builtin_memcmp(a, b, n) == 0;
+#endif
+}
+
+/// Lines of n bytes as spans, without their ends (LF, CR LF or CR); 64 bytes past the end can be read. Goes on at *position with a
+/// line that begins at *start, and stops when `out` may be full or all bytes were seen: then *position is n, and a last line
+/// without an end begins at *start.
+size_t ck_lines(const uint8_t *p, size_t n, size_t *position, size_t *start, uint64_t *out, size_t capacity);
+/// Position behind the last byte b of n bytes, 0 if there is none.
+size_t ck_behind_last(const void *p, size_t n, uint8_t b);
+/// Whether no byte has its highest bit set.
+int ck_is_ascii(const uint8_t *p, size_t n);
+/// Number of leading bytes that are valid UTF-8.
+size_t ck_utf8_prefix(const uint8_t *p, size_t n);
+
+/// Which fields of JSON objects are wanted, and what was learned about the order of keys.
+typedef struct ck_json_plan ck_json_plan;
+/// A plan for `count` fields. A complete plan reads every object to its end, checks its grammar and takes the last of equal keys;
+/// another stops as soon as it has all fields.
+ck_json_plan *ck_json_plan_new(int32_t count, int is_complete);
+/// Names a field.
+void ck_json_plan_field(ck_json_plan *plan, int32_t index, const void *name, size_t length);
+/// Objects whose field is null or another text than this are left out.
+void ck_json_plan_equal(ck_json_plan *plan, int32_t index, const void *text, size_t length);
+void ck_json_plan_free(ck_json_plan *plan);
+/// Finds the fields of the object on each line; blank lines and lines that fail a filter are left out. Row i of the result comes from
+/// line rows[i]; a malformed line has no fields and is_bad. 64 bytes past the lines can be read. Gives the number of rows.
+size_t ck_json_lines(
+    ck_json_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
+    uint32_t *rows, uint8_t *is_bad);
+/// The same for nested objects: one row for each span; spans that are no object have no fields.
+void ck_json_objects(
+    ck_json_plan *plan, const uint8_t *base, const uint64_t *objects, size_t count, uint64_t *const *columns, uint8_t *is_bad);
+/// Splits an array or object into values (and keys). Stores at most `capacity`, but counts all in *found; 0 if it is malformed.
+int ck_json_elements(
+    const uint8_t *base, uint64_t container, uint64_t *keys, uint64_t *values, size_t capacity, size_t *found);
+/// Decodes the escapes of a JSON string into target (n bytes are enough) and gives the length, SIZE_MAX if an escape is not known.
+size_t ck_json_unescape(const uint8_t *p, size_t n, uint8_t *target);
+
 #endif

@@ -1,0 +1,69 @@
+import CKernels
+import MillraceColumnar
+
+/// Where the lines of a window lie: one span per line, without its end. LF, CR LF and CR end a line, as in Spark's text source.
+///
+/// Made to be used again for window after window, so that finding lines allocates nothing in the long run.
+struct LineIndex: ~Copyable {
+  private(set) var spans = GrowingArray<UInt64>(capacity: 4096)
+
+  /// Number of lines found last.
+  var count: Int { spans.count }
+
+  /// Largest window whose places fit into spans.
+  static let windowLimit = 1 << 28
+
+  /// Finds the lines of a window behind which 64 bytes can be read.
+  mutating func find(in bytes: UnsafeRawBufferPointer) throws {
+    spans.removeAll()
+    guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+    guard bytes.count < Self.windowLimit else {
+      throw MillraceError(
+        "RECORD_TOO_LARGE", "a block of \(bytes.count) bytes was to be decoded", hint: "the limit is 256 MiB")
+    }
+    let pointer = base.assumingMemoryBound(to: UInt8.self)
+    var position = 0
+    var start = 0
+    while position < bytes.count {
+      let room = spans.reserve(4096)
+      spans.advance(ck_lines(pointer, bytes.count, &position, &start, room, 4096))
+    }
+    if start < bytes.count { spans.append(ck_span(start, bytes.count - start, UInt32(CK_TEXT))) }
+  }
+}
+
+/// Values in memory that grows and is used again. For scratch space of decoders.
+struct GrowingArray<Element: BitwiseCopyable>: ~Copyable {
+  private(set) var base: UnsafeMutablePointer<Element>
+  private(set) var count = 0
+  private var capacity: Int
+
+  init(capacity: Int) {
+    self.capacity = max(capacity, 16)
+    base = .allocate(capacity: self.capacity)
+  }
+
+  deinit { base.deallocate() }
+
+  mutating func removeAll() { count = 0 }
+
+  /// Room for `more` elements behind the last one.
+  mutating func reserve(_ more: Int) -> UnsafeMutablePointer<Element> {
+    if count + more > capacity {
+      let size = max(capacity * 2, count + more)
+      let larger = UnsafeMutablePointer<Element>.allocate(capacity: size)
+      larger.update(from: base, count: count)
+      base.deallocate()
+      base = larger
+      capacity = size
+    }
+    return base + count
+  }
+
+  mutating func advance(_ more: Int) { count += more }
+
+  mutating func append(_ element: Element) {
+    reserve(1).pointee = element
+    count += 1
+  }
+}

@@ -1,0 +1,44 @@
+/// Scratch memory for the spans of several columns, with the line each row came from and a mark for rows with a fault.
+final class SpanTable {
+  let columnCount: Int
+  private(set) var columns: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>
+  private(set) var lines: UnsafeMutablePointer<UInt32>
+  private(set) var isBad: UnsafeMutablePointer<UInt8>
+  private var capacity = 0
+
+  init(columnCount: Int) {
+    self.columnCount = columnCount
+    columns = .allocate(capacity: columnCount + 1)
+    columns.initialize(repeating: nil, count: columnCount + 1)
+    lines = .allocate(capacity: 1)
+    isBad = .allocate(capacity: 1)
+  }
+
+  deinit {
+    free()
+    columns.deallocate()
+  }
+
+  private func free() {
+    for index in 0..<columnCount { columns[index]?.deallocate() }
+    lines.deallocate()
+    isBad.deallocate()
+  }
+
+  /// Makes room for `rows` rows; what was in the table is lost. No row is bad.
+  func reserve(_ rows: Int) {
+    if rows > capacity {
+      free()
+      capacity = rows + rows / 4 + 64
+      for index in 0..<columnCount { columns[index] = .allocate(capacity: capacity) }
+      lines = .allocate(capacity: capacity)
+      isBad = .allocate(capacity: capacity)
+    }
+    isBad.update(repeating: 0, count: rows)
+  }
+
+  /// The spans of a column.
+  func spans(_ column: Int) -> UnsafeMutablePointer<UInt64> {
+    columns[column].unsafelyUnwrapped
+  }
+}

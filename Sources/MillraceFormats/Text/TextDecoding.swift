@@ -1,0 +1,50 @@
+import CKernels
+public import MillraceColumnar
+import MillraceCore
+
+/// Lines as they are: `value STRING`.
+public struct TextDecoding: Decoding {
+  public let name = "text"
+  public let schema = Schema([StructField("value", .string)])
+
+  /// Makes the decoding.
+  public init() {}
+
+  public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
+    TextDecoder(columns: columns)
+  }
+}
+
+/// Gives a view of each line; nothing is copied.
+final class TextDecoder: Decoder {
+  private var lines = LineIndex()
+  private let columnCount: Int
+  let badRecordCount: Int64 = 0
+
+  init(columns: [Int]) { columnCount = columns.count }
+
+  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
+    try lines.find(in: bytes)
+    let count = lines.count
+    guard columnCount > 0, let base = bytes.baseAddress else {
+      let none = (0..<columnCount).map { _ in ColumnVector.of([], type: .string) }
+      return RecordBatch(rowCount: count, columns: none)
+    }
+    let values = MemoryBuffer(capacity: count * MemoryLayout<StringView>.stride)
+    let views = values.base.assumingMemoryBound(to: StringView.self)
+    let spans = lines.spans.base
+    for row in 0..<count {
+      views[row] = StringView(padded: base + ck_span_offset(spans[row]), ck_span_length(spans[row]))
+    }
+    let column = ColumnVector(type: .string, count: count, values: values, owners: [owner])
+    return RecordBatch(rowCount: count, columns: Array(repeating: column, count: columnCount))
+  }
+}
+
+extension DecoderFormat {
+  /// Lines of text.
+  public static let text = DecoderFormat(name: "text", summary: "Each line as it is, in the column value STRING") {
+    _, _, _ in
+    TextDecoding()
+  }
+}
