@@ -1,0 +1,52 @@
+import MillraceColumnar
+
+/// `upper`, `lower` and `initcap`: ASCII by bytes, other rows through Swift's Unicode tables.
+enum CaseFunctions {
+  static let all: [ScalarFunction] = [
+    ScalarFunction(
+      "upper", "ucase", summary: "The string in capitals.", example: "upper('SparkSql')",
+      bind: Bind.fixed("upper", [.string], .string) { vectors, count in map(vectors, count, isUpper: true) }),
+    ScalarFunction(
+      "lower", "lcase", summary: "The string in small letters.", example: "lower('SparkSql')",
+      bind: Bind.fixed("lower", [.string], .string) { vectors, count in map(vectors, count, isUpper: false) }),
+    ScalarFunction(
+      "initcap", summary: "The string with the first letter of each word as a capital and all others small.",
+      example: "initcap('sPark sql')",
+      bind: Bind.fixed("initcap", [.string], .string) { vectors, count in initcap(vectors, count) }),
+  ]
+
+  /// `lower(expression)`.
+  static func lowered(_ expression: Expression) -> Expression {
+    Bind.call("lower", [expression], .string) { vectors, count in map(vectors, count, isUpper: false) }
+  }
+
+  private static func map(_ vectors: [ColumnVector], _ count: Int, isUpper: Bool) -> ColumnVector {
+    let first: UInt8 = isUpper ? 0x61 : 0x41
+    return RowLoop.strings(vectors, count) { row, writer in
+      let bytes = vectors[0].bytes(row)
+      guard bytes.isASCII else {
+        let text = String(decoding: bytes, as: UTF8.self)
+        writer.append(isUpper ? text.uppercased() : text.lowercased())
+        return true
+      }
+      let target = writer.reserve(bytes.count).assumingMemoryBound(to: UInt8.self)
+      for index in 0..<bytes.count {
+        let byte = bytes[index]
+        target[index] = byte &- first < 26 ? byte ^ 0x20 : byte
+      }
+      writer.advance(bytes.count)
+      return true
+    }
+  }
+
+  private static func initcap(_ vectors: [ColumnVector], _ count: Int) -> ColumnVector {
+    RowLoop.strings(vectors, count) { row, writer in
+      var isStart = true
+      for scalar in String(decoding: vectors[0].bytes(row), as: UTF8.self).lowercased().unicodeScalars {
+        writer.append(isStart ? scalar.properties.titlecaseMapping : String(scalar))
+        isStart = scalar == " "
+      }
+      return true
+    }
+  }
+}
