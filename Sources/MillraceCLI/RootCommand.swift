@@ -17,7 +17,7 @@ struct RootCommand: ParsableCommand {
       """,
     version: Version.number,
     subcommands: [
-      ValidateCommand.self, ListCommand.self, DescribeCommand.self, VersionCommand.self,
+      ValidateCommand.self, ListCommand.self, DescribeCommand.self, SchemaCommand.self, VersionCommand.self,
     ])
 }
 

@@ -82,12 +82,7 @@ struct DescribeCommand: ParsableCommand {
   }
 
   private static func row(_ field: OptionField) -> [String] {
-    var notes = field.summary
-    if let range = field.range, field.type == .integer { notes += " (\(range.lowerBound) to \(range.upperBound))" }
-    if let example = field.example { notes += ", for instance \(example)" }
-    if field.isSecret { notes += "; kept secret" }
-    if let other = field.deprecatedFor { notes += "; going away, use '\(other)'" }
-    return [field.name, field.type.phrase, field.isRequired ? "required" : field.defaultValue ?? "", notes]
+    return [field.name, field.type.phrase, field.isRequired ? "required" : field.defaultValue ?? "", field.remarks]
   }
 
   private static func json(_ field: OptionField) -> JSON {

@@ -1,0 +1,214 @@
+package import MillraceCore
+import MillraceFormats
+
+/// The JSON schema of pipeline files, made from the specs of the connectors and formats: editors complete and check with it.
+/// `${…}` references may stand in every string, so fields of other types take strings, too.
+package struct PipelineSchema {
+  private let catalog: PipelineCatalog
+
+  package init(_ catalog: PipelineCatalog) { self.catalog = catalog }
+
+  /// The schema as a JSON value.
+  package var json: JSON {
+    .dictionary([
+      "$schema": .string("https://json-schema.org/draft/2020-12/schema"),
+      "title": .string("Millrace pipeline file"),
+      "type": .string("object"),
+      "required": .array([.string("version"), .string("pipelines")]),
+      "additionalProperties": .bool(false),
+      "properties": .dictionary([
+        "$schema": .dictionary(["type": .string("string")]),
+        "version": .dictionary(["const": .int(1), "description": .string("version of the pipeline file")]),
+        "connectors": Self.map(of: connector, "named ends, for entries that use them"),
+        "plugins": .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("string")])]),
+        "pipelines": Self.map(of: pipeline, "what is read, what is asked, where it goes"),
+      ]),
+    ])
+  }
+
+  // MARK: Parts of a file
+
+  private var pipeline: JSON {
+    let delivery: [JSON] = PipelineDefinition.Delivery.allCases.map { .string($0.rawValue) }
+    return Self.object(
+      required: ["sources", "sinks"],
+      [
+        .init(
+          "sources",
+          Self.map(
+            of: end(.source, Self.sourceMembers(EndReader.Role.source, decode: codec(decoders))), "streaming inputs")),
+        .init(
+          "tables",
+          Self.map(
+            of: end(.table, Self.sourceMembers(EndReader.Role.table, decode: codec(decoders))),
+            "inputs that do not change, for joins")),
+        .init("views", Self.map(of: Self.text("a SELECT over sources, tables and views above"), "named queries")),
+        .init("sinks", Self.map(of: end(.sink, sinkMembers), "outputs")),
+        .init("trigger", Self.trigger),
+        .init("checkpointLocation", Self.text("folder of the commit log and the state")),
+        .init(
+          "delivery",
+          .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
+      ])
+  }
+
+  private static var trigger: JSON {
+    object(
+      required: [],
+      [
+        .init("processingTime", text("a batch every so often, for instance \"1 second\"")),
+        .init("availableNow", flag("all that is there now, then the end")),
+        .init("once", flag("one batch, then the end")),
+        .init("continuous", text("each row at once, an epoch every so often")),
+      ])
+  }
+
+  private static func sourceMembers(_ role: EndReader.Role, decode: JSON) -> [JSON.Member] {
+    let policies: [JSON] = BadRecordHandling.allCases.map { .string($0.rawValue) }
+    let watermark = object(
+      required: ["column", "delay"],
+      [
+        .init("column", text("the column that holds the event's time")),
+        .init("delay", text("how late rows may be, for instance \"10 minutes\"")),
+      ])
+    var members: [JSON.Member] = [
+      .init("decode", decode), .init("schema", text("columns as DDL, for instance \"id BIGINT, name STRING\"")),
+      .init(
+        "onBadRecord",
+        .dictionary([
+          "enum": .array(policies), "description": .string("what happens to records that cannot be decoded"),
+        ])),
+    ]
+    if role == .source {
+      let names: JSON = .dictionary([
+        "anyOf": .array([
+          .dictionary(["type": .string("string")]),
+          .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("string")])]),
+        ])
+      ])
+      members += [.init("watermark", watermark), .init("startAfter", names)]
+    }
+    return members
+  }
+
+  private var sinkMembers: [JSON.Member] {
+    let modes: [JSON] = OutputMode.allCases.map { .string($0.rawValue) }
+    return [
+      .init("query", Self.text("the SELECT whose rows it gets")),
+      .init("outputMode", .dictionary(["enum": .array(modes), "default": .string(OutputMode.append.rawValue)])),
+      .init("encode", codec(encoders)),
+    ]
+  }
+
+  private var connector: JSON {
+    let both = catalog.connectors.specs.map { spec in
+      (
+        spec,
+        spec.sourceFields + spec.sinkFields.filter { field in !spec.sourceFields.contains { $0.name == field.name } }
+      )
+    }
+    return entry(
+      required: ["format"],
+      [
+        .init("decode", codec(decoders)), .init("encode", codec(encoders)),
+        .init("schema", Self.text("columns as DDL")),
+      ], options: both)
+  }
+
+  /// An entry under `sources`, `tables` or `sinks`.
+  private func end(_ role: EndReader.Role, _ members: [JSON.Member]) -> JSON {
+    let specs = catalog.connectors.specs.filter { $0.kinds.contains(role.kind) }
+    return entry(
+      required: role == .sink ? ["query"] : [], [.init("use", Self.text("name of a connector of this file"))] + members,
+      options: specs.map { ($0, role == .sink ? $0.sinkFields : $0.sourceFields) })
+  }
+
+  /// `format`, `options` and more; the options depend on the format.
+  private func entry(required: [String], _ more: [JSON.Member], options: [(spec: ConnectorSpec, fields: [OptionField])])
+    -> JSON
+  {
+    let names: [JSON] = options.map { .string($0.spec.name) }
+    let members: [JSON.Member] = [
+      .init("format", .dictionary(["enum": .array(names), "description": .string("a connector")])),
+      .init("options", .dictionary(["type": .string("object")])),
+    ]
+    let rules: [JSON] = options.map { option in
+      let condition: JSON = .dictionary([
+        "properties": .dictionary(["format": .dictionary(["const": .string(option.spec.name)])]),
+        "required": .array([.string("format")]),
+      ])
+      let fields = Self.object(required: [], option.fields.map { .init($0.name, Self.field($0)) })
+      return .dictionary(["if": condition, "then": .dictionary(["properties": .dictionary(["options": fields])])])
+    }
+    guard case .object(var object) = Self.object(required: required, members + more) else { return .null }
+    if !rules.isEmpty { object.append(.init("allOf", .array(rules))) }
+    return .object(object)
+  }
+
+  // MARK: Formats
+
+  private var decoders: [(name: String, fields: [OptionField])] { catalog.decoders.map { ($0.name, $0.fields) } }
+  private var encoders: [(name: String, fields: [OptionField])] { catalog.encoders.map { ($0.name, $0.fields) } }
+
+  /// A format's name, or an object with its settings.
+  private func codec(_ formats: [(name: String, fields: [OptionField])]) -> JSON {
+    let names: JSON = .dictionary(["enum": .array(formats.map { .string($0.name) })])
+    let objects: [JSON] = formats.map { format in
+      let name: JSON = .dictionary(["const": .string(format.name)])
+      return Self.object(
+        required: ["format"], [.init("format", name)] + format.fields.map { .init($0.name, Self.field($0)) })
+    }
+    return .dictionary(["anyOf": .array([names] + objects)])
+  }
+
+  // MARK: Pieces
+
+  private static func field(_ field: OptionField) -> JSON {
+    var members: [JSON.Member] = []
+    let string: JSON = .dictionary(["type": .string("string")])
+    switch field.type {
+    case .string, .duration, .path: members = [.init("type", .string("string"))]
+    case .integer:
+      var number: [JSON.Member] = [.init("type", .string("integer"))]
+      if let range = field.range {
+        number += [.init("minimum", .int(range.lowerBound)), .init("maximum", .int(range.upperBound))]
+      }
+      members = [.init("anyOf", .array([.object(number), string]))]
+    case .number, .byteCount: members = [.init("type", .array([.string("number"), .string("string")]))]
+    case .boolean: members = [.init("type", .array([.string("boolean"), .string("string")]))]
+    case .choice(let words):
+      members = [
+        .init(
+          "anyOf",
+          .array([
+            .dictionary(["enum": .array(words.map { .string($0) })]),
+            .dictionary(["type": .string("string"), "pattern": .string("\\$\\{")]),
+          ]))
+      ]
+    case .list: members = [.init("anyOf", .array([string, .dictionary(["type": .string("array")])]))]
+    }
+    members.append(.init("description", .string(field.summary)))
+    if let text = field.defaultValue { members.append(.init("default", .string(text))) }
+    if field.deprecatedFor != nil { members.append(.init("deprecated", .bool(true))) }
+    return .object(members)
+  }
+
+  private static func text(_ description: String) -> JSON {
+    .dictionary(["type": .string("string"), "description": .string(description)])
+  }
+
+  private static func flag(_ description: String) -> JSON {
+    .dictionary(["type": .array([.string("boolean"), .string("string")]), "description": .string(description)])
+  }
+
+  private static func map(of value: JSON, _ description: String) -> JSON {
+    .dictionary(["type": .string("object"), "description": .string(description), "additionalProperties": value])
+  }
+
+  private static func object(required: [String], _ properties: [JSON.Member]) -> JSON {
+    var members: [JSON.Member] = [.init("type", .string("object")), .init("additionalProperties", .bool(false))]
+    if !required.isEmpty { members.append(.init("required", .array(required.map { .string($0) }))) }
+    members.append(.init("properties", .object(properties)))
+    return .object(members)
+  }
+}
