@@ -1,4 +1,5 @@
 import Glibc
+import Millrace
 import MillraceCore
 import MillraceFormats
 import MillracePipeline
@@ -12,7 +13,8 @@ struct CommandContext: Sendable {
   var environment: Environment
 
   init(connectors: [any Connector], environment: Environment = .live) {
-    catalog = PipelineCatalog(connectors: ConnectorRegistry(connectors), decoders: [], encoders: [])
+    catalog = PipelineCatalog(
+      connectors: ConnectorRegistry(BundledConnectors.all + connectors), decoders: [], encoders: [])
     self.environment = environment
   }
 

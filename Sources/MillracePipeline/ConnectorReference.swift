@@ -59,11 +59,11 @@ package struct ConnectorReference {
 extension OptionField {
   /// The summary with range, example, secrecy and successor.
   package var remarks: String {
-    var text = summary
+    var text = summary.hasSuffix(".") ? String(summary.dropLast()) : summary
     if let range, type == .integer { text += " (\(range.lowerBound) to \(range.upperBound))" }
     if let example { text += ", for instance `\(example)`" }
     if isSecret { text += "; kept secret" }
     if let deprecatedFor { text += "; going away, use `\(deprecatedFor)`" }
-    return text
+    return text + "."
   }
 }

@@ -14,7 +14,7 @@ struct CommandLineTests {
     #expect(outcome.output.isEmpty == (status != 0))
   }
 
-  @Test(arguments: ["validate", "list", "describe", "version"])
+  @Test(arguments: ["validate", "list", "describe", "schema", "version"])
   func everyCommandHasExamples(name: String) async throws {
     let help = try await Command.millrace([name, "--help"]).output
     #expect(help.contains("Examples:\n  millrace \(name)"))
@@ -35,5 +35,12 @@ struct CommandLineTests {
     let json = try await Command.millrace(["validate", "--json"], in: sandbox)
     #expect(json.status == 3)
     #expect(json.output.contains(#""code":"PIPELINE_UNKNOWN_KEY""#) && json.output.contains(#""line":2,"column":3"#))
+  }
+
+  /// `scripts/docs` writes them anew.
+  @Test(arguments: [("schema", "docs/connectors.schema.json"), ("schema --markdown", "docs/reference/connectors.md")])
+  func generatedPageIsFresh(arguments: String, page: String) async throws {
+    let outcome = try await Command.millrace(arguments.split(separator: " ").map { String($0) })
+    #expect(outcome.output == Sandbox.read("\(Sandbox.root)/\(page)"), "\(page) is stale: run scripts/docs")
   }
 }

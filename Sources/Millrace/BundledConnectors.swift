@@ -1,0 +1,16 @@
+import ConsoleConnector
+import MemoryConnector
+public import MillraceCore
+import SQLiteConnector
+
+/// The connectors that come with Millrace: an explicit list, one line each.
+public enum BundledConnectors {
+  /// One of each.
+  public static var all: [any Connector] {
+    [
+      ConsoleConnector(),
+      MemoryConnector(),
+      SQLiteConnector(),
+    ]
+  }
+}
