@@ -6,6 +6,7 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
   private let numRows: Int
   private let truncate: Int
   private let output: @Sendable (UnsafeRawBufferPointer) throws -> Void
+  private let cells: [CellText]
   private var rows: [[String]] = []
   private var hasMore = false
 
@@ -13,6 +14,7 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
     schema: Schema, numRows: Int, truncate: Int, output: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
   ) {
     self.schema = schema
+    cells = schema.types.map { CellText($0, style: .table) }
     self.numRows = numRows
     self.truncate = truncate
     self.output = output
@@ -33,7 +35,7 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
   func write(_ batch: RecordBatch) throws {
     let wanted = min(batch.rowCount, numRows - rows.count)
     if wanted < batch.rowCount { hasMore = true }
-    for row in 0..<wanted { rows.append(batch.columns.map { ConsoleValue.text($0, row) }) }
+    for row in 0..<wanted { rows.append(zip(cells, batch.columns).map { $0.string($1, row) }) }
   }
 
   func commit(batchID: Int64) throws -> JSON {

@@ -5,7 +5,7 @@ import MillraceCore
 /// own memory must live until the statement has run.
 final class SQLiteBinder {
   /// Bytes for one formatted date, timestamp or decimal.
-  private static let cellSize = 48
+  private static let cellSize = 96
   private let columnCount: Int
   private let rowCapacity: Int
   private let cells: MemoryBuffer
@@ -70,13 +70,13 @@ final class SQLiteBinder {
       }
     case .date:
       let values = column.values(as: Int32.self)
-      return formatted(column, rows, first, statement, cells) { SQLiteText.date(Int64(values[$0]), into: $1) }
+      return formatted(column, rows, first, statement, cells) { DateTimeText.write(days: Int(values[$0]), to: $1) }
     case .timestamp, .timestampNTZ:
       let values = column.values(as: Int64.self)
-      return formatted(column, rows, first, statement, cells) { SQLiteText.timestamp(values[$0], into: $1) }
+      return formatted(column, rows, first, statement, cells) { DateTimeText.write(microseconds: values[$0], to: $1) }
     case .decimal(_, let scale):
       let values = column.values(as: Int128.self)
-      return formatted(column, rows, first, statement, cells) { SQLiteText.decimal(values[$0], scale: scale, into: $1) }
+      return formatted(column, rows, first, statement, cells) { NumberText.write(values[$0], scale: scale, to: $1) }
     case .array, .map, .structure, .calendarInterval:
       return each(column, rows, first, statement) { parameter, row in
         json.removeAll()

@@ -9,7 +9,13 @@ public struct SQLiteConnector: Connector {
   public var spec: ConnectorSpec {
     ConnectorSpec(
       name: "sqlite", summary: "Tables of a SQLite database: read as they grow, or written exactly once.",
-      kinds: [.sink], sinkFields: SQLiteSinkConfiguration.fields)
+      kinds: [.source, .sink], sourceFields: SQLiteSourceConfiguration.fields,
+      sinkFields: SQLiteSinkConfiguration.fields)
+  }
+
+  /// Makes a source. Without a declared schema the database is opened to read the columns' declared types.
+  public func makeSource(_ request: SourceRequest) throws -> SourceKind {
+    .rows(try SQLiteSource(SQLiteSourceConfiguration(request.options), schema: request.schema))
   }
 
   /// Makes a sink; the database is opened later.

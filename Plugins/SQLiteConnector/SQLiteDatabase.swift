@@ -29,9 +29,11 @@ final class SQLiteDatabase: @unchecked Sendable {
     if status != SQLITE_OK { throw failure("opening") }
     sqlite3_extended_result_codes(handle, 1)
     sqlite3_busy_timeout(handle, Int32(clamping: busyTimeout / 1000))
-    guard csqlite_set(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0) != 0,
-      csqlite_set(handle, SQLITE_DBCONFIG_DEFENSIVE, 1) != 0
-    else { throw failure("securing") }
+    // A name in double quotes must be a column, never silently a text.
+    let switches = [(SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0), (SQLITE_DBCONFIG_DEFENSIVE, 1), (SQLITE_DBCONFIG_DQS_DML, 0)]
+    for (name, value) in switches where csqlite_set(handle, Int32(name), Int32(value)) == 0 {
+      throw failure("securing")
+    }
   }
 
   deinit { sqlite3_close_v2(handle) }

@@ -17,12 +17,12 @@ enum SQLiteJSON {
     case .string: quote(column.bytes(row), into: out)
     case .binary: quoteHexadecimal(column.bytes(row), into: out)
     case .date:
-      cell(into: out, isQuoted: true) { SQLiteText.date(Int64(column.values(as: Int32.self)[slot]), into: $0) }
+      cell(into: out, isQuoted: true) { DateTimeText.write(days: Int(column.values(as: Int32.self)[slot]), to: $0) }
     case .timestamp, .timestampNTZ:
-      cell(into: out, isQuoted: true) { SQLiteText.timestamp(column.values(as: Int64.self)[slot], into: $0) }
+      cell(into: out, isQuoted: true) { DateTimeText.write(microseconds: column.values(as: Int64.self)[slot], to: $0) }
     case .decimal(_, let scale):
       cell(into: out, isQuoted: false) {
-        SQLiteText.decimal(column.values(as: Int128.self)[slot], scale: scale, into: $0)
+        NumberText.write(column.values(as: Int128.self)[slot], scale: scale, to: $0)
       }
     case .calendarInterval:
       let interval = column.values(as: CalendarInterval.self)[slot]
@@ -82,7 +82,7 @@ enum SQLiteJSON {
 
   private static func cell(into out: ByteBuffer, isQuoted: Bool, _ format: (UnsafeMutablePointer<UInt8>) -> Int) {
     if isQuoted { out.append(UInt8(ascii: "\"")) }
-    out.advance(format(out.reserve(64).assumingMemoryBound(to: UInt8.self)))
+    out.advance(format(out.reserve(NumberText.capacity).assumingMemoryBound(to: UInt8.self)))
     if isQuoted { out.append(UInt8(ascii: "\"")) }
   }
 
