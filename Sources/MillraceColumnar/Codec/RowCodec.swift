@@ -12,6 +12,7 @@ public struct RowCodec: Sendable {
   /// Changes whenever the bytes of a value do.
   public static let version: UInt8 = 1
 
+  /// Types of the columns of a row.
   public let types: [DataType]
   /// Whether equal values give equal bytes.
   public let isCanonical: Bool

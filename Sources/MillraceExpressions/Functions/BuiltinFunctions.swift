@@ -9,5 +9,6 @@ enum BuiltinFunctions {
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,
     StatisticalAggregates.all,
+    CollectionAggregates.all,
   ]
 }

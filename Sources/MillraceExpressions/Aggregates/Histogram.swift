@@ -1,0 +1,65 @@
+import MillraceColumnar
+
+/// `histogram_numeric`: bins that follow the data (Ben-Haim and Tom-Tov): each value opens a bin of its own, and when there are
+/// too many the two nearest become one.
+enum Histogram {
+  private struct Bin {
+    var x: Double
+    var y: Double
+  }
+
+  static func bind(_ arguments: [Expression]) throws -> BoundAggregate {
+    let name = "histogram_numeric"
+    try AggregateBinding.checkCount(name, arguments, 2...2)
+    let element = arguments[0].type
+    guard element.isNumeric else { throw AggregateBinding.mismatch(name, arguments[0], 1, "a number") }
+    guard case .integer(let limit) = try AggregateBinding.constant(name, arguments[1], 2), limit >= 2 else {
+      throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "histogram_numeric needs at least 2 bins")
+    }
+    let bin = DataType.structure([StructField("x", element), StructField("y", .double)])
+    let type = DataType.array(element: bin, containsNull: true)
+    return BoundAggregate(name, arguments: [arguments[0]], type: type, stateTypes: [.binary], isOrderSensitive: true) {
+      CollectingAccumulator([element]) { grouped in
+        let numbers = Rows.doubles(grouped.columns[0]).flattened()
+        let results = grouped.lists.map { list -> Value in
+          if list.length == 0 { return .null }
+          let bins = makeBins(numbers, list.range, Int(limit))
+          return .array(bins.map { .structure([value($0.x, element), .double($0.y)]) })
+        }
+        return .of(results, type: type)
+      }
+    }
+  }
+
+  private static func makeBins(_ numbers: ColumnVector, _ range: Range<Int>, _ limit: Int) -> [Bin] {
+    let values = numbers.values(as: Double.self)
+    var bins: [Bin] = []
+    for row in range {
+      let value = values[row]
+      let at = bins.firstIndex { $0.x >= value } ?? bins.count
+      if at < bins.count && bins[at].x == value {
+        bins[at].y += 1
+        continue
+      }
+      bins.insert(Bin(x: value, y: 1), at: at)
+      if bins.count > limit { mergeNearest(&bins) }
+    }
+    return bins
+  }
+
+  private static func mergeNearest(_ bins: inout [Bin]) {
+    var nearest = 0
+    for index in 1..<bins.count - 1 where bins[index + 1].x - bins[index].x < bins[nearest + 1].x - bins[nearest].x {
+      nearest = index
+    }
+    let a = bins[nearest], b = bins[nearest + 1]
+    bins[nearest] = Bin(x: (a.x * a.y + b.x * b.y) / (a.y + b.y), y: a.y + b.y)
+    bins.remove(at: nearest + 1)
+  }
+
+  private static func value(_ x: Double, _ type: DataType) -> Value {
+    if type.isFractional { return .double(x) }
+    if case .decimal(_, let scale) = type { return .decimal(Int128(x * Double(DecimalMath.powers[scale]))) }
+    return .integer(Int64(x))
+  }
+}
