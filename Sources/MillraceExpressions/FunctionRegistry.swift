@@ -49,6 +49,14 @@ public struct ScalarFunction: Sendable {
     _ names: String..., summary: String, example: String,
     bind: @escaping @Sendable ([Expression], BindingContext) throws -> Expression
   ) {
+    self.init(names: names, summary: summary, example: example, bind: bind)
+  }
+
+  /// A function of plain expressions with names from elsewhere.
+  public init(
+    names: [String], summary: String, example: String,
+    bind: @escaping @Sendable ([Expression], BindingContext) throws -> Expression
+  ) {
     let name = names[0]
     self.names = names
     self.summary = summary

@@ -24,17 +24,32 @@ final class GroupedSet {
 
   deinit { table.deallocate() }
 
-  /// Adds a value to the set of a group and tells whether it is new there; the bytes are copied.
-  func insert(_ view: StringView, group: UInt32) -> Bool {
-    let hash = ByteHash.hash(view, seed: UInt64(group) &* 0x9E37_79B9_7F4A_7C15)
+  /// Slot of a value in the set of a group, or the free slot where it would go.
+  private func slot(_ view: StringView, _ group: UInt32, _ hash: UInt64) -> Int {
     var slot = Int(truncatingIfNeeded: hash) & mask
     while true {
       let found = table[slot]
-      if found == 0 { break }
+      if found == 0 { return slot }
       let entry = entries.base[Int(found) - 1]
-      if entry.hash == hash && entry.group == group && entry.view == view { return false }
+      if entry.hash == hash && entry.group == group && entry.view == view { return slot }
       slot = (slot + 1) & mask
     }
+  }
+
+  private static func hash(_ view: StringView, _ group: UInt32) -> UInt64 {
+    ByteHash.hash(view, seed: UInt64(group) &* 0x9E37_79B9_7F4A_7C15)
+  }
+
+  /// Whether the set of a group has a value.
+  func contains(_ view: StringView, group: UInt32) -> Bool {
+    table[slot(view, group, Self.hash(view, group))] != 0
+  }
+
+  /// Adds a value to the set of a group and tells whether it is new there; the bytes are copied.
+  func insert(_ view: StringView, group: UInt32) -> Bool {
+    let hash = Self.hash(view, group)
+    let slot = self.slot(view, group, hash)
+    if table[slot] != 0 { return false }
     entries.reserve(count + 1)
     entries.base[count] = Entry(view: arena.store(view), hash: hash, group: group)
     count += 1

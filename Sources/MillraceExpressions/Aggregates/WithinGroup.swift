@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 
 /// One key of `WITHIN GROUP (ORDER BY …)`.
 public struct AggregateOrdering: Sendable {

@@ -5,6 +5,7 @@ enum ValueSorter {
   /// Sorts ascending; no row may be NULL. Equal values keep their order.
   static func sort(_ rows: UnsafeMutableBufferPointer<Int32>, by column: ColumnVector) {
     if rows.count < 2 || column.isConstant { return }
+    var rows = rows
     switch column.type.physical {
     case .bool: sort(rows, column, UInt8.self)
     case .int8: sort(rows, column, Int8.self)
@@ -24,6 +25,7 @@ enum ValueSorter {
 
   private static func sort<T: Comparable>(_ rows: UnsafeMutableBufferPointer<Int32>, _ column: ColumnVector, _: T.Type) {
     let values = column.values(as: T.self)
+    var rows = rows
     rows.sort { values[Int($0)] < values[Int($1)] }
   }
 

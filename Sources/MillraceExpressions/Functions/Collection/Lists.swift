@@ -1,0 +1,179 @@
+import Glibc
+import MillraceColumnar
+
+/// Reads the lists of an array or map vector row by row.
+struct Lists {
+  let column: ColumnVector
+  private let lists: UnsafePointer<ListView>
+
+  init(_ column: ColumnVector) {
+    self.column = column
+    lists = column.values(as: ListView.self)
+  }
+
+  /// Elements, or keys of a map.
+  var elements: ColumnVector { column.children[0] }
+
+  /// Where the elements of a row lie; nil for NULL.
+  @inline(__always)
+  subscript(row: Int) -> Range<Int>? {
+    column.isNull(row) ? nil : lists[column.slot(row)].range
+  }
+}
+
+/// The elements of all rows one after the other, as lambdas and generators want them.
+struct FlatLists {
+  /// The children, with the elements of row 0 first, then those of row 1 and so on.
+  let children: [ColumnVector]
+  /// Row of each element.
+  let parents: Selection
+  /// The lists over `children`; empty for NULL rows.
+  let lists: [ListView]
+
+  var count: Int { parents.count }
+
+  init(_ column: ColumnVector, rowCount: Int) {
+    let source = Lists(column)
+    var lists: [ListView] = []
+    lists.reserveCapacity(rowCount)
+    var total = 0
+    var isInPlace = true
+    for row in 0..<rowCount {
+      let range = source[row] ?? 0..<0
+      if !range.isEmpty && range.lowerBound != total { isInPlace = false }
+      lists.append(ListView(offset: total, length: range.count))
+      total += range.count
+    }
+    let parents = Selection(capacity: total)
+    for row in 0..<rowCount {
+      for index in lists[row].range { parents.rows[index] = Int32(truncatingIfNeeded: row) }
+    }
+    self.lists = lists
+    self.parents = parents
+    if isInPlace && column.children.allSatisfy({ $0.count == total }) {
+      children = column.children
+      return
+    }
+    let positions = Selection(capacity: total)
+    var next = 0
+    for row in 0..<rowCount {
+      for index in source[row] ?? 0..<0 {
+        positions.rows[next] = Int32(truncatingIfNeeded: index)
+        next += 1
+      }
+    }
+    children = column.children.map { $0.gathered(positions) }
+  }
+}
+
+/// Builds a vector of lists whose elements are picked out of existing columns.
+struct ListMaker {
+  private var picks: [Int32] = []
+  private var lists: [ListView] = []
+  private var start = 0
+  private var nulls: NullTracker
+  private let rowCount: Int
+  private let isConstant: Bool
+
+  /// Rows to make: one if all arguments are constant.
+  var rows: Int { isConstant ? min(rowCount, 1) : rowCount }
+
+  init(_ arguments: [ColumnVector], rowCount: Int) {
+    self.rowCount = rowCount
+    isConstant = arguments.allSatisfy(\.isConstant)
+    nulls = NullTracker(count: rowCount)
+    lists.reserveCapacity(rowCount)
+  }
+
+  /// Adds element `index` of the source to the present list; -1 adds NULL.
+  @inline(__always)
+  mutating func append(_ index: Int) { picks.append(Int32(truncatingIfNeeded: index)) }
+
+  /// Elements in the present list.
+  var length: Int { picks.count - start }
+
+  mutating func end() {
+    lists.append(ListView(offset: start, length: picks.count - start))
+    start = picks.count
+  }
+
+  mutating func endNull() {
+    nulls.setNull(lists.count)
+    end()
+  }
+
+  /// The finished vector over elements of `sources` counted through.
+  func finish(_ type: DataType, _ sources: [ColumnVector]) -> ColumnVector {
+    let source = ColumnVector.concatenated(sources.map { $0.flattened() })
+    let elements = source.gatheredOrNull(picks, count: picks.count).flattened()
+    return finish(type, children: [elements])
+  }
+
+  /// The finished vector over children that already lie in the order of the lists.
+  func finish(_ type: DataType, children: [ColumnVector]) -> ColumnVector {
+    ListColumn.make(type, lists, children, validity: nulls.validity).repeated(isConstant, rowCount)
+  }
+
+  /// The picked rows, for vectors with several children.
+  var picked: [Int32] { picks }
+}
+
+extension ColumnVector {
+  /// A vector computed for one row only, stretched to all rows if `isConstant`.
+  func repeated(_ isConstant: Bool, _ rowCount: Int) -> ColumnVector {
+    guard isConstant else { return self }
+    return constantOrFirst(count: rowCount)
+  }
+
+  /// A vector of one stored value per element index; the elements of a constant child count too.
+  func picked(_ rows: [Int32]) -> ColumnVector { gatheredOrNull(rows, count: rows.count) }
+}
+
+/// Number of rows that a kernel must compute: one if all arguments are constant.
+func storedRows(_ arguments: [ColumnVector], _ rowCount: Int) -> (rows: Int, isConstant: Bool) {
+  let isConstant = !arguments.isEmpty && rowCount > 0 && arguments.allSatisfy(\.isConstant)
+  return (isConstant ? 1 : rowCount, isConstant)
+}
+
+/// Errors and types that collection functions share.
+enum CollectionBinding {
+  /// An array and a value that may be among its elements, both of one element type.
+  static func arrayAndElement(
+    _ name: String, _ array: Expression, _ element: Expression, _ context: BindingContext
+  ) throws -> (array: Expression, element: Expression) {
+    let array = try asArray(name, array, 0, context)
+    let own = array.type.elementType ?? .void
+    guard let common = TypeCoercion.commonType(own, element.type) else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
+        "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)")
+    }
+    return (try array.cast(to: .array(common), context), try element.cast(to: common, context))
+  }
+
+  /// The argument as an array; an untyped NULL becomes one.
+  static func asArray(_ name: String, _ argument: Expression, _ index: Int, _ context: BindingContext) throws -> Expression {
+    if argument.type == .void { return .null(.array(.void)) }
+    guard argument.type.elementType != nil else { throw Arguments.unexpectedType(name, index, argument.type, .array) }
+    return argument
+  }
+
+  /// The argument as a map, with the types of key and value.
+  static func asMap(
+    _ name: String, _ argument: Expression, _ index: Int
+  ) throws -> (map: Expression, key: DataType, value: DataType) {
+    if argument.type == .void { return (.null(.map(.void, .void)), .void, .void) }
+    guard case .map(let key, let value, _) = argument.type else {
+      throw Arguments.unexpectedType(name, index, argument.type, .map)
+    }
+    return (argument, key, value)
+  }
+
+  /// A call of a kernel.
+  static func call(
+    _ name: String, _ arguments: [Expression], type: DataType, variant: String = "", isNullable: Bool = true,
+    canFail: Bool = false, _ kernel: @escaping Kernel
+  ) -> Expression {
+    .call(BoundFunction(name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel), arguments)
+  }
+}
