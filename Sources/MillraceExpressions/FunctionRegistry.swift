@@ -64,7 +64,8 @@ public struct ScalarFunction: Sendable {
     self.bind = { arguments, context in
       let expressions = try arguments.map { argument in
         guard case .expression(let expression) = argument else {
-          throw MillraceError("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION", "a lambda was passed to \(name)")
+          throw MillraceError(
+            "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION", "a lambda was passed to \(name)")
         }
         return expression
       }

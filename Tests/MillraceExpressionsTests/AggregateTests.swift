@@ -117,6 +117,12 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
     ("bool_or", .boolean, [.boolean(false), .boolean(true)], .boolean(true)), ("some", .boolean, [.null], .null),
     ("bit_and", .integer, i(6, 3, nil), .integer(2)), ("bit_or", .long, i(6, 3), .integer(7)),
     ("bit_xor", .byte, i(-1, 3), .integer(-4)),
+    ("collect_list", .integer, i(3, nil, 1, 3), .array(i(3, 1, 3))),
+    ("collect_list", .array(.string), [.array(s("a", nil)), .null], .array([.array(s("a", nil))])),
+    ("collect_set", .string, s("b", "a", "b", nil), .array(s("b", "a"))),
+    ("listagg", .string, s("b", nil, "a"), .string("ba")), ("listagg", .string, s(nil), .null),
+    ("median", .integer, salaries, .double(97.5)), ("mode", .integer, i(1, 2, 2, nil, nil, nil, 3), .integer(2)),
+    ("mode", .string, s("b", "a"), .string("a")),
     ("stddev", .double, d(5), .null), ("stddev_pop", .double, d(5), .double(0)),
     ("variance", .integer, salaries, .double(557.5)),
     ("var_pop", .integer, salaries, .double(464.583333333333333)),
@@ -199,6 +205,64 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
     }
     for result in try AggregateRun("last", [.integer], flag).results(rows, groupCount: 1) {
       #expect(result == Self.i(5))
+    }
+  }
+
+  static let withLiteral:
+    [(name: String, type: DataType, values: [Value], literal: (Value, DataType), expected: Value)] = [
+      ("percentile", .integer, i(0, 10), (.double(0.3), .double), .double(3)),
+      ("percentile", .integer, i(nil), (.double(0.3), .double), .null),
+      (
+        "percentile", .double, d(1, 2, 3, 4),
+        (.array([.decimal(25), .decimal(100)]), .array(.decimal(precision: 3, scale: 2))), .array(d(1.75, 4))
+      ),
+      ("approx_percentile", .integer, salaries, (.double(0.5), .double), .integer(95)),
+      ("percentile_approx", .integer, salaries, (.array(d(0.1, 0.9)), .array(.double)), .array(i(80, 140))),
+      ("listagg", .string, s("b", nil, "a"), (.string(", "), .string), .string("b, a")),
+      (
+        "histogram_numeric", .integer, i(0, 1, 2, 10), (.integer(3), .integer),
+        .array([
+          .structure([.integer(0), .double(2)]), .structure([.integer(2), .double(1)]),
+          .structure([.integer(10), .double(1)]),
+        ])
+      ),
+    ]
+
+  @Test(arguments: withLiteral.indices)
+  func withConstantArgument(_ index: Int) throws {
+    let (name, type, values, literal, expected) = Self.withLiteral[index]
+    for result in try AggregateRun(name, [type], [literal]).results(values.map { (0, [$0]) }, groupCount: 1) {
+      #expect(isClose(result[0], expected), "\(name): \(result[0]), not \(expected)")
+    }
+  }
+
+  @Test func orderWithinGroup() throws {
+    let word = Attribute("w", .string), rank = Attribute("r", .integer)
+    let rows: [[Value]] = [[.string("b"), .integer(1)], [.string("a"), .integer(3)], [.string("c"), .null]]
+    let batch = RecordBatch.of(rows, schema: Schema([word.field, rank.field]))
+    let context = BindingContext()
+    func run(_ bound: BoundAggregate) throws -> Value {
+      let total = bound.makeAccumulator()
+      total.reserve(groupCount: 1)
+      let arguments = try Evaluator(bound.arguments, input: [word, rank]).evaluate(batch, EvaluationContext())
+      try [UInt32](repeating: 0, count: 3).withUnsafeBufferPointer {
+        try total.update(groups: $0.baseAddress!, rowCount: 3, arguments: arguments)
+      }
+      return try total.finish(groupCount: 1).value(0)
+    }
+    func listagg(_ ordering: AggregateOrdering) throws -> Value {
+      try run(WithinGroup.bind("listagg", arguments: [.attribute(word)], ordering: [ordering], context: context))
+    }
+    #expect(try listagg(AggregateOrdering(.attribute(word))) == .string("abc"))
+    #expect(try listagg(AggregateOrdering(.attribute(rank))) == .string("cba"))
+    #expect(try listagg(AggregateOrdering(.attribute(rank), isDescending: true)) == .string("abc"))
+    let half: [Expression] = [.literal(.double(0.25), .double)]
+    for (name, isDescending, expected) in [
+      ("percentile_cont", false, 1.5), ("percentile_cont", true, 2.5), ("percentile_disc", false, 1.0),
+    ] {
+      let ordering = [AggregateOrdering(.attribute(rank), isDescending: isDescending)]
+      #expect(
+        try run(WithinGroup.bind(name, arguments: half, ordering: ordering, context: context)) == .double(expected))
     }
   }
 

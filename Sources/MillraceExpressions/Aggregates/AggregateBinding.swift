@@ -41,8 +41,11 @@ enum AggregateBinding {
   }
 
   /// A numeric argument; strings are cast to DOUBLE.
-  static func number(_ name: String, _ argument: Expression, _ position: Int) throws -> Expression {
+  static func number(
+    _ name: String, _ argument: Expression, _ position: Int, _ context: BindingContext = BindingContext()
+  ) throws -> Expression {
     if argument.type.isNumeric || argument.type == .void { return argument }
+    if argument.type == .string { return try argument.cast(to: .double, context) }
     throw mismatch(name, argument, position, "a number")
   }
 }

@@ -4,7 +4,8 @@ import MillraceColumnar
 enum CollectionAggregates {
   static let all: [AggregateFunction] = [
     AggregateFunction(
-      "collect_list", "array_agg", summary: "All values that are not NULL, in order of arrival.", example: "collect_list(x)"
+      "collect_list", "array_agg", summary: "All values that are not NULL, in order of arrival.",
+      example: "collect_list(x)"
     ) { arguments, _ in try collectList("collect_list", arguments) },
     AggregateFunction(
       "collect_set", summary: "The distinct values that are not NULL.", example: "collect_set(x)"
@@ -16,7 +17,8 @@ enum CollectionAggregates {
       try WithinGroup.bind("listagg", arguments: arguments, ordering: [], context: context)
     },
     AggregateFunction(
-      "percentile", summary: "The exact percentile, interpolated; takes a percentage or an array of them, and a frequency.",
+      "percentile",
+      summary: "The exact percentile, interpolated; takes a percentage or an array of them, and a frequency.",
       example: "percentile(x, 0.5)"
     ) { arguments, _ in
       try AggregateBinding.checkCount("percentile", arguments, 2...3)
@@ -37,7 +39,8 @@ enum CollectionAggregates {
       try AggregateBinding.checkCount("approx_percentile", arguments, 2...3)
       return try Percentiles.bindRank("approx_percentile", arguments[0], percentage: arguments[1])
     },
-    AggregateFunction("mode", summary: "The most frequent value; the least of several.", example: "mode(x)") { arguments, _ in
+    AggregateFunction("mode", summary: "The most frequent value; the least of several.", example: "mode(x)") {
+      arguments, _ in
       try AggregateBinding.checkCount("mode", arguments, 1...2)
       return mode(arguments[0])
     },

@@ -80,7 +80,8 @@ enum Percentiles {
       for row in rows {
         let weight = frequencies?[Int(row)] ?? 1
         if weight < 0 {
-          throw MillraceError("NEGATIVE_VALUES_IN_FREQUENCY_EXPRESSION", "a frequency of \(Int64(weight)) was given to percentile")
+          throw MillraceError(
+            "NEGATIVE_VALUES_IN_FREQUENCY_EXPRESSION", "a frequency of \(Int64(weight)) was given to percentile")
         }
         if weight == 0 { continue }
         sum += weight

@@ -2,8 +2,11 @@ import MillraceColumnar
 
 /// One key of `WITHIN GROUP (ORDER BY …)`.
 public struct AggregateOrdering: Sendable {
+  /// What to order by.
   public var expression: Expression
+  /// Whether the greatest value comes first.
   public var isDescending: Bool
+  /// Whether NULLs come before all values.
   public var nullsFirst: Bool
 
   /// Makes a key; NULLs are first when ascending and last when descending, unless told.
@@ -72,7 +75,8 @@ public enum WithinGroup {
   }
 
   private static func join(
-    _ grouped: CollectingAccumulator.Grouped, _ directions: [(isDescending: Bool, nullsFirst: Bool)], _ separator: [UInt8],
+    _ grouped: CollectingAccumulator.Grouped, _ directions: [(isDescending: Bool, nullsFirst: Bool)],
+    _ separator: [UInt8],
     _ type: DataType
   ) -> ColumnVector {
     let values = grouped.columns[0]

@@ -5,6 +5,16 @@ enum BuiltinFunctions {
     StringFunctions.all,
     ParseFunctions.all,
     ClockFunctions.all,
+    CollectionAccess.functions,
+    ArraySearch.functions,
+    ArraySets.functions,
+    ArrayTransforms.functions,
+    SequenceFunction.functions,
+    MapFunctions.functions,
+    MapLambdas.functions,
+    HigherOrder.functions,
+    StructFunctions.functions,
+    JSONExtraction.functions,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,

@@ -8,9 +8,12 @@ enum ArraySearch {
       example: "array_contains(array(1, 2), 2)"
     ) { arguments, context in
       try Arguments.expectCount("array_contains", arguments, 2)
-      let (array, element) = try CollectionBinding.arrayAndElement("array_contains", arguments[0], arguments[1], context)
+      let (array, element) = try CollectionBinding.arrayAndElement(
+        "array_contains", arguments[0], arguments[1], context)
       return CollectionBinding.call("array_contains", [array, element], type: .boolean) { arguments, count, _ in
-        search(arguments, count, .boolean) { (found: Int?, hasNull: Bool) -> UInt8? in found != nil ? 1 : hasNull ? nil : 0 }
+        search(arguments, count, .boolean) { (found: Int?, hasNull: Bool) -> UInt8? in
+          found != nil ? 1 : hasNull ? nil : 0
+        }
       }
     },
     ScalarFunction(
@@ -18,7 +21,8 @@ enum ArraySearch {
       example: "array_position(array(3, 2, 1), 1)"
     ) { arguments, context in
       try Arguments.expectCount("array_position", arguments, 2)
-      let (array, element) = try CollectionBinding.arrayAndElement("array_position", arguments[0], arguments[1], context)
+      let (array, element) = try CollectionBinding.arrayAndElement(
+        "array_position", arguments[0], arguments[1], context)
       return CollectionBinding.call("array_position", [array, element], type: .long) { arguments, count, _ in
         search(arguments, count, .long) { (found: Int?, _: Bool) -> Int64? in found.map { Int64($0 + 1) } ?? 0 }
       }
@@ -31,7 +35,9 @@ enum ArraySearch {
     ) { arguments, context in
       try Arguments.expectCount("arrays_overlap", arguments, 2)
       let arrays = try ArraySets.unified("arrays_overlap", arguments, context)
-      return CollectionBinding.call("arrays_overlap", arrays, type: .boolean) { arguments, count, _ in overlap(arguments, count) }
+      return CollectionBinding.call("arrays_overlap", arrays, type: .boolean) { arguments, count, _ in
+        overlap(arguments, count)
+      }
     },
     ScalarFunction(
       "array_join", summary: "The elements joined by a delimiter; NULLs are left out or replaced.",
@@ -39,7 +45,8 @@ enum ArraySearch {
     ) { arguments, context in
       let inputs = try Arguments.coerce(
         "array_join", arguments, [.type(.array(.string)), .string, .string], counts: 2...3, context)
-      return CollectionBinding.call("array_join", inputs, type: .string) { arguments, count, _ in join(arguments, count) }
+      return CollectionBinding.call("array_join", inputs, type: .string) { arguments, count, _ in join(arguments, count)
+      }
     },
   ]
 
@@ -79,7 +86,8 @@ enum ArraySearch {
       let array = try CollectionBinding.asArray(name, arguments[0], 0, context)
       let element = array.type.elementType ?? .void
       guard element.isOrderable else {
-        throw MillraceError("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of type \(element.sql)")
+        throw MillraceError(
+          "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of type \(element.sql)")
       }
       return CollectionBinding.call(name, [array], type: element) { arguments, count, _ in
         let (rows, isConstant) = storedRows(arguments, count)
@@ -134,7 +142,11 @@ enum ArraySearch {
         if isNull && replacement == nil { continue }
         if !isFirst { writer.append(delimiter.bytes(row)) }
         isFirst = false
-        if isNull, let replacement { writer.append(replacement.bytes(row)) } else { writer.append(arrays.elements.bytes(index)) }
+        if isNull, let replacement {
+          writer.append(replacement.bytes(row))
+        } else {
+          writer.append(arrays.elements.bytes(index))
+        }
       }
       writer.end()
     }

@@ -4,7 +4,8 @@ import MillraceColumnar
 enum ArraySets {
   static let functions: [ScalarFunction] = [
     ScalarFunction(
-      "array_distinct", summary: "The elements without repetitions, in order.", example: "array_distinct(array(1, 2, 1))"
+      "array_distinct", summary: "The elements without repetitions, in order.",
+      example: "array_distinct(array(1, 2, 1))"
     ) { arguments, context in
       try Arguments.expectCount("array_distinct", arguments, 1)
       let array = try CollectionBinding.asArray("array_distinct", arguments[0], 0, context)

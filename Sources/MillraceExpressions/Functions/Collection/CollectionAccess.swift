@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 
 /// Access to parts of arrays, maps and structs: `a[i]`, `m[k]`, `s.field`, `element_at` and `get`.
 public enum CollectionAccess {
@@ -10,7 +10,8 @@ public enum CollectionAccess {
     case .array(let element, _):
       let number = try Arguments.coerce("[]", [index], [.integral], context)[0].cast(to: .long, context)
       let mode: IndexMode = context.isAnsi ? .fail : .null
-      return CollectionBinding.call("array_subscript", [base, number], type: element, canFail: context.isAnsi) { arguments, count, _ in
+      return CollectionBinding.call("array_subscript", [base, number], type: element, canFail: context.isAnsi) {
+        arguments, count, _ in
         try pickElements(arguments, count, mode, isOneBased: false)
       }
     case .map(let key, let value, _):
@@ -67,10 +68,12 @@ public enum CollectionAccess {
     let found = fields.indices.filter { fields[$0].name.lowercased() == wanted }
     if found.count == 1 { return found[0] }
     if found.count > 1 {
-      throw MillraceError("AMBIGUOUS_REFERENCE_TO_FIELDS", "the field \(name) appears \(found.count) times in the struct")
+      throw MillraceError(
+        "AMBIGUOUS_REFERENCE_TO_FIELDS", "the field \(name) appears \(found.count) times in the struct")
     }
     throw MillraceError(
-      "FIELD_NOT_FOUND", "the struct has no field \(name)", hint: "its fields are " + fields.map(\.name).joined(separator: ", "))
+      "FIELD_NOT_FOUND", "the struct has no field \(name)",
+      hint: "its fields are " + fields.map(\.name).joined(separator: ", "))
   }
 
   private static func keyArgument(
@@ -78,7 +81,8 @@ public enum CollectionAccess {
   ) throws -> Expression {
     guard type.matches(key.type) || TypeCoercion.canAssign(key.type, to: type) || key.type == .string else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "a key of type \(key.type.sql) cannot be looked up among keys of type \(type.sql)")
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        "a key of type \(key.type.sql) cannot be looked up among keys of type \(type.sql)")
     }
     return try key.cast(to: type, context)
   }
@@ -131,7 +135,9 @@ public enum CollectionAccess {
       let index = indexes[arguments[1].slot(row)]
       let length = Int64(range.count)
       if isOneBased && index == 0 {
-        throw MillraceError("INVALID_INDEX_OF_ZERO", "the index 0 was used where indexes start at 1", hint: "count from 1, or from the end with -1")
+        throw MillraceError(
+          "INVALID_INDEX_OF_ZERO", "the index 0 was used where indexes start at 1",
+          hint: "count from 1, or from the end with -1")
       }
       let position = !isOneBased ? index : index > 0 ? index - 1 : index + length
       if position >= 0 && position < length {
@@ -157,18 +163,22 @@ public enum CollectionAccess {
     }
     let array = try CollectionBinding.asArray(name, arguments[0], 0, context)
     let index = try Arguments.coerce(name, [arguments[1]], [.integer], context)[0].cast(to: .long, context)
-    return CollectionBinding.call(name, [array, index], type: array.type.elementType ?? .void, canFail: true) { arguments, count, _ in
+    return CollectionBinding.call(name, [array, index], type: array.type.elementType ?? .void, canFail: true) {
+      arguments, count, _ in
       try pickElements(arguments, count, mode, isOneBased: true)
     }
   }
 
   static let functions: [ScalarFunction] = [
     ScalarFunction(
-      "element_at", summary: "An element counted from 1 (from the end if negative), or the value of a map key; NULL for a missing key.",
+      "element_at",
+      summary:
+        "An element counted from 1 (from the end if negative), or the value of a map key; NULL for a missing key.",
       example: "element_at(array(1, 2, 3), -1)"
     ) { arguments, context in try elementAt("element_at", arguments, context.isAnsi ? .fail : .null, context) },
     ScalarFunction(
-      "try_element_at", summary: "Like element_at, but NULL for an index out of bounds.", example: "try_element_at(array(1, 2), 5)"
+      "try_element_at", summary: "Like element_at, but NULL for an index out of bounds.",
+      example: "try_element_at(array(1, 2), 5)"
     ) { arguments, context in try elementAt("try_element_at", arguments, .null, context) },
     ScalarFunction(
       "get", summary: "An element counted from 0; NULL for an index out of bounds.", example: "get(array(1, 2), 5)"
@@ -176,7 +186,8 @@ public enum CollectionAccess {
       try Arguments.expectCount("get", arguments, 2)
       let array = try CollectionBinding.asArray("get", arguments[0], 0, context)
       let index = try Arguments.coerce("get", [arguments[1]], [.integer], context)[0].cast(to: .long, context)
-      return CollectionBinding.call("get", [array, index], type: array.type.elementType ?? .void) { arguments, count, _ in
+      return CollectionBinding.call("get", [array, index], type: array.type.elementType ?? .void) {
+        arguments, count, _ in
         try pickElements(arguments, count, .null, isOneBased: false)
       }
     },
@@ -191,7 +202,8 @@ public enum CollectionAccess {
       let argument = arguments[0].type == .void ? Expression.null(.array(.void)) : arguments[0]
       let wanted: ExpectedType = mapsToo ? .oneOf([.array, .map]) : .array
       guard wanted.accepts(argument.type) else { throw Arguments.unexpectedType(name, 0, argument.type, wanted) }
-      return CollectionBinding.call(name, [argument], type: .integer, isNullable: argument.isNullable) { arguments, _, _ in
+      return CollectionBinding.call(name, [argument], type: .integer, isNullable: argument.isNullable) {
+        arguments, _, _ in
         .map(.integer, arguments[0]) { (list: ListView) in list.length }
       }
     }

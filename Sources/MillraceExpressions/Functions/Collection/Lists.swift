@@ -146,13 +146,16 @@ enum CollectionBinding {
     guard let common = TypeCoercion.commonType(own, element.type) else {
       throw MillraceError(
         "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
-        "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)")
+        "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"
+      )
     }
     return (try array.cast(to: .array(common), context), try element.cast(to: common, context))
   }
 
   /// The argument as an array; an untyped NULL becomes one.
-  static func asArray(_ name: String, _ argument: Expression, _ index: Int, _ context: BindingContext) throws -> Expression {
+  static func asArray(_ name: String, _ argument: Expression, _ index: Int, _ context: BindingContext) throws
+    -> Expression
+  {
     if argument.type == .void { return .null(.array(.void)) }
     guard argument.type.elementType != nil else { throw Arguments.unexpectedType(name, index, argument.type, .array) }
     return argument
@@ -174,6 +177,8 @@ enum CollectionBinding {
     _ name: String, _ arguments: [Expression], type: DataType, variant: String = "", isNullable: Bool = true,
     canFail: Bool = false, _ kernel: @escaping Kernel
   ) -> Expression {
-    .call(BoundFunction(name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel), arguments)
+    .call(
+      BoundFunction(name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel),
+      arguments)
   }
 }

@@ -23,7 +23,8 @@ enum ValueSorter {
     }
   }
 
-  private static func sort<T: Comparable>(_ rows: UnsafeMutableBufferPointer<Int32>, _ column: ColumnVector, _: T.Type) {
+  private static func sort<T: Comparable>(_ rows: UnsafeMutableBufferPointer<Int32>, _ column: ColumnVector, _: T.Type)
+  {
     let values = column.values(as: T.self)
     var rows = rows
     rows.sort { values[Int($0)] < values[Int($1)] }

@@ -1,0 +1,356 @@
+import Glibc
+import MillraceColumnar
+
+/// Walks over JSON text byte by byte. Every step gives false (or nil) when the text breaks the grammar; nothing is
+/// believed about the end of the text or its nesting. As Spark does, it also takes strings in single quotes and the
+/// numbers NaN, Infinity and -Infinity.
+struct JSONScanner {
+  /// Deepest nesting that is read.
+  static let depthLimit = 128
+
+  let base: UnsafePointer<UInt8>
+  let count: Int
+  var position = 0
+
+  init(_ bytes: UnsafeRawBufferPointer) {
+    base =
+      bytes.baseAddress.map { $0.assumingMemoryBound(to: UInt8.self) } ?? UnsafePointer(bitPattern: 8).unsafelyUnwrapped
+    count = bytes.count
+  }
+
+  /// What the next value is.
+  enum Kind {
+    case object, array, string, number, boolean, null, end, other
+  }
+
+  @inline(__always)
+  mutating func skipSpace() {
+    while position < count {
+      switch base[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  /// The kind of the next value, spaces skipped.
+  mutating func peek() -> Kind {
+    skipSpace()
+    guard position < count else { return .end }
+    switch base[position] {
+    case 0x7B: return .object
+    case 0x5B: return .array
+    case 0x22, 0x27: return .string
+    case 0x74, 0x66: return .boolean
+    case 0x6E: return .null
+    case 0x2D, 0x30...0x39, 0x4E, 0x49, 0x2B: return .number
+    default: return .other
+    }
+  }
+
+  /// Takes a byte if it is next.
+  @inline(__always)
+  mutating func take(_ byte: UInt8) -> Bool {
+    skipSpace()
+    guard position < count, base[position] == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func takeWord(_ word: StaticString) -> Bool {
+    let length = word.utf8CodeUnitCount
+    guard position + length <= count, memcmp(base + position, word.utf8Start, length) == 0 else { return false }
+    position += length
+    return true
+  }
+
+  /// Bytes between two positions.
+  func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+  }
+
+  // MARK: Values
+
+  /// Skips one value and checks its grammar.
+  mutating func skipValue(depth: Int = 0) -> Bool {
+    switch peek() {
+    case .object:
+      if depth >= Self.depthLimit { return false }
+      return forEachField { scanner, _ in scanner.skipValue(depth: depth + 1) }
+    case .array:
+      if depth >= Self.depthLimit { return false }
+      return forEachElement { $0.skipValue(depth: depth + 1) }
+    case .string: return string() != nil
+    case .number: return number() != nil
+    case .boolean: return takeWord("true") || takeWord("false")
+    case .null: return takeWord("null")
+    case .end, .other: return false
+    }
+  }
+
+  /// Reads an object; `body` gets the raw name and must consume the value. False if broken or if `body` says so.
+  mutating func forEachField(_ body: (inout JSONScanner, JSONText) -> Bool) -> Bool {
+    guard take(0x7B) else { return false }
+    if take(0x7D) { return true }
+    while true {
+      guard peek() == .string, let name = string(), take(0x3A) else { return false }
+      guard body(&self, name) else { return false }
+      if take(0x7D) { return true }
+      guard take(0x2C) else { return false }
+    }
+  }
+
+  /// Reads an array; `body` must consume each element.
+  mutating func forEachElement(_ body: (inout JSONScanner) -> Bool) -> Bool {
+    guard take(0x5B) else { return false }
+    if take(0x5D) { return true }
+    while true {
+      guard body(&self) else { return false }
+      if take(0x5D) { return true }
+      guard take(0x2C) else { return false }
+    }
+  }
+
+  /// The string at the position, without its quotes.
+  mutating func string() -> JSONText? {
+    guard position < count else { return nil }
+    let quote = base[position]
+    position += 1
+    let start = position
+    var hasEscapes = false
+    while position < count {
+      let byte = base[position]
+      if byte == quote {
+        let text = JSONText(bytes: slice(start..<position), hasEscapes: hasEscapes)
+        position += 1
+        return text
+      }
+      if byte < 0x20 { return nil }
+      position += 1
+      guard byte == 0x5C else { continue }
+      hasEscapes = true
+      guard position < count else { return nil }
+      switch base[position] {
+      case 0x22, 0x27, 0x2F, 0x5C, 0x62, 0x66, 0x6E, 0x72, 0x74: position += 1
+      case 0x75:
+        guard position + 4 < count, (1...4).allSatisfy({ JSONText.hex(base[position + $0]) != nil }) else { return nil }
+        position += 5
+      default: return nil
+      }
+    }
+    return nil
+  }
+
+  /// The number at the position as it is written.
+  mutating func number() -> JSONNumber? {
+    let start = position
+    if takeWord("NaN") || takeWord("Infinity") || takeWord("-Infinity") || takeWord("+Infinity") || takeWord("INF")
+      || takeWord("-INF") || takeWord("+INF")
+    {
+      return JSONNumber(bytes: slice(start..<position), isInteger: false, isFinite: false)
+    }
+    if position < count, base[position] == 0x2D { position += 1 }
+    guard digits() > 0 else { return nil }
+    let first = base[start] == 0x2D ? start + 1 : start
+    if base[first] == 0x30 && position - first > 1 { return nil }
+    var isInteger = true
+    if position < count, base[position] == 0x2E {
+      position += 1
+      isInteger = false
+      guard digits() > 0 else { return nil }
+    }
+    if position < count, base[position] | 0x20 == 0x65 {
+      position += 1
+      isInteger = false
+      if position < count, base[position] == 0x2B || base[position] == 0x2D { position += 1 }
+      guard digits() > 0 else { return nil }
+    }
+    return JSONNumber(bytes: slice(start..<position), isInteger: isInteger, isFinite: true)
+  }
+
+  private mutating func digits() -> Int {
+    let start = position
+    while position < count, base[position] >= 0x30, base[position] <= 0x39 { position += 1 }
+    return position - start
+  }
+
+  /// `true` or `false`.
+  mutating func boolean() -> Bool? {
+    if takeWord("true") { return true }
+    return takeWord("false") ? false : nil
+  }
+
+  /// `null`.
+  mutating func null() -> Bool { takeWord("null") }
+
+  // MARK: Copies
+
+  /// Copies one value without spaces, strings and numbers in their usual form.
+  mutating func copyValue(to out: ByteBuffer, depth: Int = 0) -> Bool {
+    switch peek() {
+    case .object:
+      if depth >= Self.depthLimit { return false }
+      out.append(UInt8(0x7B))
+      var isFirst = true
+      let isWhole = forEachField { scanner, name in
+        if !isFirst { out.append(UInt8(0x2C)) }
+        isFirst = false
+        name.appendQuoted(to: out)
+        out.append(UInt8(0x3A))
+        return scanner.copyValue(to: out, depth: depth + 1)
+      }
+      out.append(UInt8(0x7D))
+      return isWhole
+    case .array:
+      if depth >= Self.depthLimit { return false }
+      out.append(UInt8(0x5B))
+      var isFirst = true
+      let isWhole = forEachElement { scanner in
+        if !isFirst { out.append(UInt8(0x2C)) }
+        isFirst = false
+        return scanner.copyValue(to: out, depth: depth + 1)
+      }
+      out.append(UInt8(0x5D))
+      return isWhole
+    case .string:
+      guard let text = string() else { return false }
+      text.appendQuoted(to: out)
+      return true
+    case .number:
+      guard let number = number() else { return false }
+      number.append(to: out)
+      return true
+    default:
+      let start = position
+      guard skipValue(depth: depth) else { return false }
+      out.append(slice(start..<position))
+      return true
+    }
+  }
+}
+
+/// A string in JSON text between its quotes.
+struct JSONText {
+  let bytes: UnsafeRawBufferPointer
+  let hasEscapes: Bool
+
+  static func hex(_ byte: UInt8) -> UInt32? {
+    switch byte {
+    case 0x30...0x39: UInt32(byte - 0x30)
+    case 0x41...0x46: UInt32(byte - 0x37)
+    case 0x61...0x66: UInt32(byte - 0x57)
+    default: nil
+    }
+  }
+
+  /// Whether the unescaped text is `other`.
+  func equals(_ other: [UInt8]) -> Bool {
+    if !hasEscapes { return bytes.count == other.count && bytes.elementsEqual(other) }
+    let scratch = ByteBuffer(capacity: bytes.count + 4)
+    append(to: scratch)
+    return scratch.bytes.elementsEqual(other)
+  }
+
+  /// Appends the text with its escapes resolved; a lone half of a surrogate pair becomes a question mark.
+  func append(to out: ByteBuffer) {
+    if !hasEscapes { return out.append(bytes) }
+    var at = 0
+    while at < bytes.count {
+      let byte = bytes[at]
+      guard byte == 0x5C else {
+        out.append(byte)
+        at += 1
+        continue
+      }
+      switch bytes[at + 1] {
+      case 0x62: out.append(UInt8(0x08))
+      case 0x66: out.append(UInt8(0x0C))
+      case 0x6E: out.append(UInt8(0x0A))
+      case 0x72: out.append(UInt8(0x0D))
+      case 0x74: out.append(UInt8(0x09))
+      case 0x75:
+        at += appendUnicode(at, to: out)
+        continue
+      case let other: out.append(other)
+      }
+      at += 2
+    }
+  }
+
+  private func unit(_ at: Int) -> UInt32 {
+    (0..<4).reduce(0) { $0 << 4 | (Self.hex(bytes[at + $1]) ?? 0) }
+  }
+
+  /// Appends the code point of the escape at `at` and gives the bytes it took.
+  private func appendUnicode(_ at: Int, to out: ByteBuffer) -> Int {
+    var code = unit(at + 2)
+    var used = 6
+    if code & 0xFC00 == 0xD800, at + 11 < bytes.count, bytes[at + 6] == 0x5C, bytes[at + 7] == 0x75 {
+      let low = unit(at + 8)
+      if low & 0xFC00 == 0xDC00 {
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+        used = 12
+      }
+    }
+    let scalar = Unicode.Scalar(code) ?? "?"
+    for byte in UTF8.encode(scalar).map({ Array($0) }) ?? [0x3F] { out.append(byte) }
+    return used
+  }
+
+  /// Appends the text as a JSON string in its usual form.
+  func appendQuoted(to out: ByteBuffer) {
+    if !hasEscapes && !bytes.contains(0x22) {
+      out.append(UInt8(0x22))
+      out.append(bytes)
+      return out.append(UInt8(0x22))
+    }
+    let plain = ByteBuffer(capacity: bytes.count + 8)
+    append(to: plain)
+    JSONText.quote(plain.bytes, to: out)
+  }
+
+  /// Appends bytes as a JSON string.
+  static func quote(_ bytes: UnsafeRawBufferPointer, to out: ByteBuffer) {
+    out.append(UInt8(0x22))
+    var start = 0
+    for (index, byte) in bytes.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
+      if index > start { out.append(UnsafeRawBufferPointer(rebasing: bytes[start..<index])) }
+      start = index + 1
+      out.append(UInt8(0x5C))
+      switch byte {
+      case 0x08: out.append(UInt8(0x62))
+      case 0x0C: out.append(UInt8(0x66))
+      case 0x0A: out.append(UInt8(0x6E))
+      case 0x0D: out.append(UInt8(0x72))
+      case 0x09: out.append(UInt8(0x74))
+      case 0x22, 0x5C: out.append(byte)
+      default:
+        let digits: StaticString = "0123456789ABCDEF"
+        out.append("u00")
+        out.append(digits.utf8Start[Int(byte >> 4)])
+        out.append(digits.utf8Start[Int(byte & 15)])
+      }
+    }
+    if start < bytes.count { out.append(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
+    out.append(UInt8(0x22))
+  }
+}
+
+/// A number as JSON text has it.
+struct JSONNumber {
+  let bytes: UnsafeRawBufferPointer
+  let isInteger: Bool
+  let isFinite: Bool
+
+  /// Appends it: integers as they are, others as the shortest text of the DOUBLE.
+  func append(to out: ByteBuffer) {
+    if isInteger { return out.append(bytes) }
+    guard isFinite, let value = NumberParsing.double(bytes) else {
+      out.append(UInt8(0x22))
+      out.append(bytes)
+      return out.append(UInt8(0x22))
+    }
+    let target = out.reserve(NumberText.capacity).assumingMemoryBound(to: UInt8.self)
+    out.advance(NumberText.write(value, to: target))
+  }
+}
