@@ -1,11 +1,12 @@
 import MillraceCore
+import MillraceSQL
 
 /// Gathers what is wrong with one pipeline file.
 final class DiagnosticCollector {
-  let file: String
+  let source: PipelineSource
   private(set) var diagnostics: [Diagnostic] = []
 
-  init(file: String) { self.file = file }
+  init(_ source: PipelineSource) { self.source = source }
 
   var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
@@ -18,9 +19,23 @@ final class DiagnosticCollector {
   func report(
     _ code: String, _ message: String, hint: String? = nil, severity: Diagnostic.Severity = .error, at place: Place
   ) {
-    let diagnostic = Diagnostic(code, message, hint: hint, severity: severity, file: file, place: place)
+    let diagnostic = Diagnostic(code, message, hint: hint, severity: severity, file: source.file, place: place)
+    add(diagnostic)
+  }
+
+  private func add(_ diagnostic: Diagnostic) {
     // A named connector that two entries use would complain twice in the same words.
     if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
+  }
+
+  /// The tree of a SQL text, nil if it does not parse.
+  func parse<Tree>(_ text: LocatedText, _ parse: (String) throws(SQLParseError) -> Tree) -> Tree? {
+    do {
+      return try parse(text.text)
+    } catch {
+      add(source.diagnostic(error, in: text))
+      return nil
+    }
   }
 
   /// Takes an error of another layer to a place of the file.

@@ -1,5 +1,6 @@
 import MillraceCore
 import MillraceFormats
+import MillraceSQL
 
 /// Reads entries under `sources`, `tables` and `sinks`: inline ends, and those that use a named connector.
 struct EndReader {
@@ -36,20 +37,22 @@ struct EndReader {
       end: end,
       decode: codec(
         reader, "decode", of: "the decoder", fields: catalog.decoderFields, names: catalog.decoders.map(\.name)),
-      schema: reader.text("schema"), watermark: watermark(reader), startAfter: reader.texts("startAfter"),
+      schema: reader.sql("schema", SQLParser.parseSchema)?.tree, watermark: watermark(reader),
+      startAfter: reader.texts("startAfter"),
       onBadRecord: reader.word("onBadRecord", BadRecordHandling.self) ?? .null)
   }
 
   func sink(_ member: LocatedJSON.Member) -> SinkDefinition? {
     guard let reader = entry(member, .sink) else { return nil }
-    let query = reader.text("query")
+    let query = reader.sql("query", SQLParser.parseQuery)
     if reader["query"] == nil { reader.reportMissing("query", "a sink", hint: "the SELECT whose rows it gets") }
     let mode = reader.word("outputMode", OutputMode.self) ?? .append
     let encode = codec(
       reader, "encode", of: "the encoder", fields: catalog.encoderFields, names: catalog.encoders.map(\.name))
     guard let end = end(member, reader, .sink), let query else { return nil }
     return SinkDefinition(
-      end: end, query: query, outputMode: mode, outputModePlace: reader["outputMode"]?.place ?? member.place,
+      end: end, query: query.text, syntax: query.tree, outputMode: mode,
+      outputModePlace: reader["outputMode"]?.place ?? member.place,
       encode: encode)
   }
 

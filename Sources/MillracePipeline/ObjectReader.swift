@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceSQL
 
 /// Takes the members of one object of a pipeline file, in typed form, and reports what does not fit.
 struct ObjectReader {
@@ -35,7 +36,7 @@ struct ObjectReader {
       wrongType(key, value, "a string")
       return nil
     }
-    return LocatedText(text: text, place: value.place)
+    return LocatedText(text: text, place: value.place, hasReference: value.hasReference)
   }
 
   /// A boolean; a string counts if it came out of a reference.
@@ -45,6 +46,11 @@ struct ObjectReader {
     if value.hasReference, let text = value.string, text == "true" || text == "false" { return text == "true" }
     wrongType(key, value, "true or false")
     return nil
+  }
+
+  /// SQL text with its tree, nil when it is absent or does not parse.
+  func sql<Tree>(_ key: String, _ parse: (String) throws(SQLParseError) -> Tree) -> (text: LocatedText, tree: Tree)? {
+    text(key).flatMap { text in diagnostics.parse(text, parse).map { (text, $0) } }
   }
 
   /// A duration in microseconds.

@@ -1,9 +1,11 @@
 package import MillraceCore
+package import MillraceSQL
 
 /// A pipeline file that was read and checked as far as that goes without its queries and without touching the world.
 package struct PipelineFile: Sendable {
   /// The file as the user named it.
   package var path: String
+  package var source: PipelineSource
   package var pipelines: [PipelineDefinition]
   /// Shared libraries with connectors.
   package var plugins: [LocatedText]
@@ -60,6 +62,8 @@ package enum TriggerDefinition: Sendable, Hashable {
 package struct LocatedText: Sendable {
   package var text: String
   package var place: Place
+  /// Whether a `${…}` reference was replaced in it.
+  package var hasReference = false
 }
 
 /// What sources, tables and sinks have in common: a connector and its options.
@@ -87,8 +91,8 @@ package struct SourceDefinition: Sendable {
   package var end: EndDefinition
   /// Nil: `text` where bytes are read, nothing where rows are.
   package var decode: CodecDefinition?
-  /// Columns as DDL.
-  package var schema: LocatedText?
+  /// Columns that the file declares.
+  package var schema: Schema?
   package var watermark: WatermarkDefinition?
   /// Names of the sources that must have ended before this one is read.
   package var startAfter: [LocatedText]
@@ -114,12 +118,16 @@ package struct WatermarkDefinition: Sendable {
 package struct ViewDefinition: Sendable {
   package var name: String
   package var query: LocatedText
+  /// The query as a tree.
+  package var syntax: Query
 }
 
 /// An entry under `sinks`.
 package struct SinkDefinition: Sendable {
   package var end: EndDefinition
   package var query: LocatedText
+  /// The query as a tree.
+  package var syntax: Query
   package var outputMode: OutputMode
   package var outputModePlace: Place
   /// Nil: the engine's choice for sinks that take bytes.

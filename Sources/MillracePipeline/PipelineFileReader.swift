@@ -1,3 +1,5 @@
+import MillraceSQL
+
 /// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
 /// environment variables and files that its references name.
 package struct PipelineFileReader {
@@ -19,7 +21,8 @@ package struct PipelineFileReader {
 
   /// The model of a file's text; throws `PipelineFileError` with all complaints if there is an error among them.
   package func read(_ bytes: [UInt8], file: String) throws -> PipelineFile {
-    let diagnostics = DiagnosticCollector(file: file)
+    let source = PipelineSource(file: file, bytes: bytes)
+    let diagnostics = DiagnosticCollector(source)
     var pipelines: [PipelineDefinition] = []
     var plugins: [LocatedText] = []
     if let parsed = LocatedJSONParser.parse(bytes, into: diagnostics) {
@@ -31,7 +34,8 @@ package struct PipelineFileReader {
       }
     }
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
-    return PipelineFile(path: file, pipelines: pipelines, plugins: plugins, warnings: diagnostics.sorted)
+    return PipelineFile(
+      path: file, source: source, pipelines: pipelines, plugins: plugins, warnings: diagnostics.sorted)
   }
 
   private func checkVersion(_ reader: ObjectReader) {
@@ -83,7 +87,10 @@ package struct PipelineFileReader {
   private func views(_ reader: ObjectReader) -> [ViewDefinition] {
     reader.entries("views", "view").compactMap { member in
       if let text = member.value.string {
-        return ViewDefinition(name: member.key, query: LocatedText(text: text, place: member.value.place))
+        let query = LocatedText(text: text, place: member.value.place, hasReference: member.value.hasReference)
+        return reader.diagnostics.parse(query, SQLParser.parseQuery).map {
+          ViewDefinition(name: member.key, query: query, syntax: $0)
+        }
       }
       reader.diagnostics.report(
         "PIPELINE_WRONG_TYPE", "a view is \(member.value.kind)", hint: "it takes its SELECT as a string",

@@ -5,7 +5,7 @@ import Testing
 struct LocatedJSONParserTests {
   /// Parses and gives the value, or the first complaint without file and code.
   static func outcome(_ text: String) -> String {
-    let diagnostics = DiagnosticCollector(file: "f")
+    let diagnostics = DiagnosticCollector(PipelineSource(file: "f", bytes: []))
     let value = LocatedJSONParser.parse(Array(text.utf8), into: diagnostics)
     let complaints = diagnostics.diagnostics.map { "\($0.place.line):\($0.place.column) \($0.message)" }
     return (complaints + [value.map(spell) ?? ""].filter { !$0.isEmpty }).joined(separator: " | ")
@@ -58,7 +58,7 @@ struct LocatedJSONParserTests {
   @Test func everyPrefixOfAFileIsReportedAndNothingTraps() {
     let text = Array(#"{"a": [1, "x\u00e9\ud83d\ude00", {"b": null}], /* c */ "d": true} // e"#.utf8)
     for length in 0..<text.count {
-      let diagnostics = DiagnosticCollector(file: "f")
+      let diagnostics = DiagnosticCollector(PipelineSource(file: "f", bytes: []))
       let value = LocatedJSONParser.parse(Array(text[..<length]), into: diagnostics)
       #expect((value == nil) == diagnostics.hasErrors)
     }
@@ -74,7 +74,8 @@ struct LocatedJSONParserTests {
 
   @Test func placesNameLineColumnAndPath() throws {
     let text = "{\n  \"sinks\": {\n    \"per minute\": { \"keys\": [\"é\", \"b\"] } } }"
-    let root = try #require(LocatedJSONParser.parse(Array(text.utf8), into: DiagnosticCollector(file: "f")))
+    let root = try #require(
+      LocatedJSONParser.parse(Array(text.utf8), into: DiagnosticCollector(PipelineSource(file: "f", bytes: []))))
     let second = try #require(root["sinks"]?["per minute"]?["keys"]?.elements?[1])
     #expect(second.place.path == "sinks[\"per minute\"].keys[1]")
     #expect((second.place.line, second.place.column) == (3, 36))

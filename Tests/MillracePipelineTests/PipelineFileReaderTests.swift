@@ -30,7 +30,7 @@ struct PipelineFileReaderTests {
     #expect(old.watermark?.delay == 600_000_000 && old.watermark?.column == "time")
     #expect(try live.end.options.int("port") == 9999 && live.end.options.string("host") == "localhost")
     #expect(try live.decode?.options.bool("header") == true && live.onBadRecord == .skip)
-    #expect(live.schema?.text == "a INT" && live.startAfter.map(\.text) == ["old"])
+    #expect(live.schema?.fields.first?.type == .integer && live.startAfter.map(\.text) == ["old"])
     #expect(pipeline.views.map(\.name) == ["b", "a"])
     #expect(out.query.text == "SELECT '${x}', 'a$'" && out.outputMode == .update)
     #expect(out.end.options.list("keys") == ["x", "y"] && out.end.options.string("path") == "x.db")
@@ -77,5 +77,24 @@ struct PipelineFileReaderTests {
     } catch let error as MillraceError {
       #expect(error.description == "[PIPELINE_NOT_FOUND] p.json has no pipeline 'pp'\n  hint: did you mean 'p'?")
     }
+  }
+
+  /// The words that the query of a file's only sink complains of.
+  static let brokenQueries: [(String, String)] = [
+    (#"SELECT 1 + FROM t"#, "FROM t"), (#"SELECT\n  \u0061, 'é' \"b\" )"#, ")"), (#"SELECT 'é' FROM t WHER x"#, "x"),
+    ("SELECT (1", ""),
+  ]
+
+  @Test(arguments: brokenQueries)
+  func faultsOfAQueryAreFoundInTheFile(query: String, rest: String) throws {
+    let text = TestCatalog.file(sinks: "\"s\": { \"query\": \"\(query)\", \"format\": \"console\" }")
+    let error = try #require(throws: PipelineFileError.self) {
+      try TestCatalog.reader().read(Array(text.utf8), file: "p.json")
+    }
+    let place = error.diagnostics[0].place
+    let found = String(decoding: Array(text.utf8)[place.offset...], as: UTF8.self)
+    #expect(found.hasPrefix(rest + "\", \"format\""), "\(error)")
+    let line = text.split(separator: "\n")[place.line - 1]
+    #expect(line.utf8.dropFirst(place.column - 1).elementsEqual(found.split(separator: "\n")[0].utf8))
   }
 }

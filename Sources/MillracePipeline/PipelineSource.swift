@@ -1,0 +1,48 @@
+import MillraceSQL
+
+/// The bytes of a pipeline file, to find the place of a word inside one of its strings: an error in a query is shown where the
+/// query stands in the file.
+package struct PipelineSource: Sendable {
+  let file: String
+  let bytes: [UInt8]
+
+  /// The place of a line and column (from 1, in characters) of a string's value. A string whose references were replaced, or
+  /// one that is no string of the file, is named by its beginning.
+  package func place(line: Int, column: Int, in text: LocatedText) -> Place {
+    let start = text.place.offset
+    guard !text.hasReference, start < bytes.count, bytes[start] == UInt8(ascii: "\"") else { return text.place }
+    var raw = start + 1
+    var position = (line: 1, column: 1)
+    while raw < bytes.count, bytes[raw] != UInt8(ascii: "\""), position < (line, column) {
+      let length = spellingLength(at: raw)
+      let isNewline = bytes[raw] == UInt8(ascii: "\\") && bytes[raw + 1] == UInt8(ascii: "n")
+      position = isNewline ? (position.line + 1, 1) : (position.line, position.column + 1)
+      raw += length
+    }
+    var place = text.place
+    place.column += raw - start
+    place.offset = raw
+    return place
+  }
+
+  /// How many bytes the character at a place of a string is spelt with. The string was parsed, so its escapes are whole.
+  private func spellingLength(at raw: Int) -> Int {
+    let byte = bytes[raw]
+    if byte == UInt8(ascii: "\\") {
+      guard raw + 1 < bytes.count, bytes[raw + 1] == UInt8(ascii: "u") else { return 2 }
+      let isHighSurrogate =
+        raw + 3 < bytes.count && bytes[raw + 2] | 0x20 == UInt8(ascii: "d") && (0x38...0x7A).contains(bytes[raw + 3])
+        && !(0x30...0x37).contains(bytes[raw + 3])
+      return isHighSurrogate ? 12 : 6
+    }
+    return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
+  }
+
+  /// A complaint about the SQL in a string, at its place in the file.
+  func diagnostic(_ error: SQLParseError, in text: LocatedText) -> Diagnostic {
+    Diagnostic(
+      error.code, "\(error.message)\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
+      hint: error.hint, file: file,
+      place: place(line: error.line, column: error.column, in: text))
+  }
+}
