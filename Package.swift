@@ -82,7 +82,7 @@ let package = Package(
       "MillraceStreaming",
       [
         "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceState",
-        "MillraceExecution", .product(name: "Logging", package: "swift-log"),
+        "MillraceExecution", "CKernels", .product(name: "Logging", package: "swift-log"),
       ]),
     module(
       "Millrace",
@@ -125,7 +125,7 @@ let package = Package(
     tests("MillraceState", ["MillraceColumnar", "MillraceCore"]),
     tests(
       "MillraceExecution", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan"]),
-    tests("MillraceStreaming", ["MillraceColumnar", "MillraceCore"]),
+    tests("MillraceStreaming", ["MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution"]),
     tests("Millrace", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
     tests("MillraceCLI", ["MillraceCore"]),

@@ -1,0 +1,11 @@
+/// Sizes in a checkpoint.
+struct CheckpointTuning: Sendable {
+  /// Bytes of a segment of the log.
+  var segmentSize = 1 << 20
+  /// State changes up to this size go into the log.
+  var inlineLimit = 64 << 10
+  /// State changes below this size never cause a snapshot.
+  var snapshotMinimum = 256 << 10
+  /// Files of state changes that are kept between snapshots.
+  var fileLimit = 24
+}

@@ -1,0 +1,137 @@
+import MillraceCore
+
+/// The input of a batch, fixed before it is read.
+struct PlanRecord: Sendable {
+  var batchID: Int64
+  var plans: [SourcePlan?]
+  /// In force for state in this batch, microseconds.
+  var watermark: Int64
+  /// In force for late rows: the watermark of the batch before.
+  var lateWatermark: Int64
+  var timestamp: Int64
+  var seed: UInt64
+
+  /// Whether any source has input.
+  var hasInput: Bool { plans.contains { $0 != nil } }
+}
+
+/// What a batch came to, as far as a recovery needs it.
+struct CommitRecord: Sendable {
+  var batchID: Int64
+  /// Where each source stands.
+  var offsets: [Offset?]
+  /// What each sink recovers to.
+  var tokens: [JSON]
+  var deltas: [StateDeltaRecord]
+  /// In force in this batch.
+  var watermark: Int64
+  /// Per watermark definition, nil before its first row.
+  var watermarks: [Int64?]
+  /// In force in the next batch.
+  var nextWatermark: Int64
+  var inputRows: Int64
+  var outputRows: [Int64]
+
+  /// The version of state after the batch.
+  var stateVersion: Int64 { batchID + 1 }
+}
+
+/// The changes that a batch made to one operator's state.
+struct StateDeltaRecord: Sendable, Hashable {
+  var operatorIndex: Int
+  var byteCount: Int
+  var checksum: UInt32
+  /// In a file of its own, not in the log.
+  var isFile: Bool
+}
+
+extension PlanRecord {
+  var json: JSON {
+    .dictionary([
+      "batch": .int(batchID), "watermark": .int(watermark), "late": .int(lateWatermark), "timestamp": .int(timestamp),
+      "seed": .string(String(seed, radix: 16)), "plans": .array(plans.map { $0.map(Self.json) ?? .null }),
+    ])
+  }
+
+  private static func json(_ plan: SourcePlan) -> JSON {
+    .object([
+      .init("splits", .array(plan.splits.map(json))), .init("end", plan.end?.json ?? .null),
+      .init("known", .bool(plan.end != nil)),
+    ])
+  }
+
+  private static func json(_ split: SourceSplit) -> JSON {
+    var members: [JSON.Member] = [.init("name", .string(split.name)), .init("payload", split.payload)]
+    if let limit = split.byteLimit { members.append(.init("limit", .int(limit))) }
+    if !split.isFinal { members.append(.init("final", .bool(false))) }
+    if let key = split.continuationKey { members.append(.init("continues", .string(key))) }
+    return .object(members)
+  }
+
+  init(_ json: JSON) throws {
+    batchID = try json.need("batch", \.int)
+    watermark = try json.need("watermark", \.int)
+    lateWatermark = try json.need("late", \.int)
+    timestamp = try json.need("timestamp", \.int)
+    seed = UInt64(try json.need("seed", \.string), radix: 16) ?? 0
+    plans = try json.need("plans", \.array).map { plan in
+      if plan == .null { return nil }
+      let splits = try plan.need("splits", \.array).map { split in
+        SourceSplit(
+          name: try split.need("name", \.string), payload: split["payload"] ?? .null, byteLimit: split["limit"]?.int,
+          isFinal: split["final"]?.bool ?? true, continuationKey: split["continues"]?.string)
+      }
+      let end = try plan.need("known", \.bool) ? Offset(plan["end"] ?? .null) : nil
+      return SourcePlan(splits: splits, end: end)
+    }
+  }
+}
+
+extension CommitRecord {
+  var json: JSON {
+    .dictionary([
+      "batch": .int(batchID), "offsets": .array(offsets.map { .array($0.map { [$0.json] } ?? []) }),
+      "sinks": .array(tokens), "state": .array(deltas.map(\.json)), "watermark": .int(watermark),
+      "watermarks": .array(watermarks.map { $0.map { .int($0) } ?? .null }), "next": .int(nextWatermark),
+      "in": .int(inputRows), "out": .array(outputRows.map { .int($0) }),
+    ])
+  }
+
+  init(_ json: JSON) throws {
+    batchID = try json.need("batch", \.int)
+    offsets = try json.need("offsets", \.array).map { $0.array?.first.map { Offset($0) } }
+    tokens = try json.need("sinks", \.array)
+    deltas = try json.need("state", \.array).map { try StateDeltaRecord($0) }
+    watermark = try json.need("watermark", \.int)
+    watermarks = try json.need("watermarks", \.array).map(\.int)
+    nextWatermark = try json.need("next", \.int)
+    inputRows = try json.need("in", \.int)
+    outputRows = try json.need("out", \.array).map { $0.int ?? 0 }
+  }
+}
+
+extension StateDeltaRecord {
+  var json: JSON {
+    .array([.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)])
+  }
+
+  init(_ json: JSON) throws {
+    guard let parts = json.array, parts.count == 4, let index = parts[0].int, let count = parts[1].int,
+      let checksum = parts[2].int, let isFile = parts[3].bool
+    else { throw MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external) }
+    operatorIndex = Int(index)
+    byteCount = Int(count)
+    self.checksum = UInt32(truncatingIfNeeded: checksum)
+    self.isFile = isFile
+  }
+}
+
+extension JSON {
+  /// A member that must be there; `CHECKPOINT_CORRUPT` without it.
+  func need<T>(_ key: String, _ read: (JSON) -> T?) throws -> T {
+    guard let value = self[key].flatMap(read) else {
+      throw MillraceError("CHECKPOINT_CORRUPT", "a record of the checkpoint lacks '\(key)'", fault: .external)
+    }
+    return value
+  }
+}

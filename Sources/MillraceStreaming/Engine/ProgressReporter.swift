@@ -1,0 +1,143 @@
+import MillraceCore
+import MillraceExecution
+
+/// Measures a query's steps and tells listeners.
+final class ProgressReporter {
+  /// Spark's names of the steps.
+  enum Step: String, CaseIterable {
+    case addBatch, commitOffsets, getBatch, latestOffset, queryPlanning, triggerExecution, walCommit
+  }
+
+  private static let idleInterval: Int64 = 10_000_000_000
+
+  let identity: QueryIdentity
+  private let executor: any BatchExecutor
+  private let sinks: [SinkBinding]
+  private let clock: any Clock
+  private let shared: Monitor<QueryState>
+  private let listeners: [any StreamingQueryListener]
+  private var starts: [Step: Int64] = [:]
+  private var spent: [Step: Int64] = [:]
+  private var triggerStart: Int64
+  private var lastTriggerStart: Int64?
+  private var plan: PlanRecord?
+  private var startOffsets: [Offset?] = []
+  private var endOffsets: [Offset?] = []
+  private var output: BatchOutput?
+  private var lastEvent: Int64
+  private var message = ""
+
+  init(
+    identity: QueryIdentity, executor: any BatchExecutor, sinks: [SinkBinding], clock: any Clock,
+    shared: Monitor<QueryState>, listeners: [any StreamingQueryListener]
+  ) {
+    self.identity = identity
+    self.executor = executor
+    self.sinks = sinks
+    self.clock = clock
+    self.shared = shared
+    self.listeners = listeners
+    triggerStart = clock.monotonicNanoseconds()
+    lastEvent = triggerStart
+  }
+
+  func begin(_ step: Step) { starts[step] = clock.monotonicNanoseconds() }
+
+  func end(_ step: Step) {
+    let now = clock.monotonicNanoseconds()
+    guard let start = starts.removeValue(forKey: step) else { return }
+    // A poll that finds something begins its batch; time spent in vain before is nobody's.
+    if step == .latestOffset {
+      spent[.latestOffset] = now - start
+      if plan == nil { triggerStart = start }
+    } else {
+      spent[step, default: 0] += now - start
+    }
+  }
+
+  func startBatch(_ plan: PlanRecord, offsets: [Offset?]) {
+    self.plan = plan
+    startOffsets = offsets
+    status("Processing new data", isDataAvailable: true, isTriggerActive: true)
+  }
+
+  func executed(_ output: BatchOutput, offsets: [Offset?]) {
+    self.output = output
+    endOffsets = offsets
+  }
+
+  func finishBatch(isDataAvailable: Bool) {
+    guard let plan, let output else { return }
+    let now = clock.monotonicNanoseconds()
+    spent[.triggerExecution] = now - triggerStart
+    let progress = StreamingQueryProgress(
+      id: identity.id, runID: identity.runID, name: identity.name, timestamp: plan.timestamp, batchID: plan.batchID,
+      batchDuration: (now - triggerStart) / 1_000_000, durations: durations(), eventTime: eventTime(plan, output),
+      stateOperators: output.stateOperators, sources: sources(plan, output), sinks: sinkProgress(output),
+      sinceLastTrigger: lastTriggerStart.map { (triggerStart - $0) / 1000 }, bytesRead: output.bytesRead)
+    lastTriggerStart = triggerStart
+    triggerStart = now
+    lastEvent = now
+    self.plan = nil
+    self.output = nil
+    spent.removeAll(keepingCapacity: true)
+    shared.change { $0.add(progress) }
+    for listener in listeners { listener.onQueryProgress(progress) }
+  }
+
+  private func durations() -> [(step: String, milliseconds: Int64)] {
+    Step.allCases.compactMap { step in
+      guard let nanoseconds = spent[step] else { return nil }
+      return (step.rawValue, nanoseconds / 1_000_000)
+    }
+  }
+
+  private func eventTime(_ plan: PlanRecord, _ output: BatchOutput) -> StreamingQueryProgress.EventTime? {
+    guard !executor.watermarkDelays.isEmpty else { return nil }
+    let seen = output.eventTimes.compactMap { $0 }.filter { $0.count > 0 }
+    let count = seen.reduce(0) { $0 + $1.count }
+    let sum = seen.reduce(0.0) { $0 + $1.sum }
+    return StreamingQueryProgress.EventTime(
+      minimum: seen.map(\.minimum).min(), maximum: seen.map(\.maximum).max(),
+      average: count > 0 ? Int64(sum / Double(count)) : nil, watermark: plan.watermark)
+  }
+
+  private func sources(_ plan: PlanRecord, _ output: BatchOutput) -> [StreamingQueryProgress.SourceProgress] {
+    executor.sources.enumerated().map { index, source in
+      StreamingQueryProgress.SourceProgress(
+        name: executor.sourceNames[index], description: source.description, startOffset: startOffsets[index]?.json,
+        endOffset: endOffsets[index]?.json, backlog: source.backlog(after: endOffsets[index]),
+        inputRows: output.splitResults[index].reduce(0) { $0 + $1.rowCount })
+    }
+  }
+
+  private func sinkProgress(_ output: BatchOutput) -> [StreamingQueryProgress.SinkProgress] {
+    sinks.enumerated().map { index, binding in
+      StreamingQueryProgress.SinkProgress(
+        name: binding.name, description: binding.kind.sink.description, guarantee: binding.kind.sink.guarantee,
+        outputRows: index < output.outputRows.count ? output.outputRows[index] : 0)
+    }
+  }
+
+  func waiting(isForTrigger: Bool) {
+    status(isForTrigger ? "Waiting for next trigger" : "Waiting for data to arrive", isTriggerActive: false)
+  }
+
+  func status(_ message: String, isDataAvailable: Bool = false, isTriggerActive: Bool) {
+    guard message != self.message else { return }
+    self.message = message
+    shared.change {
+      $0.status = StreamingQueryStatus(
+        message: message, isDataAvailable: isDataAvailable, isTriggerActive: isTriggerActive)
+    }
+  }
+
+  /// Tells listeners every ten seconds that nothing comes.
+  func noteIdle() {
+    let now = clock.monotonicNanoseconds()
+    guard now - lastEvent >= Self.idleInterval else { return }
+    lastEvent = now
+    let event = StreamingQueryIdle(id: identity.id, runID: identity.runID, timestamp: clock.now())
+    for listener in listeners { listener.onQueryIdle(event) }
+  }
+}

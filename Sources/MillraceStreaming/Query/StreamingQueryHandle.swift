@@ -1,0 +1,186 @@
+public import MillraceCore
+public import MillraceExecution
+
+/// How a query runs.
+public struct StreamingQueryConfiguration: Sendable {
+  public var name: String?
+  /// Where the query survives; nil: it starts anew each time, and keeps nothing.
+  public var checkpointLocation: String?
+  public var trigger: Trigger
+  /// How much one batch may read.
+  public var limit: ReadLimit
+  public var environment: Environment
+
+  /// Sizes in the checkpoint; tests make them small.
+  var tuning = CheckpointTuning()
+
+  /// Microseconds between looks at sources that do not call.
+  static let pollInterval: Int64 = 10_000
+
+  /// Makes a configuration.
+  public init(
+    name: String? = nil, checkpointLocation: String? = nil, trigger: Trigger = .asSoonAsPossible,
+    limit: ReadLimit = ReadLimit(), environment: Environment = .live
+  ) {
+    self.name = name
+    self.checkpointLocation = checkpointLocation
+    self.trigger = trigger
+    self.limit = limit
+    self.environment = environment
+  }
+}
+
+/// A source that can say that it has something new, so that the engine need not look.
+public protocol WakingSource: Source {
+  /// `wake` is to be called from any thread when there may be something to plan. Called once, before `start`.
+  func onData(_ wake: @escaping @Sendable () -> Void)
+}
+
+/// What a query is doing.
+public struct StreamingQueryStatus: Sendable, Hashable {
+  public var message: String
+  public var isDataAvailable: Bool
+  public var isTriggerActive: Bool
+}
+
+/// Who a query is.
+struct QueryIdentity: Sendable {
+  var id: String
+  var runID: String
+  var name: String?
+}
+
+/// What the query's thread and its users share.
+struct QueryState: Sendable {
+  static let progressLimit = 100
+
+  var isActive = true
+  var isStopRequested = false
+  /// Calls of sources that have something.
+  var wakes = 0
+  /// Calls of `processAllAvailable` so far, and the last of them that is satisfied.
+  var settleRequests = 0
+  var settled = 0
+  var status = StreamingQueryStatus(message: "Initializing", isDataAvailable: false, isTriggerActive: false)
+  var progress: [StreamingQueryProgress] = []
+  var exception: (any Error)?
+
+  mutating func add(_ progress: StreamingQueryProgress) {
+    if self.progress.count == Self.progressLimit { self.progress.removeFirst() }
+    self.progress.append(progress)
+  }
+}
+
+/// A running query. All calls are safe from any thread; those that wait block it.
+public final class StreamingQueryHandle: Sendable {
+  private let identity: QueryIdentity
+  private let shared: Monitor<QueryState>
+
+  private init(_ identity: QueryIdentity, _ shared: Monitor<QueryState>) {
+    self.identity = identity
+    self.shared = shared
+  }
+
+  /// Opens the checkpoint, checks that it fits the query, and starts the query on a thread of its own.
+  /// What can be wrong with the checkpoint is thrown from here; later failures end the query and show in `exception`.
+  public static func start(
+    executor: any BatchExecutor, sinks: [SinkBinding], configuration: StreamingQueryConfiguration,
+    listeners: [any StreamingQueryListener] = []
+  ) throws -> StreamingQueryHandle {
+    if case .continuous = configuration.trigger {
+      throw MillraceError(
+        "CONTINUOUS_NOT_SUPPORTED", "the continuous trigger is not available yet", hint: "use a processing-time trigger"
+      )
+    }
+    let checkpoint = try configuration.checkpointLocation.map {
+      try Checkpoint(
+        location: $0, fingerprints: executor.fingerprints, sinks: sinks.map(\.name),
+        environment: configuration.environment,
+        tuning: configuration.tuning)
+    }
+    let identity = QueryIdentity(
+      id: checkpoint?.queryID ?? UUIDText.random(), runID: UUIDText.random(), name: configuration.name)
+    let shared = Monitor(QueryState())
+    let engine: MicroBatchEngine
+    do {
+      engine = try MicroBatchEngine(
+        executor: executor, sinks: sinks, configuration: configuration, checkpoint: checkpoint, identity: identity,
+        shared: shared, listeners: listeners)
+    } catch {
+      checkpoint?.close()
+      throw error
+    }
+    let handle = StreamingQueryHandle(identity, shared)
+    let started = StreamingQueryStarted(
+      id: identity.id, runID: identity.runID, name: identity.name, timestamp: configuration.environment.clock.now())
+    for listener in listeners { listener.onQueryStarted(started) }
+    try EngineThread.start("query \(configuration.name ?? "")") {
+      let failure = engine.run()
+      finish(identity, shared, failure, listeners)
+    }
+    return handle
+  }
+
+  private static func finish(
+    _ identity: QueryIdentity, _ shared: Monitor<QueryState>, _ failure: (any Error)?,
+    _ listeners: [any StreamingQueryListener]
+  ) {
+    let event = StreamingQueryTerminated(id: identity.id, runID: identity.runID, exception: failure)
+    for listener in listeners { listener.onQueryTerminated(event) }
+    shared.change { state in
+      state.isActive = false
+      state.exception = failure
+      let message = failure.map { "Terminated with exception: \($0)" } ?? "Stopped"
+      state.status = StreamingQueryStatus(message: message, isDataAvailable: false, isTriggerActive: false)
+    }
+  }
+
+  /// Lives with the checkpoint.
+  public var id: String { identity.id }
+  /// New at each start.
+  public var runID: String { identity.runID }
+  /// The name given to it.
+  public var name: String? { identity.name }
+  /// Whether it runs.
+  public var isActive: Bool { shared.read(\.isActive) }
+  /// Why it failed, nil while it runs and after a stop.
+  public var exception: (any Error)? { shared.read(\.exception) }
+  /// What it is doing.
+  public var status: StreamingQueryStatus { shared.read(\.status) }
+  /// The last batch.
+  public var lastProgress: StreamingQueryProgress? { shared.read(\.progress.last) }
+  /// The last hundred batches.
+  public var recentProgress: [StreamingQueryProgress] { shared.read(\.progress) }
+
+  /// Asks the query to stop after the batch it is at; does not wait.
+  public func requestStop() { shared.change { $0.isStopRequested = true } }
+
+  /// Stops the query after the batch it is at, and waits for that.
+  public func stop() {
+    requestStop()
+    _ = shared.wait(microseconds: nil) { $0.isActive ? nil : true }
+  }
+
+  /// Waits until the query ends, at most for `timeout` microseconds; false when time is over. Throws what the query failed with.
+  @discardableResult
+  public func awaitTermination(timeout: Int64? = nil) throws -> Bool {
+    let isOver: Bool? = try shared.wait(microseconds: timeout) { state in
+      if state.isActive { return nil }
+      if let exception = state.exception { throw exception }
+      return true
+    }
+    return isOver ?? false
+  }
+
+  /// Waits until everything that the sources have now is processed. Throws what the query failed with.
+  public func processAllAvailable() throws {
+    let request = shared.change { state in
+      state.settleRequests += 1
+      return state.settleRequests
+    }
+    _ = try shared.wait(microseconds: nil) { state -> Bool? in
+      if let exception = state.exception { throw exception }
+      return state.settled >= request || !state.isActive ? true : nil
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/// Hears of what a query does. Called from the query's own thread, `onQueryStarted` from the one that starts it;
+/// a slow listener slows the query.
+public protocol StreamingQueryListener: Sendable {
+  /// The query is about to run.
+  func onQueryStarted(_ event: StreamingQueryStarted)
+  /// A batch is done.
+  func onQueryProgress(_ progress: StreamingQueryProgress)
+  /// Nothing came for ten seconds.
+  func onQueryIdle(_ event: StreamingQueryIdle)
+  /// The query has ended.
+  func onQueryTerminated(_ event: StreamingQueryTerminated)
+}
+
+extension StreamingQueryListener {
+  /// Ignored.
+  public func onQueryStarted(_ event: StreamingQueryStarted) {}
+  /// Ignored.
+  public func onQueryProgress(_ progress: StreamingQueryProgress) {}
+  /// Ignored.
+  public func onQueryIdle(_ event: StreamingQueryIdle) {}
+  /// Ignored.
+  public func onQueryTerminated(_ event: StreamingQueryTerminated) {}
+}
+
+/// A query began.
+public struct StreamingQueryStarted: Sendable {
+  public var id: String
+  public var runID: String
+  public var name: String?
+  /// Microseconds since the epoch.
+  public var timestamp: Int64
+}
+
+/// A query waits.
+public struct StreamingQueryIdle: Sendable {
+  public var id: String
+  public var runID: String
+  /// Microseconds since the epoch.
+  public var timestamp: Int64
+}
+
+/// A query ended.
+public struct StreamingQueryTerminated: Sendable {
+  public var id: String
+  public var runID: String
+  /// Why, if not on request.
+  public var exception: (any Error)?
+}

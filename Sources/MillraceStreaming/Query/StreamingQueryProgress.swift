@@ -1,0 +1,156 @@
+public import MillraceCore
+public import MillraceExecution
+
+/// What one batch did; Spark's fields.
+public struct StreamingQueryProgress: Sendable {
+  public var id: String
+  public var runID: String
+  public var name: String?
+  /// Start of the batch, microseconds since the epoch.
+  public var timestamp: Int64
+  public var batchID: Int64
+  /// Milliseconds.
+  public var batchDuration: Int64
+  /// Milliseconds by step, in the order of Spark's keys.
+  public var durations: [(step: String, milliseconds: Int64)]
+  public var eventTime: EventTime?
+  public var stateOperators: [StateOperatorMetrics]
+  public var sources: [SourceProgress]
+  public var sinks: [SinkProgress]
+  /// Microseconds since the batch before began, for the input rate.
+  public var sinceLastTrigger: Int64?
+  /// Uncompressed bytes read.
+  public var bytesRead: Int64
+
+  /// Event times and the watermark in force, microseconds.
+  public struct EventTime: Sendable {
+    public var minimum: Int64?
+    public var maximum: Int64?
+    public var average: Int64?
+    public var watermark: Int64
+  }
+
+  /// One source.
+  public struct SourceProgress: Sendable {
+    public var name: String
+    public var description: String
+    public var startOffset: JSON?
+    public var endOffset: JSON?
+    /// What waits in bytes or rows, if known.
+    public var backlog: Int64?
+    public var inputRows: Int64
+  }
+
+  /// One sink.
+  public struct SinkProgress: Sendable {
+    public var name: String
+    public var description: String
+    public var guarantee: SinkGuarantee
+    public var outputRows: Int64
+  }
+
+  /// Rows of all sources.
+  public var inputRows: Int64 { sources.reduce(0) { $0 + $1.inputRows } }
+
+  /// The progress as Spark writes it. With several sinks there is a `sinks` list beside Spark's `sink`.
+  public var json: JSON {
+    var members: [JSON.Member] = [
+      .init("id", .string(id)), .init("runId", .string(runID)), .init("name", name.map { .string($0) } ?? .null),
+      .init("timestamp", .string(ISOTime.text(timestamp))), .init("batchId", .int(batchID)),
+      .init("batchDuration", .int(batchDuration)), .init("numInputRows", .int(inputRows)),
+    ]
+    members += rates(inputRows)
+    members.append(.init("durationMs", .object(durations.map { .init($0.step, .int($0.milliseconds)) })))
+    if let eventTime { members.append(.init("eventTime", eventTime.json)) }
+    members.append(.init("stateOperators", .array(stateOperators.map(\.json))))
+    members.append(.init("sources", .array(sources.map { $0.json(rates($0.inputRows)) })))
+    if let first = sinks.first { members.append(.init("sink", first.json)) }
+    if sinks.count > 1 { members.append(.init("sinks", .array(sinks.map(\.json)))) }
+    return .object(members)
+  }
+
+  private func rates(_ rows: Int64) -> [JSON.Member] {
+    var members: [JSON.Member] = []
+    if let sinceLastTrigger, sinceLastTrigger > 0 {
+      members.append(.init("inputRowsPerSecond", .double(Double(rows) * 1e6 / Double(sinceLastTrigger))))
+    }
+    let duration = Double(max(batchDuration, 1))
+    members.append(.init("processedRowsPerSecond", .double(Double(rows) * 1000 / duration)))
+    return members
+  }
+}
+
+extension StreamingQueryProgress.EventTime {
+  var json: JSON {
+    var members: [JSON.Member] = []
+    if let average { members.append(.init("avg", .string(ISOTime.text(average)))) }
+    if let maximum { members.append(.init("max", .string(ISOTime.text(maximum)))) }
+    if let minimum { members.append(.init("min", .string(ISOTime.text(minimum)))) }
+    members.append(.init("watermark", .string(ISOTime.text(watermark))))
+    return .object(members)
+  }
+}
+
+extension StreamingQueryProgress.SourceProgress {
+  func json(_ rates: [JSON.Member]) -> JSON {
+    let start: [JSON.Member] = [
+      .init("description", .string(description)), .init("name", .string(name)),
+      .init("startOffset", startOffset ?? .null),
+      .init("endOffset", endOffset ?? .null), .init("latestOffset", .null), .init("numInputRows", .int(inputRows)),
+    ]
+    let metrics: [JSON.Member] = backlog.map { [.init("metrics", .dictionary(["backlog": .string(String($0))]))] } ?? []
+    return .object(start + rates + metrics)
+  }
+}
+
+extension StreamingQueryProgress.SinkProgress {
+  var json: JSON {
+    .dictionary([
+      "description": .string(description), "name": .string(name), "guarantee": .string(guarantee.rawValue),
+      "numOutputRows": .int(outputRows),
+    ])
+  }
+}
+
+extension StateOperatorMetrics {
+  var json: JSON {
+    .dictionary([
+      "operatorName": .string(operatorName), "numRowsTotal": .int(rowsTotal), "numRowsUpdated": .int(rowsUpdated),
+      "numRowsRemoved": .int(rowsRemoved), "memoryUsedBytes": .int(memoryUsedBytes),
+      "numRowsDroppedByWatermark": .int(rowsDroppedByWatermark), "numShufflePartitions": .int(1),
+      "numStateStoreInstances": .int(1),
+    ])
+  }
+}
+
+/// Times as `2026-11-23T14:06:26.355Z`.
+enum ISOTime {
+  static func text(_ micros: Int64) -> String {
+    let millis = floorDivide(micros, 1000)
+    let seconds = floorDivide(millis, 1000)
+    let days = floorDivide(seconds, 86_400)
+    let inDay = seconds - days * 86_400
+    let (year, month, day) = civil(days)
+    return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(inDay / 3600, 2)):\(pad(inDay / 60 % 60, 2))"
+      + ":\(pad(inDay % 60, 2)).\(pad(millis - seconds * 1000, 3))Z"
+  }
+
+  private static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a / b - (a % b < 0 ? 1 : 0) }
+
+  private static func pad(_ number: Int64, _ width: Int) -> String {
+    let text = String(number)
+    return String(repeating: "0", count: max(0, width - text.count)) + text
+  }
+
+  /// Year, month and day of a number of days since 1970-01-01.
+  private static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
+    let shifted = days + 719_468
+    let era = floorDivide(shifted, 146_097)
+    let ofEra = shifted - era * 146_097
+    let yearOfEra = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
+    let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shiftedMonth = (5 * ofYear + 2) / 153
+    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, ofYear - (153 * shiftedMonth + 2) / 5 + 1)
+  }
+}

@@ -1,0 +1,127 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExecution
+import MillraceFormats
+
+/// Rows are encoded into blocks, compressed where the sink asks for it, and appended.
+final class ByteSinkOutput: SinkOutput {
+  private let sink: any ByteSink
+  private let schema: Schema
+  private let encoding: any MillraceFormats.Encoding
+  /// For rows that come on the control thread.
+  private let encoder: RecordBlockEncoder
+  private let header: [UInt8]
+
+  init(_ sink: any ByteSink, schema: Schema, encoding: any MillraceFormats.Encoding) throws {
+    self.sink = sink
+    self.schema = schema
+    self.encoding = encoding
+    let encoder = try encoding.makeEncoder(schema)
+    header = encoder.header
+    self.encoder = RecordBlockEncoder(encoder, blockSize: sink.blockSize, compression: sink.compression)
+  }
+
+  /// A batch begins. The first batch of a query also writes what stands in front of all records.
+  func begin(batchID: Int64) throws {
+    guard batchID == 0, !header.isEmpty else { return }
+    let plain = ByteBuffer(capacity: header.count)
+    header.withUnsafeBytes { plain.append($0) }
+    try append(encoder.block(plain, rowCount: 0))
+  }
+
+  func write(_ batch: RecordBatch) throws {
+    try encoder.add(batch)
+    try write(encoder.takeFullBlocks())
+  }
+
+  func makeBlockEncoder() throws -> (any BlockEncoder)? {
+    RecordBlockEncoder(try encoding.makeEncoder(schema), blockSize: sink.blockSize, compression: sink.compression)
+  }
+
+  func write(_ blocks: [FinishedBlock]) throws {
+    for block in blocks { try append(block) }
+  }
+
+  /// All rows of the batch were written.
+  func finish() throws { try write(encoder.finish()) }
+
+  private func append(_ block: FinishedBlock) throws {
+    try sink.write(
+      EncodedBlock(bytes: block.bytes.bytes, rowCount: block.rowCount, plainByteCount: block.plainByteCount))
+  }
+}
+
+/// Encodes rows into blocks of about one size, cut at record ends.
+final class RecordBlockEncoder: BlockEncoder {
+  static let defaultBlockSize = 1 << 20
+  /// Rows that are encoded between looks at the size.
+  private static let step = 256
+
+  private let encoder: any MillraceFormats.Encoder
+  private let blockSize: Int
+  private let compressor: GzipCompressor?
+  private var plain = ByteBuffer()
+  private var rowCount = 0
+  private var blocks: [FinishedBlock] = []
+
+  init(_ encoder: any MillraceFormats.Encoder, blockSize: Int?, compression: Compression?) {
+    self.encoder = encoder
+    self.blockSize = max(blockSize ?? Self.defaultBlockSize, 1)
+    switch compression {
+    case .gzip(let level): compressor = GzipCompressor(level: level)
+    case nil: compressor = nil
+    }
+  }
+
+  func add(_ batch: RecordBatch) throws {
+    var row = 0
+    while row < batch.rowCount {
+      // Near the end of a block one row at a time, so that a limit is kept to the record.
+      let average = rowCount > 0 ? plain.count / rowCount + 1 : 256
+      let fitting = (blockSize - plain.count) / max(average * 2, 1)
+      let end = min(row + max(1, min(fitting, Self.step)), batch.rowCount)
+      let before = plain.count
+      try encoder.encode(batch, rows: row..<end, into: plain)
+      if plain.count > blockSize && before > 0 && end - row == 1 {
+        cut(at: before, rows: rowCount)
+        rowCount = 1
+      } else {
+        rowCount += end - row
+      }
+      row = end
+      if plain.count >= blockSize { cut(at: plain.count, rows: rowCount) }
+    }
+  }
+
+  /// Ends a block after `size` bytes; what follows begins the next one.
+  private func cut(at size: Int, rows: Int) {
+    let rest = UnsafeRawBufferPointer(rebasing: plain.bytes[size...])
+    let next = ByteBuffer(capacity: blockSize < 1 << 22 ? blockSize + 4096 : 1 << 22)
+    next.append(rest)
+    plain.truncate(to: size)
+    blocks.append(block(plain, rowCount: rows))
+    plain = next
+    rowCount = 0
+  }
+
+  /// A block of the given plain bytes.
+  func block(_ plain: ByteBuffer, rowCount: Int) -> FinishedBlock {
+    guard let compressor else {
+      return FinishedBlock(bytes: plain, rowCount: rowCount, plainByteCount: plain.count)
+    }
+    let out = ByteBuffer(capacity: plain.count / 4 + 256)
+    compressor.compressMember(plain.bytes, into: out)
+    return FinishedBlock(bytes: out, rowCount: rowCount, plainByteCount: plain.count)
+  }
+
+  /// Blocks that are full already.
+  func takeFullBlocks() -> [FinishedBlock] {
+    defer { blocks = [] }
+    return blocks
+  }
+
+  func finish() throws -> [FinishedBlock] {
+    if plain.count > 0 { cut(at: plain.count, rows: rowCount) }
+    return takeFullBlocks()
+  }
+}

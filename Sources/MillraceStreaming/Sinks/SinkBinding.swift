@@ -1,0 +1,49 @@
+public import MillraceCore
+public import MillraceExecution
+public import MillraceFormats
+
+/// A sink of a query with what the engine needs to write to it.
+public struct SinkBinding: Sendable {
+  /// The sink's name in the pipeline.
+  public var name: String
+  public var kind: SinkKind
+  /// Columns of the rows to come.
+  public var schema: Schema
+  /// How rows become bytes; needed by byte sinks.
+  public var encoding: (any Encoding)?
+
+  /// Makes a binding.
+  public init(name: String, kind: SinkKind, schema: Schema, encoding: (any Encoding)? = nil) {
+    self.name = name
+    self.kind = kind
+    self.schema = schema
+    self.encoding = encoding
+  }
+
+  /// Where the executor writes the rows for this sink.
+  public func makeOutput() throws -> any SinkOutput {
+    switch kind {
+    case .rows(let sink): return RowSinkOutput(sink)
+    case .bytes(let sink):
+      guard let encoding else {
+        throw MillraceError("SINK_NEEDS_ENCODING", "the sink '\(name)' takes bytes and has no 'encode'")
+      }
+      return try ByteSinkOutput(sink, schema: schema, encoding: encoding)
+    }
+  }
+}
+
+/// Rows go to the sink as they come.
+final class RowSinkOutput: SinkOutput {
+  private let sink: any RowSink
+
+  init(_ sink: any RowSink) { self.sink = sink }
+
+  func write(_ batch: RecordBatch) throws { try sink.write(batch) }
+
+  func makeBlockEncoder() throws -> (any BlockEncoder)? { nil }
+
+  func write(_ blocks: [FinishedBlock]) throws {
+    throw MillraceError("INTERNAL_ERROR", "blocks were given to a sink that takes rows", fault: .bug)
+  }
+}

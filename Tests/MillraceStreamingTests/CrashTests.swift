@@ -1,0 +1,53 @@
+import MillraceCore
+import Testing
+
+@testable import MillraceStreaming
+
+/// Every change of the disk is the last one before a crash once; whatever is lost then, a restart gives what an undisturbed
+/// run gives.
+@Suite struct CrashTests {
+  static let losses: [SimulatedFileSystem.Loss] = [.nothing, .unsynced, .some(seed: 1), .some(seed: 2)]
+
+  static func check(_ run: FakeRun, _ note: Comment) {
+    let expected = FakeExecutor.expected(run.total)
+    #expect(run.rows("/data-t/rows") == expected, note)
+    #expect(run.rows("/data-a/rows") == expected, note)
+  }
+
+  @Test func undisturbed() throws {
+    let run = FakeRun(files: SimulatedFileSystem())
+    #expect(run.run() == nil)
+    Self.check(run, "undisturbed")
+    #expect(run.files.paths.count < 20)
+  }
+
+  @Test(arguments: losses)
+  func everyCrashRecovers(loss: SimulatedFileSystem.Loss) throws {
+    let first = FakeRun(files: SimulatedFileSystem())
+    #expect(first.run() == nil)
+    for change in 1...first.files.changes {
+      let run = FakeRun(files: SimulatedFileSystem())
+      run.files.crash(at: change)
+      #expect(run.run() != nil)
+      run.files.reboot(loss)
+      if let error = run.run() { Issue.record("crash at \(change), \(loss): \(error)") }
+      Self.check(run, "crash at \(change), \(loss)")
+    }
+  }
+
+  @Test(arguments: losses)
+  func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss) throws {
+    var random = SplitMix(seed: 42)
+    for round in 0..<150 {
+      let run = FakeRun(files: SimulatedFileSystem(), total: 40)
+      for _ in 0..<12 {
+        run.files.crash(at: Int.random(in: 1...60, using: &random))
+        if run.run() == nil { break }
+        run.files.reboot(loss)
+      }
+      run.files.reboot(.nothing)
+      if let error = run.run() { Issue.record("round \(round), \(loss): \(error)") }
+      Self.check(run, "round \(round), \(loss)")
+    }
+  }
+}
