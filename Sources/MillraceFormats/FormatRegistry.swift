@@ -4,7 +4,7 @@ import MillraceCore
 /// The formats that come with Millrace, by name.
 public enum FormatRegistry {
   /// What `decode` can name.
-  public static let decoders: [DecoderFormat] = [.text, .json]
+  public static let decoders: [DecoderFormat] = [.text, .json, .csv, .clf, .combined]
 
   /// The decoder of a name; throws `FORMAT_NOT_FOUND` with the nearest name.
   public static func decoder(_ name: String) throws -> DecoderFormat {

@@ -143,4 +143,38 @@ int ck_json_elements(
 /// Decodes the escapes of a JSON string into target (n bytes are enough) and gives the length, SIZE_MAX if an escape is not known.
 size_t ck_json_unescape(const uint8_t *p, size_t n, uint8_t *target);
 
+/// Fields of an access-log line, in the line's order (method, target and protocol are parts of the request).
+enum {
+  CK_HOST = 0, CK_IDENT, CK_USER, CK_TIME, CK_REQUEST, CK_METHOD, CK_TARGET, CK_PROTOCOL, CK_STATUS, CK_BYTES, CK_REFERER, CK_AGENT,
+  CK_ACCESS_FIELDS
+};
+/// How far a line is read, and which statuses are wanted.
+typedef struct {
+  /// One of CK_TIME, CK_STATUS, CK_BYTES, CK_REFERER, CK_AGENT: what stands behind it is not looked at.
+  int32_t last;
+  int32_t status_filter, status_low, status_high;
+} ck_access_plan;
+/// Fields of lines in common or combined format. columns[f] is NULL where field f is not wanted; `-` gives NULL. Rows as in ck_json_lines.
+size_t ck_access_lines(
+    const ck_access_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
+    uint32_t *rows, uint8_t *is_bad);
+
+/// How separated values are read.
+typedef struct {
+  uint8_t separator, quote, escape, comment;
+  /// Column of the result for each of `width` fields, -1 if it is not wanted.
+  const int32_t *fields;
+  int32_t width;
+  /// Fields behind this many are not looked at.
+  int32_t stop;
+  /// Whether a line must have just `width` fields.
+  int32_t is_complete;
+} ck_csv_plan;
+/// Fields of lines of separated values. Empty fields are NULL. Rows as in ck_json_lines.
+size_t ck_csv_lines(
+    const ck_csv_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
+    uint32_t *rows, uint8_t *is_bad);
+/// Takes the escapes out of a quoted field and gives the length.
+size_t ck_csv_unescape(const uint8_t *p, size_t n, uint8_t quote, uint8_t escape, uint8_t *out);
+
 #endif

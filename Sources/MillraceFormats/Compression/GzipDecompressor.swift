@@ -23,7 +23,9 @@ public final class GzipDecompressor: Decompressor {
   private var crc: UInt32 = 0
   private var memberLength: UInt32 = 0
   private var damage: MillraceError?
+  /// Compressed bytes taken so far, counted from the file's start.
   public private(set) var compressedOffset: Int64 = 0
+  /// Plain bytes given so far, counted from the file's start.
   public private(set) var plainOffset: Int64 = 0
   /// Where the present member starts, compressed and plain: reading can begin anew there.
   public private(set) var memberStart = GzipRestartPoint()
@@ -36,6 +38,7 @@ public final class GzipDecompressor: Decompressor {
     memberStart = start
   }
 
+  /// Takes input and fills output as far as either goes.
   public func decompress(
     _ input: UnsafeRawBufferPointer, isFinal: Bool, into output: UnsafeMutableRawBufferPointer
   ) throws -> DecompressionStep {
@@ -169,7 +172,9 @@ public final class GzipDecompressor: Decompressor {
 
 /// A member's start in a gzip file, in compressed bytes and in the plain bytes before it.
 public struct GzipRestartPoint: Sendable, Hashable {
+  /// Offset in the file.
   public var compressed: Int64
+  /// Offset in what the file holds.
   public var plain: Int64
 
   /// Makes a restart point; the file's start by default.

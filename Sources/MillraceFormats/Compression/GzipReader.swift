@@ -10,6 +10,8 @@ public final class GzipReader: ByteReader {
   private var inputStart = 0
   private var inputEnd = 0
   private var fileOffset: Int64
+  /// Bytes of the file that count.
+  private let fileEnd: Int64
   private var isAtEnd = false
   /// Plain bytes given so far, counted from the file's start.
   public private(set) var plainOffset: Int64
@@ -21,14 +23,16 @@ public final class GzipReader: ByteReader {
     gzip?.memberStart ?? GzipRestartPoint(compressed: plainOffset, plain: plainOffset)
   }
 
-  /// Begins at plain byte `offset`. `restart` is a member's start at or before it, as an earlier reader of the file gave it.
+  /// Begins at plain byte `offset`. `restart` is a member's start at or before it, as an earlier reader of the file gave it;
+  /// `fileEnd` cuts off what was added to the file later.
   public init(
     _ file: any File, offset: Int64 = 0, restart: GzipRestartPoint = GzipRestartPoint(),
-    library: InflateLibrary = .preferred
+    fileEnd: Int64 = .max, inputCapacity: Int = 256 << 10, library: InflateLibrary = .preferred
   ) throws {
     self.file = file
+    self.fileEnd = fileEnd
     self.library = library
-    input = MemoryBuffer(capacity: 256 << 10)
+    input = MemoryBuffer(capacity: inputCapacity)
     var magic: (UInt8, UInt8) = (0, 0)
     let count = try withUnsafeMutableBytes(of: &magic) { try file.read(into: $0, at: 0) }
     let isGzip = count == 2 && magic == (0x1F, 0x8B)
@@ -53,9 +57,11 @@ public final class GzipReader: ByteReader {
     }
   }
 
+  /// Fills the buffer as far as the file goes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     guard let gzip else {
-      let count = try file.read(into: buffer, at: fileOffset)
+      let wanted = Int(max(0, min(Int64(buffer.count), fileEnd - fileOffset)))
+      let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: fileOffset)
       fileOffset += Int64(count)
       plainOffset += Int64(count)
       return count
@@ -81,9 +87,9 @@ public final class GzipReader: ByteReader {
   }
 
   private func fill() throws {
+    let wanted = Int(max(0, min(Int64(input.capacity), fileEnd - fileOffset)))
     inputStart = 0
-    inputEnd = try file.read(
-      into: UnsafeMutableRawBufferPointer(start: input.base, count: input.capacity), at: fileOffset)
+    inputEnd = try file.read(into: UnsafeMutableRawBufferPointer(start: input.base, count: wanted), at: fileOffset)
     fileOffset += Int64(inputEnd)
     isAtEnd = inputEnd < input.capacity
   }

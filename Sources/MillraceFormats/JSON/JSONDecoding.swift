@@ -12,16 +12,16 @@ public struct JSONDecoding: Decoding {
   public let schema: Schema
   private let badRecords: BadRecordPolicy
   private let corruptColumn: Int?
-  private let zoneOffset: Int64
+  private let zone: TimeZoneRules
 
   /// Makes the decoding; `corruptRecordName` names the column for lines with a fault, if the schema has it.
   public init(
     schema: Schema, badRecords: BadRecordPolicy = .null, corruptRecordName: String = "_corrupt_record",
-    zoneOffset: Int64 = 0
+    zone: TimeZoneRules = .utc
   ) throws {
     self.schema = schema
     self.badRecords = badRecords
-    self.zoneOffset = zoneOffset
+    self.zone = zone
     corruptColumn = schema.fields.firstIndex { $0.name == corruptRecordName && $0.type == .string }
     for field in schema.fields { try Self.check(field.type, field.name) }
   }
@@ -45,7 +45,7 @@ public struct JSONDecoding: Decoding {
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     JSONDecoder(
       schema: schema, columns: columns, filters: filters, badRecords: badRecords, corruptColumn: corruptColumn,
-      zoneOffset: zoneOffset)
+      zone: zone)
   }
 }
 
@@ -63,7 +63,7 @@ final class JSONDecoder: Decoder {
 
   init(
     schema: Schema, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy, corruptColumn: Int?,
-    zoneOffset: Int64
+    zone: TimeZoneRules
   ) {
     let isComplete = badRecords != .null || columns.contains { $0 == corruptColumn }
     var wanted: [Int] = []
@@ -82,7 +82,7 @@ final class JSONDecoder: Decoder {
     fields = shown.map { JSONField(schema.fields[$0].type, isComplete: isComplete) }
     scanner = JSONObjectScanner(fields: wanted.map { schema.fields[$0].name }, isComplete: isComplete)
     for (field, text) in required { scanner.require(field, equals: text) }
-    rules = SpanRules(isText: false, zoneOffset: zoneOffset) { text, count, target in
+    rules = SpanRules(isText: false, zone: zone) { text, count, target in
       let length = ck_json_unescape(text, count, target)
       return length == Int(bitPattern: UInt.max) ? nil : length
     }
@@ -130,6 +130,6 @@ extension DecoderFormat {
     return try JSONDecoding(
       schema: schema, badRecords: FaultHandler.policy(options, badRecords),
       corruptRecordName: options.string("columnNameOfCorruptRecord") ?? "_corrupt_record",
-      zoneOffset: try ZoneOption.offset(options))
+      zone: try ZoneOption.zone(options))
   }
 }

@@ -70,16 +70,10 @@ struct FaultHandler {
 
 /// The option that says which zone times without one are in.
 enum ZoneOption {
-  static let field = OptionField("timeZone", .string, "Zone of times that name none", default: "UTC", example: "+02:00")
+  static let field = OptionField(
+    "timeZone", .string, "Zone of times that name none", default: "UTC", example: "Europe/Berlin")
 
-  static func offset(_ options: Options) throws -> Int64 {
-    let name = options.string("timeZone") ?? "UTC"
-    var text = name
-    let offset = text.withUTF8 { bytes in bytes.baseAddress.flatMap { TimestampText.zone($0, bytes.count) } }
-    guard let offset else {
-      throw MillraceError(
-        "OPTION_OUT_OF_RANGE", "option 'timeZone' is '\(name)'", hint: "a distance from UTC such as '+02:00', or 'UTC'")
-    }
-    return offset
+  static func zone(_ options: Options) throws -> TimeZoneRules {
+    try TimeZoneRules.required(options.string("timeZone") ?? "UTC")
   }
 }

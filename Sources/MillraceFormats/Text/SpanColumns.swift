@@ -14,8 +14,8 @@ struct SpanWindow {
 struct SpanRules {
   /// Whether numbers and booleans are plain text (CSV) rather than tokens of their own kind (JSON).
   var isText: Bool
-  /// Microseconds east of UTC for times without a zone.
-  var zoneOffset: Int64 = 0
+  /// The zone of times that name none.
+  var zone: TimeZoneRules
   /// Decodes the escapes of a span's bytes into memory of the same size; nil if an escape is not known.
   var unescape: @Sendable (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<UInt8>) -> Int?
 }
@@ -47,12 +47,14 @@ extension SpanWindow {
       }
     case .decimal(let precision, let scale):
       return values(type, spans, count, isBad) { (text, length, kind) -> Int128? in
-        kind == CK_NUMBER || kind == CK_TEXT
-          ? NumberText.decimal(text, length, precision: precision, scale: scale) : nil
+        guard kind == CK_NUMBER || kind == CK_TEXT else { return nil }
+        let bytes = UnsafeRawBufferPointer(start: text, count: length)
+        if case .value(let value) = NumberParsing.decimal(bytes, precision, scale) { return value }
+        return nil
       }
     case .date:
       return values(type, spans, count, isBad) { (text, length, kind) -> Int32? in
-        kind == CK_TEXT ? TimestampText.anyDate(text, length) : nil
+        kind == CK_TEXT ? TimestampText.date(UnsafeRawBufferPointer(start: text, count: length)) : nil
       }
     case .timestamp, .timestampNTZ: return timestamps(type, spans, count, isBad)
     default: return .nulls(type, count: count)
@@ -92,7 +94,7 @@ extension SpanWindow {
     let isText = rules.isText
     let wanted = UInt32(isText ? CK_TEXT : CK_NUMBER)
     return values(type, spans, count, isBad) { (text, length, kind) -> T? in
-      guard kind == wanted, let value = NumberText.integer(text, length, lenient: isText) else { return nil }
+      guard kind == wanted, let value = WholeNumber.parse(text, length, lenient: isText) else { return nil }
       return T(exactly: value)
     }
   }
@@ -100,13 +102,13 @@ extension SpanWindow {
   private func timestamps(
     _ type: DataType, _ spans: UnsafePointer<UInt64>, _ count: Int, _ isBad: UnsafeMutablePointer<UInt8>
   ) -> ColumnVector {
-    var parser = TimestampText(offsetEast: rules.zoneOffset)
     let isLocal = type == .timestampNTZ
+    var scanner = TimestampScanner(zone: rules.zone, isLocal: isLocal)
     let isText = rules.isText
     return values(type, spans, count, isBad) { (text, length, kind) -> Int64? in
-      if kind == CK_TEXT { return parser.timestamp(text, length, isLocal: isLocal) }
+      if kind == CK_TEXT { return scanner.parse(text, length) }
       // A JSON number is seconds since the epoch.
-      guard kind == CK_NUMBER, !isText, !isLocal, let seconds = NumberText.integer(text, length, lenient: false) else {
+      guard kind == CK_NUMBER, !isText, !isLocal, let seconds = WholeNumber.parse(text, length, lenient: false) else {
         return nil
       }
       let (micros, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
@@ -130,9 +132,17 @@ extension SpanWindow {
   }
 
   private static func double(_ text: UnsafePointer<UInt8>, _ count: Int, _ kind: UInt32, isText: Bool) -> Double? {
-    if kind == CK_NUMBER || (isText && kind == CK_TEXT) { return NumberText.double(text, count) }
-    // Of JSON strings only the words for what a JSON number cannot say.
-    guard kind == CK_TEXT, count > 0, text[count - 1] &- 0x30 > 9, text[count - 1] != 0x2E else { return nil }
-    return NumberText.double(text, count)
+    let bytes = UnsafeRawBufferPointer(start: text, count: count)
+    if isText && kind == CK_TEXT { return NumberParsing.double(bytes) }
+    guard count > 0 else { return nil }
+    if kind == CK_NUMBER && text[count - 1] &- 0x30 <= 9 { return NumberParsing.double(bytes) }
+    // Of words, and of JSON strings, only those for what a JSON number cannot say.
+    guard kind == CK_NUMBER || kind == CK_TEXT, count <= 9 else { return nil }
+    switch String(decoding: bytes, as: UTF8.self) {
+    case "NaN": return .nan
+    case "Infinity", "+Infinity", "INF", "+INF": return .infinity
+    case "-Infinity", "-INF": return -.infinity
+    default: return nil
+    }
   }
 }

@@ -5,9 +5,12 @@ final class SpanTable {
   private(set) var lines: UnsafeMutablePointer<UInt32>
   private(set) var isBad: UnsafeMutablePointer<UInt8>
   private var capacity = 0
+  private var isUsed: [Bool]
 
-  init(columnCount: Int) {
+  /// A table whose columns are all in use, or none of them until `use` names it.
+  init(columnCount: Int, isUsed: Bool = true) {
     self.columnCount = columnCount
+    self.isUsed = Array(repeating: isUsed, count: columnCount)
     columns = .allocate(capacity: columnCount + 1)
     columns.initialize(repeating: nil, count: columnCount + 1)
     lines = .allocate(capacity: 1)
@@ -25,12 +28,15 @@ final class SpanTable {
     isBad.deallocate()
   }
 
+  /// Takes a column into use.
+  func use(_ column: Int) { isUsed[column] = true }
+
   /// Makes room for `rows` rows; what was in the table is lost. No row is bad.
   func reserve(_ rows: Int) {
     if rows > capacity {
       free()
       capacity = rows + rows / 4 + 64
-      for index in 0..<columnCount { columns[index] = .allocate(capacity: capacity) }
+      for index in 0..<columnCount where isUsed[index] { columns[index] = .allocate(capacity: capacity) }
       lines = .allocate(capacity: capacity)
       isBad = .allocate(capacity: capacity)
     }

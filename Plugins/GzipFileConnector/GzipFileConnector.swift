@@ -1,0 +1,49 @@
+import MillraceColumnar
+public import MillraceCore
+import MillraceFormats
+
+/// The connector `gzip-file`: replays gzip archives as a source, appends to a gzip file as a sink.
+public struct GzipFileConnector: Connector {
+  /// Makes the connector.
+  public init() {}
+
+  /// What it takes.
+  public let spec = ConnectorSpec(
+    name: "gzip-file",
+    summary: "Reads gzip (or plain) files, oldest rotation first; appends to one gzip file, a member per commit.",
+    kinds: [.source, .sink],
+    sourceFields: [
+      OptionField(
+        "path", .path, "File, folder or shell pattern of the files to read.", isRequired: true,
+        example: "logs/access.log.*.gz"),
+      OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
+      OptionField(
+        "maxBytesPerTrigger", .byteCount, "About how many uncompressed bytes one batch reads.", default: "256 MiB",
+        range: 1...Int64.max),
+    ],
+    sinkFields: [
+      OptionField("path", .path, "The file to append to.", isRequired: true, example: "out/errors.json.gz"),
+      OptionField(
+        "level", .integer, "Compression, 0 (none) to 9 (smallest).", default: "4", range: 0...9),
+      OptionField(
+        "ifExists", .choice(["fail", "overwrite"]),
+        "What a new query does with a file that another one wrote: refuse to start, or empty it.", default: "fail"),
+    ])
+
+  /// A source of files.
+  public func makeSource(_ request: SourceRequest) throws -> SourceKind {
+    let settings = FileSourceSettings(
+      connector: spec.name, path: try request.options.required("path"), order: .rotation,
+      maxFiles: try request.options.int("maxFilesPerTrigger").map { Int($0) },
+      maxBytes: try request.options.byteCount("maxBytesPerTrigger") ?? FileSourceSettings.defaultMaxBytes)
+    return .bytes(FileSource(settings, files: request.environment.files))
+  }
+
+  /// A sink that appends to one file.
+  public func makeSink(_ request: SinkRequest) throws -> SinkKind {
+    .bytes(
+      GzipFileSink(
+        path: try request.options.required("path"), level: Int(try request.options.int("level") ?? 4),
+        overwrites: request.options.string("ifExists") == "overwrite", files: request.environment.files))
+  }
+}

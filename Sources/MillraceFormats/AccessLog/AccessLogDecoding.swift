@@ -1,0 +1,126 @@
+import CKernels
+public import MillraceColumnar
+import MillraceCore
+
+/// Access logs in Common Log Format (`clf`) or with referer and user agent (`combined`), as Apache and nginx write them.
+public struct AccessLogDecoding: Decoding {
+  /// Which of the two formats.
+  public enum Variant: String, Sendable {
+    case clf, combined
+  }
+
+  /// `clf` or `combined`.
+  public var name: String { variant.rawValue }
+  /// All fields of the format; `-` in the log is NULL.
+  public let schema: Schema
+  private let variant: Variant
+  private let badRecords: BadRecordPolicy
+
+  /// Makes the decoding.
+  public init(_ variant: Variant, badRecords: BadRecordPolicy = .null) {
+    self.variant = variant
+    self.badRecords = badRecords
+    let fields: [(String, DataType)] = [
+      ("host", .string), ("ident", .string), ("user", .string), ("time", .timestamp), ("request", .string),
+      ("method", .string), ("target", .string), ("protocol", .string), ("status", .integer), ("bytes", .long),
+      ("referer", .string), ("user_agent", .string),
+    ]
+    schema = Schema(fields.prefix(variant == .clf ? 10 : 12).map { StructField($0.0, $0.1) })
+  }
+
+  /// A decoder that reads each line as far as the wanted columns need.
+  public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
+    AccessLogDecoder(schema: schema, columns: columns, filters: filters, badRecords: badRecords)
+  }
+}
+
+/// Decodes access-log lines. Conditions on the status are tested before a line becomes a row.
+final class AccessLogDecoder: Decoder {
+  private let types: [DataType]
+  private let columns: [Int]
+  private var plan: ck_access_plan
+  private let table = SpanTable(columnCount: Int(CK_ACCESS_FIELDS), isUsed: false)
+  private var lines = LineIndex()
+  private var faults: FaultHandler
+  private var times = AccessLogTime()
+  private let rules = SpanRules(isText: true, zone: .utc) { text, count, target in
+    AccessLogText.unescape(text, count, target)
+  }
+
+  var badRecordCount: Int64 { faults.count }
+
+  init(schema: Schema, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy) {
+    types = schema.types
+    self.columns = columns
+    faults = FaultHandler(policy: badRecords, format: "access-log")
+    plan = ck_access_plan(last: 0, status_filter: 0, status_low: .min, status_high: .max)
+    // Lines are read to the end where it matters whether they are well.
+    let deepest = badRecords == .null ? (columns.max() ?? 0) : schema.count - 1
+    plan.last = Self.last(deepest)
+    for filter in filters where filter.column == Int(CK_STATUS) {
+      guard case .integer(let value) = filter.value, let status = Int32(exactly: value) else { continue }
+      restrict(filter.comparison, status)
+    }
+    for column in Set(columns) { table.use(column) }
+  }
+
+  /// The field at which reading may stop when `column` is the last one wanted.
+  private static func last(_ column: Int) -> Int32 {
+    let stops = [CK_TIME, CK_STATUS, CK_BYTES, CK_REFERER, CK_AGENT]
+    return Int32(stops.first { $0 >= column } ?? CK_AGENT)
+  }
+
+  private func restrict(_ comparison: PushedFilter.Comparison, _ status: Int32) {
+    plan.status_filter = 1
+    plan.last = max(plan.last, Int32(CK_STATUS))
+    switch comparison {
+    case .equal:
+      plan.status_low = max(plan.status_low, status)
+      plan.status_high = min(plan.status_high, status)
+    case .less: plan.status_high = min(plan.status_high, status &- 1)
+    case .lessOrEqual: plan.status_high = min(plan.status_high, status)
+    case .greater: plan.status_low = max(plan.status_low, status &+ 1)
+    case .greaterOrEqual: plan.status_low = max(plan.status_low, status)
+    case .notEqual: break
+    }
+  }
+
+  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
+    try lines.find(in: bytes)
+    guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+      return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: types[$0]) })
+    }
+    table.reserve(lines.count)
+    let rows = ck_access_lines(
+      &plan, start, lines.spans.base, lines.count, UnsafePointer(table.columns), table.lines, table.isBad)
+    let isASCII = ck_is_ascii(start, bytes.count) != 0
+    let window = SpanWindow(base: start, owner: owner, isASCII: isASCII, rules: rules)
+    let made = columns.map { column in
+      column == Int(CK_TIME)
+        ? times.column(window, table.spans(column), rows, isBad: table.isBad)
+        : window.column(types[column], table.spans(column), rows, isBad: table.isBad)
+    }
+    return try faults.settle(RecordBatch(rowCount: rows, columns: made), table, lines: lines.spans.base, origin)
+  }
+}
+
+extension DecoderFormat {
+  /// Common Log Format.
+  public static let clf = accessLog(
+    .clf, "Access logs in Common Log Format: host, ident, user, time, request, status, bytes")
+  /// Combined Log Format.
+  public static let combined = accessLog(
+    .combined, "Access logs in Combined Log Format: as clf, with referer and user agent")
+
+  private static func accessLog(_ variant: AccessLogDecoding.Variant, _ summary: String) -> DecoderFormat {
+    DecoderFormat(name: variant.rawValue, summary: summary, fields: FaultHandler.optionFields) {
+      options, schema, badRecords in
+      let decoding = AccessLogDecoding(variant, badRecords: FaultHandler.policy(options, badRecords))
+      if let schema, schema != decoding.schema {
+        throw MillraceError(
+          "SCHEMA_NOT_ALLOWED", "decode '\(variant.rawValue)' has columns of its own", hint: "leave the schema out")
+      }
+      return decoding
+    }
+  }
+}

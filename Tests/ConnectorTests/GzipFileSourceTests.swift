@@ -1,0 +1,150 @@
+import GzipFileConnector
+import MillraceColumnar
+import MillraceCore
+import MillraceFormats
+import Testing
+
+@Suite struct GzipFileSourceTests {
+  let folder: FileFolder
+
+  init() throws { folder = try FileFolder() }
+
+  func driver(_ more: [String: String] = [:], pattern: String = "*") throws -> ByteDriver {
+    try ByteDriver(GzipFileConnector(), more.merging(["path": "\(folder.path)/\(pattern)"]) { first, _ in first })
+  }
+
+  @Test func readsRotationsOldestFirst() throws {
+    for (name, text) in [
+      ("a.log", "5"), ("a.log.1", "4"), ("a.log.2.gz", "3"), ("a.log.10.gz", "1"), ("a.log.9.gz", "2"),
+    ] {
+      try folder.write(name, name.hasSuffix("gz") ? gzip(text) : Array(text.utf8))
+    }
+    var driver = try driver()
+    #expect(try driver.all() == [["1", "2", "3", "4", "5"]])
+    #expect(try driver.batch() == nil)
+  }
+
+  @Test func readsDatesInOrder() throws {
+    for (index, name) in ["x-20260103.gz", "x-20260101.gz", "x-2025-12-31.gz", "x-20260102.gz"].enumerated() {
+      try folder.write(name, gzip("\(index)"))
+    }
+    var driver = try driver()
+    #expect(try driver.batch() == ["2", "1", "3", "0"])
+  }
+
+  @Test func readsAFolder() throws {
+    try folder.write("b.3.json.gz", gzip("old"))
+    try folder.write("b.1.json.gz", gzip("new"))
+    try folder.write(".hidden", [65])
+    try folder.write("_marker", [65])
+    var driver = try ByteDriver(GzipFileConnector(), ["path": folder.path])
+    #expect(try driver.batch() == ["old", "new"])
+  }
+
+  @Test func limitsFiles() throws {
+    for index in 1...5 { try folder.write("\(index)", gzip("\(index)")) }
+    var driver = try driver(["maxFilesPerTrigger": "2"])
+    #expect(try driver.all().map(\.count) == [2, 2, 1])
+  }
+
+  @Test func limitsBytesButKeepsWorkersBusy() throws {
+    let text = String(repeating: "line of text\n", count: 100)
+    for index in 1...6 { try folder.write("f.\(index).gz", gzip(text)) }
+    var alone = try driver(["maxBytesPerTrigger": "1500"])
+    #expect(try alone.all(ReadLimit(parallelism: 1)).map(\.count) == [1, 1, 1, 1, 1, 1])
+    var busy = try driver(["maxBytesPerTrigger": "1500"])
+    #expect(try busy.all(ReadLimit(parallelism: 4)).map(\.count) == [4, 2])
+    var limited = try driver()
+    #expect(try limited.all(ReadLimit(bytes: 2600)).map(\.count) == [2, 2, 2])
+  }
+
+  @Test func cutsLargeFilesInOrder() throws {
+    let lines = (0..<1000).map { "line \($0)\n" }
+    let members = stride(from: 0, to: 1000, by: 100).flatMap { gzip(lines[$0..<$0 + 100].joined()) }
+    try folder.write("f.2.gz", members)
+    try folder.write("f.1.gz", gzip("last\n"))
+    var driver = try driver(["maxBytesPerTrigger": "3000"])
+    var text = ""
+    var batches = 0
+    while let texts = try driver.batch() {
+      text += texts.joined()
+      batches += 1
+      let again = try self.driver(["maxBytesPerTrigger": "3000"])
+      let offset = try #require(driver.offset)
+      driver = again
+      driver.offset = Offset(try JSON(parsing: offset.json.text))
+    }
+    #expect(text == lines.joined() + "last\n")
+    #expect(batches >= 3)
+  }
+
+  @Test func knowsRenamedFiles() throws {
+    try folder.write("a.log.1.gz", gzip("one\n"))
+    var driver = try driver()
+    #expect(try driver.batch() == ["one\n"])
+    try folder.rename("a.log.1.gz", "a.log.2.gz")
+    try folder.write("a.log.1.gz", gzip("two\n"))
+    #expect(try driver.batch() == ["two\n"])
+    #expect(try driver.batch() == nil)
+  }
+
+  @Test func readsWhatWasAdded() throws {
+    try folder.write("a.gz", gzip("one\n"))
+    var driver = try driver()
+    _ = try driver.batch()
+    try folder.append("a.gz", gzip("two\n"))
+    #expect(try driver.batch() == ["two\n"])
+    #expect(try driver.batch() == nil)
+  }
+
+  @Test func freezesWhatExists() throws {
+    try folder.write("a.gz", gzip("one\n"))
+    var driver = try driver()
+    try driver.source.freeze()
+    try folder.write("b.gz", gzip("two\n"))
+    #expect(try driver.all() == [["one\n"]])
+  }
+
+  @Test func replaysAPlanAfterRenames() throws {
+    try folder.write("a.1.gz", gzip("one\n"))
+    var driver = try driver()
+    let plan = try #require(try driver.source.plan(after: nil, limit: ReadLimit()))
+    try folder.rename("a.1.gz", "a.2.gz")
+    try folder.write("a.1.gz", gzip("newer\n"))
+    try folder.append("a.2.gz", gzip("added\n"))
+    #expect(try driver.run(plan) == ["one\n"])
+  }
+
+  @Test func refusesAnotherFileThanPlanned() throws {
+    func code(_ change: () throws -> Void) throws -> String? {
+      try folder.write("a.gz", gzip("one\n"))
+      let source = try driver().source
+      let plan = try #require(try source.plan(after: nil, limit: ReadLimit()))
+      try change()
+      do {
+        _ = try source.open(plan.splits[0])
+        return nil
+      } catch {
+        return (error as? MillraceError)?.code
+      }
+    }
+    #expect(try code {} == nil)
+    #expect(try code { try folder.files.remove("\(folder.path)/a.gz") } == "SOURCE_FILE_MISSING")
+    #expect(try code { try folder.write("a.gz", gzip("another text\n")) } == "SOURCE_FILE_REPLACED")
+    #expect(try code { try folder.write("a.gz", Array(gzip("one\n")[..<20])) } == "SOURCE_FILE_TRUNCATED")
+  }
+
+  @Test func saysThatNothingMatches() throws {
+    let source = try driver(pattern: "none*").source
+    let error = #expect(throws: MillraceError.self) { try source.start(after: nil) }
+    #expect(error?.code == "PATH_NOT_FOUND" && error?.message.contains("none*") == true)
+  }
+
+  @Test func tellsWhatWaits() throws {
+    try folder.write("a.gz", gzip(String(repeating: "x", count: 1000)))
+    var driver = try driver()
+    #expect(driver.source.backlog(after: nil) == 1000)
+    _ = try driver.batch()
+    #expect(driver.source.backlog(after: driver.offset) == 0)
+  }
+}
