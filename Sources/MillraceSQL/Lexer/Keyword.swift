@@ -2,7 +2,7 @@
 enum Keyword: String, CaseIterable {
   case add, aggregate, all, and, anti, any, array, `as`, asc, between, both, bucket, by
   case cache, `case`, cast, clear, cluster, codegen, collate, columns, comment, cost, create, cross, cube, current
-  case date, dateadd, date_add = "date_add", datediff, date_diff = "date_diff", database, `default`, delay, desc
+  case date, dateadd, dateAddWord = "date_add", datediff, dateDiffWord = "date_diff", database, `default`, delay, desc
   case describe, distinct, distribute, div, drop, `else`, end, escape, except, exclude, exists, explain, extend
   case extended, extract, `false`, filter, first, following, `for`, formatted, from, full, function, functions
   case global, group, grouping, having, identifier, `if`, ignore, ilike, `in`, include, inner, intersect, interval, `is`
@@ -13,8 +13,8 @@ enum Keyword: String, CaseIterable {
   case range, recursion, recursive, regexp, repeatable, replace, reset, respect, right, rlike, rollup, row, rows
   case select, semi, set, sets, setminus, show, some, sort, stream, `struct`, substr, substring
   case table, tables, tablesample, temp, temporary, then, time, timestamp, timestampadd, timestampdiff
-  case timestamp_ltz = "timestamp_ltz", timestamp_ntz = "timestamp_ntz", to, trailing, trim, `true`
-  case try_cast = "try_cast", unbounded, union, unknown, unpivot, using, values, variables, view, views
+  case timestampLTZ = "timestamp_ltz", timestampNTZ = "timestamp_ntz", to, trailing, trim, `true`
+  case tryCast = "try_cast", unbounded, union, unknown, unpivot, using, values, variables, view, views
   case watermark, when, `where`, window, with, within, x
 
   /// Keywords by their lower-case spelling.

@@ -1,18 +1,18 @@
 extension Parser {
   /// Records an error at the current token.
-  mutating func fail(_ code: String, _ message: String, hint: String? = nil) -> Failed {
+  func fail(_ code: String, _ message: String, hint: String? = nil) -> Failed {
     fail(code, message, hint: hint, at: token)
   }
 
   /// Records an error at a token.
-  mutating func fail(_ code: String, _ message: String, hint: String? = nil, at token: Token) -> Failed {
+  func fail(_ code: String, _ message: String, hint: String? = nil, at token: Token) -> Failed {
     let text = token.kind == .end ? nil : text(token)
     record(SQLParseError(code, message, hint: hint, token: text, at: Int(token.start), in: source))
     return Failed()
   }
 
   /// Records that the current token cannot stand where it does.
-  mutating func unexpected(_ expected: String? = nil) -> Failed {
+  func unexpected(_ expected: String? = nil) -> Failed {
     if isAtEnd {
       let what = expected.map { "expected \($0) before the end" } ?? "the text ends too early"
       return fail("PARSE_SYNTAX_ERROR", "syntax error at the end of the text", hint: what)

@@ -8,9 +8,9 @@ private enum Binding {
   /// IS NULL, IN, LIKE, BETWEEN: one at most, on everything that binds tighter.
   static let predicate = 4
   static let comparison = 5
-  static let or_ = 6
+  static let bitOr = 6
   static let xor = 7
-  static let and_ = 8
+  static let bitAnd = 8
   static let shift = 9
   static let sum = 10
   static let product = 11
@@ -19,22 +19,27 @@ private enum Binding {
 
 extension Parser {
   /// An expression without alias.
-  mutating func expression() throws(Failed) -> SQLExpression { try operation(Binding.or) }
+  func expression() throws(Failed) -> SQLExpression { try operation(Binding.or) }
 
   /// An expression that holds no AND, OR, NOT or predicate at its top, as the bounds of BETWEEN.
-  mutating func valueExpression() throws(Failed) -> SQLExpression { try operation(Binding.comparison) }
+  func valueExpression() throws(Failed) -> SQLExpression { try operation(Binding.comparison) }
 
   /// `a, b, c`.
-  mutating func expressionList() throws(Failed) -> [SQLExpression] {
+  func expressionList() throws(Failed) -> [SQLExpression] {
     var list = [try expression()]
     while accept(.comma) { list.append(try expression()) }
     return list
   }
 
   /// `expression [[AS] name | AS (name, …)]`.
-  mutating func namedExpression() throws(Failed) -> SQLExpression {
+  func namedExpression() throws(Failed) -> SQLExpression {
     let start = position
     let value = try expression()
+    return try named(value, from: start)
+  }
+
+  /// The alias after an expression, if there is one.
+  func named(_ value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     if accept(.as) {
       let names = at(.leftParen) ? try nameList() : [try name("a name after AS")]
       return SQLExpression(.alias(value, names), range(from: start))
@@ -46,14 +51,14 @@ extension Parser {
     return SQLExpression(.alias(value, [name]), range(from: start))
   }
 
-  mutating func namedExpressionList() throws(Failed) -> [SQLExpression] {
+  func namedExpressionList() throws(Failed) -> [SQLExpression] {
     var list = [try namedExpression()]
     while accept(.comma) { list.append(try namedExpression()) }
     return list
   }
 
   /// An expression of operators that bind at least as tightly as `minimum`.
-  private mutating func operation(_ minimum: Int) throws(Failed) -> SQLExpression {
+  private func operation(_ minimum: Int) throws(Failed) -> SQLExpression {
     let outer = try enter()
     defer { leave(outer) }
     let start = position
@@ -62,12 +67,12 @@ extension Parser {
   }
 
   /// Goes on after a first operand that is parsed already.
-  mutating func expression(continuing first: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  func expression(continuing first: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     try operators(on: try postfixes(on: first, from: start), from: start, Binding.or)
   }
 
   /// The operators after a first operand, left to right.
-  private mutating func operators(
+  private func operators(
     on first: SQLExpression, from start: Int, _ minimum: Int
   ) throws(Failed) -> SQLExpression {
     var left = first
@@ -94,7 +99,7 @@ extension Parser {
   }
 
   /// Collects `a AND b AND c` and builds a balanced tree of it, so that long filters stay shallow.
-  private mutating func chain(
+  private func chain(
     _ keyword: Keyword, _ symbol: BinaryOperator, first: SQLExpression, _ minimum: Int, from start: Int
   ) throws(Failed) -> SQLExpression {
     var operands = [first]
@@ -139,9 +144,9 @@ extension Parser {
     case .lessOrEqual: (.plain(.lessOrEqual), Binding.comparison)
     case .greater: (.plain(.greater), Binding.comparison)
     case .greaterOrEqual: (.plain(.greaterOrEqual), Binding.comparison)
-    case .bar: (.plain(.bitwiseOr), Binding.or_)
+    case .bar: (.plain(.bitwiseOr), Binding.bitOr)
     case .caret: (.plain(.bitwiseXor), Binding.xor)
-    case .ampersand: (.plain(.bitwiseAnd), Binding.and_)
+    case .ampersand: (.plain(.bitwiseAnd), Binding.bitAnd)
     case .shiftLeft: (.plain(.shiftLeft), Binding.shift)
     case .shiftRight: (.plain(.shiftRight), Binding.shift)
     case .shiftRightUnsigned: (.plain(.shiftRightUnsigned), Binding.shift)
@@ -155,7 +160,7 @@ extension Parser {
     }
   }
 
-  private mutating func infix(
+  private func infix(
     _ infix: Infix, _ left: SQLExpression, _ binding: Int, from start: Int
   ) throws(Failed) -> SQLExpression {
     let right = try operation(binding + 1)
@@ -171,7 +176,7 @@ extension Parser {
   func negated(_ inner: SQLExpression) -> SQLExpression { SQLExpression(.unary(.not, inner), inner.range) }
 
   /// Operators before an operand.
-  private mutating func prefixed(_ minimum: Int) throws(Failed) -> SQLExpression {
+  private func prefixed(_ minimum: Int) throws(Failed) -> SQLExpression {
     let start = position
     if minimum <= Binding.predicate, at(.not) || at(.bang) {
       advance()

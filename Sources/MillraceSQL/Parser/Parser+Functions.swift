@@ -2,7 +2,7 @@ import MillraceColumnar
 
 extension Parser {
   /// The arguments and trailing clauses of a call; the name is parsed already.
-  mutating func call(_ name: [String], from start: Int) throws(Failed) -> SQLExpression {
+  func call(_ name: [String], from start: Int) throws(Failed) -> SQLExpression {
     var call = FunctionCall(name, [])
     try arguments(of: &call)
     try callClauses(of: &call)
@@ -10,7 +10,7 @@ extension Parser {
   }
 
   /// `([DISTINCT] a, name => b)`.
-  mutating func arguments(of call: inout FunctionCall) throws(Failed) {
+  func arguments(of call: inout FunctionCall) throws(Failed) {
     try expect(.leftParen)
     if accept(.rightParen) { return }
     if at(.distinct) || at(.all), !at(.comma, 1), !at(.rightParen, 1) {
@@ -21,26 +21,33 @@ extension Parser {
     try expect(.rightParen)
   }
 
-  private mutating func argument() throws(Failed) -> FunctionCall.Argument {
-    var name: String?
-    if atName(), at(.fatArrow, 1) {
-      name = try self.name()
-      advance()
+  private func argument() throws(Failed) -> FunctionCall.Argument {
+    let label = try argumentName()
+    if at(.table) || (atQueryStart && !at(.from)) { return try queryArgument(label) }
+    return .init(name: label, try expression())
+  }
+
+  /// `name =>`, if there is one.
+  private func argumentName() throws(Failed) -> String? {
+    guard atName(), at(.fatArrow, 1) else { return nil }
+    let label = try name()
+    advance()
+    return label
+  }
+
+  /// An argument that begins with TABLE or like a query: `f(SELECT …)` has a subquery without parentheses of its own.
+  private func queryArgument(_ label: String?) throws(Failed) -> FunctionCall.Argument {
+    let start = position
+    if at(.table) {
+      if at(.leftParen, 1) || (atName(1) && !at(.dot, 1)) { return .init(name: label, table: try tableArgument()) }
+      return .init(name: label, try expression())
     }
-    if at(.table), at(.leftParen, 1) || (atName(1) && !at(.dot, 1)) {
-      return .init(name: name, table: try tableArgument())
-    }
-    if atQueryStart, !at(.from) {
-      // `f(SELECT …)`: a scalar subquery without parentheses of its own.
-      let start = position
-      let query = try query()
-      return .init(name: name, SQLExpression(.scalarSubquery(query), range(from: start)))
-    }
-    return .init(name: name, try expression())
+    let query = try query()
+    return .init(name: label, SQLExpression(.scalarSubquery(query), range(from: start)))
   }
 
   /// `TABLE t`, `TABLE(t)` or `TABLE(query)`.
-  private mutating func tableArgument() throws(Failed) -> Query {
+  private func tableArgument() throws(Failed) -> Query {
     let start = position
     try expect(.table)
     guard accept(.leftParen) else {
@@ -53,7 +60,7 @@ extension Parser {
   }
 
   /// WITHIN GROUP, FILTER, IGNORE NULLS and OVER.
-  mutating func callClauses(of call: inout FunctionCall) throws(Failed) {
+  func callClauses(of call: inout FunctionCall) throws(Failed) {
     if accept(.within, .group) {
       try expect(.leftParen)
       try expect(.order)
@@ -80,7 +87,7 @@ extension Parser {
   }
 
   /// `name`, `(name)` or `(PARTITION BY … ORDER BY … frame)`.
-  mutating func windowReference() throws(Failed) -> WindowReference {
+  func windowReference() throws(Failed) -> WindowReference {
     if atName() { return .named(try name()) }
     try expect(.leftParen)
     if atName(), at(.rightParen, 1) {
@@ -105,7 +112,7 @@ extension Parser {
     return .specification(window)
   }
 
-  private mutating func frame() throws(Failed) -> WindowSpecification.Frame {
+  private func frame() throws(Failed) -> WindowSpecification.Frame {
     let unit: WindowSpecification.Frame.Unit = at(.rows) ? .rows : .range
     advance()
     guard accept(.between) else { return .init(unit, start: try bound(), end: .currentRow) }
@@ -114,7 +121,7 @@ extension Parser {
     return .init(unit, start: start, end: try bound())
   }
 
-  private mutating func bound() throws(Failed) -> WindowSpecification.Frame.Bound {
+  private func bound() throws(Failed) -> WindowSpecification.Frame.Bound {
     if accept(.unbounded, .preceding) { return .unboundedPreceding }
     if accept(.unbounded, .following) { return .unboundedFollowing }
     if accept(.current, .row) { return .currentRow }
@@ -125,7 +132,7 @@ extension Parser {
   }
 
   /// `a [ASC | DESC] [NULLS FIRST | LAST], …`.
-  mutating func sortItems() throws(Failed) -> [SortItem] {
+  func sortItems() throws(Failed) -> [SortItem] {
     var items: [SortItem] = []
     repeat {
       let value = try expression()

@@ -17,7 +17,7 @@ extension Parser {
   }
 
   /// `INTERVAL '1 day 2 hours'`, `INTERVAL 1 DAY 2 HOURS` or `INTERVAL '1 02:03' DAY TO MINUTE`.
-  mutating func intervalLiteral() throws(Failed) -> SQLExpression {
+  func intervalLiteral() throws(Failed) -> SQLExpression {
     let start = position
     let first = token
     try expect(.interval)
@@ -36,7 +36,7 @@ extension Parser {
   }
 
   /// Reads what stands after INTERVAL.
-  private mutating func intervalFields(_ builder: inout IntervalBuilder) throws {
+  private func intervalFields(_ builder: inout IntervalBuilder) throws {
     if case .string = kind, !isUnit(at: 1) {
       try builder.add(text: try stringConstant("an interval"))
       return
@@ -64,7 +64,7 @@ extension Parser {
     }
   }
 
-  private mutating func intervalNumber() throws(Failed) -> String {
+  private func intervalNumber() throws(Failed) -> String {
     if case .string = kind { return try stringConstant("a number") }
     guard kind == .number(.integer) || kind == .number(.decimal) else { throw unexpected("a number") }
     let digits = text(token)
@@ -72,7 +72,7 @@ extension Parser {
     return digits
   }
 
-  private mutating func intervalUnit() throws(Failed) -> IntervalBuilder.Unit {
+  private func intervalUnit() throws(Failed) -> IntervalBuilder.Unit {
     guard case .word = kind, let unit = IntervalBuilder.Unit(text(token)) else {
       throw unexpected("a unit such as DAY or SECOND")
     }
@@ -80,7 +80,7 @@ extension Parser {
     return unit
   }
 
-  private mutating func fail(_ failure: IntervalBuilder.Failure, at token: Token) -> Failed {
+  private func fail(_ failure: IntervalBuilder.Failure, at token: Token) -> Failed {
     switch failure {
     case .malformed(let text):
       fail(

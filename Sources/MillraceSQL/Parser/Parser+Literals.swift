@@ -2,7 +2,7 @@ import MillraceColumnar
 
 extension Parser {
   /// A number with its sign.
-  mutating func numberLiteral() throws(Failed) -> SQLExpression {
+  func numberLiteral() throws(Failed) -> SQLExpression {
     let start = position
     let isNegative = accept(.minus)
     guard case .number(let form) = kind else { throw unexpected("a number") }
@@ -25,26 +25,26 @@ extension Parser {
   }
 
   /// An integer without suffix: INT, BIGINT or DECIMAL, whichever holds it.
-  private mutating func integerLiteral(_ digits: String) throws(Failed) -> SQLExpression.Kind {
+  private func integerLiteral(_ digits: String) throws(Failed) -> SQLExpression.Kind {
     if let value = Int32(digits) { return .literal(.integer(Int64(value)), .integer) }
     if let value = Int64(digits) { return .literal(.integer(value), .long) }
     return try decimalLiteral(digits)
   }
 
-  private mutating func integerLiteral(
+  private func integerLiteral(
     _ digits: String, _ type: DataType, _ range: ClosedRange<Int64>
   ) throws(Failed) -> SQLExpression.Kind {
     guard let value = Int64(digits.dropLast()), range.contains(value) else { throw outOfRange(digits, type) }
     return .literal(.integer(value), type)
   }
 
-  private mutating func outOfRange(_ digits: String, _ type: DataType) -> Failed {
+  private func outOfRange(_ digits: String, _ type: DataType) -> Failed {
     fail(
       "INVALID_NUMERIC_LITERAL_RANGE", "the number \(digits) does not fit into \(type.sql)",
       hint: "use a wider type, or a string and a cast")
   }
 
-  private mutating func doubleLiteral(_ digits: String, _ type: DataType) throws(Failed) -> SQLExpression.Kind {
+  private func doubleLiteral(_ digits: String, _ type: DataType) throws(Failed) -> SQLExpression.Kind {
     if type == .float {
       guard let value = Float(digits), value.isFinite else { throw outOfRange(digits, type) }
       return .literal(.double(Double(value)), type)
@@ -54,7 +54,7 @@ extension Parser {
   }
 
   /// A decimal whose precision and scale are those of the digits written.
-  private mutating func decimalLiteral(_ text: String) throws(Failed) -> SQLExpression.Kind {
+  private func decimalLiteral(_ text: String) throws(Failed) -> SQLExpression.Kind {
     let parts = text.split(separator: "e", maxSplits: 1)
     let mantissa = parts[0].split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     let fraction = mantissa.count > 1 ? mantissa[1] : ""
@@ -76,20 +76,20 @@ extension Parser {
   }
 
   /// One or more strings in a row, joined.
-  mutating func stringLiteral() throws(Failed) -> SQLExpression {
+  func stringLiteral() throws(Failed) -> SQLExpression {
     let start = position
     let value = try stringConstant("a string")
     return SQLExpression(.literal(.string(value), .string), range(from: start))
   }
 
   /// The value of one or more strings in a row.
-  mutating func stringConstant(_ expected: String) throws(Failed) -> String {
+  func stringConstant(_ expected: String) throws(Failed) -> String {
     guard var value = stringToken() else { throw unexpected(expected) }
     while let more = stringToken() { value += more }
     return value
   }
 
-  private mutating func stringToken() -> String? {
+  private func stringToken() -> String? {
     guard case .string(let isRaw) = kind else { return nil }
     let slice = bytes[Int(token.start)..<Int(token.end)]
     advance()
@@ -97,15 +97,15 @@ extension Parser {
   }
 
   /// `DATE '…'`, `TIMESTAMP '…'`, `X '…'` and their like.
-  mutating func typedLiteral(_ keyword: Keyword) throws(Failed) -> SQLExpression {
+  func typedLiteral(_ keyword: Keyword) throws(Failed) -> SQLExpression {
     let start = position
     let first = token
     advance()
     let text = try stringConstant("a string")
     switch keyword {
     case .date: return SQLExpression(.typedLiteral(.date, text), range(from: start))
-    case .timestamp, .timestamp_ltz: return SQLExpression(.typedLiteral(.timestamp, text), range(from: start))
-    case .timestamp_ntz: return SQLExpression(.typedLiteral(.timestampNTZ, text), range(from: start))
+    case .timestamp, .timestampLTZ: return SQLExpression(.typedLiteral(.timestamp, text), range(from: start))
+    case .timestampNTZ: return SQLExpression(.typedLiteral(.timestampNTZ, text), range(from: start))
     case .x:
       guard let value = Self.binary(text) else {
         throw fail(

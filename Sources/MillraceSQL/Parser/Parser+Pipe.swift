@@ -2,7 +2,7 @@ import MillraceColumnar
 
 extension Parser {
   /// One step after `|>`.
-  mutating func pipeOperator() throws(Failed) -> PipeOperator {
+  func pipeOperator() throws(Failed) -> PipeOperator {
     switch kind {
     case .word(.select):
       advance()
@@ -43,7 +43,7 @@ extension Parser {
     }
   }
 
-  private mutating func assignments() throws(Failed) -> [PipeOperator.Assignment] {
+  private func assignments() throws(Failed) -> [PipeOperator.Assignment] {
     var list: [PipeOperator.Assignment] = []
     repeat {
       let column = try name("a column")
@@ -54,7 +54,7 @@ extension Parser {
   }
 
   /// `AGGREGATE [aggregates] [GROUP BY keys]`; a key may carry a name, which makes it an `alias` node.
-  private mutating func pipeAggregate() throws(Failed) -> PipeOperator {
+  private func pipeAggregate() throws(Failed) -> PipeOperator {
     try expect(.aggregate)
     let aggregates = at(.group) && at(.by, 1) ? [] : try namedExpressionList()
     guard accept(.group, .by) else { return .aggregate(aggregates, groupBy: nil) }
@@ -70,7 +70,7 @@ extension Parser {
     return .aggregate(aggregates, groupBy: groupBy)
   }
 
-  private mutating func pipeCombination() throws(Failed) -> PipeOperator {
+  private func pipeCombination() throws(Failed) -> PipeOperator {
     if let kind = setOperator {
       advance()
       let isAll = accept(.all)

@@ -11,7 +11,7 @@ extension Parser {
   }
 
   /// A predicate on a value.
-  mutating func predicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  func predicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     if accept(.is) { return try isPredicate(on: value, from: start) }
     let isNegated = accept(.not) || accept(.bang)
     let result: SQLExpression
@@ -29,7 +29,7 @@ extension Parser {
   }
 
   /// NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM, after IS.
-  private mutating func isPredicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  private func isPredicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     let isNegated = accept(.not)
     if accept(.null) || accept(.unknown) {
       return SQLExpression(.isNull(value, isNegated: isNegated), range(from: start))
@@ -50,7 +50,7 @@ extension Parser {
     return invert ? negated(result) : result
   }
 
-  private mutating func inPredicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  private func inPredicate(on value: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     try expect(.leftParen)
     if atQueryStart {
       let query = try query()
@@ -62,7 +62,7 @@ extension Parser {
     return SQLExpression(.inList(value, list), range(from: start))
   }
 
-  private mutating func likePredicate(
+  private func likePredicate(
     on value: SQLExpression, isNegated: Bool, from start: Int
   ) throws(Failed) -> SQLExpression {
     let symbol: SQLExpression.LikePredicate.Operator = at(.like) ? .like : at(.ilike) ? .ilike : .rlike
@@ -86,7 +86,7 @@ extension Parser {
     return isNegated ? negated(result) : result
   }
 
-  private mutating func escapeCharacter() throws(Failed) -> Character {
+  private func escapeCharacter() throws(Failed) -> Character {
     let start = token
     let text = try stringConstant("a string after ESCAPE")
     guard text.unicodeScalars.count == 1, let character = text.first else {

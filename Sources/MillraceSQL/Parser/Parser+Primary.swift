@@ -2,13 +2,13 @@ import MillraceColumnar
 
 extension Parser {
   /// An operand with what is attached to it: `[index]`, `.field`, `::type`, `:path`.
-  mutating func primary() throws(Failed) -> SQLExpression {
+  func primary() throws(Failed) -> SQLExpression {
     let start = position
     let base = try atom()
     return try postfixes(on: base, from: start)
   }
 
-  mutating func postfixes(on first: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  func postfixes(on first: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     var base = first
     while case .symbol(let symbol) = kind {
       switch symbol {
@@ -32,7 +32,7 @@ extension Parser {
     return base
   }
 
-  private mutating func subscripted(_ base: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  private func subscripted(_ base: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     try expect(.leftBracket)
     let index = try valueExpression()
     try expect(.rightBracket)
@@ -40,7 +40,7 @@ extension Parser {
   }
 
   /// `:a.b[0]['c']`, kept as the text after the colon.
-  private mutating func variantPath(of base: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
+  private func variantPath(of base: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     try expect(.colon)
     let first = token
     if atName() { advance() }
@@ -62,7 +62,7 @@ extension Parser {
   }
 
   /// The smallest piece of an expression.
-  private mutating func atom() throws(Failed) -> SQLExpression {
+  private func atom() throws(Failed) -> SQLExpression {
     switch kind {
     case .number: return try numberLiteral()
     case .string: return try stringLiteral()
@@ -81,14 +81,14 @@ extension Parser {
   }
 
   /// What begins with a word: special forms, literals, calls, lambdas, columns.
-  private mutating func word(_ keyword: Keyword?) throws(Failed) -> SQLExpression {
+  private func word(_ keyword: Keyword?) throws(Failed) -> SQLExpression {
     guard let keyword else { return try nameOrCall() }
     switch keyword {
     case .null, .true, .false: return try constant(keyword)
     case .case: return try caseExpression()
     case .exists:
       if at(.leftParen, 1), isQueryStart(2) { return try exists() }
-    case .date, .timestamp, .timestamp_ntz, .timestamp_ltz, .time, .x:
+    case .date, .timestamp, .timestampNTZ, .timestampLTZ, .time, .x:
       if case .string = peek(1) { return try typedLiteral(keyword) }
     case .interval:
       if atIntervalLiteral { return try intervalLiteral() }
@@ -106,7 +106,7 @@ extension Parser {
     at(.leftParen, 1) && (keyword == .like || keyword == .ilike || keyword == .rlike)
   }
 
-  private mutating func constant(_ keyword: Keyword) throws(Failed) -> SQLExpression {
+  private func constant(_ keyword: Keyword) throws(Failed) -> SQLExpression {
     let start = position
     advance()
     switch keyword {
@@ -116,7 +116,7 @@ extension Parser {
   }
 
   /// A column, a field path, `t.*`, a call, or a lambda with one parameter.
-  private mutating func nameOrCall() throws(Failed) -> SQLExpression {
+  private func nameOrCall() throws(Failed) -> SQLExpression {
     let start = position
     if at(.arrow, 1) { return try lambda() }
     let parts = try nameParts("an expression")
@@ -128,7 +128,7 @@ extension Parser {
     return SQLExpression(.column(parts), range(from: start))
   }
 
-  private mutating func star(qualifier: [String], from start: Int) throws(Failed) -> SQLExpression {
+  private func star(qualifier: [String], from start: Int) throws(Failed) -> SQLExpression {
     try expect(.star)
     var except: [[String]] = []
     if at(.except), at(.leftParen, 1), !isQueryStart(2), !at(.leftParen, 2) {
@@ -141,14 +141,14 @@ extension Parser {
   }
 
   /// `:name` or `?`.
-  private mutating func parameter() throws(Failed) -> SQLExpression {
+  private func parameter() throws(Failed) -> SQLExpression {
     let start = position
     if accept(.question) { return SQLExpression(.parameter(""), range(from: start)) }
     try expect(.colon)
     return SQLExpression(.parameter(try name("a parameter's name")), range(from: start))
   }
 
-  private mutating func exists() throws(Failed) -> SQLExpression {
+  private func exists() throws(Failed) -> SQLExpression {
     let start = position
     try expect(.exists)
     try expect(.leftParen)
@@ -157,7 +157,7 @@ extension Parser {
     return SQLExpression(.exists(query), range(from: start))
   }
 
-  private mutating func caseExpression() throws(Failed) -> SQLExpression {
+  private func caseExpression() throws(Failed) -> SQLExpression {
     let start = position
     try expect(.case)
     let operand = at(.when) ? nil : try expression()
@@ -176,7 +176,7 @@ extension Parser {
   // MARK: Parentheses and lambdas
 
   /// `(expression)`, `(a, b)`, `(query)` or `(a, b) -> body`.
-  private mutating func parenthesized() throws(Failed) -> SQLExpression {
+  private func parenthesized() throws(Failed) -> SQLExpression {
     if isLambda { return try lambda() }
     let start = position
     try expect(.leftParen)
@@ -189,20 +189,22 @@ extension Parser {
   }
 
   /// One or more expressions up to the closing parenthesis.
-  private mutating func insideParentheses(from start: Int) throws(Failed) -> SQLExpression {
-    let first = try namedExpression()
+  private func insideParentheses(from start: Int) throws(Failed) -> SQLExpression {
+    let first = try expression()
+    if accept(.rightParen) { return SQLExpression(first.kind, range(from: start)) }
+    return try row(first, from: start)
+  }
+
+  /// What follows a first expression that does not stand alone in its parentheses.
+  private func row(_ first: SQLExpression, from start: Int) throws(Failed) -> SQLExpression {
     // `((SELECT …) UNION …)`: what looked like an operand was the first part of a query.
     if case .scalarSubquery(let inner) = first.kind, atQueryContinuation {
       let query = try query(continuing: inner, from: start + 1)
       try expect(.rightParen)
       return SQLExpression(.scalarSubquery(query), range(from: start))
     }
-    if at(.rightParen) {
-      if case .alias = first.kind { throw unexpected("an expression without a name in parentheses") }
-      advance()
-      return SQLExpression(first.kind, range(from: start))
-    }
-    var list = [first]
+    var list = [try named(first, from: start + 1)]
+    if !at(.comma) { throw unexpected("an expression without a name in parentheses") }
     while accept(.comma) { list.append(try namedExpression()) }
     try expect(.rightParen)
     return SQLExpression(.row(list), range(from: start))
@@ -215,7 +217,7 @@ extension Parser {
     return atName(offset) && at(.rightParen, offset + 1) && at(.arrow, offset + 2)
   }
 
-  private mutating func lambda() throws(Failed) -> SQLExpression {
+  private func lambda() throws(Failed) -> SQLExpression {
     let start = position
     let parameters = at(.leftParen) ? try nameList() : [try name()]
     try expect(.arrow)

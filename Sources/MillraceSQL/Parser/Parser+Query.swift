@@ -1,7 +1,7 @@
 import MillraceColumnar
 
-/// Levels that a query, a relation or a SELECT block counts for: their frames are larger than those of expressions.
-private let queryWeight = 6
+/// Levels that a query counts for: its frames are larger than those of an expression.
+private let queryWeight = 2
 
 extension Parser {
   /// Whether a query begins here.
@@ -42,7 +42,7 @@ extension Parser {
   }
 
   /// A whole query.
-  mutating func query() throws(Failed) -> Query {
+  func query() throws(Failed) -> Query {
     let outer = try enter(queryWeight)
     defer { leave(outer, queryWeight) }
     let start = position
@@ -64,12 +64,12 @@ extension Parser {
   }
 
   /// Goes on after a first part in parentheses that is parsed already.
-  mutating func query(continuing first: Query, from start: Int) throws(Failed) -> Query {
+  func query(continuing first: Query, from start: Int) throws(Failed) -> Query {
     let term = try setOperations(on: Query(.subquery(first), first.range), from: start, isIntersect: false)
     return try organized(term, from: start)
   }
 
-  private mutating func commonTable() throws(Failed) -> Query.CommonTable {
+  private func commonTable() throws(Failed) -> Query.CommonTable {
     let name = try name("a name for the common table")
     let columns = at(.leftParen) ? try nameList() : []
     var limit: Int?
@@ -87,14 +87,14 @@ extension Parser {
 
   // MARK: Set operations
 
-  private mutating func queryTerm() throws(Failed) -> Query {
+  private func queryTerm() throws(Failed) -> Query {
     let start = position
     let first = try queryPrimary()
     return try setOperations(on: first, from: start, isIntersect: false)
   }
 
   /// Set operations left to right; INTERSECT binds tighter than the others.
-  private mutating func setOperations(
+  private func setOperations(
     on first: Query, from start: Int, isIntersect: Bool
   ) throws(Failed) -> Query {
     var left = first
@@ -125,7 +125,7 @@ extension Parser {
   // MARK: Parts
 
   /// One SELECT, VALUES, TABLE or a query in parentheses.
-  mutating func queryPrimary() throws(Failed) -> Query {
+  func queryPrimary() throws(Failed) -> Query {
     let start = position
     switch kind {
     case .word(.select): return Query(.select(try select()), range(from: start))
@@ -144,7 +144,7 @@ extension Parser {
     }
   }
 
-  private mutating func valuesQuery() throws(Failed) -> Query {
+  private func valuesQuery() throws(Failed) -> Query {
     let start = position
     let rows = try valuesRows()
     let alias = try tableAlias()
@@ -152,7 +152,7 @@ extension Parser {
   }
 
   /// `VALUES (1, 'a'), (2, 'b')`.
-  mutating func valuesRows() throws(Failed) -> [[SQLExpression]] {
+  func valuesRows() throws(Failed) -> [[SQLExpression]] {
     try expect(.values)
     var rows: [[SQLExpression]] = []
     repeat {
@@ -163,7 +163,7 @@ extension Parser {
   }
 
   /// `FROM t SELECT …`, or `FROM t` alone.
-  private mutating func fromFirst() throws(Failed) -> Query {
+  private func fromFirst() throws(Failed) -> Query {
     let start = position
     try expect(.from)
     var select = Select([SQLExpression(.star(qualifier: [], except: []))], range(from: start))
@@ -177,7 +177,7 @@ extension Parser {
   // MARK: Order and limits
 
   /// The clauses after the body, then the steps of the pipe syntax.
-  private mutating func organized(_ body: Query, from start: Int) throws(Failed) -> Query {
+  private func organized(_ body: Query, from start: Int) throws(Failed) -> Query {
     var query = body
     if atOrganization {
       if !query.isPlain { query = Query(.subquery(query), query.range) }
@@ -201,7 +201,7 @@ extension Parser {
     }
   }
 
-  private mutating func organization(of query: inout Query) throws(Failed) {
+  private func organization(of query: inout Query) throws(Failed) {
     if accept(.order, .by) { query.orderBy = try sortItems() }
     if accept(.cluster, .by) { query.clusterBy = try expressionList() }
     if accept(.distribute, .by) { query.distributeBy = try expressionList() }
@@ -212,7 +212,7 @@ extension Parser {
   }
 
   /// LIMIT and OFFSET, in either order.
-  mutating func limits(_ limit: inout SQLExpression?, _ offset: inout SQLExpression?) throws(Failed) {
+  func limits(_ limit: inout SQLExpression?, _ offset: inout SQLExpression?) throws(Failed) {
     for _ in 0..<2 {
       if accept(.limit) {
         if !accept(.all) { limit = try expression() }
@@ -222,7 +222,7 @@ extension Parser {
     }
   }
 
-  private mutating func namedWindows() throws(Failed) -> [Query.NamedWindow] {
+  private func namedWindows() throws(Failed) -> [Query.NamedWindow] {
     try expect(.window)
     var windows: [Query.NamedWindow] = []
     repeat {

@@ -1,18 +1,18 @@
 import MillraceColumnar
 
 /// Levels that a relation counts for.
-private let relationWeight = 4
+private let relationWeight = 2
 
 extension Parser {
   /// The relations of FROM.
-  mutating func relations() throws(Failed) -> [Relation] {
+  func relations() throws(Failed) -> [Relation] {
     var relations = [try relation()]
     while accept(.comma) { relations.append(try relation()) }
     return relations
   }
 
   /// A relation with its joins and pivots.
-  mutating func relation() throws(Failed) -> Relation {
+  func relation() throws(Failed) -> Relation {
     let outer = try enter(relationWeight)
     defer { leave(outer, relationWeight) }
     let start = position
@@ -20,7 +20,7 @@ extension Parser {
     return try extended(first, from: start)
   }
 
-  private mutating func extended(_ first: Relation, from start: Int) throws(Failed) -> Relation {
+  private func extended(_ first: Relation, from start: Int) throws(Failed) -> Relation {
     var left = first
     while true {
       if at(.pivot), at(.leftParen, 1) {
@@ -43,7 +43,7 @@ extension Parser {
   // MARK: Joins
 
   /// The words up to JOIN, when they are there.
-  mutating func joinOperator() throws(Failed) -> (Relation.Kind.JoinKind, isNatural: Bool)? {
+  func joinOperator() throws(Failed) -> (Relation.Kind.JoinKind, isNatural: Bool)? {
     let isNatural = at(.natural)
     var offset = isNatural ? 1 : 0
     var kind = Relation.Kind.JoinKind.inner
@@ -69,7 +69,7 @@ extension Parser {
     .inner: .inner, .cross: .cross, .left: .left, .right: .right, .full: .full, .semi: .leftSemi, .anti: .leftAnti,
   ]
 
-  mutating func joinCondition() throws(Failed) -> JoinCondition {
+  func joinCondition() throws(Failed) -> JoinCondition {
     if accept(.on) { return .on(try expression()) }
     if accept(.using) { return .using(try nameList()) }
     return .none
@@ -77,7 +77,7 @@ extension Parser {
 
   // MARK: Primaries
 
-  mutating func lateralOrPrimary() throws(Failed) -> Relation {
+  func lateralOrPrimary() throws(Failed) -> Relation {
     let start = position
     if at(.lateral), !at(.view, 1) {
       advance()
@@ -90,7 +90,7 @@ extension Parser {
     return try relationPrimary()
   }
 
-  private mutating func relationPrimary() throws(Failed) -> Relation {
+  private func relationPrimary() throws(Failed) -> Relation {
     let start = position
     switch kind {
     case .symbol(.leftParen): return try parenthesizedRelation()
@@ -121,7 +121,7 @@ extension Parser {
   }
 
   /// A table or the call of a table function.
-  private mutating func namedRelation() throws(Failed) -> Relation {
+  private func namedRelation() throws(Failed) -> Relation {
     let start = position
     let name = try nameParts("a table")
     if at(.leftParen) {
@@ -133,7 +133,7 @@ extension Parser {
   }
 
   /// `(query)` or `(relation)`.
-  private mutating func parenthesizedRelation() throws(Failed) -> Relation {
+  private func parenthesizedRelation() throws(Failed) -> Relation {
     let start = position
     try expect(.leftParen)
     // VALUES may be a relation with joins as well as a query; the query is what comes first.
@@ -154,7 +154,7 @@ extension Parser {
   }
 
   /// What may stand after a relation: sample, watermark, alias.
-  private mutating func decorated(_ kind: Relation.Kind, from start: Int) throws(Failed) -> Relation {
+  private func decorated(_ kind: Relation.Kind, from start: Int) throws(Failed) -> Relation {
     var relation = Relation(kind, range(from: start))
     if at(.tablesample), at(.leftParen, 1) { relation.sample = try tableSample() }
     if at(.watermark), !isAliasWatermark { relation.watermark = try watermark() }
@@ -173,7 +173,7 @@ extension Parser {
   }
 
   /// `[AS] name [(column, …)]`, or the columns alone after AS.
-  mutating func tableAlias() throws(Failed) -> TableAlias? {
+  func tableAlias() throws(Failed) -> TableAlias? {
     if accept(.as) {
       if at(.leftParen) { return TableAlias(nil, columns: try nameList()) }
       let name = try name("a name after AS")
@@ -186,7 +186,7 @@ extension Parser {
   // MARK: Clauses of a relation
 
   /// `WATERMARK expression [AS name] DELAY OF INTERVAL …`.
-  private mutating func watermark() throws(Failed) -> WatermarkClause {
+  private func watermark() throws(Failed) -> WatermarkClause {
     try expect(.watermark)
     let eventTime = try namedExpression()
     try expect(.delay)
@@ -196,14 +196,14 @@ extension Parser {
   }
 
   /// `WITH ('key' = 'value', …)` after a table.
-  private mutating func withOptions() throws(Failed) -> [Relation.Option] {
+  private func withOptions() throws(Failed) -> [Relation.Option] {
     guard at(.with), at(.leftParen, 1) else { return [] }
     advance()
     return try options()
   }
 
   /// `(key = value, …)`; keys are names or strings, values are constants.
-  mutating func options() throws(Failed) -> [Relation.Option] {
+  func options() throws(Failed) -> [Relation.Option] {
     try expect(.leftParen)
     var options: [Relation.Option] = []
     if accept(.rightParen) { return options }
@@ -221,7 +221,7 @@ extension Parser {
     return options
   }
 
-  private mutating func optionValue(isRequired: Bool) throws(Failed) -> String? {
+  private func optionValue(isRequired: Bool) throws(Failed) -> String? {
     switch kind {
     case .string: return try stringConstant("a value")
     case .number, .symbol(.minus):
@@ -239,7 +239,7 @@ extension Parser {
   }
 
   /// `TABLESAMPLE (10 PERCENT) REPEATABLE (1)`.
-  mutating func tableSample() throws(Failed) -> TableSample {
+  func tableSample() throws(Failed) -> TableSample {
     try expect(.tablesample)
     try expect(.leftParen)
     var sample = TableSample(try sampleAmount())
@@ -252,7 +252,7 @@ extension Parser {
     return sample
   }
 
-  private mutating func sampleAmount() throws(Failed) -> TableSample.Amount {
+  private func sampleAmount() throws(Failed) -> TableSample.Amount {
     if accept(.bucket) {
       let bucket = try wholeNumber()
       try expect(.out)
@@ -276,7 +276,7 @@ extension Parser {
   // MARK: Pivots
 
   /// `PIVOT (sum(a) AS s FOR b IN ('x', 'y' AS z))`.
-  mutating func pivot() throws(Failed) -> Pivot {
+  func pivot() throws(Failed) -> Pivot {
     try expect(.pivot)
     try expect(.leftParen)
     let aggregates = try namedExpressionList()
@@ -291,7 +291,7 @@ extension Parser {
   }
 
   /// `a` or `(a, b)`.
-  private mutating func columnGroup() throws(Failed) -> [[String]] {
+  private func columnGroup() throws(Failed) -> [[String]] {
     guard accept(.leftParen) else { return [try nameParts("a column")] }
     var columns = [try nameParts("a column")]
     while accept(.comma) { columns.append(try nameParts("a column")) }
@@ -300,7 +300,7 @@ extension Parser {
   }
 
   /// `UNPIVOT [INCLUDE NULLS] (value FOR name IN (a, b AS 'c'))`.
-  mutating func unpivot() throws(Failed) -> Unpivot {
+  func unpivot() throws(Failed) -> Unpivot {
     try expect(.unpivot)
     let includesNulls = accept(.include, .nulls)
     if !includesNulls { _ = accept(.exclude, .nulls) }
@@ -321,7 +321,7 @@ extension Parser {
       includesNulls: includesNulls, valueColumns: valueColumns, nameColumn: nameColumn, columns: columns)
   }
 
-  private mutating func unpivotAlias() throws(Failed) -> String? {
+  private func unpivotAlias() throws(Failed) -> String? {
     let hasAs = accept(.as)
     if case .string = kind { return try stringConstant("a name") }
     return hasAs ? try name("a name after AS") : try implicitAlias()

@@ -2,7 +2,7 @@ import MillraceColumnar
 
 extension Parser {
   /// One SELECT block.
-  mutating func select() throws(Failed) -> Select {
+  func select() throws(Failed) -> Select {
     let start = position
     var select = Select([], range(from: start))
     try selectBlock(into: &select)
@@ -11,7 +11,7 @@ extension Parser {
   }
 
   /// SELECT and the clauses after it; FROM may have come before.
-  mutating func selectBlock(into select: inout Select) throws(Failed) {
+  func selectBlock(into select: inout Select) throws(Failed) {
     try expect(.select)
     while kind == .hintStart { select.hints += try hints() }
     if (at(.distinct) || at(.all)) && !at(.comma, 1) && !at(.from, 1) {
@@ -30,7 +30,7 @@ extension Parser {
   // MARK: Hints
 
   /// `/*+ name(arguments), name */`.
-  private mutating func hints() throws(Failed) -> [Select.Hint] {
+  private func hints() throws(Failed) -> [Select.Hint] {
     advance()
     var hints: [Select.Hint] = []
     while kind != .hintEnd {
@@ -49,14 +49,14 @@ extension Parser {
 
   // MARK: Lateral views
 
-  mutating func lateralViews() throws(Failed) -> [LateralView] {
+  func lateralViews() throws(Failed) -> [LateralView] {
     var views: [LateralView] = []
     while at(.lateral), at(.view, 1) { views.append(try lateralView()) }
     return views
   }
 
   /// `LATERAL VIEW [OUTER] f(…) table AS column, …`; without a table's name, AS begins the columns.
-  mutating func lateralView() throws(Failed) -> LateralView {
+  func lateralView() throws(Failed) -> LateralView {
     let start = position
     try expect(.lateral)
     try expect(.view)
@@ -77,7 +77,7 @@ extension Parser {
   // MARK: Grouping
 
   /// What stands after GROUP BY.
-  mutating func groupBy() throws(Failed) -> GroupBy {
+  func groupBy() throws(Failed) -> GroupBy {
     if at(.all), isClauseEnd(1) {
       advance()
       return .all
@@ -104,7 +104,7 @@ extension Parser {
     }
   }
 
-  private mutating func groupingItem() throws(Failed) -> GroupBy.Item {
+  private func groupingItem() throws(Failed) -> GroupBy.Item {
     let outer = try enter()
     defer { leave(outer) }
     if at(.rollup) || at(.cube), at(.leftParen, 1) {
@@ -128,7 +128,7 @@ extension Parser {
     return .expression(try expression())
   }
 
-  private mutating func groupingSet() throws(Failed) -> GroupBy.GroupingSet {
+  private func groupingSet() throws(Failed) -> GroupBy.GroupingSet {
     if at(.leftParen), at(.rightParen, 1) {
       advance()
       advance()
@@ -141,7 +141,7 @@ extension Parser {
   }
 
   /// `(a, (b, c))` of ROLLUP and CUBE.
-  private mutating func groups() throws(Failed) -> [[SQLExpression]] {
+  private func groups() throws(Failed) -> [[SQLExpression]] {
     try expect(.leftParen)
     var groups: [[SQLExpression]] = []
     repeat {

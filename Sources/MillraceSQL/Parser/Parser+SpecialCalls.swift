@@ -3,21 +3,21 @@ import MillraceColumnar
 /// Calls with words in place of commas. All but casts become plain calls, as in Spark.
 extension Parser {
   /// The special form that begins with a keyword and `(`; nil when it is a call like any other.
-  mutating func specialCall(_ keyword: Keyword) throws(Failed) -> SQLExpression? {
+  func specialCall(_ keyword: Keyword) throws(Failed) -> SQLExpression? {
     switch keyword {
-    case .cast, .try_cast: return try cast(isTry: keyword == .try_cast)
+    case .cast, .tryCast: return try cast(isTry: keyword == .tryCast)
     case .extract: return try extract()
     case .position: return try positionCall()
     case .substring, .substr: return try substringCall()
     case .overlay: return try overlayCall()
-    case .timestampadd, .dateadd, .date_add, .timestampdiff, .datediff, .date_diff: return try unitCall()
+    case .timestampadd, .dateadd, .dateAddWord, .timestampdiff, .datediff, .dateDiffWord: return try unitCall()
     case .first, .last: return try firstOrLast(keyword)
     case .trim: return try trimCall()
     default: return nil
     }
   }
 
-  private mutating func cast(isTry: Bool) throws(Failed) -> SQLExpression {
+  private func cast(isTry: Bool) throws(Failed) -> SQLExpression {
     let start = position
     advance()
     try expect(.leftParen)
@@ -29,13 +29,13 @@ extension Parser {
   }
 
   /// The call's own name, and the parenthesis after it.
-  private mutating func openCall() throws(Failed) -> String {
+  private func openCall() throws(Failed) -> String {
     let name = try name()
     try expect(.leftParen)
     return name
   }
 
-  private mutating func closeCall(
+  private func closeCall(
     _ name: String, _ arguments: [SQLExpression], from start: Int
   ) throws(Failed) -> SQLExpression {
     try expect(.rightParen)
@@ -45,7 +45,7 @@ extension Parser {
   }
 
   /// `extract(YEAR FROM a)`: the field becomes a string.
-  private mutating func extract() throws(Failed) -> SQLExpression {
+  private func extract() throws(Failed) -> SQLExpression {
     let start = position
     let name = try openCall()
     let field = SQLExpression(.literal(.string(try fieldName()), .string), range(from: start))
@@ -53,13 +53,13 @@ extension Parser {
     return try closeCall(name, [field, try valueExpression()], from: start)
   }
 
-  private mutating func fieldName() throws(Failed) -> String {
+  private func fieldName() throws(Failed) -> String {
     if case .string = kind { return try stringConstant("a field") }
     return try name("a field such as YEAR")
   }
 
   /// `position(a IN b)`, `position(a, b[, start])`.
-  private mutating func positionCall() throws(Failed) -> SQLExpression {
+  private func positionCall() throws(Failed) -> SQLExpression {
     let start = position
     let name = try openCall()
     let part = try valueExpression()
@@ -70,7 +70,7 @@ extension Parser {
   }
 
   /// `substring(a FROM b FOR c)`, `substring(a, b, c)`.
-  private mutating func substringCall() throws(Failed) -> SQLExpression {
+  private func substringCall() throws(Failed) -> SQLExpression {
     let start = position
     let name = try openCall()
     var arguments: [SQLExpression] = at(.rightParen) ? [] : [try expression()]
@@ -82,7 +82,7 @@ extension Parser {
   }
 
   /// `overlay(a PLACING b FROM c FOR d)`, `overlay(a, b, c, d)`.
-  private mutating func overlayCall() throws(Failed) -> SQLExpression {
+  private func overlayCall() throws(Failed) -> SQLExpression {
     let start = position
     let name = try openCall()
     var arguments: [SQLExpression] = at(.rightParen) ? [] : [try expression()]
@@ -94,7 +94,7 @@ extension Parser {
   }
 
   /// `timestampadd(HOUR, 1, a)`: the unit becomes a string. The forms with two arguments have no unit.
-  private mutating func unitCall() throws(Failed) -> SQLExpression? {
+  private func unitCall() throws(Failed) -> SQLExpression? {
     guard case .word = peek(2), at(.comma, 3), isUnit(2) else { return nil }
     let start = position
     let name = try openCall()
@@ -115,7 +115,7 @@ extension Parser {
   }
 
   /// `first(a IGNORE NULLS)`; the words may also stand after the parenthesis.
-  private mutating func firstOrLast(_ keyword: Keyword) throws(Failed) -> SQLExpression {
+  private func firstOrLast(_ keyword: Keyword) throws(Failed) -> SQLExpression {
     let start = position
     var call = FunctionCall([try name()], [])
     try expect(.leftParen)
@@ -129,7 +129,7 @@ extension Parser {
   }
 
   /// `trim([BOTH | LEADING | TRAILING] [a] FROM b)`. Spark's `ltrim` and `rtrim` take the characters first as well.
-  mutating func trimCall() throws(Failed) -> SQLExpression {
+  func trimCall() throws(Failed) -> SQLExpression {
     let start = position
     var name = try openCall()
     if at(.both) || at(.leading) || at(.trailing), !at(.comma, 1), !at(.rightParen, 1) {
@@ -142,7 +142,7 @@ extension Parser {
   }
 
   /// `struct(a AS name, b)`: the one call whose arguments may carry names with AS.
-  mutating func structCall() throws(Failed) -> SQLExpression {
+  func structCall() throws(Failed) -> SQLExpression {
     let start = position
     let name = try openCall()
     let arguments = at(.rightParen) ? [] : try namedExpressionList()

@@ -2,14 +2,14 @@ import MillraceColumnar
 
 extension Parser {
   /// One statement, with semicolons after it.
-  mutating func statement() throws(Failed) -> Statement {
+  func statement() throws(Failed) -> Statement {
     let result = try statementBody()
     try endOfStatement()
     return result
   }
 
   /// Takes semicolons; a second statement is an error of its own.
-  mutating func endOfStatement() throws(Failed) {
+  func endOfStatement() throws(Failed) {
     guard at(.semicolon) else { return }
     while accept(.semicolon) {}
     if !isAtEnd {
@@ -17,7 +17,7 @@ extension Parser {
     }
   }
 
-  private mutating func statementBody() throws(Failed) -> Statement {
+  private func statementBody() throws(Failed) -> Statement {
     let outer = try enter()
     defer { leave(outer) }
     switch kind {
@@ -34,7 +34,7 @@ extension Parser {
     }
   }
 
-  private mutating func explain() throws(Failed) -> Statement {
+  private func explain() throws(Failed) -> Statement {
     try expect(.explain)
     let modes: [Keyword: Statement.ExplainMode] = [
       .extended: .extended, .formatted: .formatted, .cost: .cost, .codegen: .codegen,
@@ -46,7 +46,7 @@ extension Parser {
 
   // MARK: Views
 
-  private mutating func createView() throws(Failed) -> Statement {
+  private func createView() throws(Failed) -> Statement {
     try expect(.create)
     let replaces = accept(.or, .replace)
     let isGlobal = accept(.global) || accept(.local)
@@ -70,7 +70,7 @@ extension Parser {
   }
 
   /// Names, with comments, before AS; names and types before USING.
-  private mutating func viewColumns() throws(Failed) -> ([String], Schema?) {
+  private func viewColumns() throws(Failed) -> ([String], Schema?) {
     if !at(.comma, 2), !at(.rightParen, 2), !at(.comment, 2) {
       try expect(.leftParen)
       let fields = try schemaFields()
@@ -87,7 +87,7 @@ extension Parser {
     return (names, nil)
   }
 
-  private mutating func viewSource(_ schema: Schema?) throws(Failed) -> Statement.CreateView.Source {
+  private func viewSource(_ schema: Schema?) throws(Failed) -> Statement.CreateView.Source {
     if accept(.comment) { _ = try stringConstant("a comment") }
     if accept(.using) {
       let format = try nameParts("a format").joined(separator: ".")
@@ -97,7 +97,7 @@ extension Parser {
     return .query(try query())
   }
 
-  private mutating func dropView() throws(Failed) -> Statement {
+  private func dropView() throws(Failed) -> Statement {
     try expect(.drop)
     _ = accept(.temporary) || accept(.temp)
     try expect(.view)
@@ -107,7 +107,7 @@ extension Parser {
 
   // MARK: Looking around
 
-  private mutating func describe() throws(Failed) -> Statement {
+  private func describe() throws(Failed) -> Statement {
     advance()
     if accept(.function) {
       let isExtended = accept(.extended)
@@ -120,7 +120,7 @@ extension Parser {
     return .describeTable(try nameParts("a table"), isExtended: isExtended)
   }
 
-  private mutating func show() throws(Failed) -> Statement {
+  private func show() throws(Failed) -> Statement {
     try expect(.show)
     // SHOW USER FUNCTIONS, SHOW ALL FUNCTIONS.
     if at(.functions, 1) { advance() }
@@ -141,7 +141,7 @@ extension Parser {
   }
 
   /// `SET`, `SET key`, `SET key = value`: the value is the rest of the text, as in Spark.
-  private mutating func set() throws(Failed) -> Statement {
+  private func set() throws(Failed) -> Statement {
     try expect(.set)
     if isAtEnd || at(.semicolon) { return .set(key: nil, value: nil) }
     let start = position

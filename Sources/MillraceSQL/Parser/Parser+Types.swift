@@ -2,7 +2,7 @@ import MillraceColumnar
 
 extension Parser {
   /// A type as in CAST or a schema.
-  mutating func dataType() throws(Failed) -> DataType {
+  func dataType() throws(Failed) -> DataType {
     let outer = try enter(2)
     defer { leave(outer, 2) }
     guard atName() else { throw unexpected("a type") }
@@ -19,7 +19,7 @@ extension Parser {
     }
   }
 
-  private mutating func atomicType(_ name: String, _ first: Token) throws(Failed) -> DataType {
+  private func atomicType(_ name: String, _ first: Token) throws(Failed) -> DataType {
     guard let type = Self.atomicTypes[name] else {
       throw fail("UNSUPPORTED_DATATYPE", "'\(text(first))' is not a type", hint: typeHint(name), at: first)
     }
@@ -56,14 +56,14 @@ extension Parser {
     }
   }
 
-  private mutating func arrayType(_ first: Token) throws(Failed) -> DataType {
+  private func arrayType(_ first: Token) throws(Failed) -> DataType {
     try openType("ARRAY", "ARRAY<INT>", first)
     let element = try dataType()
     try closeType()
     return .array(element)
   }
 
-  private mutating func mapType(_ first: Token) throws(Failed) -> DataType {
+  private func mapType(_ first: Token) throws(Failed) -> DataType {
     try openType("MAP", "MAP<STRING, INT>", first)
     let key = try dataType()
     try expect(.comma)
@@ -72,7 +72,7 @@ extension Parser {
     return .map(key, value)
   }
 
-  private mutating func structType(_ first: Token) throws(Failed) -> DataType {
+  private func structType(_ first: Token) throws(Failed) -> DataType {
     if accept(.notEqual) { return .structure([]) }
     try openType("STRUCT", "STRUCT<a: INT, b: STRING>", first)
     if at(.greater) {
@@ -84,7 +84,7 @@ extension Parser {
     return .structure(fields)
   }
 
-  private mutating func openType(_ name: String, _ example: String, _ first: Token) throws(Failed) {
+  private func openType(_ name: String, _ example: String, _ first: Token) throws(Failed) {
     guard accept(.less) else {
       throw fail(
         "INCOMPLETE_TYPE_DEFINITION.\(name)", "\(name) lacks its parameters", hint: "write for instance \(example)",
@@ -93,14 +93,14 @@ extension Parser {
   }
 
   /// Takes one `>`, which may be the beginning of a longer symbol.
-  private mutating func closeType() throws(Failed) {
+  private func closeType() throws(Failed) {
     guard case .symbol(let symbol) = kind, let rest = symbol.afterClosing else {
       throw unexpected("> to close the type")
     }
     if let rest { split(into: .symbol(rest)) } else { advance() }
   }
 
-  private mutating func decimalType(_ first: Token) throws(Failed) -> DataType {
+  private func decimalType(_ first: Token) throws(Failed) -> DataType {
     guard accept(.leftParen) else { return .userDecimal }
     let precision = try wholeNumber()
     let scale = accept(.comma) ? try wholeNumber() : 0
@@ -117,7 +117,7 @@ extension Parser {
     return .decimal(precision: precision, scale: scale)
   }
 
-  private mutating func characterType(_ name: String, _ first: Token) throws(Failed) -> DataType {
+  private func characterType(_ name: String, _ first: Token) throws(Failed) -> DataType {
     guard accept(.leftParen) else {
       throw fail("DATATYPE_MISSING_SIZE", "\(name) lacks its length", hint: "write \(name)(10), or STRING", at: first)
     }
@@ -128,7 +128,7 @@ extension Parser {
   }
 
   /// `INTERVAL`, `INTERVAL DAY`, `INTERVAL YEAR TO MONTH`.
-  private mutating func intervalType() throws(Failed) -> DataType {
+  private func intervalType() throws(Failed) -> DataType {
     guard let first = acceptIntervalField() else { return .calendarInterval }
     let start = token
     let last = accept(.to) ? acceptIntervalField() : first
@@ -143,7 +143,7 @@ extension Parser {
       hint: "use YEAR TO MONTH, or DAY, HOUR, MINUTE TO a smaller one down to SECOND", at: start)
   }
 
-  private mutating func acceptIntervalField() -> IntervalBuilder.Unit? {
+  private func acceptIntervalField() -> IntervalBuilder.Unit? {
     guard case .word = kind, let unit = IntervalBuilder.Unit(text(token)),
       yearMonth(unit) != nil || dayTime(unit) != nil
     else { return nil }
@@ -166,7 +166,7 @@ extension Parser {
   }
 
   /// An integer without sign.
-  mutating func wholeNumber() throws(Failed) -> Int {
+  func wholeNumber() throws(Failed) -> Int {
     guard kind == .number(.integer), let value = Int(text(token)) else { throw unexpected("a whole number") }
     advance()
     return value
@@ -175,7 +175,7 @@ extension Parser {
   // MARK: Fields
 
   /// `name[:] type [NOT NULL] [DEFAULT …] [COMMENT '…'], …`. Comments and defaults are read and left out.
-  mutating func schemaFields() throws(Failed) -> [StructField] {
+  func schemaFields() throws(Failed) -> [StructField] {
     var fields: [StructField] = []
     repeat {
       let name = try name("a column's name")

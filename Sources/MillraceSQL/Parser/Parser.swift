@@ -1,8 +1,8 @@
 /// A recursive-descent parser over the tokens of one text. The grammar is spread over extensions by subject.
 ///
-/// A failed step records the error in `failure` and throws `Failed`, which has no size: frames stay small, so that
-/// deep nesting fits on a small stack.
-struct Parser {
+/// A failed step records the error in `failure` and throws `Failed`, which has no size, and the parser is a class, not a
+/// value that steps copy: frames stay small, so that deep nesting fits on a small stack.
+final class Parser {
   /// Thrown where a step cannot go on; the reason is in `Parser.failure`.
   struct Failed: Error {}
 
@@ -13,15 +13,19 @@ struct Parser {
   private(set) var position = 0
   private(set) var failure: SQLParseError?
 
-  mutating func record(_ error: SQLParseError) { failure = failure ?? error }
+  func record(_ error: SQLParseError) { failure = failure ?? error }
 
   /// Levels open above the current step.
   private var depth = 0
   /// Height of the tallest tree built by the current step so far.
   private var height = 0
-  /// Open levels and tree height that the parser accepts: what a debug build parses, prints and releases
-  /// on a stack of 512 KiB.
-  static let maximumDepth = 400
+  /// Open levels and tree height that the parser accepts: what it parses, prints, compares and releases on a stack
+  /// of 512 KiB. Frames of a build without optimization are several times as large.
+  #if DEBUG
+    static let maximumDepth = 64
+  #else
+    static let maximumDepth = 300
+  #endif
 
   init(_ source: String) throws(SQLParseError) {
     self.source = source
@@ -35,12 +39,12 @@ struct Parser {
 
   /// Runs a step over a whole text and gives the error a value.
   static func run<Result>(
-    _ source: String, _ step: (inout Parser) throws(Failed) -> Result
+    _ source: String, _ step: (Parser) throws(Failed) -> Result
   ) throws(SQLParseError) -> Result {
-    var parser = try Parser(source)
+    let parser = try Parser(source)
     do {
       if parser.isAtEnd { throw parser.fail("PARSE_EMPTY_STATEMENT", "the SQL text is empty") }
-      let result = try step(&parser)
+      let result = try step(parser)
       if !parser.isAtEnd { throw parser.unexpected() }
       return result
     } catch {
@@ -53,7 +57,7 @@ struct Parser {
 
 extension Parser {
   /// Opens a level; `weight` levels for steps with large frames. Pair with `leave`.
-  mutating func enter(_ weight: Int = 1) throws(Failed) -> Int {
+  func enter(_ weight: Int = 1) throws(Failed) -> Int {
     depth += weight
     if depth > Self.maximumDepth { throw tooDeep() }
     let outer = height
@@ -62,18 +66,18 @@ extension Parser {
   }
 
   /// Closes a level opened by `enter`.
-  mutating func leave(_ outer: Int, _ weight: Int = 1) {
+  func leave(_ outer: Int, _ weight: Int = 1) {
     depth -= weight
     height = Swift.max(outer, height + 1)
   }
 
   /// Notes that the tree in hand becomes one level taller, as each link of `a + b + c` makes it.
-  mutating func grow() throws(Failed) {
+  func grow() throws(Failed) {
     height += 1
     if height + depth > Self.maximumDepth { throw tooDeep() }
   }
 
-  private mutating func tooDeep() -> Failed {
+  private func tooDeep() -> Failed {
     fail(
       "SQL_TOO_DEEP", "the SQL text nests more than \(Self.maximumDepth) levels deep",
       hint: "split it with WITH, or write long chains of one operator as a list or an array")
@@ -94,7 +98,7 @@ extension Parser {
     position + offset < tokens.count ? tokens[position + offset].kind : .end
   }
 
-  mutating func advance() {
+  func advance() {
     if position < tokens.count - 1 { position += 1 }
   }
 
@@ -115,36 +119,36 @@ extension Parser {
     if case .word(let keyword) = kind { keyword } else { nil }
   }
 
-  mutating func accept(_ keyword: Keyword) -> Bool {
+  func accept(_ keyword: Keyword) -> Bool {
     guard at(keyword) else { return false }
     advance()
     return true
   }
 
   /// Accepts several keywords in a row, or none of them.
-  mutating func accept(_ first: Keyword, _ second: Keyword) -> Bool {
+  func accept(_ first: Keyword, _ second: Keyword) -> Bool {
     guard at(first), at(second, 1) else { return false }
     advance()
     advance()
     return true
   }
 
-  mutating func accept(_ symbol: Symbol) -> Bool {
+  func accept(_ symbol: Symbol) -> Bool {
     guard at(symbol) else { return false }
     advance()
     return true
   }
 
-  mutating func expect(_ keyword: Keyword) throws(Failed) {
+  func expect(_ keyword: Keyword) throws(Failed) {
     guard accept(keyword) else { throw unexpected(keyword.shown) }
   }
 
-  mutating func expect(_ symbol: Symbol) throws(Failed) {
+  func expect(_ symbol: Symbol) throws(Failed) {
     guard accept(symbol) else { throw unexpected(symbol.rawValue) }
   }
 
   /// Replaces the current token, keeping its end.
-  mutating func split(into kind: Token.Kind) {
+  func split(into kind: Token.Kind) {
     tokens[position].kind = kind
     tokens[position].start += 1
   }
@@ -169,7 +173,7 @@ extension Parser {
 
 extension Parser {
   /// Any word or a name in back-ticks.
-  mutating func name(_ expected: String = "a name") throws(Failed) -> String {
+  func name(_ expected: String = "a name") throws(Failed) -> String {
     guard atName() else { throw unexpected(expected) }
     let token = token
     advance()
@@ -195,7 +199,7 @@ extension Parser {
   }
 
   /// `a.b.c`.
-  mutating func nameParts(_ expected: String = "a name") throws(Failed) -> [String] {
+  func nameParts(_ expected: String = "a name") throws(Failed) -> [String] {
     var parts = [try name(expected)]
     while at(.dot), atName(1) {
       advance()
@@ -205,7 +209,7 @@ extension Parser {
   }
 
   /// `(a, b, c)`.
-  mutating func nameList() throws(Failed) -> [String] {
+  func nameList() throws(Failed) -> [String] {
     try expect(.leftParen)
     var names = [try name()]
     while accept(.comma) { names.append(try name()) }
@@ -214,7 +218,7 @@ extension Parser {
   }
 
   /// A name without AS, where a clause may follow instead.
-  mutating func implicitAlias() throws(Failed) -> String? {
+  func implicitAlias() throws(Failed) -> String? {
     switch kind {
     case .quotedName: return try name()
     case .word(nil): return try name()

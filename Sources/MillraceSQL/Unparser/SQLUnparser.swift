@@ -1,0 +1,100 @@
+/// Writes syntax trees as SQL text.
+public enum SQLUnparser {
+  /// SQL that reads back as an equal query.
+  public static func unparse(_ query: Query) -> String {
+    let writer = SQLWriter()
+    writer.query(query)
+    return writer.text
+  }
+
+  /// SQL that reads back as an equal expression.
+  public static func unparse(_ expression: SQLExpression) -> String {
+    let writer = SQLWriter()
+    writer.expression(expression)
+    return writer.text
+  }
+
+  /// The name that Spark gives to an output column without alias: `(id + 1)`, `count(1)`, `CASE WHEN (a > 1) THEN b END`.
+  ///
+  /// - Parameter columnName: what a column is called once it is resolved, which drops the table's name. By default the
+  ///   parts as written, joined by dots.
+  public static func prettyName(
+    _ expression: SQLExpression, columnName: ((_ parts: [String]) -> String)? = nil
+  ) -> String {
+    switch expression.kind {
+    // At the top, a name, a field and a cast of a name go by that name alone.
+    case .alias(_, let names): return names[0]
+    case .column(let parts) where !isFunction(parts): return parts[parts.count - 1]
+    case .field(_, let name): return name
+    case .cast(let inner, _, _):
+      if case .column(let parts) = inner.kind, !isFunction(parts) { return parts[parts.count - 1] }
+    default: break
+    }
+    let writer = SQLWriter(style: .pretty, columnName: columnName ?? { $0.joined(separator: ".") })
+    writer.expression(expression)
+    return writer.text
+  }
+
+  private static func isFunction(_ parts: [String]) -> Bool {
+    parts.count == 1 && SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased()) && parts[0] != "user"
+  }
+}
+
+/// Appends SQL to a text. The forms of expressions, queries and literals stand in extensions.
+final class SQLWriter {
+  /// What the text is for.
+  enum Style {
+    /// Parsing again: names and strings are quoted.
+    case sql
+    /// Column names: nothing is quoted, and functions appear as Spark shows them.
+    case pretty
+  }
+
+  var text = ""
+  let style: Style
+  /// What a column is called in a name.
+  let columnName: (([String]) -> String)?
+
+  init(style: Style = .sql, columnName: (([String]) -> String)? = nil) {
+    self.style = style
+    self.columnName = columnName
+  }
+
+  var isPretty: Bool { style == .pretty }
+
+  func write(_ piece: String) { text += piece }
+
+  /// Writes items with a separator between them.
+  func list<Items: Collection>(
+    _ items: Items, separator: String = ", ", _ body: (SQLWriter, Items.Element) -> Void
+  ) {
+    var isFirst = true
+    for item in items {
+      if !isFirst { write(separator) }
+      isFirst = false
+      body(self, item)
+    }
+  }
+
+  func list(_ expressions: [SQLExpression]) {
+    list(expressions) { $0.expression($1) }
+  }
+
+  /// Writes a name, in back-ticks where it would be read as something else.
+  func name(_ name: String) {
+    write(isPretty ? name : quoted(name))
+  }
+
+  /// Writes `a.b.c`.
+  func name(parts: [String]) {
+    list(parts, separator: ".") { $0.name($1) }
+  }
+
+  /// Writes `(a, b)`, or nothing for no names.
+  func nameList(_ names: [String]) {
+    guard !names.isEmpty else { return }
+    write("(")
+    list(names) { $0.name($1) }
+    write(")")
+  }
+}

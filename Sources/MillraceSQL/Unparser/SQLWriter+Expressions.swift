@@ -1,0 +1,275 @@
+import MillraceColumnar
+
+extension SQLWriter {
+  /// Writes an expression; operators stand in parentheses, so that no precedence matters.
+  func expression(_ expression: SQLExpression) {
+    switch expression.kind {
+    case .literal(let value, let type): literal(value, type)
+    case .typedLiteral(let type, let text): write("\(type.sql) \(Self.quoted(string: text))")
+    case .column(let parts): column(parts)
+    case .star(let qualifier, let except): star(qualifier, except)
+    case .unary(let symbol, let inner): unary(symbol, inner)
+    case .binary(let symbol, let left, let right): binary(symbol, left, right)
+    case .isNull(let inner, let isNegated): postfix(inner, isNegated ? " IS NOT NULL" : " IS NULL")
+    case .between(let value, let low, let high): between(value, low, high)
+    case .inList(let value, let list): inList(value, list)
+    case .inSubquery(let value, let query): inSubquery(value, query)
+    case .exists(let query): exists(query)
+    case .scalarSubquery(let query): scalarSubquery(query)
+    case .like(let like): self.like(like)
+    case .cast(let inner, let type, let isTry): cast(inner, type.sql, isTry)
+    case .caseWhen(let operand, let branches, let otherwise): caseWhen(operand, branches, otherwise)
+    case .call(let call): self.call(call)
+    case .lambda(let parameters, let body): lambda(parameters, body)
+    case .element(let base, let index): element(base, index)
+    case .field(let base, let name): field(base, name)
+    case .row(let values): row(values)
+    case .alias(let inner, let names): alias(inner, names)
+    case .parameter(let name): write(name.isEmpty ? "?" : ":" + quoted(name))
+    case .variantPath(let base, let path): variantPath(base, path)
+    }
+  }
+
+  private func column(_ parts: [String]) {
+    if let columnName {
+      let isFunction = parts.count == 1 && SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased())
+      write(isFunction && parts[0] != "user" ? parts[0].lowercased() + "()" : columnName(parts))
+    } else {
+      name(parts: parts)
+    }
+  }
+
+  private func star(_ qualifier: [String], _ except: [[String]]) {
+    for part in qualifier {
+      name(part)
+      write(".")
+    }
+    write("*")
+    if except.isEmpty { return }
+    write(" EXCEPT (")
+    list(except) { $0.name(parts: $1) }
+    write(")")
+  }
+
+  // MARK: Operators
+
+  private func unary(_ symbol: UnaryOperator, _ inner: SQLExpression) {
+    if isPretty && symbol == .bitwiseNot {
+      write("~")
+      return expression(inner)
+    }
+    write("(\(symbol.rawValue) ")
+    // A sign would become part of a number that follows it.
+    if symbol == .not { expression(inner) } else { base(inner) }
+    write(")")
+  }
+
+  private func binary(_ symbol: BinaryOperator, _ left: SQLExpression, _ right: SQLExpression) {
+    let isConcat = isPretty && symbol == .concat
+    write(isConcat ? "concat(" : "(")
+    expression(left)
+    write(isConcat ? ", " : " \(symbol.rawValue) ")
+    expression(right)
+    write(")")
+  }
+
+  private func postfix(_ inner: SQLExpression, _ words: String) {
+    write("(")
+    expression(inner)
+    write(words + ")")
+  }
+
+  private func between(_ value: SQLExpression, _ low: SQLExpression, _ high: SQLExpression) {
+    write(isPretty ? "between(" : "(")
+    expression(value)
+    write(isPretty ? ", " : " BETWEEN ")
+    expression(low)
+    write(isPretty ? ", " : " AND ")
+    expression(high)
+    write(")")
+  }
+
+  private func inList(_ value: SQLExpression, _ list: [SQLExpression]) {
+    write("(")
+    expression(value)
+    write(" IN (")
+    self.list(list)
+    write("))")
+  }
+
+  private func like(_ like: SQLExpression.LikePredicate) {
+    if isPretty { return prettyLike(like) }
+    write("(")
+    expression(like.value)
+    write(" \(like.isNegated ? "NOT " : "")\(like.operator.rawValue) ")
+    if let quantifier = like.quantifier {
+      write("\(quantifier.rawValue) (")
+      list(like.patterns)
+      write(")")
+    } else {
+      list(like.patterns)
+    }
+    if let escape = like.escape { write(" ESCAPE \(Self.quoted(string: String(escape)))") }
+    write(")")
+  }
+
+  private func prettyLike(_ like: SQLExpression.LikePredicate) {
+    if let quantifier = like.quantifier {
+      write("\(like.isNegated ? "not" : "")like\(quantifier == .any ? "any" : "all")(")
+      expression(like.value)
+    } else if like.operator == .like {
+      expression(like.value)
+      write(" LIKE ")
+      list(like.patterns)
+      if let escape = like.escape { write(" ESCAPE '\(escape)'") }
+      return
+    } else {
+      write(like.operator == .rlike ? "RLIKE(" : "ilike(")
+      list([like.value] + like.patterns)
+    }
+    write(")")
+  }
+
+  // MARK: Subqueries
+
+  private func inSubquery(_ value: SQLExpression, _ query: Query) {
+    write("(")
+    expression(value)
+    write(isPretty ? " IN (listquery()" : " IN (")
+    if !isPretty { self.query(query) }
+    write("))")
+  }
+
+  private func exists(_ query: Query) {
+    write(isPretty ? "exists(" : "EXISTS (")
+    if !isPretty { self.query(query) }
+    write(")")
+  }
+
+  private func scalarSubquery(_ query: Query) {
+    write(isPretty ? "scalarsubquery(" : "(")
+    if !isPretty { self.query(query) }
+    write(")")
+  }
+
+  // MARK: Other forms
+
+  private func cast(_ inner: SQLExpression, _ type: String, _ isTry: Bool) {
+    write(isTry ? "TRY_CAST(" : "CAST(")
+    expression(inner)
+    write(" AS \(type))")
+  }
+
+  private func caseWhen(
+    _ operand: SQLExpression?, _ branches: [SQLExpression.CaseBranch], _ otherwise: SQLExpression?
+  ) {
+    write("CASE ")
+    if let operand, !isPretty {
+      expression(operand)
+      write(" ")
+    }
+    for branch in branches {
+      write("WHEN ")
+      // Spark shows the comparison that CASE with an operand stands for.
+      if let operand, isPretty { binary(.equal, operand, branch.condition) } else { expression(branch.condition) }
+      write(" THEN ")
+      expression(branch.result)
+      write(" ")
+    }
+    if let otherwise {
+      write("ELSE ")
+      expression(otherwise)
+      write(" ")
+    }
+    write("END")
+  }
+
+  private func lambda(_ parameters: [String], _ body: SQLExpression) {
+    if isPretty {
+      // Spark hides the names of a lambda's variables.
+      let inner = SQLWriter(style: .pretty) { [columnName] parts in
+        let isVariable = parts.count == 1 && parameters.contains { $0.lowercased() == parts[0].lowercased() }
+        return isVariable ? "namedlambdavariable()" : columnName?(parts) ?? parts.joined(separator: ".")
+      }
+      inner.expression(body)
+      let variables = String(repeating: ", namedlambdavariable()", count: parameters.count)
+      return write("lambdafunction(\(inner.text)\(variables))")
+    }
+    if parameters.count == 1 { name(parameters[0]) } else { nameList(parameters) }
+    write(" -> ")
+    expression(body)
+  }
+
+  private func element(_ base: SQLExpression, _ index: SQLExpression) {
+    self.base(base)
+    write("[")
+    expression(index)
+    write("]")
+  }
+
+  private func field(_ base: SQLExpression, _ name: String) {
+    if case .column = base.kind, !isPretty {
+      write("(")
+      expression(base)
+      write(")")
+    } else {
+      self.base(base)
+    }
+    write(".")
+    self.name(name)
+  }
+
+  private func variantPath(_ base: SQLExpression, _ path: String) {
+    self.base(base)
+    write(":" + path)
+  }
+
+  /// Writes what something is attached to, in parentheses unless it holds together by itself.
+  private func base(_ base: SQLExpression) {
+    let needsParentheses =
+      switch base.kind {
+      case .literal, .typedLiteral, .lambda, .variantPath, .parameter, .star, .alias: !isPretty
+      case .element, .field: !isPretty && startsWithLiteral(base)
+      default: false
+      }
+    if needsParentheses { write("(") }
+    expression(base)
+    if needsParentheses { write(")") }
+  }
+
+  private func startsWithLiteral(_ expression: SQLExpression) -> Bool {
+    var inner = expression
+    while true {
+      switch inner.kind {
+      case .element(let base, _), .field(let base, _): inner = base
+      case .literal, .typedLiteral: return true
+      default: return false
+      }
+    }
+  }
+
+  private func row(_ values: [SQLExpression]) {
+    if isPretty {
+      write("named_struct(")
+      list(Array(values.enumerated())) { writer, item in
+        if case .column(let parts) = item.element.kind {
+          writer.write(parts[parts.count - 1])
+        } else {
+          writer.write("col\(item.offset + 1)")
+        }
+        writer.write(", ")
+        writer.expression(item.element)
+      }
+    } else {
+      write(values.count == 1 ? "struct(" : "(")
+      list(values)
+    }
+    write(")")
+  }
+
+  private func alias(_ inner: SQLExpression, _ names: [String]) {
+    expression(inner)
+    write(" AS ")
+    if names.count == 1 { name(names[0]) } else { nameList(names) }
+  }
+}
