@@ -36,6 +36,8 @@ public indirect enum LogicalPlan: Sendable {
 public struct Relation: Sendable {
   public var name: String
   public var output: [Attribute]
+  /// Position of each output column in the source's own schema.
+  public var columns: [Int]
   public var content: Content
 
   /// What the relation reads.
@@ -51,9 +53,10 @@ public struct Relation: Sendable {
   }
 
   /// Makes a leaf.
-  public init(name: String, output: [Attribute], content: Content) {
+  public init(name: String, output: [Attribute], columns: [Int]? = nil, content: Content) {
     self.name = name
     self.output = output
+    self.columns = columns ?? Array(output.indices)
     self.content = content
   }
 }
@@ -88,15 +91,12 @@ public struct AggregateNode: Sendable {
   /// Keys, each with the attribute of its value; none for a global aggregate.
   public var grouping: [NamedExpression]
   public var aggregates: [NamedAggregate]
-  /// Index in `grouping` of a window over event time, if there is one with a tumbling or sliding window.
-  public var eventTimeKey: Int?
   public var child: LogicalPlan
 
   /// Makes a node.
-  public init(grouping: [NamedExpression], aggregates: [NamedAggregate], eventTimeKey: Int? = nil, child: LogicalPlan) {
+  public init(grouping: [NamedExpression], aggregates: [NamedAggregate], child: LogicalPlan) {
     self.grouping = grouping
     self.aggregates = aggregates
-    self.eventTimeKey = eventTimeKey
     self.child = child
   }
 }
