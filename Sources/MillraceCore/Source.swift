@@ -165,3 +165,6 @@ public protocol LiveSource: AnyObject, Sendable {
   /// Ends a waiting `receive`. Called from another thread.
   func close()
 }
+
+/// A reader whose bytes cost work (decompression), so that reading ahead on another thread pays.
+public protocol BulkByteReader: ByteReader {}

@@ -1,0 +1,36 @@
+package import MillraceColumnar
+import MillraceCore
+
+/// Where a worker's batches end up: one instance per worker and chain.
+package protocol StageTerminal: AnyObject {
+  /// Takes a batch of split `context.splitIndex`.
+  func consume(_ batch: RecordBatch, _ context: TaskContext) throws
+  /// A split was read to its end.
+  func endSplit(_ context: TaskContext) throws
+}
+
+/// Keeps the rows, by split.
+final class CollectTerminal: StageTerminal {
+  private(set) var batches: [(split: Int, batch: RecordBatch)] = []
+
+  func consume(_ batch: RecordBatch, _ context: TaskContext) throws {
+    batches.append((context.splitIndex, RecordBatch(rowCount: batch.rowCount, columns: batch.columns.map { $0.detached() })))
+  }
+
+  func endSplit(_ context: TaskContext) throws {}
+}
+
+/// Encodes and compresses rows where they were made, by split.
+final class EncodeTerminal: StageTerminal {
+  private let encoder: any BlockEncoder
+  private(set) var blocks: [(split: Int, blocks: [FinishedBlock])] = []
+
+  init(_ encoder: any BlockEncoder) { self.encoder = encoder }
+
+  func consume(_ batch: RecordBatch, _ context: TaskContext) throws { try encoder.add(batch) }
+
+  func endSplit(_ context: TaskContext) throws {
+    let finished = try encoder.finish()
+    if !finished.isEmpty { blocks.append((context.splitIndex, finished)) }
+  }
+}

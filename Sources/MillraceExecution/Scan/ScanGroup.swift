@@ -1,0 +1,261 @@
+import Glibc
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillraceFormats
+import Synchronization
+
+/// One read of a source that feeds any number of chains, each with its own columns, steps and end.
+final class ScanGroup {
+  let binding: ScanBinding
+  /// Index among the query's streaming sources, nil for a static input.
+  let streamIndex: Int?
+  private(set) var chains: [Chain] = []
+  private let pool: WorkerPool
+  private var openSplits: [String: OpenSplit] = [:]
+  private var lastRun: ObjectIdentifier?
+  private let windowPools: [WindowPool]
+
+  /// A chain of steps over some columns of the source.
+  final class Chain {
+    /// Positions in the source's schema.
+    let columns: [Int]
+    var operators: [any StageOperator] = []
+    var filters: [PushedFilter] = []
+    /// Makes the end of the chain for one worker.
+    var makeTerminal: () throws -> any StageTerminal = { CollectTerminal() }
+    /// Runs before the scan: builds the tables that joins look up.
+    var prerequisites: [(BatchContext) throws -> Void] = []
+    /// Ends of the last run, by worker.
+    var terminals: [any StageTerminal] = []
+    /// Whether results depend on which worker took which split.
+    var needsFixedAssignment = false
+
+    init(columns: [Int]) { self.columns = columns }
+  }
+
+  private struct OpenSplit {
+    var reader: any ByteReader
+    var leftover: [UInt8]
+  }
+
+  init(_ binding: ScanBinding, streamIndex: Int?, pool: WorkerPool) {
+    self.binding = binding
+    self.streamIndex = streamIndex
+    self.pool = pool
+    windowPools = (0..<pool.count).map { _ in WindowPool() }
+  }
+
+  /// Adds a chain over the columns at `columns` of the source's schema.
+  func addChain(columns: [Int]) -> Chain {
+    let chain = Chain(columns: columns)
+    chains.append(chain)
+    return chain
+  }
+
+  /// Reads the batch's input once, whichever chain asks first.
+  func run(_ context: BatchContext) throws {
+    if lastRun == ObjectIdentifier(context) { return }
+    lastRun = ObjectIdentifier(context)
+    for chain in chains {
+      for prerequisite in chain.prerequisites { try prerequisite(context) }
+      chain.terminals = []
+    }
+    if let streamIndex {
+      let state = context.plans[streamIndex]
+      state.results = try scan(state.plan?.splits ?? [], context)
+    } else {
+      try scanStatic(context)
+    }
+  }
+
+  /// A static input is read from its beginning to its end.
+  private func scanStatic(_ context: BatchContext) throws {
+    let source = binding.input.source
+    try source.start(after: nil)
+    try source.freeze()
+    var offset: Offset?
+    var splits: [SourceSplit] = []
+    while let plan = try source.plan(after: offset, limit: ReadLimit(parallelism: pool.count)) {
+      guard let end = plan.end else {
+        // The end is known only after reading, so what was planned must be read first.
+        let results = try scan(plan.splits, context)
+        offset = try source.offset(after: offset, plan: plan, results: results)
+        continue
+      }
+      splits += plan.splits
+      offset = end
+    }
+    if !splits.isEmpty || chains.allSatisfy({ $0.terminals.isEmpty }) { _ = try scan(splits, context) }
+  }
+
+  private struct Progress: ~Copyable {
+    let next = Atomic<Int>(0)
+    let isStopped = Atomic<Bool>(false)
+  }
+
+  private final class Shared: @unchecked Sendable {
+    let next = Atomic<Int>(0)
+    let isStopped = Atomic<Bool>(false)
+    let failures = Mutex<[(split: Int, error: any Error)]>([])
+    var results: UnsafeMutableBufferPointer<SplitResult>
+    init(count: Int) {
+      results = .allocate(capacity: count)
+      results.initialize(repeating: SplitResult())
+    }
+    deinit {
+      results.deinitialize()
+      results.deallocate()
+    }
+  }
+
+  /// Reads splits on as many workers as there are splits for; results in the order of the splits.
+  private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> [SplitResult] {
+    let workers = max(1, min(pool.count, splits.count))
+    let shared = Shared(count: splits.count)
+    let isFixed = chains.contains(where: \.needsFixedAssignment)
+    let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
+    let open = Mutex<[String: OpenSplit]>([:])
+    let previous = openSplits
+    let bytes = Atomic<Int64>(0)
+    nonisolated(unsafe) let unsafeStates = states
+    nonisolated(unsafe) let unsafePrevious = previous
+    nonisolated(unsafe) let group = self
+    withExtendedLifetime(shared) {
+      withoutActuallyEscaping({ (worker: Int) in
+        var turn = worker
+        while !shared.isStopped.load(ordering: .relaxed) {
+          let index = isFixed ? turn : shared.next.wrappingAdd(1, ordering: .relaxed).oldValue
+          turn += workers
+          if index >= splits.count { break }
+          do {
+            let split = splits[index]
+            let begun = split.continuationKey.flatMap { unsafePrevious[$0] }
+            let (result, rest) = try group.readSplit(split, index, unsafeStates[worker], begun, prefetches: workers < group.pool.count)
+            shared.results[index] = result
+            bytes.wrappingAdd(result.bytesConsumed, ordering: .relaxed)
+            if let rest, let key = split.continuationKey {
+              nonisolated(unsafe) let unsafeRest = rest
+              open.withLock { $0[key] = unsafeRest }
+            }
+          } catch {
+            shared.isStopped.store(true, ordering: .relaxed)
+            nonisolated(unsafe) let unsafeError = error
+            shared.failures.withLock { $0.append((index, unsafeError)) }
+          }
+        }
+      }) { body in
+        nonisolated(unsafe) let unsafeBody = body
+        pool.run(workers: workers) { unsafeBody($0) }
+      }
+    }
+    let failures = shared.failures.withLock { $0 }
+    nonisolated(unsafe) var kept: [String: OpenSplit] = [:]
+    open.withLock { kept = $0 }
+    openSplits = kept
+    if let first = failures.min(by: { $0.split < $1.split }) {
+      closeOpenSplits()
+      throw first.error
+    }
+    for (index, chain) in chains.enumerated() { chain.terminals += states.map { $0.terminals[index] } }
+    for state in states { context.merge(eventTimes: state.task.eventTimes) }
+    context.bytesRead += bytes.load(ordering: .relaxed)
+    return Array(shared.results)
+  }
+
+  /// What one worker needs for all its splits.
+  private final class WorkerState {
+    let task: TaskContext
+    let terminals: [any StageTerminal]
+    /// Positions of each chain's columns among the decoded ones.
+    let selections: [[Int]]
+    let columns: [Int]
+    let decoder: (any Decoder)?
+    let windows: WindowPool
+
+    init(_ group: ScanGroup, _ context: BatchContext, _ worker: Int) throws {
+      var evaluation = context.evaluation
+      evaluation.partition = worker
+      task = TaskContext(evaluation: evaluation, watermarkCount: context.eventTimes.count)
+      terminals = try group.chains.map { try $0.makeTerminal() }
+      let union = Set(group.chains.flatMap(\.columns)).sorted()
+      columns = union
+      selections = group.chains.map { chain in chain.columns.compactMap { union.firstIndex(of: $0) } }
+      windows = group.windowPools[worker]
+      if case .bytes(_, let decoding) = group.binding.input {
+        let filters = group.chains.count == 1 ? group.chains[0].filters : []
+        decoder = try decoding.makeDecoder(columns: union, filters: filters)
+      } else {
+        decoder = nil
+      }
+    }
+  }
+
+  private func readSplit(
+    _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?, prefetches: Bool
+  ) throws -> (SplitResult, OpenSplit?) {
+    state.task.splitIndex = index
+    switch binding.input {
+    case .rows(let source):
+      let reader = try source.open(split, columns: state.columns)
+      defer { reader.close() }
+      var rows: Int64 = 0
+      while let batch = try reader.next() {
+        rows += Int64(batch.rowCount)
+        try feed(batch, state)
+      }
+      for terminal in state.terminals { try terminal.endSplit(state.task) }
+      return (SplitResult(rowCount: rows), nil)
+    case .bytes(let source, _):
+      return try readBytes(source, split, state, begun, prefetches: prefetches)
+    }
+  }
+
+  private func readBytes(
+    _ source: any ByteSource, _ split: SourceSplit, _ state: WorkerState, _ begun: OpenSplit?, prefetches: Bool
+  ) throws -> (SplitResult, OpenSplit?) {
+    let raw = try begun?.reader ?? source.open(split)
+    let reader: any ByteReader = prefetches && split.byteLimit == nil && raw is any BulkByteReader ? PrefetchReader(raw) : raw
+    let windows = WindowReader(reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows)
+    var isOpen = false
+    defer { if !isOpen { reader.close() } }
+    guard let decoder = state.decoder else { return (SplitResult(), nil) }
+    var rows: Int64 = 0
+    while let window = try windows.next() {
+      let origin = RecordOrigin(name: split.name, offset: window.offset)
+      let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
+      rows += Int64(batch.rowCount)
+      if batch.rowCount > 0 { try feed(batch, state) }
+      windows.release(window)
+    }
+    for terminal in state.terminals { try terminal.endSplit(state.task) }
+    let result = SplitResult(bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd, rowCount: rows)
+    if split.continuationKey != nil && !windows.reachedEnd {
+      isOpen = true
+      return (result, OpenSplit(reader: reader, leftover: windows.leftover))
+    }
+    return (result, nil)
+  }
+
+  private func feed(_ batch: RecordBatch, _ state: WorkerState) throws {
+    for (index, chain) in chains.enumerated() {
+      let columns = state.selections[index].map { batch.columns[$0] }
+      var current = RecordBatch(rowCount: batch.rowCount, columns: columns)
+      var isLive = true
+      for step in chain.operators {
+        guard let next = try step.apply(current, state.task) else {
+          isLive = false
+          break
+        }
+        current = next
+      }
+      if isLive { try state.terminals[index].consume(current, state.task) }
+    }
+  }
+
+  /// Closes readers that were kept for the next batch.
+  func closeOpenSplits() {
+    for split in openSplits.values { split.reader.close() }
+    openSplits = [:]
+  }
+}

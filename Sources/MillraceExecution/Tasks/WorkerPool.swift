@@ -1,0 +1,120 @@
+import Glibc
+import MillraceColumnar
+import Synchronization
+
+/// Dedicated threads that run the same closure side by side. Kept between batches, so that a batch costs no thread start.
+package final class WorkerPool: @unchecked Sendable {
+  /// Number of workers, the calling thread included.
+  package let count: Int
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  private let done: UnsafeMutablePointer<pthread_cond_t>
+  // All guarded by `mutex`.
+  private var job: (@Sendable (Int) -> Void)?
+  private var generation = 0
+  private var wanted = 0
+  private var running = 0
+  private var isClosed = false
+  private var threads: [pthread_t] = []
+
+  /// A pool of `count` workers; threads start with the first job that needs them.
+  package init(count: Int) {
+    self.count = max(count, 1)
+    mutex = .allocate(capacity: 1)
+    wake = .allocate(capacity: 1)
+    done = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(wake, nil)
+    pthread_cond_init(done, nil)
+  }
+
+  deinit {
+    for pointer in [wake, done] {
+      pthread_cond_destroy(pointer)
+      pointer.deallocate()
+    }
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  /// Processors that this process may use.
+  package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Runs `body` with worker numbers `0 ..< workers` at the same time and returns when all are done. The caller is worker 0.
+  package func run(workers: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let workers = min(workers, count)
+    if workers > 1 { post(body, workers) }
+    body(0)
+    guard workers > 1 else { return }
+    pthread_mutex_lock(mutex)
+    while running > 0 { pthread_cond_wait(done, mutex) }
+    job = nil
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func post(_ body: @escaping @Sendable (Int) -> Void, _ workers: Int) {
+    pthread_mutex_lock(mutex)
+    while threads.count < count - 1 { startThread(threads.count + 1) }
+    job = body
+    wanted = workers
+    running = workers - 1
+    generation += 1
+    pthread_cond_broadcast(wake)
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func startThread(_ number: Int) {
+    let start = ThreadStart(pool: self, number: number, generation: generation)
+    var thread = pthread_t()
+    pthread_create(&thread, nil, { raw in
+      guard let raw else { return nil }
+      let start = Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue()
+      start.pool.loop(start.number, start.generation)
+      return nil
+    }, Unmanaged.passRetained(start).toOpaque())
+    threads.append(thread)
+  }
+
+  private func loop(_ number: Int, _ startGeneration: Int) {
+    var seen = startGeneration
+    while true {
+      pthread_mutex_lock(mutex)
+      while generation == seen && !isClosed { pthread_cond_wait(wake, mutex) }
+      if isClosed {
+        pthread_mutex_unlock(mutex)
+        return
+      }
+      seen = generation
+      let body = number < wanted ? job : nil
+      pthread_mutex_unlock(mutex)
+      guard let body else { continue }
+      body(number)
+      pthread_mutex_lock(mutex)
+      running -= 1
+      if running == 0 { pthread_cond_signal(done) }
+      pthread_mutex_unlock(mutex)
+    }
+  }
+
+  /// Ends the threads. No job may run.
+  package func close() {
+    pthread_mutex_lock(mutex)
+    isClosed = true
+    pthread_cond_broadcast(wake)
+    let ended = threads
+    threads = []
+    pthread_mutex_unlock(mutex)
+    for thread in ended { pthread_join(thread, nil) }
+  }
+
+  private final class ThreadStart {
+    let pool: WorkerPool
+    let number: Int
+    let generation: Int
+    init(pool: WorkerPool, number: Int, generation: Int) {
+      self.pool = pool
+      self.number = number
+      self.generation = generation
+    }
+  }
+}
