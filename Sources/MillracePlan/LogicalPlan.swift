@@ -4,7 +4,7 @@ public import MillraceExpressions
 /// A resolved query: every name is an attribute, every type is known. One node per node of Spark's logical plan.
 public indirect enum LogicalPlan: Sendable {
   /// A table, a stream or literal rows.
-  case relation(Relation)
+  case relation(LeafRelation)
   case project([NamedExpression], LogicalPlan)
   case filter(Expression, LogicalPlan)
   case aggregate(AggregateNode)
@@ -33,7 +33,7 @@ public indirect enum LogicalPlan: Sendable {
 }
 
 /// A leaf of a plan.
-public struct Relation: Sendable {
+public struct LeafRelation: Sendable {
   public var name: String
   public var output: [Attribute]
   /// Position of each output column in the source's own schema.

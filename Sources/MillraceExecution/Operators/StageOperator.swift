@@ -1,5 +1,5 @@
 package import MillraceColumnar
-package import MillraceExpressions
+import MillraceExpressions
 import MillracePlan
 
 /// A step that each worker applies to each of its batches, without state of its own.

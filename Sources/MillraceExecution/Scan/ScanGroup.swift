@@ -34,7 +34,7 @@ final class ScanGroup {
     init(columns: [Int]) { self.columns = columns }
   }
 
-  private struct OpenSplit {
+  private struct OpenSplit: @unchecked Sendable {
     var reader: any ByteReader
     var leftover: [UInt8]
   }
@@ -89,15 +89,12 @@ final class ScanGroup {
     if !splits.isEmpty || chains.allSatisfy({ $0.terminals.isEmpty }) { _ = try scan(splits, context) }
   }
 
-  private struct Progress: ~Copyable {
-    let next = Atomic<Int>(0)
-    let isStopped = Atomic<Bool>(false)
-  }
-
   private final class Shared: @unchecked Sendable {
     let next = Atomic<Int>(0)
     let isStopped = Atomic<Bool>(false)
     let failures = Mutex<[(split: Int, error: any Error)]>([])
+    /// Readers to go on with in the next batch; guarded by `failures` while workers run.
+    private(set) var open: [String: OpenSplit] = [:]
     var results: UnsafeMutableBufferPointer<SplitResult>
     init(count: Int) {
       results = .allocate(capacity: count)
@@ -107,6 +104,8 @@ final class ScanGroup {
       results.deinitialize()
       results.deallocate()
     }
+
+    func keep(_ split: OpenSplit, _ key: String) { failures.withLock { _ in open[key] = split } }
   }
 
   /// Reads splits on as many workers as there are splits for; results in the order of the splits.
@@ -115,11 +114,10 @@ final class ScanGroup {
     let shared = Shared(count: splits.count)
     let isFixed = chains.contains(where: \.needsFixedAssignment)
     let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
-    let open = Mutex<[String: OpenSplit]>([:])
     let previous = openSplits
     let bytes = Atomic<Int64>(0)
     nonisolated(unsafe) let unsafeStates = states
-    nonisolated(unsafe) let unsafePrevious = previous
+    let unsafePrevious = previous
     nonisolated(unsafe) let group = self
     withExtendedLifetime(shared) {
       withoutActuallyEscaping({ (worker: Int) in
@@ -134,14 +132,10 @@ final class ScanGroup {
             let (result, rest) = try group.readSplit(split, index, unsafeStates[worker], begun, prefetches: workers < group.pool.count)
             shared.results[index] = result
             bytes.wrappingAdd(result.bytesConsumed, ordering: .relaxed)
-            if let rest, let key = split.continuationKey {
-              nonisolated(unsafe) let unsafeRest = rest
-              open.withLock { $0[key] = unsafeRest }
-            }
+            if let rest, let key = split.continuationKey { shared.keep(rest, key) }
           } catch {
             shared.isStopped.store(true, ordering: .relaxed)
-            nonisolated(unsafe) let unsafeError = error
-            shared.failures.withLock { $0.append((index, unsafeError)) }
+            shared.failures.withLock { $0.append((index, error)) }
           }
         }
       }) { body in
@@ -150,9 +144,7 @@ final class ScanGroup {
       }
     }
     let failures = shared.failures.withLock { $0 }
-    nonisolated(unsafe) var kept: [String: OpenSplit] = [:]
-    open.withLock { kept = $0 }
-    openSplits = kept
+    openSplits = shared.open
     if let first = failures.min(by: { $0.split < $1.split }) {
       closeOpenSplits()
       throw first.error

@@ -1,4 +1,3 @@
-import CKernels
 import Glibc
 import MillraceColumnar
 import MillraceCore
@@ -34,6 +33,7 @@ final class WindowReader {
   private var carryOwner: MemoryBuffer?
   private let pool: WindowPool
   private var sawEnd = false
+  private var isDone = false
 
   /// Reads on from `leftover`, what the last split of the same reader did not consume.
   init(_ reader: any ByteReader, split: SourceSplit, leftover: [UInt8], pool: WindowPool) {
@@ -45,7 +45,7 @@ final class WindowReader {
     carry = UnsafeRawBufferPointer(start: nil, count: 0)
     if !leftover.isEmpty {
       let buffer = MemoryBuffer(capacity: leftover.count)
-      leftover.withUnsafeBytes { memcpy(buffer.base, $0.baseAddress, $0.count) }
+      leftover.withUnsafeBytes { if let base = $0.baseAddress { memcpy(buffer.base, base, $0.count) } }
       carryOwner = buffer
       carry = UnsafeRawBufferPointer(start: buffer.base, count: leftover.count)
     }
@@ -56,17 +56,42 @@ final class WindowReader {
 
   /// The next window, nil at the split's end.
   func next() throws -> Window? {
-    while true {
-      if let limit, consumed > 0, consumed + Int64(carry.count) >= limit {
-        return takeWithin(Int(limit - consumed))
+    while !isDone {
+      let budget = limit.map { Int(clamping: $0 - consumed) } ?? Int.max
+      if carry.count >= budget {
+        if let last = takeLast(within: budget) { return last }
+        if isDone { return nil }
+      } else if let window = takeRecords(upTo: carry.count) {
+        return window
       }
-      if sawEnd { return takeRest() }
-      if let window = try fill() { return window }
+      if sawEnd {
+        isDone = true
+        reachedEnd = true
+        return isFinal && carry.count > 0 ? hand(out: carry.count) : nil
+      }
+      try fill()
     }
+    return nil
   }
 
-  /// Reads more bytes behind the carried ones; a window if they end a record and stay within the limit.
-  private func fill() throws -> Window? {
+  /// The last records of a split that the limit ends. A first record longer than the limit is taken whole, so that
+  /// every split makes progress.
+  private func takeLast(within budget: Int) -> Window? {
+    if let window = takeRecords(upTo: budget) {
+      isDone = true
+      return window
+    }
+    if consumed > 0 {
+      isDone = true
+      return nil
+    }
+    guard let base = carry.baseAddress, let newline = memchr(base, 0x0A, carry.count) else { return nil }
+    isDone = true
+    return hand(out: newline - UnsafeMutableRawPointer(mutating: base) + 1)
+  }
+
+  /// Reads more bytes behind the carried ones.
+  private func fill() throws {
     if carry.count > WindowReader.largestRecord {
       throw MillraceError(
         "RECORD_TOO_LARGE", "a record of '\(name)' is longer than \(WindowReader.largestRecord) bytes",
@@ -80,53 +105,22 @@ final class WindowReader {
     if got == 0 {
       sawEnd = true
       pool.give(buffer)
-      return nil
+      return
     }
     let start = data - carry.count
     if let old = carry.baseAddress, carry.count > 0 { memcpy(start, old, carry.count) }
     let total = carry.count + got
     memset(start + total, 0, 64)
-    recycleCarry()
+    if let old = carryOwner { pool.give(old) }
     carryOwner = buffer
     carry = UnsafeRawBufferPointer(start: start, count: total)
-    if let limit, consumed + Int64(total) > limit {
-      return takeWithin(max(Int(limit - consumed), 0), orFirstRecord: consumed == 0)
-    }
-    return takeRecords(upTo: total)
   }
-
-  private func recycleCarry() {
-    guard let old = carryOwner else { return }
-    carryOwner = nil
-    pool.give(old)
-  }
-
-  /// The carried records that end within `count` bytes; ends the split.
-  private func takeWithin(_ count: Int, orFirstRecord: Bool = false) -> Window? {
-    if let window = takeRecords(upTo: min(count, carry.count)) { return window }
-    guard orFirstRecord, let base = carry.baseAddress, let newline = memchr(base, 0x0A, carry.count) else {
-      if !orFirstRecord { sawEnd = true; isCut = true }
-      return nil
-    }
-    return hand(out: UnsafeRawPointer(newline) - base + 1)
-  }
-  private var isCut = false
 
   /// The carried records that end within the first `count` bytes; nil if none does.
   private func takeRecords(upTo count: Int) -> Window? {
-    guard let base = carry.baseAddress, count > 0, let newline = memrchr(base, 0x0A, count) else { return nil }
-    return hand(out: UnsafeRawPointer(newline) - base + 1)
-  }
-
-  /// What is left at the reader's end: a last record without a newline counts if the split is final.
-  private func takeRest() -> Window? {
-    if isCut { return nil }
-    if let window = takeRecords(upTo: carry.count) { return window }
-    if isFinal && carry.count > 0 {
-      return hand(out: carry.count)
-    }
-    reachedEnd = true
-    return nil
+    var end = min(count, carry.count)
+    while end > 0 && carry[end - 1] != 0x0A { end -= 1 }
+    return end == 0 ? nil : hand(out: end)
   }
 
   private func hand(out count: Int) -> Window? {

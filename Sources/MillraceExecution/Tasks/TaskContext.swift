@@ -1,4 +1,3 @@
-package import MillraceColumnar
 package import MillraceCore
 package import MillraceExpressions
 
