@@ -1,0 +1,64 @@
+public import MillraceColumnar
+public import MillraceExpressions
+public import MillraceSQL
+
+/// The tables and views that queries of a session can name. Names ignore case.
+public struct Catalog: Sendable {
+  /// What a name stands for.
+  public enum Entry: Sendable {
+    /// A source; `id` is the session's number for it. A watermark has a column and a delay in microseconds.
+    case scan(id: Int, schema: Schema, isStreaming: Bool, watermark: (column: String, delay: Int64)?)
+    /// Rows in memory.
+    case rows(Schema, RecordBatch)
+    /// A query, analysed anew at each use so that its columns are never shared between uses.
+    case view(Query)
+    /// A plan, given new columns at each use.
+    case plan(LogicalPlan)
+  }
+
+  private var entries: [String: Entry] = [:]
+  private var displayNames: [String: String] = [:]
+
+  /// An empty catalog.
+  public init() {}
+
+  /// Adds or replaces a name.
+  public mutating func register(_ name: String, _ entry: Entry) {
+    entries[name.lowercased()] = entry
+    displayNames[name.lowercased()] = name
+  }
+
+  /// Forgets a name; false if there was none.
+  @discardableResult
+  public mutating func remove(_ name: String) -> Bool { entries.removeValue(forKey: name.lowercased()) != nil }
+
+  /// What a name stands for.
+  public func entry(_ name: String) -> Entry? { entries[name.lowercased()] }
+
+  /// All names, sorted.
+  public var names: [String] { displayNames.filter { entries[$0.key] != nil }.values.sorted() }
+}
+
+/// A query after analysis.
+public struct AnalyzedQuery: Sendable {
+  public var plan: LogicalPlan
+  /// Scalar subqueries by the id of their `Expression.subqueryResult`; to be run before the plan.
+  public var subqueries: [Subquery]
+
+  /// A subquery whose result goes into an expression as a constant.
+  public struct Subquery: Sendable {
+    public var id: Int
+    public var plan: LogicalPlan
+    public var form: Form
+
+    /// What of the subquery's rows becomes the constant.
+    public enum Form: Sendable {
+      /// The only value; more than one row is an error, none is NULL.
+      case scalar
+      /// All values of the first column as an array.
+      case list
+      /// Whether there is a row.
+      case exists
+    }
+  }
+}

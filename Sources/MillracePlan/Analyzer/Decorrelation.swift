@@ -1,0 +1,118 @@
+import MillraceColumnar
+import MillraceExpressions
+
+/// Pulls the conditions that mention an enclosing query's columns out of a subquery, so that it can be joined.
+struct Decorrelation {
+  let analyzer: Analyzer
+  /// Ids of the enclosing query's columns.
+  let outer: Set<Int>
+
+  init(_ analyzer: Analyzer, outer: Set<Int>) {
+    self.analyzer = analyzer
+    self.outer = outer
+  }
+
+  /// The subquery without its correlated conditions, giving also the columns that these need, and the conditions.
+  func pullUp(_ plan: LogicalPlan) throws -> (LogicalPlan, Expression?) {
+    let (result, conditions) = try pull(plan)
+    let condition = conditions.first.map { first in conditions.dropFirst().reduce(first) { .and($0, $1) } }
+    if !result.freeReferences.isDisjoint(with: outer) { throw unsupported("in this place of the subquery") }
+    return (result, condition)
+  }
+
+  private func isCorrelated(_ expression: Expression) -> Bool { !expression.references.isDisjoint(with: outer) }
+
+  private func pull(_ plan: LogicalPlan) throws -> (LogicalPlan, [Expression]) {
+    switch plan {
+    case .filter(let condition, let child):
+      let (inner, conditions) = try pull(child)
+      let parts = condition.conjuncts
+      let local = parts.filter { !isCorrelated($0) }
+      let kept = local.first.map { first in LogicalPlan.filter(local.dropFirst().reduce(first) { .and($0, $1) }, inner) } ?? inner
+      return (kept, conditions + parts.filter { isCorrelated($0) })
+    case .project(let columns, let child):
+      let (inner, conditions) = try pull(child)
+      let passed = needed(conditions, from: inner, beside: columns.map(\.attribute))
+      return (.project(columns + passed, inner), conditions)
+    case .aggregate(var node):
+      let (inner, conditions) = try pull(node.child)
+      node.child = inner
+      if conditions.isEmpty { return (.aggregate(node), []) }
+      return try groupedByCorrelation(node, conditions)
+    case .alias(let name, let child):
+      let (inner, conditions) = try pull(child)
+      return (.alias(name, inner), conditions)
+    case .deduplicate(let node):
+      let (inner, conditions) = try pull(node.child)
+      let passed = needed(conditions, from: inner, beside: node.keys).map(\.attribute)
+      return (.deduplicate(DeduplicateNode(keys: node.keys + passed, child: inner)), conditions)
+    case .sort(let orders, let child):
+      let (inner, conditions) = try pull(child)
+      return (.sort(orders, inner), conditions)
+    case .join(var node):
+      let (left, leftConditions) = try pull(node.left)
+      let (right, rightConditions) = try pull(node.right)
+      if !rightConditions.isEmpty && ![.inner, .cross, .right].contains(node.kind) || !leftConditions.isEmpty && [.right, .full].contains(node.kind) {
+        throw unsupported("under an outer join")
+      }
+      node.left = left
+      node.right = right
+      guard let condition = node.condition, isCorrelated(condition) else { return (.join(node), leftConditions + rightConditions) }
+      guard node.kind == .inner else { throw unsupported("in the condition of an outer join") }
+      let parts = condition.conjuncts
+      let local = parts.filter { !isCorrelated($0) }
+      node.condition = local.first.map { first in local.dropFirst().reduce(first) { .and($0, $1) } }
+      if node.condition == nil { node.kind = .cross }
+      return (.join(node), leftConditions + rightConditions + parts.filter { isCorrelated($0) })
+    case .generate(var node):
+      let (inner, conditions) = try pull(node.child)
+      node.child = inner
+      return (.generate(node), conditions)
+    case .limit(let count, let offset, let child):
+      let (inner, conditions) = try pull(child)
+      if !conditions.isEmpty { throw unsupported("under LIMIT") }
+      return (.limit(count: count, offset: offset, inner), [])
+    default: return (plan, [])
+    }
+  }
+
+  /// An aggregation per value of the columns that the correlated equalities compare.
+  private func groupedByCorrelation(_ aggregate: AggregateNode, _ conditions: [Expression]) throws -> (LogicalPlan, [Expression]) {
+    var node = aggregate
+    for condition in conditions {
+      guard case .call(let function, let sides) = condition, ["=", "<=>"].contains(function.name), sides.count == 2, isCorrelated(sides[0]) != isCorrelated(sides[1]) else {
+        throw unsupported("with a comparison other than equality below an aggregate")
+      }
+    }
+    let innerColumns = Set(node.child.output.map(\.id))
+    var passed: [Attribute] = []
+    for condition in conditions {
+      for id in condition.references.intersection(innerColumns).sorted() where !node.grouping.contains(where: { $0.attribute.id == id }) {
+        guard let column = node.child.output.first(where: { $0.id == id }) else { continue }
+        node.grouping.append(NamedExpression(passing: column))
+        passed.append(column)
+      }
+    }
+    return (.aggregate(node), conditions)
+  }
+
+  /// Columns of `plan` that conditions read and the projection does not pass on.
+  private func needed(_ conditions: [Expression], from plan: LogicalPlan, beside columns: [Attribute]) -> [NamedExpression] {
+    let wanted = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.subtracting(columns.map(\.id))
+    return plan.output.filter { wanted.contains($0.id) }.map { NamedExpression(passing: $0) }
+  }
+
+  private func unsupported(_ place: String) -> MillraceError {
+    MillraceError(
+      "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.ACCESSING_OUTER_QUERY_COLUMN_IS_NOT_ALLOWED",
+      "a column of the enclosing query cannot be used \(place)", hint: "write it as a join")
+  }
+}
+
+extension Expression {
+  /// The parts of a conjunction.
+  package var conjuncts: [Expression] {
+    if case .and(let left, let right) = self { return left.conjuncts + right.conjuncts }
+    return [self]
+  }
+}

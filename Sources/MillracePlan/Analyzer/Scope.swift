@@ -1,0 +1,68 @@
+import MillraceColumnar
+import MillraceExpressions
+
+/// The columns that a name may mean at some place of a query.
+struct Scope {
+  /// Columns, with their qualifiers.
+  var columns: [Attribute]
+  /// Columns that only `*` leaves out: the right-hand duplicates of JOIN USING.
+  var hidden: [Attribute] = []
+  /// The enclosing query's columns, for correlated subqueries.
+  indirect enum Outer {
+    case none
+    case scope(Scope)
+  }
+  var outer: Outer = .none
+
+  init(_ columns: [Attribute], outer: Outer = .none) {
+    self.columns = columns
+    self.outer = outer
+  }
+
+  /// A column found by the first parts of a name, and the parts that are left as a field path.
+  struct Match {
+    var attribute: Attribute
+    var path: ArraySlice<String>
+  }
+
+  /// The column that `parts` name in this scope; nil when there is none. Throws `AMBIGUOUS_REFERENCE`.
+  func match(_ parts: [String]) throws -> Match? {
+    if let match = try match(parts, among: columns) { return match }
+    return try match(parts, among: hidden)
+  }
+
+  private func match(_ parts: [String], among columns: [Attribute]) throws -> Match? {
+    let lowered = parts.map { $0.lowercased() }
+    // Qualified readings first: `t.a` is column a of t before it is field a of column t.
+    for length in stride(from: lowered.count - 1, through: 0, by: -1) {
+      let qualifier = Array(lowered[..<length])
+      let name = lowered[length]
+      var found: [Attribute] = []
+      for column in columns where column.name.lowercased() == name && column.isQualified(by: qualifier) {
+        if !found.contains(column) { found.append(column) }
+      }
+      if found.count > 1 {
+        let names = found.map { ($0.qualifier + [$0.name]).map { "`\($0)`" }.joined(separator: ".") }
+        throw MillraceError(
+          "AMBIGUOUS_REFERENCE", "reference `\(parts.joined(separator: "."))` is ambiguous, could be: [\(names.joined(separator: ", "))]",
+          hint: "put the table's name or alias in front")
+      }
+      if let column = found.first { return Match(attribute: column, path: parts[(length + 1)...]) }
+    }
+    return nil
+  }
+
+  /// Columns of `qualifier.*`, or of `*`.
+  func star(_ qualifier: [String]) -> [Attribute] {
+    if qualifier.isEmpty { return columns }
+    let lowered = qualifier.map { $0.lowercased() }
+    return columns.filter { $0.isQualified(by: lowered) }
+  }
+}
+
+extension Attribute {
+  /// Whether the (lower-case) parts are the end of the column's qualifier.
+  func isQualified(by parts: [String]) -> Bool {
+    parts.isEmpty || qualifier.count >= parts.count && zip(qualifier.suffix(parts.count), parts).allSatisfy { $0.lowercased() == $1 }
+  }
+}
