@@ -1,4 +1,5 @@
 import MillraceColumnar
+import MillraceCore
 import MillraceExpressions
 import MillraceSQL
 

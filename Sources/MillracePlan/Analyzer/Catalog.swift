@@ -1,5 +1,4 @@
 public import MillraceColumnar
-public import MillraceExpressions
 public import MillraceSQL
 
 /// The tables and views that queries of a session can name. Names ignore case.

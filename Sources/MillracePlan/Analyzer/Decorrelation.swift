@@ -1,5 +1,5 @@
 import MillraceColumnar
-import MillraceExpressions
+package import MillraceExpressions
 
 /// Pulls the conditions that mention an enclosing query's columns out of a subquery, so that it can be joined.
 struct Decorrelation {

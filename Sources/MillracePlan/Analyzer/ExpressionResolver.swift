@@ -42,7 +42,7 @@ final class ExpressionResolver {
     case .scalarSubquery(let query): return try scalarSubquery(query)
     case .like(let predicate): return try like(predicate)
     case .cast(let operand, let type, let isTry):
-      return try Cast.bind(try resolve(operand), to: type, context: analyzer.context, isTry: isTry, isExplicit: true)
+      return try Cast.bind(try resolve(operand), to: type, context: analyzer.context, isTry: isTry)
     case .caseWhen(let operand, let branches, let otherwise): return try caseWhen(operand, branches, otherwise)
     case .call(let function): return try functionCall(function)
     case .lambda:
@@ -64,6 +64,10 @@ final class ExpressionResolver {
   private func column(_ parts: [String]) throws -> Expression {
     if let parameter = lambdaParameters.reversed().lazy.compactMap({ $0[parts[0].lowercased()] }).first {
       return try access(.attribute(parameter), parts.dropFirst())
+    }
+    if parts[0].hasPrefix("\u{0}"), let id = Int(parts[0].dropFirst()) {
+      // Made by the expansion of `*` and generators: a column by identity, since names may repeat.
+      if let column = (scope.columns + scope.hidden).first(where: { $0.id == id }) { return .attribute(column) }
     }
     if let match = try scope.match(parts) { return try access(.attribute(match.attribute), match.path) }
     if let alias = aliases[parts[0].lowercased()] { return try access(alias, parts.dropFirst()) }
@@ -229,7 +233,9 @@ final class ExpressionResolver {
         throw MillraceError("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "`\(function.name.joined(separator: "."))` takes no table")
       }
       if case .lambda(let parameters, let body) = expression.kind {
-        return .lambda(parameterCount: parameters.count) { types in try self.lambda(parameters, body, types) }
+        // Binding happens within the call, on this thread.
+        nonisolated(unsafe) let resolver = self
+        return .lambda(parameterCount: parameters.count) { types in try resolver.lambda(parameters, body, types) }
       }
       return .expression(try resolve(expression))
     }
@@ -277,7 +283,13 @@ final class ExpressionResolver {
       }
     }
     if let ignores = function.ignoresNulls, ignores { arguments.append(.literal(.boolean(true), .boolean)) }
-    if !function.withinGroup.isEmpty { return try aggregate.boundWithinGroup(arguments, function.withinGroup.map { (try resolve($0.expression), $0.isAscending) }, analyzer.context) }
+    if !function.withinGroup.isEmpty {
+      return try WithinGroup.bind(
+        aggregate.names[0], arguments: arguments,
+        ordering: try function.withinGroup.map {
+          AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
+        }, context: analyzer.context)
+    }
     return try aggregate.bind(arguments, analyzer.context)
   }
 

@@ -48,7 +48,7 @@ final class SelectAnalyzer {
     for key in grouping ?? [] { resolver.aliases[key.attribute.name.lowercased()] = .attribute(key.attribute) }
     var columns: [NamedExpression] = []
     for item in items {
-      let resolved = try grouped(try resolver.resolve(item.unaliased))
+      let resolved = grouped(try resolver.resolve(item.unaliased))
       let column = named(resolved, item)
       columns.append(column)
       if case .alias(_, let names) = item.kind, names.count == 1, resolver.aliases[names[0].lowercased()] == nil {
