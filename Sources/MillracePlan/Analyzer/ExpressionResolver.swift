@@ -42,7 +42,7 @@ final class ExpressionResolver {
     case .scalarSubquery(let query): return try scalarSubquery(query)
     case .like(let predicate): return try like(predicate)
     case .cast(let operand, let type, let isTry):
-      return try Cast.bind(try resolve(operand), to: type, context: analyzer.context, isTry: isTry)
+      return try Cast.bind(try resolve(operand), to: type, isTry: isTry, context: analyzer.context)
     case .caseWhen(let operand, let branches, let otherwise): return try caseWhen(operand, branches, otherwise)
     case .call(let function): return try functionCall(function)
     case .lambda:

@@ -1,0 +1,127 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillracePlan
+
+/// DISTINCT and dropDuplicates: the first row of each key. Over a stream the keys seen are kept as state.
+final class DeduplicateOperator: PhysicalOperator {
+  private let child: any PhysicalOperator
+  private let keys: KeyEncoder
+  private let columns: [Int]
+  private let state: State?
+
+  /// What a streaming deduplication keeps.
+  struct State {
+    var store: any StateStore
+    var metricsIndex: Int
+    /// Where the key has its event time, so that old keys can go.
+    var eventTime: KeyEncoder.EventTime?
+    /// Position of the event-time column of the rows: late rows are dropped.
+    var rowTime: Int?
+    /// For dropDuplicatesWithinWatermark: how long a key is kept after its row's event time.
+    var delay: Int64?
+  }
+
+  init(_ child: any PhysicalOperator, keys positions: [Int], types: [DataType], state: State?) {
+    self.child = child
+    columns = positions
+    keys = KeyEncoder(types: types)
+    self.state = state
+  }
+
+  func execute(_ context: BatchContext) throws -> [RecordBatch] {
+    let batches = try child.execute(context)
+    guard let state else {
+      let table = GroupTable(keyTypes: keys.flatTypes)
+      return batches.compactMap { batch in
+        let first = firstRows(batch, table)
+        return first.count == 0 ? nil : first.count == batch.rowCount ? batch : batch.gathered(first)
+      }
+    }
+    return try stateful(batches, state, context)
+  }
+
+  /// Rows whose key is not in the table yet; puts the keys in.
+  private func firstRows(_ batch: RecordBatch, _ table: GroupTable) -> Selection {
+    let flat = keys.encode(columns.map { batch.columns[$0] }, count: batch.rowCount)
+    let groups = UnsafeMutablePointer<UInt32>.allocate(capacity: batch.rowCount)
+    let isNew = UnsafeMutablePointer<UInt8>.allocate(capacity: batch.rowCount)
+    defer {
+      groups.deallocate()
+      isNew.deallocate()
+    }
+    table.findOrInsert(flat, count: batch.rowCount, into: groups, isNew: isNew)
+    let rows = Selection(capacity: batch.rowCount)
+    var count = 0
+    for row in 0..<batch.rowCount {
+      rows.rows[count] = Int32(truncatingIfNeeded: row)
+      count += Int(isNew[row])
+    }
+    return rows.truncated(to: count)
+  }
+
+  private func stateful(_ batches: [RecordBatch], _ state: State, _ context: BatchContext) throws -> [RecordBatch] {
+    var metrics = StateOperatorMetrics(operatorName: state.delay == nil ? "dedupe" : "dedupeWithinWatermark")
+    var output: [RecordBatch] = []
+    for whole in batches {
+      let batch = onTime(whole, state, context, &metrics)
+      if batch.rowCount == 0 { continue }
+      let first = firstRows(batch, GroupTable(keyTypes: keys.flatTypes))
+      let candidates = batch.gathered(first)
+      let flat = keys.encode(columns.map { candidates.columns[$0] }, count: candidates.rowCount)
+      let known = try state.store.get(keys: flat, count: candidates.rowCount)
+      let found = known.found.values(as: UInt8.self)
+      let fresh = Selection((0..<candidates.rowCount).filter { found[known.found.slot($0)] == 0 })
+      if fresh.count == 0 { continue }
+      let rows = candidates.gathered(fresh)
+      try state.store.put(keys: flat.map { $0.gathered(fresh) }, values: [expiry(rows, state)], count: fresh.count)
+      metrics.rowsUpdated += Int64(fresh.count)
+      output.append(rows)
+    }
+    try evict(state, context, &metrics)
+    metrics.rowsTotal = Int64(state.store.rowCount)
+    metrics.memoryUsedBytes = Int64(state.store.memoryBytes)
+    context.stateOperators[state.metricsIndex] = metrics
+    return output
+  }
+
+  /// Drops rows at or before the watermark.
+  private func onTime(_ batch: RecordBatch, _ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) -> RecordBatch {
+    guard let column = state.rowTime else { return batch }
+    let times = DeduplicateOperator.instants(batch.columns[column])
+    let values = times.values(as: Int64.self)
+    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > context.lateWatermark }
+    metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
+    return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
+  }
+
+  /// The instant of an event time: a timestamp, or the end of a window.
+  static func instants(_ column: ColumnVector) -> ColumnVector {
+    column.type.physical == .structure ? column.flattened().children.last ?? column : column
+  }
+
+  private func expiry(_ rows: RecordBatch, _ state: State) -> ColumnVector {
+    guard let delay = state.delay, let column = state.rowTime else {
+      return .constant(.integer(0), type: .long, count: rows.rowCount)
+    }
+    return ColumnVector.map(.long, DeduplicateOperator.instants(rows.columns[column])) { (time: Int64) in time &+ delay }
+  }
+
+  private func evict(_ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws {
+    guard state.eventTime != nil || state.delay != nil else { return }
+    var gone: [[ColumnVector]] = []
+    var total = 0
+    try state.store.scan { keys, values, count in
+      let times = state.delay != nil ? values[0] : keys[state.eventTime?.column ?? 0]
+      let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
+      let instants = times.values(as: Int64.self)
+      let old = (0..<count).filter { !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark }
+      if old.isEmpty { return }
+      let rows = Selection(old)
+      gone.append(keys.map { $0.gathered(rows) })
+      total += old.count
+    }
+    for keys in gone { try state.store.remove(keys: keys, count: keys[0].count) }
+    metrics.rowsRemoved = Int64(total)
+  }
+}

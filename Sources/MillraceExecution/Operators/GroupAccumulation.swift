@@ -1,0 +1,145 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillracePlan
+
+/// What an aggregation computes, fixed when the query is planned.
+struct AggregationPlan: Sendable {
+  let keys: KeyEncoder
+  let aggregates: [NamedAggregate]
+  /// Functions as they accumulate: DISTINCT ones wrapped.
+  let functions: [BoundAggregate]
+  /// Evaluates keys, then the arguments of each aggregate, then its filter.
+  let evaluator: Evaluator
+
+  init(_ node: AggregateNode, input: [Attribute]) throws {
+    keys = KeyEncoder(expressions: node.grouping.map(\.expression))
+    aggregates = node.aggregates
+    functions = node.aggregates.map { $0.isDistinct ? $0.function.distinct() : $0.function }
+    let inputs = zip(node.aggregates, functions).flatMap { aggregate, function in
+      function.arguments + (aggregate.filter.map { [$0] } ?? [])
+    }
+    evaluator = try Evaluator(keys.expressions + inputs, input: input)
+  }
+
+  /// Types of the columns that carry partial results.
+  var stateTypes: [DataType] { functions.flatMap(\.stateTypes) }
+
+  /// Whether the order of rows may show in the result.
+  var isOrderSensitive: Bool { functions.contains(where: \.isOrderSensitive) }
+}
+
+/// Groups and their partial results; grows batch by batch. Used by one thread at a time.
+final class GroupAccumulation {
+  let plan: AggregationPlan
+  let table: GroupTable
+  private let accumulators: [any Accumulator]
+  private var groups: UnsafeMutablePointer<UInt32>
+  private var capacity = 0
+
+  init(_ plan: AggregationPlan) {
+    self.plan = plan
+    table = GroupTable(keyTypes: plan.keys.flatTypes)
+    accumulators = plan.functions.map { $0.makeAccumulator() }
+    groups = .allocate(capacity: 1)
+  }
+
+  deinit { groups.deallocate() }
+
+  var groupCount: Int { table.groupCount }
+
+  private func makeRoom(_ count: Int) {
+    guard count > capacity else { return }
+    groups.deallocate()
+    capacity = max(count, capacity * 2)
+    groups = .allocate(capacity: capacity)
+  }
+
+  /// Adds rows.
+  func add(_ batch: RecordBatch, _ context: EvaluationContext) throws {
+    let values = try plan.evaluator.evaluate(batch, context)
+    let keyCount = plan.keys.expressions.count
+    makeRoom(batch.rowCount)
+    let flat = plan.keys.encode(Array(values[..<keyCount]), count: batch.rowCount)
+    table.findOrInsert(flat, count: batch.rowCount, into: groups)
+    var next = keyCount
+    for (index, accumulator) in accumulators.enumerated() {
+      accumulator.reserve(groupCount: table.groupCount)
+      let argumentCount = plan.functions[index].arguments.count
+      let arguments = Array(values[next..<next + argumentCount])
+      next += argumentCount
+      guard plan.aggregates[index].filter != nil else {
+        try accumulator.update(groups: groups, rowCount: batch.rowCount, arguments: arguments)
+        continue
+      }
+      try updateFiltered(accumulator, arguments, Selection(whereTrue: values[next]))
+      next += 1
+    }
+  }
+
+  private func updateFiltered(_ accumulator: any Accumulator, _ arguments: [ColumnVector], _ rows: Selection) throws {
+    if rows.count == 0 { return }
+    let chosen = UnsafeMutablePointer<UInt32>.allocate(capacity: rows.count)
+    defer { chosen.deallocate() }
+    for index in 0..<rows.count { chosen[index] = groups[Int(rows.rows[index])] }
+    try accumulator.update(groups: chosen, rowCount: rows.count, arguments: arguments.map { $0.gathered(rows) })
+  }
+
+  /// Makes sure that a global aggregate has its one group.
+  func ensureGlobalGroup() {
+    guard plan.keys.expressions.isEmpty, table.groupCount == 0 else { return }
+    makeRoom(1)
+    table.findOrInsert(plan.keys.encode([], count: 1), count: 1, into: groups)
+    for accumulator in accumulators { accumulator.reserve(groupCount: 1) }
+  }
+
+  /// Adds partial results of `count` keys.
+  func merge(keys: [ColumnVector], states: [ColumnVector], count: Int) throws {
+    if count == 0 { return }
+    makeRoom(count)
+    table.findOrInsert(keys, count: count, into: groups)
+    var next = 0
+    for (index, accumulator) in accumulators.enumerated() {
+      accumulator.reserve(groupCount: table.groupCount)
+      let width = plan.functions[index].stateTypes.count
+      try accumulator.merge(groups: groups, rowCount: count, states: Array(states[next..<next + width]))
+      next += width
+    }
+  }
+
+  /// Adds all of another accumulation.
+  func merge(_ other: GroupAccumulation) throws {
+    try merge(keys: other.flatKeys(), states: try other.states(), count: other.groupCount)
+  }
+
+  /// Flat key columns of all groups.
+  func flatKeys() -> [ColumnVector] { table.keyColumns() }
+
+  /// Columns of partial results of all groups.
+  func states() throws -> [ColumnVector] {
+    try accumulators.flatMap { accumulator in
+      accumulator.reserve(groupCount: groupCount)
+      return try accumulator.states(groupCount: groupCount)
+    }
+  }
+
+  /// Keys and final results of all groups.
+  func finish() throws -> RecordBatch {
+    let keys = try plan.keys.decode(flatKeys(), count: groupCount)
+    let results = try accumulators.map { accumulator in
+      accumulator.reserve(groupCount: groupCount)
+      return try accumulator.finish(groupCount: groupCount)
+    }
+    return RecordBatch(rowCount: groupCount, columns: keys + results)
+  }
+}
+
+/// Partial aggregation on a worker.
+final class AggregateTerminal: StageTerminal {
+  let accumulation: GroupAccumulation
+
+  init(_ plan: AggregationPlan) { accumulation = GroupAccumulation(plan) }
+
+  func consume(_ batch: RecordBatch, _ context: TaskContext) throws { try accumulation.add(batch, context.evaluation) }
+
+  func endSplit(_ context: TaskContext) throws {}
+}

@@ -1,0 +1,255 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillracePlan
+
+/// What a join does, fixed when the query is planned. The right side is built into a table, the left side looks up in it.
+struct JoinPlan: Sendable {
+  let kind: JoinKind
+  let isSingle: Bool
+  let leftKeys: Evaluator
+  let rightKeys: Evaluator
+  let keys: KeyEncoder
+  /// Keys compared with `<=>`, for which NULL equals NULL.
+  let isNullSafe: [Bool]
+  /// The rest of the condition, over both sides.
+  let residual: Evaluator?
+  let rightTypes: [DataType]
+
+  init(_ node: JoinNode, left: [Attribute], right: [Attribute]) throws {
+    kind = node.kind
+    isSingle = node.isSingle
+    let leftIDs = Set(left.map(\.id))
+    let rightIDs = Set(right.map(\.id))
+    var pairs: [(left: Expression, right: Expression, isNullSafe: Bool)] = []
+    var rest: [Expression] = []
+    for condition in node.condition?.conjuncts ?? [] {
+      guard case .call(let function, let sides) = condition, sides.count == 2, ["=", "<=>", "=="].contains(function.name) else {
+        rest.append(condition)
+        continue
+      }
+      let a = sides[0].references, b = sides[1].references
+      let isNullSafe = function.name == "<=>"
+      if !a.isEmpty, !b.isEmpty, a.isSubset(of: leftIDs), b.isSubset(of: rightIDs) {
+        pairs.append((sides[0], sides[1], isNullSafe))
+      } else if !a.isEmpty, !b.isEmpty, a.isSubset(of: rightIDs), b.isSubset(of: leftIDs) {
+        pairs.append((sides[1], sides[0], isNullSafe))
+      } else {
+        rest.append(condition)
+      }
+    }
+    leftKeys = try Evaluator(pairs.map(\.left), input: left)
+    rightKeys = try Evaluator(pairs.map(\.right), input: right)
+    keys = KeyEncoder(types: pairs.map(\.left.type))
+    isNullSafe = pairs.map(\.isNullSafe)
+    residual = try rest.first.map { first in try Evaluator([rest.dropFirst().reduce(first) { .and($0, $1) }], input: left + right) }
+    rightTypes = right.map(\.type)
+  }
+}
+
+/// The built side of a join: rows by key.
+final class JoinTable: @unchecked Sendable {
+  let plan: JoinPlan
+  private(set) var rows = RecordBatch(rowCount: 0, columns: [])
+  private var table: GroupTable
+  /// Rows of group g are `members[starts[g] ..< starts[g + 1]]`.
+  private var starts: [Int32] = [0]
+  private var members: [Int32] = []
+  /// Whether some row of the built side has a NULL key.
+  private(set) var hasNullKey = false
+
+  init(_ plan: JoinPlan) {
+    self.plan = plan
+    table = GroupTable(keyTypes: plan.keys.flatTypes)
+  }
+
+  /// Builds the table from the right side.
+  func build(_ batches: [RecordBatch], _ context: EvaluationContext) throws {
+    table = GroupTable(keyTypes: plan.keys.flatTypes)
+    rows = batches.isEmpty
+      ? RecordBatch(rowCount: 0, columns: plan.rightTypes.map { .nulls($0, count: 0) }) : RecordBatch.concatenated(batches)
+    let count = rows.rowCount
+    let keyColumns = try plan.rightKeys.evaluate(rows, context)
+    let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
+    hasNullKey = isMatchable.contains(false)
+    let groups = plan.keys.groups(of: keyColumns, count: count, in: table)
+    var sizes = [Int32](repeating: 0, count: table.groupCount + 1)
+    for row in 0..<count where isMatchable[row] { sizes[Int(groups[row]) + 1] += 1 }
+    for index in 1..<sizes.count { sizes[index] += sizes[index - 1] }
+    starts = sizes
+    members = [Int32](repeating: 0, count: Int(sizes.last ?? 0))
+    for row in 0..<count where isMatchable[row] {
+      let group = Int(groups[row])
+      members[Int(sizes[group])] = Int32(truncatingIfNeeded: row)
+      sizes[group] += 1
+    }
+  }
+
+  private static func matchable(_ keys: [ColumnVector], _ isNullSafe: [Bool], count: Int) -> [Bool] {
+    var result = [Bool](repeating: true, count: count)
+    for (key, isSafe) in zip(keys, isNullSafe) where !isSafe && key.mayHaveNulls {
+      for row in 0..<count where key.isNull(row) { result[row] = false }
+    }
+    return result
+  }
+
+  /// Pairs of rows that match, left rows ascending.
+  struct Matches {
+    var left: [Int32] = []
+    var right: [Int32] = []
+    /// Left rows that have a NULL key.
+    var nullKeys: [Bool] = []
+  }
+
+  func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
+    let count = batch.rowCount
+    let keyColumns = try plan.leftKeys.evaluate(batch, context)
+    let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
+    var matches = Matches()
+    if isMatchable.contains(false) { matches.nullKeys = isMatchable.map { !$0 } }
+    let groups = UnsafeMutablePointer<UInt32>.allocate(capacity: max(count, 1))
+    defer { groups.deallocate() }
+    table.find(plan.keys.encode(keyColumns, count: count), count: count, into: groups)
+    matches.left.reserveCapacity(count)
+    matches.right.reserveCapacity(count)
+    starts.withUnsafeBufferPointer { starts in
+      members.withUnsafeBufferPointer { members in
+        for row in 0..<count where isMatchable[row] && groups[row] != GroupTable.absent {
+          let group = Int(groups[row])
+          for index in Int(starts[group])..<Int(starts[group + 1]) {
+            matches.left.append(Int32(truncatingIfNeeded: row))
+            matches.right.append(members[index])
+          }
+        }
+      }
+    }
+    return try filtered(matches, batch, context)
+  }
+
+  /// The matches for which the rest of the condition holds.
+  private func filtered(_ matches: Matches, _ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
+    guard let residual = plan.residual, !matches.left.isEmpty else { return matches }
+    let pairs = RecordBatch(rowCount: matches.left.count, columns: columns(matches, batch))
+    let kept = try residual.select(pairs, context)
+    var result = Matches(nullKeys: matches.nullKeys)
+    result.left = (0..<kept.count).map { matches.left[Int(kept.rows[$0])] }
+    result.right = (0..<kept.count).map { matches.right[Int(kept.rows[$0])] }
+    return result
+  }
+
+  /// Columns of both sides for pairs; -1 on the right gives NULLs.
+  func columns(_ matches: Matches, _ batch: RecordBatch) -> [ColumnVector] {
+    let count = matches.left.count
+    let left = matches.left.withUnsafeBufferPointer { JoinTable.selection($0) }
+    let rightColumns = matches.right.withUnsafeBufferPointer { pointer -> [ColumnVector] in
+      guard let base = pointer.baseAddress, count > 0 else { return plan.rightTypes.map { .nulls($0, count: 0) } }
+      if !matches.right.contains(-1) { return rows.columns.map { $0.gathered(JoinTable.selection(pointer)) } }
+      return rows.columns.map { $0.gatheredOrNull(base, count: count) }
+    }
+    return batch.columns.map { $0.gathered(left) } + rightColumns
+  }
+
+  private static func selection(_ rows: UnsafeBufferPointer<Int32>) -> Selection {
+    let selection = Selection(capacity: rows.count)
+    for index in 0..<rows.count { selection.rows[index] = rows[index] }
+    return selection
+  }
+}
+
+/// The looking-up side of a join, batch by batch. Not for RIGHT and FULL, which must know all matches first.
+struct ProbeOperator: StageOperator {
+  let table: JoinTable
+
+  func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
+    try ProbeOperator.join(batch, table, context.evaluation).result
+  }
+
+  /// The joined rows and the matches they came from.
+  static func join(
+    _ batch: RecordBatch, _ table: JoinTable, _ context: EvaluationContext
+  ) throws -> (result: RecordBatch?, matches: JoinTable.Matches) {
+    var matches = try table.probe(batch, context)
+    let plan = table.plan
+    if plan.isSingle { try checkSingle(matches) }
+    switch plan.kind {
+    case .inner, .cross, .right: break
+    case .left, .full: matches = withUnmatched(matches, count: batch.rowCount)
+    case .leftSemi, .leftAnti, .nullAwareAnti:
+      let kept = semiRows(matches, table, count: batch.rowCount)
+      return (kept.isEmpty ? nil : batch.gathered(Selection(kept)), matches)
+    }
+    if matches.left.isEmpty { return (nil, matches) }
+    return (RecordBatch(rowCount: matches.left.count, columns: table.columns(matches, batch)), matches)
+  }
+
+  private static func checkSingle(_ matches: JoinTable.Matches) throws {
+    for index in matches.left.indices.dropFirst() where matches.left[index] == matches.left[index - 1] {
+      throw MillraceError("SCALAR_SUBQUERY_TOO_MANY_ROWS", "a scalar subquery gave more than one row", hint: "add LIMIT 1 or an aggregate")
+    }
+  }
+
+  /// The matches with each unmatched left row put in, paired with nothing.
+  private static func withUnmatched(_ matches: JoinTable.Matches, count: Int) -> JoinTable.Matches {
+    var result = JoinTable.Matches(nullKeys: matches.nullKeys)
+    result.left.reserveCapacity(matches.left.count + count)
+    var next = 0
+    for row in 0..<Int32(truncatingIfNeeded: count) {
+      let start = next
+      while next < matches.left.count && matches.left[next] == row {
+        result.left.append(row)
+        result.right.append(matches.right[next])
+        next += 1
+      }
+      if next == start {
+        result.left.append(row)
+        result.right.append(-1)
+      }
+    }
+    return result
+  }
+
+  private static func semiRows(_ matches: JoinTable.Matches, _ table: JoinTable, count: Int) -> [Int] {
+    var isMatched = [Bool](repeating: false, count: count)
+    for row in matches.left { isMatched[Int(row)] = true }
+    switch table.plan.kind {
+    case .leftSemi: return (0..<count).filter { isMatched[$0] }
+    case .nullAwareAnti:
+      // NOT IN: a NULL on the right makes every comparison unknown; a NULL on the left does unless the right is empty.
+      if table.rows.rowCount == 0 { return Array(0..<count) }
+      if table.hasNullKey { return [] }
+      return (0..<count).filter { !isMatched[$0] && !(matches.nullKeys.isEmpty ? false : matches.nullKeys[$0]) }
+    default: return (0..<count).filter { !isMatched[$0] }
+    }
+  }
+}
+
+/// RIGHT and FULL joins: after all lookups the rows of the built side that nobody matched come out.
+final class OuterJoinOperator: PhysicalOperator {
+  private let left: any PhysicalOperator
+  private let right: any PhysicalOperator
+  private let table: JoinTable
+  private let leftTypes: [DataType]
+
+  init(_ left: any PhysicalOperator, _ right: any PhysicalOperator, _ plan: JoinPlan, leftTypes: [DataType]) {
+    self.left = left
+    self.right = right
+    self.leftTypes = leftTypes
+    table = JoinTable(plan)
+  }
+
+  func execute(_ context: BatchContext) throws -> [RecordBatch] {
+    try table.build(try right.execute(context), context.evaluation)
+    var isMatched = [Bool](repeating: false, count: table.rows.rowCount)
+    var result: [RecordBatch] = []
+    for batch in try left.execute(context) {
+      let (joined, matches) = try ProbeOperator.join(batch, table, context.evaluation)
+      for row in matches.right where row >= 0 { isMatched[Int(row)] = true }
+      if let joined { result.append(joined) }
+    }
+    let rest = Selection(isMatched.indices.filter { !isMatched[$0] })
+    if rest.count > 0 {
+      let nulls = leftTypes.map { ColumnVector.nulls($0, count: rest.count) }
+      result.append(RecordBatch(rowCount: rest.count, columns: nulls + table.rows.columns.map { $0.gathered(rest) }))
+    }
+    return result
+  }
+}

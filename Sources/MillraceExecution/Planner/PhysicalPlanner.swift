@@ -1,0 +1,229 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillraceFormats
+import MillracePlan
+
+/// Turns an optimized logical plan into chains beside the scans and operators above them.
+final class PhysicalPlanner {
+  private let scans: ScanGroups
+  private let mode: OutputMode
+  private let isStreaming: Bool
+  private let stores: StateStores
+  private let watermarks: Watermarks
+
+  init(scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks) {
+    self.scans = scans
+    self.mode = mode
+    self.isStreaming = isStreaming
+    self.stores = stores
+    self.watermarks = watermarks
+  }
+
+  func plan(_ node: LogicalPlan) throws -> Fragment {
+    switch node {
+    case .relation(let leaf): return try relation(leaf)
+    case .project(let columns, let child):
+      let fragment = try plan(child)
+      if zip(columns, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 }) && columns.count == child.output.count { return fragment }
+      return add(to: fragment, try ProjectOperator(columns.map(\.expression), input: child.output), output: columns.map(\.attribute))
+    case .filter(let condition, let child): return try filter(condition, child)
+    case .generate(let generate):
+      let fragment = try plan(generate.child)
+      return add(to: fragment, try GenerateOperator(generate, input: generate.child.output), output: node.output)
+    case .watermark(let column, let delay, let child): return try watermark(column, delay, child)
+    case .aggregate(let aggregate): return .serial(try self.aggregate(aggregate))
+    case .join(let join): return try self.join(join)
+    case .sort(let orders, let child):
+      return .serial(try SortOperator(try plan(child).serial, orders, input: child.output, limit: nil))
+    case .limit(let count, let offset, let child): return .serial(try limit(count, offset, child))
+    case .union(let inputs, _): return try union(inputs)
+    case .setOperation(let kind, let isAll, let left, let right):
+      let types = left.output.map(\.type)
+      return .serial(SetOperationOperator(kind, isAll: isAll, try plan(left).serial, try plan(right).serial, types: types))
+    case .window(let window): return .serial(try WindowOperator(try plan(window.child).serial, window, input: window.child.output))
+    case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
+    case .alias(_, let child): return try plan(child)
+    }
+  }
+
+  private func add(to fragment: Fragment, _ step: any StageOperator, output: [Attribute]) -> Fragment {
+    switch fragment {
+    case .chains(let chains):
+      for chain in chains {
+        chain.chain.operators.append(step)
+        chain.output = output
+      }
+      return fragment
+    case .serial(let node): return .serial(MapOperator(node, [step]))
+    }
+  }
+
+  private func relation(_ leaf: LeafRelation) throws -> Fragment {
+    switch leaf.content {
+    case .scan(let id, _):
+      let group = try scans.group(id)
+      let chain = group.addChain(columns: leaf.columns)
+      return .chains([ChainPlan(group: group, chain: chain, output: leaf.output)])
+    case .rows(let batch): return .serial(RowsOperator(batch.rowCount == 0 ? [] : [batch]))
+    case .range(let start, let end, let step):
+      return .serial(
+        leaf.output.isEmpty
+          ? MapOperator(RangeOperator(start: start, end: end, step: step), [DropColumns()])
+          : RangeOperator(start: start, end: end, step: step))
+    case .oneRow: return .serial(RowsOperator([RecordBatch(rowCount: 1, columns: [])]))
+    }
+  }
+
+  private func filter(_ condition: Expression, _ child: LogicalPlan) throws -> Fragment {
+    let fragment = try plan(child)
+    if case .chains(let chains) = fragment, case .relation(let leaf) = child {
+      for chain in chains { chain.chain.filters += PushedFilters.of(condition, leaf) }
+    }
+    return add(to: fragment, try FilterOperator(condition, input: child.output), output: child.output)
+  }
+
+  private func watermark(_ column: Attribute, _ delay: Int64, _ child: LogicalPlan) throws -> Fragment {
+    let fragment = try plan(child)
+    guard let position = child.output.firstIndex(of: column), child.isStreaming else { return fragment }
+    return add(to: fragment, EventTimeOperator(column: position, index: watermarks.add(delay)), output: child.output)
+  }
+
+  private func union(_ inputs: [LogicalPlan]) throws -> Fragment {
+    let parts = try inputs.map { try plan($0) }
+    var chains: [ChainPlan] = []
+    for part in parts {
+      guard case .chains(let more) = part else { return .serial(UnionOperator(parts.map(\.serial))) }
+      chains += more
+    }
+    return .chains(chains)
+  }
+
+  private func limit(_ count: Int?, _ offset: Int, _ child: LogicalPlan) throws -> any PhysicalOperator {
+    if case .sort(let orders, let input) = child, let count {
+      let sorted = try SortOperator(try plan(input).serial, orders, input: input.output, limit: count + offset)
+      return LimitOperator(sorted, count: count, offset: offset)
+    }
+    return LimitOperator(try plan(child).serial, count: count, offset: offset)
+  }
+
+  // MARK: Aggregation
+
+  private func aggregate(_ node: AggregateNode) throws -> any PhysicalOperator {
+    let fragment = try plan(node.child)
+    let aggregation = try AggregationPlan(node, input: node.child.output)
+    let input: AggregationInput
+    switch fragment {
+    case .serial(let child): input = .rows(child)
+    case .chains(let chains):
+      for chain in chains {
+        let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
+        chain.chain.makeTerminal = { AggregateTerminal(own) }
+        chain.chain.needsFixedAssignment = aggregation.isOrderSensitive
+      }
+      input = .chains(chains)
+    }
+    guard node.child.isStreaming else { return AggregateOperator(aggregation, input) }
+    let times = node.child.eventTimes
+    let timeKey = node.grouping.indices.first { times.contains(node.grouping[$0].expression) }
+    let keyNames = node.grouping.map { "\($0.attribute.name) \($0.attribute.type)" }.joined(separator: ", ")
+    let names = zip(node.aggregates, aggregation.functions).map { aggregate, function in
+      let arguments = aggregate.function.arguments.map(\.type.sql).joined(separator: ", ")
+      return "\(function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments)) \(function.type)"
+    }
+    let windows = node.grouping.compactMap { key -> String? in
+      if case .call(let function, let arguments) = key.expression, function.name == TimeWindow.structName, case .call(let start, _)? = arguments.first { start.variant } else { nil }
+    }
+    let (store, index) = try stores.open(
+      name: "aggregation", keyTypes: aggregation.keys.flatTypes, valueTypes: aggregation.stateTypes,
+      content: "keys [\(keyNames)], aggregates [\(names.joined(separator: ", "))]"
+        + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))"),
+      hasEventTime: timeKey != nil && mode != .complete)
+    return StatefulAggregateOperator(
+      aggregation, input, mode: mode, store: store, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
+      metricsIndex: index)
+  }
+
+  /// The aggregation over an input of a union, whose columns have other identities.
+  private func renamed(_ node: AggregateNode, to output: [Attribute]) -> AggregateNode {
+    let original = node.child.output
+    if zip(original, output).allSatisfy({ $0 == $1 }) { return node }
+    let targets = Dictionary(zip(original.map(\.id), output), uniquingKeysWith: { first, _ in first })
+    func moved(_ expression: Expression) -> Expression {
+      expression.rewritten { part in
+        if case .attribute(let attribute) = part, let target = targets[attribute.id] { .attribute(target) } else { nil }
+      }
+    }
+    var copy = node
+    copy.grouping = node.grouping.map { NamedExpression($0.attribute, moved($0.expression)) }
+    for index in copy.aggregates.indices {
+      copy.aggregates[index].function.arguments = copy.aggregates[index].function.arguments.map(moved)
+      copy.aggregates[index].filter = copy.aggregates[index].filter.map(moved)
+    }
+    return copy
+  }
+
+  private func deduplicate(_ node: DeduplicateNode) throws -> any PhysicalOperator {
+    let child = try plan(node.child).serial
+    let output = node.child.output
+    let positions = node.keys.compactMap { key in output.firstIndex(of: key) }
+    let types = node.keys.map(\.type)
+    guard node.child.isStreaming else {
+      return DeduplicateOperator(child, keys: positions, types: types, state: nil)
+    }
+    let times = node.child.eventTimes
+    let rowTime = output.firstIndex { times.delays[$0.id] != nil }
+    let timeKey = node.keys.firstIndex { times.delays[$0.id] != nil }
+    let encoder = KeyEncoder(types: types)
+    let delay = node.isWithinWatermark ? rowTime.flatMap { times.delays[output[$0].id] } : nil
+    let (store, index) = try stores.open(
+      name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
+      content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]", hasEventTime: rowTime != nil)
+    let state = DeduplicateOperator.State(
+      store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime, delay: delay)
+    return DeduplicateOperator(child, keys: positions, types: types, state: state)
+  }
+
+  // MARK: Joins
+
+  private func join(_ node: JoinNode) throws -> Fragment {
+    if node.kind == .right || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind)) {
+      return try swapped(node)
+    }
+    let left = try plan(node.left)
+    let right = try plan(node.right).serial
+    let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
+    if node.kind == .full {
+      return .serial(OuterJoinOperator(left.serial, right, joinPlan, leftTypes: node.left.output.map(\.type)))
+    }
+    let table = JoinTable(joinPlan)
+    var built: ObjectIdentifier?
+    let build: (BatchContext) throws -> Void = { context in
+      if built == ObjectIdentifier(context) { return }
+      built = ObjectIdentifier(context)
+      try table.build(try right.execute(context), context.evaluation)
+    }
+    switch left {
+    case .chains(let chains):
+      for chain in chains { chain.chain.prerequisites.append(build) }
+      return add(to: left, ProbeOperator(table: table), output: node.output)
+    case .serial(let child):
+      return .serial(MapOperator(child, [ProbeOperator(table: table)], prerequisites: [build]))
+    }
+  }
+
+  /// The join with its sides exchanged, and the columns put back in order.
+  private func swapped(_ node: JoinNode) throws -> Fragment {
+    let kind: JoinKind = node.kind == .right ? .left : node.kind
+    let other = JoinNode(kind, node.right, node.left, condition: node.condition, isSingle: node.isSingle)
+    let columns = node.output.map { NamedExpression(passing: $0) }
+    return try plan(.project(columns, .join(other)))
+  }
+}
+
+/// Leaves only the number of rows.
+struct DropColumns: StageOperator {
+  func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
+    RecordBatch(rowCount: batch.rowCount, columns: [])
+  }
+}

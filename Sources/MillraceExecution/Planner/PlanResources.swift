@@ -1,0 +1,116 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillraceFormats
+import MillracePlan
+
+/// The scans of a query by relation id. Streams are read once for all their uses; each use of a static input reads it anew.
+final class ScanGroups {
+  private let bindings: [Int: ScanBinding]
+  private let pool: WorkerPool
+  private var streams: [Int: ScanGroup] = [:]
+  private(set) var streamOrder: [ScanGroup] = []
+
+  init(_ bindings: [Int: ScanBinding], pool: WorkerPool) {
+    self.bindings = bindings
+    self.pool = pool
+  }
+
+  func group(_ id: Int) throws -> ScanGroup {
+    if let known = streams[id] { return known }
+    guard let binding = bindings[id] else {
+      throw MillraceError("INTERNAL_ERROR", "relation \(id) has no source", fault: .bug)
+    }
+    guard binding.isStreaming else { return ScanGroup(binding, streamIndex: nil, pool: pool) }
+    let group = ScanGroup(binding, streamIndex: streamOrder.count, pool: pool)
+    streams[id] = group
+    streamOrder.append(group)
+    return group
+  }
+}
+
+/// The state stores of a query, in the order in which its operators were planned.
+final class StateStores {
+  private let provider: any StateStoreProvider
+  private let directory: String?
+  private let environment: Environment
+  private(set) var stores: [any StateStore] = []
+  private(set) var fingerprints: [OperatorFingerprint] = []
+  /// Whether some operator emits or evicts when the watermark moves.
+  private(set) var hasEventTime = false
+
+  init(provider: any StateStoreProvider, directory: String?, environment: Environment) {
+    self.provider = provider
+    self.directory = directory
+    self.environment = environment
+  }
+
+  /// A store for one more operator, and the operator's number.
+  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, hasEventTime: Bool) throws -> (any StateStore, Int) {
+    let index = stores.count
+    let own = directory.map { "\($0)/\(index)" }
+    let store = try provider.open(
+      operatorID: index, keyTypes: keyTypes, valueTypes: valueTypes, directory: own, environment: environment)
+    stores.append(store)
+    fingerprints.append(OperatorFingerprint(name: "\(name) \(index)", content: content))
+    if hasEventTime { self.hasEventTime = true }
+    return (store, index)
+  }
+}
+
+/// The watermark definitions of a query.
+final class Watermarks {
+  private(set) var delays: [Int64] = []
+
+  /// Adds a definition and gives its number.
+  func add(_ delay: Int64) -> Int {
+    delays.append(delay)
+    return delays.count - 1
+  }
+}
+
+/// Conditions that decoders can check.
+enum PushedFilters {
+  /// The parts of a condition of the form `column op constant` on columns of a scan.
+  static func of(_ condition: Expression, _ leaf: LeafRelation) -> [PushedFilter] {
+    guard case .scan = leaf.content else { return [] }
+    return condition.conjuncts.compactMap { part in
+      guard case .call(let function, let sides) = part, sides.count == 2, let comparison = comparison(function.name) else { return nil }
+      if case .attribute(let column) = sides[0], case .literal(let value, let type) = sides[1] {
+        return filter(column, comparison, value, type, leaf)
+      }
+      if case .literal(let value, let type) = sides[0], case .attribute(let column) = sides[1] {
+        return filter(column, mirrored(comparison), value, type, leaf)
+      }
+      return nil
+    }
+  }
+
+  private static func filter(
+    _ column: Attribute, _ comparison: PushedFilter.Comparison, _ value: Value, _ type: DataType, _ leaf: LeafRelation
+  ) -> PushedFilter? {
+    guard let index = leaf.output.firstIndex(of: column), column.type == type, !value.isNull else { return nil }
+    return PushedFilter(column: leaf.columns[index], comparison, value)
+  }
+
+  private static func comparison(_ name: String) -> PushedFilter.Comparison? {
+    switch name {
+    case "=", "==": .equal
+    case "<": .less
+    case "<=": .lessOrEqual
+    case ">": .greater
+    case ">=": .greaterOrEqual
+    default: nil
+    }
+  }
+
+  private static func mirrored(_ comparison: PushedFilter.Comparison) -> PushedFilter.Comparison {
+    switch comparison {
+    case .less: .greater
+    case .lessOrEqual: .greaterOrEqual
+    case .greater: .less
+    case .greaterOrEqual: .lessOrEqual
+    case .equal, .notEqual: comparison
+    }
+  }
+}

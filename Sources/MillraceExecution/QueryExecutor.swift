@@ -1,0 +1,209 @@
+public import MillraceColumnar
+public import MillraceCore
+import MillraceExpressions
+public import MillracePlan
+
+/// One result of a query: a plan and how its rows come out.
+public struct QueryOutput: Sendable {
+  /// The sink's name.
+  public var name: String
+  public var query: AnalyzedQuery
+  public var outputMode: OutputMode
+
+  /// Names a result.
+  public init(name: String, query: AnalyzedQuery, outputMode: OutputMode) {
+    self.name = name
+    self.query = query
+    self.outputMode = outputMode
+  }
+}
+
+/// A streaming query, compiled: several outputs fed by one read of each source.
+public final class QueryExecutor: BatchExecutor {
+  public let sources: [any Source]
+  public let sourceNames: [String]
+  public let stateStores: [any StateStore]
+  public let fingerprints: [OperatorFingerprint]
+  public let watermarkDelays: [Int64]
+  private let outputs: [CompiledOutput]
+  private let groups: [ScanGroup]
+  private let pool: WorkerPool
+  private let hasEventTimeState: Bool
+
+  /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
+  public init(
+    _ outputs: [QueryOutput], bindings: [Int: ScanBinding], stateProvider: any StateStoreProvider, stateDirectory: String?,
+    environment: Environment = .live, workers: Int? = nil
+  ) throws {
+    let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
+    self.pool = pool
+    let scans = ScanGroups(bindings, pool: pool)
+    let stores = StateStores(provider: stateProvider, directory: stateDirectory, environment: environment)
+    let watermarks = Watermarks()
+    self.outputs = try outputs.map { output in
+      let constants = try SubqueryRunner(bindings: bindings, pool: pool).run(output.query.subqueries)
+      let plan = try Optimizer.optimize(constants.applied(to: output.query.plan))
+      let planner = PhysicalPlanner(
+        scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks)
+      return CompiledOutput(try planner.plan(plan))
+    }
+    groups = scans.streamOrder
+    sources = groups.map(\.binding.input.source)
+    sourceNames = groups.map(\.binding.name)
+    stateStores = stores.stores
+    fingerprints = stores.fingerprints
+    watermarkDelays = watermarks.delays
+    hasEventTimeState = stores.hasEventTime
+  }
+
+  /// Computes a batch.
+  public func execute(_ input: BatchInput, outputs sinks: [(any SinkOutput)?]) throws -> BatchOutput {
+    let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)
+    let context = BatchContext(
+      evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
+      plans: input.plans.map { SourcePlanState($0) }, watermarkCount: watermarkDelays.count,
+      stateOperatorCount: stateStores.count)
+    for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
+    var rows: [Int64] = []
+    for (output, sink) in zip(outputs, sinks) { rows.append(try output.run(context, sink)) }
+    return BatchOutput(
+      splitResults: context.plans.map(\.results), eventTimes: context.eventTimes, stateOperators: context.stateOperators,
+      outputRows: rows, bytesRead: context.bytesRead)
+  }
+
+  /// Spark's rule: a stateful operator on event time asks for a batch whenever the watermark moved.
+  public func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool { hasEventTimeState && new > old }
+
+  /// Ends workers and open readers.
+  public func close() {
+    for group in groups { group.closeOpenSplits() }
+    pool.close()
+  }
+}
+
+/// The root of one output: rows go to a sink, encoded on the workers where the sink takes bytes.
+private final class CompiledOutput {
+  private let fragment: Fragment
+  private let serial: any PhysicalOperator
+
+  init(_ fragment: Fragment) {
+    self.fragment = fragment
+    serial = fragment.serial
+  }
+
+  /// Chooses, before any scan runs, where the rows of chains end up.
+  func prepare(_ sink: (any SinkOutput)?) throws {
+    guard case .chains(let chains) = fragment else { return }
+    let encodes = try sink?.makeBlockEncoder() != nil
+    for chain in chains {
+      nonisolated(unsafe) let target = sink
+      chain.chain.makeTerminal = {
+        if encodes, let encoder = try target?.makeBlockEncoder() { return EncodeTerminal(encoder) }
+        return CollectTerminal()
+      }
+    }
+  }
+
+  func run(_ context: BatchContext, _ sink: (any SinkOutput)?) throws -> Int64 {
+    if case .chains(let chains) = fragment {
+      var blocks: [FinishedBlock] = []
+      var isEncoded = false
+      for chain in chains {
+        try chain.group.run(context)
+        let parts = chain.chain.terminals.compactMap { $0 as? EncodeTerminal }
+        isEncoded = isEncoded || !parts.isEmpty
+        blocks += parts.flatMap(\.blocks).sorted { $0.split < $1.split }.flatMap(\.blocks)
+      }
+      if isEncoded {
+        for chain in chains { chain.chain.terminals = [] }
+        try sink?.write(blocks)
+        return blocks.reduce(0) { $0 + Int64($1.rowCount) }
+      }
+    }
+    var rows: Int64 = 0
+    for batch in try serial.execute(context) {
+      rows += Int64(batch.rowCount)
+      try sink?.write(batch)
+    }
+    return rows
+  }
+}
+
+/// A query over bounded input, run once.
+public enum BatchQuery {
+  /// All rows of the result.
+  public static func run(
+    _ query: AnalyzedQuery, bindings: [Int: ScanBinding] = [:], timestamp: Int64, workers: Int? = nil
+  ) throws -> [RecordBatch] {
+    let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
+    defer { pool.close() }
+    let constants = try SubqueryRunner(bindings: bindings, pool: pool, timestamp: timestamp).run(query.subqueries)
+    return try SubqueryRunner.execute(constants.applied(to: query.plan), bindings: bindings, pool: pool, timestamp: timestamp)
+  }
+}
+
+/// Runs scalar subqueries before the plan that uses them.
+struct SubqueryRunner {
+  let bindings: [Int: ScanBinding]
+  let pool: WorkerPool
+  var timestamp: Int64 = SystemClock().now()
+
+  /// Results by subquery id.
+  struct Constants {
+    var values: [Int: Value] = [:]
+
+    func applied(to plan: LogicalPlan) -> LogicalPlan {
+      if values.isEmpty { return plan }
+      return plan.mapAllExpressions { expression in
+        expression.rewritten { part in
+          guard case .subqueryResult(let id, let type) = part, let value = values[id] else { return nil }
+          return .literal(value, type)
+        }
+      }
+    }
+  }
+
+  func run(_ subqueries: [AnalyzedQuery.Subquery]) throws -> Constants {
+    var constants = Constants()
+    for subquery in subqueries {
+      let plan = constants.applied(to: subquery.plan)
+      let batches = try SubqueryRunner.execute(plan, bindings: bindings, pool: pool, timestamp: timestamp)
+      constants.values[subquery.id] = try value(of: batches, subquery.form)
+    }
+    return constants
+  }
+
+  private func value(of batches: [RecordBatch], _ form: AnalyzedQuery.Subquery.Form) throws -> Value {
+    let count = batches.reduce(0) { $0 + $1.rowCount }
+    switch form {
+    case .exists: return .boolean(count > 0)
+    case .list: return .array(batches.flatMap { batch in (0..<batch.rowCount).map { batch.columns[0].value($0) } })
+    case .scalar:
+      if count > 1 {
+        throw MillraceError(
+          "SCALAR_SUBQUERY_TOO_MANY_ROWS", "a scalar subquery gave more than one row", hint: "add LIMIT 1 or an aggregate")
+      }
+      return batches.first { $0.rowCount > 0 }?.columns[0].value(0) ?? .null
+    }
+  }
+
+  static func execute(_ plan: LogicalPlan, bindings: [Int: ScanBinding], pool: WorkerPool, timestamp: Int64) throws -> [RecordBatch] {
+    let environment = Environment.live
+    let stores = StateStores(provider: NoState(), directory: nil, environment: environment)
+    let planner = PhysicalPlanner(
+      scans: ScanGroups(bindings, pool: pool), mode: .append, isStreaming: false, stores: stores, watermarks: Watermarks())
+    let root = try planner.plan(try Optimizer.optimize(plan)).serial
+    let context = BatchContext(
+      evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min, plans: [],
+      watermarkCount: 0, stateOperatorCount: 0)
+    return try root.execute(context)
+  }
+
+  /// A bounded query keeps nothing.
+  private struct NoState: StateStoreProvider {
+    var name: String { "none" }
+    func open(operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment) throws -> any StateStore {
+      throw MillraceError("INTERNAL_ERROR", "a bounded query asked for state", fault: .bug)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+public import MillraceColumnar
+public import MillraceExpressions
+
+/// Which columns of a plan carry event time, with the watermark's delay in microseconds.
+public struct EventTimes: Sendable {
+  /// Delay by attribute id.
+  public var delays: [Int: Int64]
+
+  /// Whether an expression is an event time, or a window over one.
+  public func contains(_ expression: Expression) -> Bool { delay(of: expression) != nil }
+
+  /// The delay of the watermark that an expression's event time has.
+  public func delay(of expression: Expression) -> Int64? {
+    switch expression {
+    case .attribute(let attribute): return delays[attribute.id]
+    case .call(let function, let arguments):
+      guard [TimeWindow.structName, "window_start", "window_time"].contains(function.name) else { return nil }
+      return arguments.first.flatMap { delay(of: $0) }
+    default: return nil
+    }
+  }
+}
+
+extension LogicalPlan {
+  /// Which output columns carry event time.
+  public var eventTimes: EventTimes {
+    var result = EventTimes(delays: children.reduce(into: [:]) { $0.merge($1.eventTimes.delays) { first, _ in first } })
+    switch self {
+    case .watermark(let column, let delay, _): result.delays[column.id] = delay
+    case .project(let columns, _):
+      for column in columns { result.delays[column.attribute.id] = result.delay(of: column.expression) ?? result.delays[column.attribute.id] }
+    case .aggregate(let node):
+      for key in node.grouping { result.delays[key.attribute.id] = result.delay(of: key.expression) ?? result.delays[key.attribute.id] }
+    case .generate(let node):
+      if node.generator.name == "window", let time = node.generator.arguments.first, let delay = result.delay(of: time) {
+        for column in node.output { result.delays[column.id] = delay }
+      }
+    case .union(let inputs, let output):
+      for (index, column) in output.enumerated() {
+        result.delays[column.id] = inputs.lazy.compactMap { result.delays[$0.output[index].id] }.first
+      }
+    default: break
+    }
+    let kept = Set(output.map(\.id))
+    result.delays = result.delays.filter { kept.contains($0.key) }
+    return result
+  }
+}
