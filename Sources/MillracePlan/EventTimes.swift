@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 public import MillraceExpressions
 
 /// Which columns of a plan carry event time, with the watermark's delay in microseconds.

@@ -214,7 +214,7 @@ final class ExpressionResolver {
     case "window_time": return try windowTime(function)
     default: break
     }
-    if GeneratorFunctions.names.contains(name) {
+    if Generators.names.contains(name) {
       throw MillraceError(
         "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
     }
@@ -358,10 +358,9 @@ final class ExpressionResolver {
   /// A generator call as a plan node over `child`, nil if the function is no generator.
   func generator(_ function: FunctionCall, over child: LogicalPlan) throws -> GenerateNode? {
     let name = function.name.last?.lowercased() ?? ""
-    guard GeneratorFunctions.names.contains(name) else { return nil }
     let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
-    let generator = try GeneratorFunctions.bind(name, arguments, analyzer.context)
-    let isOuter = name.hasSuffix("_outer")
+    guard let generator = try Generators.bind(name, arguments, analyzer.context) else { return nil }
+    let isOuter = Generators.isOuter(name)
     let output = generator.output.map { Attribute($0.name, $0.type, isNullable: $0.isNullable || isOuter) }
     return GenerateNode(generator: generator, output: output, isOuter: isOuter, child: child)
   }

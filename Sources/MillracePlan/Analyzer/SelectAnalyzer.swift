@@ -202,7 +202,7 @@ final class SelectAnalyzer {
     var result: [SQLExpression] = []
     var found = false
     for item in items {
-      guard case .call(let call) = item.unaliased.kind, GeneratorFunctions.names.contains(call.name.last?.lowercased() ?? ""), call.window == nil else {
+      guard case .call(let call) = item.unaliased.kind, Generators.names.contains(call.name.last?.lowercased() ?? ""), call.window == nil else {
         result.append(item)
         continue
       }

@@ -1,0 +1,113 @@
+public import MillraceCore
+import MillraceExpressions
+
+/// Which streaming queries are refused, and why, before anything runs. The rules and codes are Spark's.
+public struct StreamingRules: Sendable {
+  /// How far beyond Spark a query may go.
+  public enum Compatibility: String, Sendable {
+    /// What Millrace can compute is allowed.
+    case millrace
+    /// What Spark refuses is refused.
+    case spark
+  }
+
+  private let mode: OutputMode
+  private let compatibility: Compatibility
+
+  /// Rules for one output mode.
+  public init(_ mode: OutputMode, compatibility: Compatibility = .millrace) {
+    self.mode = mode
+    self.compatibility = compatibility
+  }
+
+  /// Throws if the plan cannot run as a stream in this output mode.
+  public func check(_ plan: LogicalPlan) throws {
+    guard plan.isStreaming else {
+      throw MillraceError(
+        "WRITE_STREAM_NOT_ALLOWED", "a streaming sink needs a query over a stream, and this one reads none",
+        hint: "declare one of its inputs under 'sources'")
+    }
+    let aggregates = plan.streamingAggregates
+    if mode == .append { try checkAppend(plan, aggregates) }
+    if mode == .complete && aggregates.isEmpty {
+      throw outputMode("complete output mode needs an aggregation", hint: "use append, or group the rows")
+    }
+    if aggregates.count > 1 && mode != .append {
+      throw unsupported("several aggregations in a row need append mode", hint: "use append with a watermark")
+    }
+    try plan.forEach { try check(node: $0, aggregates) }
+    try checkOrder(plan)
+  }
+
+  private func checkAppend(_ plan: LogicalPlan, _ aggregates: [AggregateNode]) throws {
+    for node in aggregates {
+      let times = node.child.eventTimes
+      if node.grouping.contains(where: { times.contains($0.expression) }) { continue }
+      throw outputMode(
+        "append output mode is not supported for an aggregation without a watermark on one of its keys",
+        hint: "add a watermark and group by window(time, …), or use update or complete")
+    }
+  }
+
+  private func check(node: LogicalPlan, _ aggregates: [AggregateNode]) throws {
+    switch node {
+    case .join(let join): try check(join)
+    case .limit(_, _, let child) where child.isStreaming && mode == .update:
+      throw unsupported("LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
+    case .setOperation(_, _, let left, let right) where left.isStreaming || right.isStreaming:
+      throw unsupported("INTERSECT and EXCEPT are not supported on streams", hint: "use a semi or anti join with a static table")
+    case .union(let inputs, _):
+      if Set(inputs.map(\.isStreaming)).count > 1 { throw unsupported("a stream and a table cannot be united", hint: "make both streams") }
+    case .window(let window) where window.child.isStreaming:
+      throw MillraceError(
+        "NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING", "window functions with OVER are not supported on a stream",
+        hint: "group by window(time, duration) instead")
+    case .deduplicate(let node) where node.isWithinWatermark && node.child.isStreaming && node.child.eventTimes.delays.isEmpty:
+      throw unsupported("dropDuplicatesWithinWatermark needs a watermark", hint: "declare one on the source")
+    case .aggregate(let node) where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
+      throw unsupported("distinct aggregates are not supported on a stream", hint: "use approx_count_distinct")
+    default: break
+    }
+  }
+
+  private func check(_ join: JoinNode) throws {
+    switch (join.left.isStreaming, join.right.isStreaming) {
+    case (false, false): return
+    case (true, true):
+      throw unsupported("a join of two streams is not supported yet", hint: "make one side a static table under 'tables'")
+    case (true, false):
+      if [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(join.kind) { return }
+      throw unsupported("a \(join.kind.rawValue) join with the stream on the left is not supported", hint: "put the stream on the outer side")
+    case (false, true):
+      if [.inner, .cross, .right].contains(join.kind) { return }
+      throw unsupported("a \(join.kind.rawValue) join with the stream on the right is not supported", hint: "put the stream on the outer side")
+    }
+  }
+
+  /// ORDER BY is for complete mode, above an aggregation.
+  private func checkOrder(_ plan: LogicalPlan) throws {
+    try plan.forEach { node in
+      guard case .sort(_, let child) = node, child.isStreaming else { return }
+      if mode == .complete && !child.streamingAggregates.isEmpty { return }
+      throw unsupported(
+        "sorting is not supported on a stream unless it is over an aggregated result in complete mode", hint: "use outputMode complete")
+    }
+  }
+
+  private func outputMode(_ what: String, hint: String) -> MillraceError {
+    MillraceError("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", what, hint: hint)
+  }
+
+  private func unsupported(_ what: String, hint: String) -> MillraceError {
+    MillraceError("UNSUPPORTED_STREAMING_OPERATION", what, hint: hint)
+  }
+}
+
+extension LogicalPlan {
+  /// Aggregations over streams, outermost first.
+  public var streamingAggregates: [AggregateNode] {
+    var found: [AggregateNode] = []
+    forEach { if case .aggregate(let node) = $0, node.child.isStreaming { found.append(node) } }
+    return found
+  }
+}
