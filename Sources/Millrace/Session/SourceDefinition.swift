@@ -1,0 +1,127 @@
+public import MillraceColumnar
+public import MillraceCore
+public import MillraceExecution
+public import MillraceFormats
+import MillraceSQL
+
+/// A source as a session knows it: enough to plan queries over it, and to make the source anew for each query that runs.
+public struct SourceDefinition: Sendable {
+  /// Name in queries.
+  public var name: String
+  /// Word behind `format`.
+  public var format: String
+  public var schema: Schema
+  public var isStreaming: Bool
+  /// Makes the source for one query.
+  public var bind: @Sendable (SourceSetup) throws -> ScanBinding
+
+  /// Makes a definition.
+  public init(
+    name: String, format: String, schema: Schema, isStreaming: Bool, bind: @escaping @Sendable (SourceSetup) throws -> ScanBinding
+  ) {
+    self.name = name
+    self.format = format
+    self.schema = schema
+    self.isStreaming = isStreaming
+    self.bind = bind
+  }
+}
+
+/// What a query gives a source that is made for it.
+public struct SourceSetup: Sendable {
+  /// The query's checkpoint, nil without one.
+  public var checkpoint: String?
+  public var environment: Environment
+
+  /// Makes a setup.
+  public init(checkpoint: String? = nil, environment: Environment = .live) {
+    self.checkpoint = checkpoint
+    self.environment = environment
+  }
+}
+
+/// What a user says about a source, before it is checked.
+public struct SourceOptions: Sendable {
+  public var format: String
+  public var options: [String: String] = [:]
+  public var schema: Schema?
+  /// Decoder of a byte source and its settings; nil: what the format implies, else `text`.
+  public var decode: String?
+  public var decodeOptions: [String: String] = [:]
+  public var badRecords: BadRecordPolicy = .null
+
+  /// Options of a format.
+  public init(format: String) { self.format = format }
+}
+
+extension SourceDefinition {
+  /// Formats of files whose name also names the decoder.
+  static let decoderOfFormat = ["text": "text", "json": "json", "csv": "csv"]
+
+  /// Checks the options against the connector's and decoder's specs without touching the world.
+  public init(name: String, _ given: SourceOptions, isStreaming: Bool, connectors: ConnectorRegistry, environment: Environment) throws {
+    let connector = try connectors.connector(given.format)
+    let spec = connector.spec
+    guard spec.kinds.contains(.source) else {
+      throw MillraceError("CONNECTOR_NOT_A_SOURCE", "'\(spec.name)' is not a source")
+    }
+    let implied = SourceDefinition.decoderOfFormat[spec.name]
+    var connectorOptions = given.options
+    var decodeOptions = given.decodeOptions
+    let decoderName = given.decode ?? implied
+    if implied != nil, given.decode == nil, let decoder = try? FormatRegistry.decoder(implied ?? "") {
+      // `header`, `sep` and the like are the decoder's when the format implies it.
+      let own = Set(spec.sourceFields.map { $0.name.lowercased() })
+      for field in decoder.fields where !own.contains(field.name.lowercased()) {
+        if let key = connectorOptions.keys.first(where: { $0.lowercased() == field.name.lowercased() }) {
+          decodeOptions[field.name] = connectorOptions.removeValue(forKey: key)
+        }
+      }
+    }
+    let options = try Options(connectorOptions, fields: spec.sourceFields, of: "the source '\(name)' (\(spec.name))")
+    let request = SourceRequest(name: name, options: options, schema: given.schema, environment: environment)
+    // Making the source once tells its kind and columns; making it does not touch the world.
+    let probe = try connector.makeSource(request)
+    let decoding = try SourceDefinition.decoding(
+      for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
+    let schema: Schema
+    switch probe {
+    case .rows(let source): schema = source.schema
+    case .bytes, .live: schema = decoding?.schema ?? Schema()
+    }
+    self.init(name: name, format: spec.name, schema: schema, isStreaming: isStreaming) { setup in
+      var fresh = request
+      fresh.environment = setup.environment
+      let kind = try connector.makeSource(fresh)
+      return ScanBinding(
+        name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
+    }
+  }
+
+  private static func decoding(
+    for kind: SourceKind, _ decoder: String?, _ options: [String: String], schema: Schema?, _ policy: BadRecordPolicy, of name: String
+  ) throws -> (any Decoding)? {
+    if case .rows = kind {
+      if let decoder {
+        throw MillraceError("DECODE_NOT_APPLICABLE", "the source '\(name)' gives rows, and 'decode' is '\(decoder)'", hint: "leave 'decode' out")
+      }
+      return nil
+    }
+    let format = try FormatRegistry.decoder(decoder ?? "text")
+    return try format.make(try Options(options, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"), schema, policy)
+  }
+
+  private static func input(
+    _ kind: SourceKind, _ decoding: (any Decoding)?, _ setup: SourceSetup, name: String
+  ) throws -> ScanBinding.Input {
+    switch kind {
+    case .rows(let source): return .rows(source)
+    case .bytes(let source):
+      guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
+      return .bytes(source, decoding)
+    case .live(let source):
+      guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
+      return .bytes(try JournalFactory.make(source, name: name, setup), decoding)
+    }
+  }
+}

@@ -1,0 +1,230 @@
+public import MillraceColumnar
+public import MillraceCore
+import MillraceExecution
+public import MillraceExpressions
+public import MillracePlan
+public import MillraceSQL
+import MillraceState
+import Synchronization
+
+/// The entry point: sources, views and functions that queries can name, and the queries that run. Safe to share between tasks.
+///
+/// The name and shape follow Apache Spark's; there is no server behind it, queries run in this process.
+public final class SparkSession: Sendable {
+  /// Connectors that `format` can name.
+  public let connectors: ConnectorRegistry
+  /// Files and clock.
+  public let environment: Environment
+  /// Worker threads of each query; nil: one per processor.
+  public let workers: Int?
+  private let state: Mutex<State>
+
+  private struct State: Sendable {
+    var catalog = Catalog()
+    var sources: [Int: SourceDefinition] = [:]
+    var functions = FunctionRegistry.builtin
+    var context = BindingContext()
+    var compatibility = StreamingRules.Compatibility.millrace
+    var conf: [String: String] = [:]
+  }
+
+  /// A session with the bundled connectors and more.
+  public init(connectors: [any Connector] = [], environment: Environment = .live, workers: Int? = nil) {
+    self.connectors = ConnectorRegistry(BundledConnectors.all + connectors)
+    self.environment = environment
+    self.workers = workers
+    state = Mutex(State())
+  }
+
+  /// Builds a session as Spark programs do: `SparkSession.builder.getOrCreate()`.
+  public static var builder: Builder { Builder() }
+
+  /// Settings for a new session.
+  public struct Builder: Sendable {
+    private var settings: [String: String] = [:]
+
+    /// Sets the application's name; kept as the setting `spark.app.name`.
+    public func appName(_ name: String) -> Builder { config("spark.app.name", name) }
+
+    /// Sets one setting.
+    public func config(_ key: String, _ value: String) -> Builder {
+      var copy = self
+      copy.settings[key] = value
+      return copy
+    }
+
+    /// Accepted for programs written for Spark Connect; nothing is contacted.
+    public func remote(_ url: String) -> Builder { self }
+
+    /// A new session.
+    public func getOrCreate() async throws -> SparkSession {
+      let session = SparkSession()
+      for (key, value) in settings { try session.set(key, value) }
+      return session
+    }
+  }
+
+  /// Sets a setting. Known: `spark.sql.session.timeZone`, `spark.sql.ansi.enabled`, `millrace.compatibility` (`millrace` or `spark`);
+  /// others are kept and have no effect.
+  public func set(_ key: String, _ value: String) throws {
+    try state.withLock { state in
+      switch key {
+      case "spark.sql.session.timeZone": state.context.timeZone = value
+      case "spark.sql.ansi.enabled": state.context.isAnsi = value.lowercased() != "false"
+      case "millrace.compatibility":
+        guard let mode = StreamingRules.Compatibility(rawValue: value) else {
+          throw MillraceError("INVALID_CONF_VALUE", "millrace.compatibility is '\(value)'", hint: "one of: millrace, spark")
+        }
+        state.compatibility = mode
+      default: break
+      }
+      state.conf[key] = value
+    }
+  }
+
+  /// How far beyond Spark streaming queries may go.
+  public var compatibility: StreamingRules.Compatibility { state.withLock { $0.compatibility } }
+
+  /// Adds functions of one's own.
+  public func register(_ function: ScalarFunction) { state.withLock { $0.functions.register(function) } }
+
+  /// Adds an aggregate function of one's own.
+  public func register(_ function: AggregateFunction) { state.withLock { $0.functions.register(function) } }
+
+  // MARK: Names
+
+  /// Makes a source known under its name; gives its relation id.
+  @discardableResult
+  public func register(_ source: SourceDefinition, watermark: (column: String, delay: Int64)? = nil) -> Int {
+    state.withLock { state in
+      let id = state.sources.count + 1
+      state.sources[id] = source
+      if !source.name.isEmpty {
+        state.catalog.register(
+          source.name, .scan(id: id, schema: source.schema, isStreaming: source.isStreaming, watermark: watermark))
+      }
+      return id
+    }
+  }
+
+  /// Makes a query known as a view.
+  public func register(view name: String, _ query: Query) { state.withLock { $0.catalog.register(name, .view(query)) } }
+
+  /// Makes a plan known as a view.
+  public func register(view name: String, plan: LogicalPlan) { state.withLock { $0.catalog.register(name, .plan(plan)) } }
+
+  /// Makes rows known as a table.
+  public func register(table name: String, schema: Schema, rows: RecordBatch) {
+    state.withLock { $0.catalog.register(name, .rows(schema, rows)) }
+  }
+
+  /// Forgets a table or view.
+  @discardableResult
+  public func dropView(_ name: String) -> Bool { state.withLock { $0.catalog.remove(name) } }
+
+  /// Names of tables, streams and views.
+  public var tableNames: [String] { state.withLock { $0.catalog.names } }
+
+  /// An analyzer over what the session knows now.
+  public func makeAnalyzer() -> Analyzer {
+    let state = self.state.withLock { $0 }
+    return Analyzer(catalog: state.catalog, functions: state.functions, context: state.context)
+  }
+
+  /// The sources of a plan, made anew for one query.
+  func bindings(for queries: [AnalyzedQuery], _ setup: SourceSetup) throws -> [Int: ScanBinding] {
+    let known = state.withLock { $0.sources }
+    var ids: Set<Int> = []
+    func collect(_ plan: LogicalPlan) {
+      plan.forEach { node in
+        if case .relation(let leaf) = node, case .scan(let id, _) = leaf.content { ids.insert(id) }
+      }
+    }
+    for query in queries {
+      collect(query.plan)
+      for subquery in query.subqueries { collect(subquery.plan) }
+    }
+    var result: [Int: ScanBinding] = [:]
+    for id in ids {
+      guard let source = known[id] else { throw MillraceError("INTERNAL_ERROR", "relation \(id) is unknown", fault: .bug) }
+      result[id] = try source.bind(setup)
+    }
+    return result
+  }
+
+  // MARK: Queries
+
+  /// Resolves a SQL query.
+  public func analyze(_ sql: String) throws -> AnalyzedQuery {
+    do {
+      return try makeAnalyzer().analyze(try SQLParser.parseQuery(sql))
+    } catch let error as SQLParseError {
+      throw MillraceError(error)
+    }
+  }
+
+  /// A SQL statement as a DataFrame; statements such as CREATE VIEW are carried out.
+  public func sql(_ text: String) async throws -> DataFrame { try execute(statement: text) }
+
+  /// The same without suspension.
+  public func execute(statement text: String) throws -> DataFrame {
+    let statement: Statement
+    do {
+      statement = try SQLParser.parseStatement(text)
+    } catch {
+      throw MillraceError(error)
+    }
+    return try StatementRunner(self).run(statement)
+  }
+
+  /// Rows of a bounded query.
+  func collect(_ query: AnalyzedQuery) throws -> [RecordBatch] {
+    if query.plan.isStreaming {
+      throw MillraceError(
+        "STREAMING_QUERY_NEEDS_WRITE_STREAM", "a query over a stream must be executed with writeStream.start()")
+    }
+    let bindings = try self.bindings(for: [query], SourceSetup(environment: environment))
+    defer { for binding in bindings.values { binding.input.source.close() } }
+    return try BatchQuery.run(query, bindings: bindings, timestamp: environment.clock.now(), workers: workers)
+  }
+
+  /// Reads bounded data.
+  public var read: DataFrameReader { DataFrameReader(self) }
+
+  /// Reads streams.
+  public var readStream: DataStreamReader { DataStreamReader(self) }
+
+  /// A table, stream or view by name.
+  public func table(_ name: String) async throws -> DataFrame {
+    DataFrame(self, try makeAnalyzer().analyze(Query(.table(try SQLParser.parseNameParts(name)))))
+  }
+
+  /// Numbers from `start` up to `end`, which is left out.
+  public func range(_ start: Int64, _ end: Int64, _ step: Int64 = 1) async throws -> DataFrame {
+    try execute(statement: "SELECT * FROM range(\(start), \(end), \(step))")
+  }
+
+  /// Numbers from 0 up to `end`, which is left out.
+  public func range(_ end: Int64) async throws -> DataFrame { try await range(0, end) }
+
+  /// Given rows as a DataFrame; `schema` is DDL.
+  public func createDataFrame(_ rows: [[Value]], _ schema: String) async throws -> DataFrame {
+    let parsed = try SQLParser.parseSchema(schema)
+    let columns = parsed.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) }
+    let plan = LogicalPlan.relation(
+      LeafRelation(name: "rows", output: columns, content: .rows(.of(rows, schema: parsed))))
+    return DataFrame(self, AnalyzedQuery(plan: plan, subqueries: []))
+  }
+
+  /// Ends the session. Queries that run go on until they are stopped.
+  public func stop() async {}
+}
+
+extension MillraceError {
+  /// A parse error with its place in the query.
+  public init(_ error: SQLParseError) {
+    self.init(
+      error.code, "\(error.message) (line \(error.line), column \(error.column))\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
+      hint: error.hint)
+  }
+}
