@@ -95,7 +95,10 @@ let package = Package(
       ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL", "MillraceStreaming"]),
     module(
       "MillraceTesting",
-      ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceStreaming", "MemoryConnector"]),
+      [
+        "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceStreaming",
+        "MemoryConnector",
+      ]),
     module(
       "MillraceCLI",
       [
@@ -114,7 +117,7 @@ let package = Package(
       name: "MillraceCommand", dependencies: ["MillraceCLI"], swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"], .when(platforms: [.linux]))]),
     .executableTarget(
-      name: "MillraceConformance", dependencies: ["MillraceTesting", "MillraceColumnar", argumentParser],
+      name: "MillraceConformance", dependencies: ["MillraceTesting", "MillraceCore", argumentParser],
       swiftSettings: strict),
     tests("MillraceColumnar"),
     tests("MillraceSQL", ["MillraceColumnar"]),

@@ -56,6 +56,9 @@ public final class QueryExecutor: BatchExecutor {
     hasEventTimeState = stores.hasEventTime
   }
 
+  /// Worker threads.
+  public var workerCount: Int { pool.count }
+
   /// Computes a batch.
   public func execute(_ input: BatchInput, outputs sinks: [(any SinkOutput)?]) throws -> BatchOutput {
     let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)

@@ -1,7 +1,8 @@
 public import MillraceColumnar
-public import MillraceCore
+import MillraceCore
+import MillraceExpressions
 public import MillracePlan
-public import MillraceSQL
+import MillraceSQL
 
 /// A query in the making: a value that each step copies, so that two queries can grow from one.
 ///
@@ -247,14 +248,10 @@ public struct DataFrame: Sendable {
   /// The first rows as the text that `show` prints.
   public func table(_ count: Int = 20, truncate: Int = 20) throws -> String {
     let rows = RecordBatch.concatenated(try limit(count + 1).batches())
-    let text = try TableText.show(
-      rows.rowCount == 0 ? nil : rows.prefix(count), schema: try schema(), truncate: truncate)
+    let text = ConsoleTable(rows.rowCount == 0 ? nil : rows.prefix(count), schema: try schema(), truncate: truncate).text
     return rows.rowCount > count ? text + "only showing top \(count) row\(count == 1 ? "" : "s")\n" : text
   }
 
   /// The optimized plan as text.
   public func explain() throws -> String { PlanText.describe(try Optimizer.optimize(try query.get().plan)) }
-
-  /// Starts the definition of a streaming write.
-  public var writeStream: DataStreamWriter { DataStreamWriter(self) }
 }

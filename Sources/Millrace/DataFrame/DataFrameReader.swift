@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 import MillraceCore
 import MillraceExpressions
 import MillracePlan

@@ -121,7 +121,7 @@ extension SourceDefinition {
       return .bytes(source, decoding)
     case .live(let source):
       guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
-      return .bytes(try JournalFactory.make(source, name: name, setup), decoding)
+      _ = decoding; throw MillraceError("JOURNAL", source.description)
     }
   }
 }

@@ -91,7 +91,7 @@ extension Analyzer {
       let columns = schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable, qualifier: [last]) }
       let leaf = LogicalPlan.relation(LeafRelation(name: last, output: columns, content: .scan(id: id, isStreaming: isStreaming)))
       guard let watermark else { return leaf }
-      return try self.watermark(leaf, column: watermark.column, delay: watermark.delay)
+      return try declareWatermark(leaf, column: watermark.column, delay: watermark.delay)
     case .rows(let schema, let batch):
       let columns = schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable, qualifier: [last]) }
       return .relation(LeafRelation(name: last, output: columns, content: .rows(batch)))
@@ -137,7 +137,7 @@ extension Analyzer {
 
   // MARK: Watermarks
 
-  func watermark(_ plan: LogicalPlan, column: String, delay: Int64) throws -> LogicalPlan {
+  func declareWatermark(_ plan: LogicalPlan, column: String, delay: Int64) throws -> LogicalPlan {
     guard let attribute = plan.output.first(where: { $0.name.lowercased() == column.lowercased() }) else {
       throw unresolvedColumn([column], among: plan.output)
     }
@@ -221,7 +221,7 @@ extension Analyzer {
     return columns.compactMap { column in wanted[column.id].map { $0.qualified(column.qualifier) } }
   }
 
-  private func joinUsing(
+  func joinUsing(
     _ kind: JoinKind, _ names: [String], _ left: (LogicalPlan, Scope), _ right: (LogicalPlan, Scope), outer: Scope.Outer
   ) throws -> (LogicalPlan, Scope) {
     var condition: Expression?

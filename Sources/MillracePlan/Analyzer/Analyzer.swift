@@ -233,3 +233,46 @@ public final class Analyzer {
     return .relation(LeafRelation(name: "VALUES", output: attributes, content: .rows(batch)))
   }
 }
+
+// MARK: Steps of the DataFrame API
+
+extension Analyzer {
+  /// UNION ALL by position.
+  public func union(_ left: LogicalPlan, _ right: LogicalPlan) throws -> LogicalPlan {
+    try combine(.union, isAll: true, isByName: false, left, right)
+  }
+
+  /// A join on a condition over both sides.
+  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, on condition: SQLExpression) throws -> LogicalPlan {
+    let expression = try booleanCondition(condition, Scope(left.output + right.output))
+    return .join(JoinNode(kind, left, right, condition: expression))
+  }
+
+  /// A join on equal columns, which come out once.
+  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, using names: [String]) throws -> LogicalPlan {
+    let (plan, scope) = try joinUsing(kind, names, (left, Scope(left.output)), (right, Scope(right.output)), outer: .none)
+    return .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
+  }
+
+  /// Declares an event-time column; delay in microseconds.
+  public func watermark(_ plan: LogicalPlan, column: String, delay: Int64) throws -> LogicalPlan {
+    try declareWatermark(plan, column: column, delay: delay)
+  }
+}
+
+extension JoinKind {
+  /// The kind by Spark's words, for instance `left_outer`; throws `UNSUPPORTED_JOIN_TYPE`.
+  public init(spark word: String) throws {
+    switch word.lowercased().split(separator: "_").joined() {
+    case "inner": self = .inner
+    case "left", "leftouter": self = .left
+    case "right", "rightouter": self = .right
+    case "full", "outer", "fullouter": self = .full
+    case "semi", "leftsemi": self = .leftSemi
+    case "anti", "leftanti": self = .leftAnti
+    case "cross": self = .cross
+    default:
+      throw MillraceError("UNSUPPORTED_JOIN_TYPE", "the join type '\(word)' is unknown", hint: "one of: inner, left, right, full, semi, anti, cross")
+    }
+  }
+}

@@ -44,6 +44,12 @@ public struct AnalyzedQuery: Sendable {
   /// Scalar subqueries by the id of their `Expression.subqueryResult`; to be run before the plan.
   public var subqueries: [Subquery]
 
+  /// A plan with the subqueries that it uses.
+  public init(plan: LogicalPlan, subqueries: [Subquery] = []) {
+    self.plan = plan
+    self.subqueries = subqueries
+  }
+
   /// A subquery whose result goes into an expression as a constant.
   public struct Subquery: Sendable {
     public var id: Int

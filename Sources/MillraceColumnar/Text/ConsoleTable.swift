@@ -1,10 +1,28 @@
 /// The box that `show` draws: cells cut and right-aligned, or whole and left-aligned with `truncate` 0.
-struct ConsoleTable {
-  var header: [String]
-  var rows: [[String]]
-  var truncate: Int
+public struct ConsoleTable: Sendable {
+  private let header: [String]
+  private let rows: [[String]]
+  /// Longest cell in UTF-16 units; 0 for no limit.
+  private let truncate: Int
 
-  var text: String {
+  /// A table of cells that are text already.
+  public init(header: [String], rows: [[String]], truncate: Int) {
+    self.header = header
+    self.rows = rows
+    self.truncate = truncate
+  }
+
+  /// A table of the rows of a batch, as `show` prints them.
+  public init(_ batch: RecordBatch?, schema: Schema, truncate: Int) {
+    let cells = schema.types.map { CellText($0, style: .table) }
+    let rows = (0..<(batch?.rowCount ?? 0)).map { row in
+      zip(cells, batch?.columns ?? []).map { $0.string($1, row) }
+    }
+    self.init(header: schema.names, rows: rows, truncate: truncate)
+  }
+
+  /// The box with its lines.
+  public var text: String {
     let cells = ([header] + rows).map { $0.map { cut(ConsoleTable.escaped($0)) } }
     var widths = header.map { _ in 3 }
     for row in cells {
