@@ -3,8 +3,6 @@ enum BuiltinFunctions {
   static let scalarFamilies: [[ScalarFunction]] = [
     RegexFunctions.all,
     StringFunctions.all,
-    ParseFunctions.all,
-    ClockFunctions.all,
     CollectionAccess.functions,
     ArraySearch.functions,
     ArraySets.functions,
@@ -15,6 +13,9 @@ enum BuiltinFunctions {
     HigherOrder.functions,
     StructFunctions.functions,
     JSONExtraction.functions,
+    DateTimeFunctions.all,
+    EncodingFunctions.all,
+    URLFunctions.all,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,

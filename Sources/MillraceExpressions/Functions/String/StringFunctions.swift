@@ -1,4 +1,6 @@
 /// All functions of strings.
 enum StringFunctions {
-  static let all: [ScalarFunction] = [SplitFunction.function] + CaseFunctions.all
+  static let all: [ScalarFunction] =
+    [SplitFunction.function] + CaseFunctions.all + LengthFunctions.all + SubstringFunctions.all + SearchFunctions.all
+    + TrimFunctions.all + ReplaceFunctions.all + ConcatFunctions.all + FormatFunctions.all + DistanceFunctions.all
 }

@@ -1,0 +1,216 @@
+import MillraceColumnar
+
+/// Encodings of bytes.
+enum EncodingFunctions {
+  static let all: [ScalarFunction] = [
+    ScalarFunction(
+      "base64", summary: "Binary value as base 64 text.", example: "base64('Spark SQL')",
+      bind: Bind.fixed("base64", [.oneOf([.binary, .string])], .string) { vectors, count in
+        RowLoop.strings(vectors, count) { row, writer in
+          Base64.encode(vectors[0].bytes(row), &writer)
+          return true
+        }
+      }),
+    ScalarFunction(
+      "unbase64", summary: "Binary value of base 64 text.", example: "unbase64('U3BhcmsgU1FM')",
+      bind: Bind.fixed("unbase64", [.string], .binary, canFail: true) { vectors, count in
+        try RowLoop.strings(vectors, count, type: .binary) { row, writer in
+          if Base64.decode(vectors[0].bytes(row), &writer) { return true }
+          let text = String(decoding: vectors[0].bytes(row).prefix(100), as: UTF8.self)
+          throw MillraceError("CONVERSION_INVALID_INPUT", "the text '\(text)' is not base 64")
+        }
+      }),
+    ScalarFunction("hex", summary: "A number or bytes in hexadecimal digits.", example: "hex(17)") {
+      (arguments: [Expression], context: BindingContext) in
+      let bound = try Arguments.coerce("hex", arguments, [.oneOf([.long, .binary, .string])], context)
+      let isNumber = bound[0].type == .long
+      return Bind.call("hex", bound, .string) { vectors, count in
+        RowLoop.strings(vectors, count) { row, writer in
+          if isNumber {
+            writer.append(String(UInt64(bitPattern: vectors[0].long(row)), radix: 16, uppercase: true))
+          } else {
+            for byte in vectors[0].bytes(row) { writeHex(byte, &writer) }
+          }
+          return true
+        }
+      }
+    },
+    ScalarFunction(
+      "unhex", summary: "The bytes of hexadecimal digits, NULL if there are other characters.", example: "unhex('537061726B2053514C')",
+      bind: Bind.fixed("unhex", [.string], .binary, isNullable: true) { vectors, count in
+        RowLoop.strings(vectors, count, type: .binary) { row, writer in unhex(vectors[0].bytes(row), &writer) }
+      }),
+    ScalarFunction("encode", summary: "The bytes of a string in a character set.", example: "encode('abc', 'utf-8')") {
+      (arguments: [Expression], context: BindingContext) in
+      let bound = try Arguments.coerce("encode", arguments, [.string, .string], context)
+      return try CharacterSet.call("encode", bound, .binary) { try $0.encode($1, &$2) }
+    },
+    ScalarFunction(
+      "decode", summary: "The string of bytes in a character set; with more arguments the result beside the first equal candidate.",
+      example: "decode(encode('abc', 'utf-8'), 'utf-8')"
+    ) { (arguments: [Expression], context: BindingContext) in
+      let bound = try Arguments.coerce("decode", arguments, [.binary, .string], context)
+      return try CharacterSet.call("decode", bound, .string) { try $0.decode($1, &$2) }
+    },
+    ScalarFunction(
+      "url_encode", summary: "The string in the form of a URL's query.", example: "url_encode('https://spark.apache.org')",
+      bind: Bind.fixed("url_encode", [.string], .string) { vectors, count in
+        RowLoop.strings(vectors, count) { row, writer in
+          urlEncode(vectors[0].bytes(row), &writer)
+          return true
+        }
+      }),
+    urlDecode("url_decode", "The string that a URL's query means.", isTry: false),
+    urlDecode("try_url_decode", "The string that a URL's query means, NULL if it is broken.", isTry: true),
+    ScalarFunction("uuid", summary: "A random UUID for each row.", example: "uuid()") {
+      (arguments: [Expression], _: BindingContext) in
+      try Arguments.expectCount("uuid", arguments, 0)
+      let function = BoundFunction("uuid", type: .string, isNullable: false, isDeterministic: false) { _, count, _ in uuids(count) }
+      return .call(function, [])
+    },
+  ]
+
+  private static let hexDigits = Array("0123456789ABCDEF".utf8)
+
+  private static func writeHex(_ byte: UInt8, _ writer: inout StringWriter) {
+    writer.append(hexDigits[Int(byte >> 4)])
+    writer.append(hexDigits[Int(byte & 15)])
+  }
+
+  @inline(__always)
+  static func hexValue(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case 0x30...0x39: byte - 0x30
+    case 0x41...0x46: byte - 0x37
+    case 0x61...0x66: byte - 0x57
+    default: nil
+    }
+  }
+
+  private static func unhex(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) -> Bool {
+    var at = 0
+    if bytes.count % 2 == 1 {
+      guard let low = hexValue(bytes[0]) else { return false }
+      writer.append(low)
+      at = 1
+    }
+    while at < bytes.count {
+      guard let high = hexValue(bytes[at]), let low = hexValue(bytes[at + 1]) else { return false }
+      writer.append(high << 4 | low)
+      at += 2
+    }
+    return true
+  }
+
+  private static func urlEncode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) {
+    for byte in bytes {
+      if isASCIIAlphanumeric(byte) || ".-*_".utf8.contains(byte) {
+        writer.append(byte)
+      } else if byte == 0x20 {
+        writer.append(UInt8(ascii: "+"))
+      } else {
+        writer.append(UInt8(ascii: "%"))
+        writeHex(byte, &writer)
+      }
+    }
+  }
+
+  private static func urlDecode(_ name: String, _ summary: String, isTry: Bool) -> ScalarFunction {
+    ScalarFunction(
+      name, summary: summary, example: "\(name)('https%3A%2F%2Fspark.apache.org')",
+      bind: Bind.fixed(name, [.string], .string, canFail: !isTry, isNullable: isTry ? true : nil) { vectors, count in
+        try RowLoop.strings(vectors, count) { row, writer in
+          let bytes = vectors[0].bytes(row)
+          if urlDecode(bytes, &writer) { return true }
+          if isTry { return false }
+          throw MillraceError(
+            "CANNOT_DECODE_URL", "the text '\(String(decoding: bytes.prefix(200), as: UTF8.self))' is no encoded URL",
+            hint: "try_url_decode gives NULL for such texts")
+        }
+      })
+  }
+
+  private static func urlDecode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) -> Bool {
+    var at = 0
+    while at < bytes.count {
+      if bytes[at] == UInt8(ascii: "%") {
+        guard at + 2 < bytes.count, let high = hexValue(bytes[at + 1]), let low = hexValue(bytes[at + 2]) else { return false }
+        writer.append(high << 4 | low)
+        at += 3
+      } else {
+        writer.append(bytes[at] == UInt8(ascii: "+") ? 0x20 : bytes[at])
+        at += 1
+      }
+    }
+    return true
+  }
+
+  private static func uuids(_ count: Int) -> ColumnVector {
+    var writer = StringWriter(rows: max(count, 1))
+    var generator = SystemRandomNumberGenerator()
+    let digits = Array("0123456789abcdef".utf8)
+    for _ in 0..<count {
+      // Version 4, variant 1.
+      let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+      let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+      for place in 0..<32 {
+        if place == 8 || place == 12 || place == 16 || place == 20 { writer.append(UInt8(ascii: "-")) }
+        let word: UInt64 = place < 16 ? high : low
+        writer.append(digits[Int(word >> UInt64(60 - place % 16 * 4) & 15)])
+      }
+      writer.end()
+    }
+    return writer.finish(.string, count: count)
+  }
+}
+
+/// Base 64 with padding.
+enum Base64 {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  private static let values: [UInt8] = {
+    var table = [UInt8](repeating: 255, count: 256)
+    for (value, byte) in alphabet.enumerated() { table[Int(byte)] = UInt8(value) }
+    return table
+  }()
+
+  static func encode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) {
+    var at = 0
+    while at < bytes.count {
+      let left = bytes.count - at
+      var word = UInt32(bytes[at]) << 16
+      if left > 1 { word |= UInt32(bytes[at + 1]) << 8 }
+      if left > 2 { word |= UInt32(bytes[at + 2]) }
+      for place in 0..<4 {
+        let digit = alphabet[Int(word >> UInt32(18 - place * 6) & 63)]
+        writer.append(place <= left ? digit : UInt8(ascii: "="))
+      }
+      at += 3
+    }
+  }
+
+  /// Java's MIME decoding: characters outside the alphabet are skipped; false for a cut-off group.
+  static func decode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) -> Bool {
+    var word: UInt32 = 0
+    var digits = 0
+    for byte in bytes {
+      if byte == UInt8(ascii: "=") { break }
+      let value = values[Int(byte)]
+      if value == 255 { continue }
+      word = word << 6 | UInt32(value)
+      digits += 1
+      if digits == 4 {
+        for shift in [16, 8, 0] as [UInt32] { writer.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        (word, digits) = (0, 0)
+      }
+    }
+    switch digits {
+    case 0: return true
+    case 2: writer.append(UInt8(truncatingIfNeeded: word >> 4))
+    case 3:
+      writer.append(UInt8(truncatingIfNeeded: word >> 10))
+      writer.append(UInt8(truncatingIfNeeded: word >> 2))
+    default: return false
+    }
+    return true
+  }
+}

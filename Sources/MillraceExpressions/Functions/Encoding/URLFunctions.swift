@@ -1,0 +1,146 @@
+import MillraceColumnar
+
+/// `parse_url`: parts of a URL by RFC 2396, as Java's URI has them.
+enum URLFunctions {
+  static let all: [ScalarFunction] = [
+    function(
+      "parse_url",
+      "A part of a URL (HOST, PATH, QUERY, REF, PROTOCOL, FILE, AUTHORITY, USERINFO) or one value of its query.", isTry: false),
+    function("try_parse_url", "The same as parse_url, NULL for what is no URL.", isTry: true),
+  ]
+
+  private static func function(_ name: String, _ summary: String, isTry: Bool) -> ScalarFunction {
+    ScalarFunction(name, summary: summary, example: "\(name)('http://spark.apache.org/path?query=1', 'HOST')") {
+      (arguments: [Expression], context: BindingContext) in
+      let bound = try Arguments.coerce(name, arguments, [.string, .string, .string], counts: 2...3, context)
+      return Bind.call(name, bound, .string, canFail: !isTry, isNullable: true) { vectors, count in
+        try RowLoop.parts(vectors, count) { row in
+          let bytes = vectors[0].bytes(row)
+          guard let url = ParsedURL(bytes) else {
+            if isTry { return nil }
+            throw MillraceError(
+              "INVALID_URL", "'\(String(decoding: bytes.prefix(200), as: UTF8.self))' is no URL",
+              hint: "try_parse_url gives NULL for such texts")
+          }
+          let part = String(decoding: vectors[1].bytes(row), as: UTF8.self)
+          guard vectors.count == 3 else { return url.part(part).map { StringView(bytes, $0) } }
+          guard part == "QUERY", let query = url.query else { return nil }
+          return value(of: vectors[2].bytes(row), bytes, query).map { StringView(bytes, $0) }
+        }
+      }
+    }
+  }
+
+  /// The value of `key=` in a query.
+  private static func value(
+    of key: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer, _ query: Range<Int>
+  ) -> Range<Int>? {
+    var start = query.lowerBound
+    while start <= query.upperBound {
+      let end = bytes[start..<query.upperBound].firstIndex(of: UInt8(ascii: "&")) ?? query.upperBound
+      let equals = start + key.count
+      if equals < end, bytes[equals] == UInt8(ascii: "="), bytes.matches(key, at: start) { return (equals + 1)..<end }
+      start = end + 1
+    }
+    return nil
+  }
+}
+
+/// Where the parts of a URL lie in its bytes.
+struct ParsedURL {
+  private var scheme: Range<Int>?
+  private var authority: Range<Int>?
+  private var userInfo: Range<Int>?
+  private var host: Range<Int>?
+  private var path = 0..<0
+  private(set) var query: Range<Int>?
+  private var fragment: Range<Int>?
+
+  /// Nil if the text is no URI.
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard Self.isPermitted(bytes) else { return nil }
+    var end = bytes.count
+    if let hash = bytes.firstIndex(of: UInt8(ascii: "#")) {
+      fragment = (hash + 1)..<end
+      if bytes[(hash + 1)..<end].contains(UInt8(ascii: "#")) { return nil }
+      end = hash
+    }
+    var start = 0
+    let stop = bytes[0..<end].firstIndex { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+    if let stop, bytes[stop] == UInt8(ascii: ":") {
+      guard Self.isScheme(bytes, 0..<stop), stop + 1 < end else { return nil }
+      scheme = 0..<stop
+      start = stop + 1
+      // `mailto:x` has neither authority nor query, and its path is not told apart.
+      if bytes[start] != UInt8(ascii: "/") { return }
+    }
+    if let mark = bytes[start..<end].firstIndex(of: UInt8(ascii: "?")) {
+      query = (mark + 1)..<end
+      end = mark
+    }
+    path = start..<end
+    if start + 1 < end, bytes[start] == UInt8(ascii: "/"), bytes[start + 1] == UInt8(ascii: "/") {
+      let first = start + 2
+      let slash = bytes[first..<end].firstIndex(of: UInt8(ascii: "/")) ?? end
+      if first == end { return nil }
+      path = slash..<end
+      if first < slash { setAuthority(bytes, first..<slash) }
+    }
+  }
+
+  private mutating func setAuthority(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+    authority = range
+    var start = range.lowerBound
+    var info: Range<Int>?
+    if let at = bytes[range].lastIndex(of: UInt8(ascii: "@")) {
+      info = start..<at
+      start = at + 1
+    }
+    var end = range.upperBound
+    if start < end, bytes[start] == UInt8(ascii: "[") {
+      guard let close = bytes[start..<end].firstIndex(of: UInt8(ascii: "]")) else { return }
+      end = close + 1
+    } else if let colon = bytes[start..<end].lastIndex(of: UInt8(ascii: ":")) {
+      guard bytes[(colon + 1)..<end].allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return }
+      end = colon
+    }
+    // What is no host name belongs to a registry: it has neither host nor user.
+    let isName = bytes[start..<end].allSatisfy { isASCIIAlphanumeric($0) || ".-[]:".utf8.contains($0) }
+    guard isName, start < end else { return }
+    userInfo = info
+    host = start..<end
+  }
+
+  private static func isScheme(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+    guard let first = bytes[range].first, first | 0x20 >= 0x61, first | 0x20 <= 0x7A else { return false }
+    return bytes[range].allSatisfy { isASCIIAlphanumeric($0) || "+-.".utf8.contains($0) }
+  }
+
+  /// No blanks, control characters or excluded marks, and whole escapes.
+  private static func isPermitted(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    for (index, byte) in bytes.enumerated() {
+      if byte <= 0x20 || byte == 0x7F || "\"<>\\^`{|}".utf8.contains(byte) { return false }
+      if byte == UInt8(ascii: "%") {
+        guard index + 2 < bytes.count, EncodingFunctions.hexValue(bytes[index + 1]) != nil,
+          EncodingFunctions.hexValue(bytes[index + 2]) != nil
+        else { return false }
+      }
+    }
+    return true
+  }
+
+  /// The range of a part by Spark's name.
+  func part(_ name: String) -> Range<Int>? {
+    switch name {
+    case "HOST": host
+    case "PATH": path
+    case "QUERY": query
+    case "REF": fragment
+    case "PROTOCOL": scheme
+    case "FILE": path.lowerBound..<(query?.upperBound ?? path.upperBound)
+    case "AUTHORITY": authority
+    case "USERINFO": userInfo
+    default: nil
+    }
+  }
+}

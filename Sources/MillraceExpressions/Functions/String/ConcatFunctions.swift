@@ -1,0 +1,97 @@
+import MillraceColumnar
+
+/// Strings put together.
+enum ConcatFunctions {
+  static let all: [ScalarFunction] = [
+    ScalarFunction("concat", "||", summary: "All values one behind the other; NULL if one is NULL.", example: "concat('Spark', 'SQL')") {
+      (arguments: [Expression], context: BindingContext) in try bindConcat(arguments, context)
+    },
+    ScalarFunction(
+      "concat_ws", summary: "All strings and elements of arrays that are not NULL, with the first argument between them.",
+      example: "concat_ws(' ', 'Spark', 'SQL')"
+    ) { (arguments: [Expression], context: BindingContext) in try bindWithSeparator(arguments, context) },
+    ScalarFunction("elt", summary: "The argument at position `n`, counted from 1.", example: "elt(1, 'scala', 'java')") {
+      (arguments: [Expression], context: BindingContext) in try bindElement(arguments, context)
+    },
+  ]
+
+  private static func bindConcat(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    if arguments.isEmpty { return .string("") }
+    if arguments.contains(where: { $0.type.elementType != nil }) { return try ArrayTransforms.concatenate(arguments, context) }
+    let isBinary = arguments.allSatisfy { $0.type == .binary }
+    let bound = try Arguments.coerce(
+      "concat", arguments, [isBinary ? .binary : .string], counts: 1...Int.max, context)
+    if bound.count == 1 { return bound[0] }
+    let type: DataType = isBinary ? .binary : .string
+    return Bind.call("concat", bound, type) { vectors, count in
+      RowLoop.strings(vectors, count, type: type) { row, writer in
+        for vector in vectors { writer.append(vector.bytes(row)) }
+        return true
+      }
+    }
+  }
+
+  private static func bindWithSeparator(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("concat_ws", arguments, 1...Int.max)
+    let expected: [ExpectedType] = [.string, .oneOf([.string, .type(.array(.string))])]
+    let bound = try Arguments.coerce("concat_ws", arguments, expected, counts: 1...Int.max, context)
+    return Bind.call("concat_ws", bound, .string, isNullable: bound[0].isNullable) { vectors, count in
+      let isConstant = count > 0 && vectors.allSatisfy(\.isConstant)
+      var writer = StringWriter(rows: isConstant ? 1 : max(count, 1))
+      for row in 0..<(isConstant ? 1 : count) {
+        if vectors[0].isNull(row) {
+          writer.endNull()
+          continue
+        }
+        var isFirst = true
+        for vector in vectors.dropFirst() where !vector.isNull(row) { append(vector, row, vectors[0], &isFirst, &writer) }
+        writer.end()
+      }
+      return writer.finish(.string, count: count, isConstant: isConstant)
+    }
+  }
+
+  private static func append(
+    _ vector: ColumnVector, _ row: Int, _ separator: ColumnVector, _ isFirst: inout Bool, _ writer: inout StringWriter
+  ) {
+    guard vector.type.elementType != nil else {
+      if !isFirst { writer.append(separator.bytes(row)) }
+      isFirst = false
+      return writer.append(vector.bytes(row))
+    }
+    let elements = vector.children[0]
+    for index in vector.values(as: ListView.self)[vector.slot(row)].range where !elements.isNull(index) {
+      if !isFirst { writer.append(separator.bytes(row)) }
+      isFirst = false
+      writer.append(elements.bytes(index))
+    }
+  }
+
+  private static func bindElement(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("elt", arguments, 2...Int.max)
+    let isBinary = arguments.dropFirst().allSatisfy { $0.type == .binary }
+    let bound = try Arguments.coerce("elt", arguments, [.integer, isBinary ? .binary : .string], counts: 2...Int.max, context)
+    let type: DataType = isBinary ? .binary : .string
+    return Bind.call("elt", bound, type, canFail: true, isNullable: true) { vectors, count in
+      var writer = StringWriter(rows: max(count, 1))
+      for row in 0..<count {
+        if vectors[0].isNull(row) {
+          writer.endNull()
+          continue
+        }
+        let index = vectors[0].int(row)
+        guard index >= 1 && index < vectors.count else {
+          throw MillraceError(
+            "INVALID_ARRAY_INDEX", "`elt` asks for value \(index) of \(vectors.count - 1)", hint: "values are counted from 1")
+        }
+        if vectors[index].isNull(row) {
+          writer.endNull()
+        } else {
+          writer.append(vectors[index].bytes(row))
+          writer.end()
+        }
+      }
+      return writer.finish(type, count: count)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import MillraceColumnar
+
+/// Numbers and values as text.
+enum FormatFunctions {
+  static let all: [ScalarFunction] = [
+    ScalarFunction(
+      "format_string", "printf", summary: "Values put into a format as Java's `String.format` does.",
+      example: "format_string('Hello World %d %s', 100, 'days')"
+    ) { (arguments: [Expression], context: BindingContext) in try bindFormat(arguments, context) },
+    ScalarFunction(
+      "format_number", summary: "A number with commas between thousands and so many digits behind the point.",
+      example: "format_number(12332.123456, 4)"
+    ) { (arguments: [Expression], context: BindingContext) in try bindNumber(arguments, context) },
+  ]
+
+  private static func bindFormat(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("format_string", arguments, 1...Int.max)
+    let format = try Arguments.coerce("format_string", [arguments[0]], [.string], context)[0]
+    let values = try arguments.dropFirst().map { argument -> Expression in
+      switch argument.type {
+      case .byte, .short, .integer, .long, .float, .double, .decimal, .boolean, .string: argument
+      default: try argument.cast(to: .string, context)
+      }
+    }
+    let fixed = try format.constantText.map { try JavaFormat($0) }
+    return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) { vectors, count in
+      let isConstant = count > 0 && vectors.allSatisfy(\.isConstant)
+      var writer = StringWriter(rows: isConstant ? 1 : max(count, 1))
+      for row in 0..<(isConstant ? 1 : count) {
+        if vectors[0].isNull(row) {
+          writer.endNull()
+          continue
+        }
+        let format = try fixed ?? JavaFormat(String(decoding: vectors[0].bytes(row), as: UTF8.self))
+        try format.write(vectors.dropFirst().map { ($0.type, $0.value(row)) }, &writer)
+        writer.end()
+      }
+      return writer.finish(.string, count: count, isConstant: isConstant)
+    }
+  }
+
+  private static func bindNumber(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    let bound = try Arguments.coerce("format_number", arguments, [.numeric, .oneOf([.integer, .string])], context)
+    if bound[1].type == .string {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "the second argument of `format_number` must be an INT here",
+        hint: "give the number of digits behind the point")
+    }
+    let type = bound[0].type
+    return Bind.call("format_number", bound, .string, isNullable: true) { vectors, count in
+      RowLoop.strings(vectors, count) { row, writer in
+        let digits = vectors[1].int(row)
+        if digits < 0 { return false }
+        let text: String
+        switch (vectors[0].value(row), type) {
+        case (.integer(let number), _): text = NumberFormat.fixed(Int128(number), scale: 0, digits: digits)
+        case (.decimal(let number), .decimal(_, let scale)): text = NumberFormat.fixed(number, scale: scale, digits: digits)
+        case (.double(let number), _): text = NumberFormat.fixed(number, digits: digits)
+        default: return false
+        }
+        writer.append(NumberFormat.grouped(text))
+        return true
+      }
+    }
+  }
+}

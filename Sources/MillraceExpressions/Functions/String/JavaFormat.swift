@@ -1,0 +1,206 @@
+import MillraceColumnar
+
+/// A format of Java's `String.format`: `%[index$][flags][width][.precision]conversion`.
+struct JavaFormat: Sendable {
+  private struct Specifier: Sendable {
+    var index = 0
+    var flags = ""
+    var width = 0
+    var precision: Int?
+    var conversion: Character = "s"
+  }
+
+  private enum Part: Sendable {
+    case text(String)
+    case value(Specifier)
+  }
+
+  private let source: String
+  private var parts: [Part] = []
+
+  init(_ source: String) throws {
+    self.source = source
+    var rest = source[...]
+    var text = ""
+    while let character = rest.popFirst() {
+      if character != "%" {
+        text.append(character)
+        continue
+      }
+      let specifier = try Self.specifier(&rest, source)
+      switch specifier.conversion {
+      case "%": text.append("%")
+      case "n": text.append("\n")
+      default:
+        if !text.isEmpty { parts.append(.text(text)) }
+        text = ""
+        parts.append(.value(specifier))
+      }
+    }
+    if !text.isEmpty { parts.append(.text(text)) }
+  }
+
+  private static func failure(_ source: String, _ reason: String) -> MillraceError {
+    MillraceError("INVALID_PARAMETER_VALUE.PATTERN", "format '\(source)': \(reason)", hint: "write '%%' for a percent sign")
+  }
+
+  private static func specifier(_ rest: inout Substring, _ source: String) throws -> Specifier {
+    var result = Specifier()
+    let digits = rest.prefix { $0.isNumber }
+    if !digits.isEmpty, rest.dropFirst(digits.count).first == "$", let index = Int(digits) {
+      result.index = index
+      rest = rest.dropFirst(digits.count + 1)
+    }
+    while let flag = rest.first, "-#+ 0,(".contains(flag) {
+      result.flags.append(flag)
+      rest.removeFirst()
+    }
+    let width = rest.prefix { $0.isNumber }
+    result.width = Int(width) ?? 0
+    rest = rest.dropFirst(width.count)
+    if rest.first == "." {
+      rest.removeFirst()
+      let precision = rest.prefix { $0.isNumber }
+      guard let value = Int(precision) else { throw failure(source, "a precision is missing behind '.'") }
+      result.precision = value
+      rest = rest.dropFirst(precision.count)
+    }
+    guard let conversion = rest.popFirst() else { throw failure(source, "a conversion is missing at the end") }
+    guard "bBhHsScCdoxXeEfgGaAn%".contains(conversion) else { throw failure(source, "'%\(conversion)' is no conversion") }
+    result.conversion = conversion
+    return result
+  }
+
+  /// Appends the format filled with values.
+  func write(_ values: [(type: DataType, value: Value)], _ writer: inout StringWriter) throws {
+    var next = 0
+    for part in parts {
+      switch part {
+      case .text(let text): writer.append(text)
+      case .value(let specifier):
+        let index = specifier.index > 0 ? specifier.index - 1 : next
+        if specifier.index == 0 { next += 1 }
+        guard index < values.count else {
+          throw Self.failure(source, "there is no value for '%\(specifier.conversion)' number \(index + 1)")
+        }
+        writer.append(try render(specifier, values[index].type, values[index].value))
+      }
+    }
+  }
+
+  private func render(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String {
+    let isUpper = specifier.conversion.isUppercase
+    let text: String
+    switch specifier.conversion {
+    case "d": text = try number(specifier, integer(specifier, value).map { String($0) })
+    case "x", "X", "o": text = try unsigned(specifier, type, value)
+    case "f", "e", "E", "g", "G": text = try number(specifier, floating(specifier, type, value))
+    case "c", "C":
+      guard let code = try integer(specifier, value), let scalar = UInt32(exactly: code).flatMap({ Unicode.Scalar($0) }) else {
+        text = "null"
+        break
+      }
+      text = String(scalar)
+    case "b", "B":
+      if case .boolean(let flag) = value { text = "\(flag)" } else { text = value.isNull ? "false" : "true" }
+    case "s", "S": text = plain(type, value)
+    default: throw Self.failure(source, "'%\(specifier.conversion)' is not supported")
+    }
+    let isText = "sSbB".contains(specifier.conversion)
+    let cut = isText && specifier.precision != nil ? String(text.prefix(specifier.precision ?? 0)) : text
+    return padded(specifier, isUpper ? cut.uppercased() : cut)
+  }
+
+  private func padded(_ specifier: Specifier, _ text: String) -> String {
+    let missing = specifier.width - text.unicodeScalars.count
+    if missing <= 0 { return text }
+    let blanks = String(repeating: " ", count: missing)
+    return specifier.flags.contains("-") ? text + blanks : blanks + text
+  }
+
+  private func plain(_ type: DataType, _ value: Value) -> String {
+    switch value {
+    case .null: return "null"
+    case .boolean(let flag): return "\(flag)"
+    case .integer(let number): return "\(number)"
+    case .double(let number):
+      let single = type == .float
+      let shown = try? (Cast.bind(.literal(value, single ? .float : .double), to: .string, context: BindingContext())).constantValue()
+      if case .string(let text)? = shown { return text }
+      return "\(number)"
+    case .decimal(let unscaled):
+      guard case .decimal(_, let scale) = type else { return "\(unscaled)" }
+      return NumberFormat.fixed(unscaled, scale: scale, digits: scale)
+    case .string(let text): return text
+    default: return "\(value)"
+    }
+  }
+
+  private func integer(_ specifier: Specifier, _ value: Value) throws -> Int64? {
+    switch value {
+    case .integer(let number): return number
+    case .null: return nil
+    default: throw Self.failure(source, "'%\(specifier.conversion)' takes an integer")
+    }
+  }
+
+  private func floating(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String? {
+    let digits = specifier.precision ?? 6
+    switch (value, specifier.conversion) {
+    case (.null, _): return nil
+    case (.double(let number), _) where !number.isFinite: return number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
+    case (.double(let number), "f"): return NumberFormat.halfUp(number, digits: digits)
+    case (.double(let number), "e"), (.double(let number), "E"): return NumberFormat.scientific(number, digits: digits)
+    case (.double(let number), _):
+      let significant = max(digits, 1)
+      let exponent = number == 0 ? 1 : NumberFormat.figures(number).exponent
+      if number == 0 || number.magnitude >= 1e-4 && exponent <= significant {
+        return NumberFormat.halfUp(number, digits: max(significant - exponent, 0))
+      }
+      return NumberFormat.scientific(number, digits: significant - 1)
+    case (.decimal(let unscaled), "f"):
+      guard case .decimal(_, let scale) = type else { break }
+      if digits >= scale { return NumberFormat.fixed(unscaled, scale: scale, digits: digits) }
+      var power: Int128 = 1
+      for _ in digits..<scale { power *= 10 }
+      let rounded = (unscaled.magnitude + UInt128(power / 2)) / UInt128(power)
+      return NumberFormat.fixed(unscaled < 0 ? -Int128(rounded) : Int128(rounded), scale: digits, digits: digits)
+    default: break
+    }
+    throw Self.failure(source, "'%\(specifier.conversion)' takes a floating-point number")
+  }
+
+  private func unsigned(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String {
+    guard let number = try integer(specifier, value) else { return "null" }
+    let radix = specifier.conversion == "o" ? 8 : 16
+    let bits: UInt64 =
+      switch type {
+      case .byte: UInt64(UInt8(truncatingIfNeeded: number))
+      case .short: UInt64(UInt16(truncatingIfNeeded: number))
+      case .integer: UInt64(UInt32(truncatingIfNeeded: number))
+      default: UInt64(bitPattern: number)
+      }
+    let digits = String(bits, radix: radix)
+    let prefix = specifier.flags.contains("#") ? (radix == 16 ? "0x" : "0") : ""
+    return prefix + zeroFilled(specifier, digits, used: prefix.utf8.count)
+  }
+
+  private func zeroFilled(_ specifier: Specifier, _ digits: String, used: Int) -> String {
+    guard specifier.flags.contains("0") else { return digits }
+    return String(repeating: "0", count: max(specifier.width - used - digits.utf8.count, 0)) + digits
+  }
+
+  /// Sign, grouping and zeros of a number's text.
+  private func number(_ specifier: Specifier, _ text: String?) throws -> String {
+    guard var digits = text else { return "null" }
+    let isNegative = digits.hasPrefix("-")
+    if isNegative { digits.removeFirst() }
+    guard digits.first?.isNumber ?? false else { return (isNegative ? "-" : "") + digits }
+    if specifier.flags.contains(",") { digits = NumberFormat.grouped(digits) }
+    let usesParentheses = isNegative && specifier.flags.contains("(")
+    let sign =
+      isNegative ? (usesParentheses ? "(" : "-") : specifier.flags.contains("+") ? "+" : specifier.flags.contains(" ") ? " " : ""
+    let end = usesParentheses ? ")" : ""
+    return sign + zeroFilled(specifier, digits, used: sign.utf8.count + end.utf8.count) + end
+  }
+}

@@ -1,0 +1,124 @@
+import Glibc
+
+/// Decimal texts of numbers with a given number of digits behind the point.
+enum NumberFormat {
+  /// Rounded half to even, as Java's `DecimalFormat`.
+  static func fixed(_ value: Double, digits: Int) -> String {
+    if value.isNaN { return "NaN" }
+    if value.isInfinite { return value < 0 ? "-∞" : "∞" }
+    let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + digits) { buffer in
+      _ = withVaList([Int32(clamping: digits), value]) { vsnprintf(buffer.baseAddress, buffer.count, "%.*f", $0) }
+      return buffer.baseAddress.map { String(cString: $0) } ?? ""
+    }
+    return text
+  }
+
+  /// Rounded half to even.
+  static func fixed(_ unscaled: Int128, scale: Int, digits: Int) -> String {
+    var text = String(unscaled.magnitude)
+    let isNegative = unscaled < 0
+    if text.utf8.count <= scale { text = String(repeating: "0", count: scale + 1 - text.utf8.count) + text }
+    var figures = text.utf8.map { $0 - 0x30 }
+    if digits < scale {
+      let dropped = Array(figures.suffix(scale - digits))
+      figures.removeLast(scale - digits)
+      let half = dropped[0] > 5 || dropped[0] == 5 && dropped.dropFirst().contains { $0 != 0 }
+      let isTie = dropped[0] == 5 && !half
+      if half || isTie && (figures.last ?? 0) % 2 == 1 { increment(&figures) }
+    } else {
+      figures += [UInt8](repeating: 0, count: digits - scale)
+    }
+    let whole = figures.dropLast(digits)
+    let body = String(decoding: (whole.isEmpty ? [0] : Array(whole)).map { $0 + 0x30 }, as: UTF8.self)
+    let fraction = String(decoding: figures.suffix(digits).map { $0 + 0x30 }, as: UTF8.self)
+    return (isNegative ? "-" : "") + body + (digits > 0 ? "." + fraction : "")
+  }
+
+  /// Adds one to the number whose digits these are.
+  static func increment(_ figures: inout [UInt8]) {
+    for index in figures.indices.reversed() {
+      if figures[index] < 9 {
+        figures[index] += 1
+        return
+      }
+      figures[index] = 0
+    }
+    figures.insert(1, at: 0)
+  }
+
+  /// With commas between thousands.
+  static func grouped(_ text: String) -> String {
+    let sign = text.hasPrefix("-") ? "-" : ""
+    let parts = text.dropFirst(sign.count).split(separator: ".", maxSplits: 1)
+    guard let whole = parts.first, whole.allSatisfy(\.isNumber) else { return text }
+    var grouped = ""
+    for (index, digit) in whole.enumerated() {
+      if index > 0 && (whole.count - index) % 3 == 0 { grouped.append(",") }
+      grouped.append(digit)
+    }
+    return sign + grouped + (parts.count > 1 ? "." + parts[1] : "")
+  }
+
+  /// The shortest digits of a number and the place of its point: 0.`digits` × 10^`exponent`.
+  static func figures(_ value: Double) -> (digits: [UInt8], exponent: Int) {
+    let text = "\(value.magnitude)".lowercased()
+    let parts = text.split(separator: "e")
+    let mantissa = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    var digits = mantissa.joined().utf8.map { $0 - 0x30 }
+    var exponent = mantissa[0].utf8.count + (parts.count > 1 ? Int(parts[1]) ?? 0 : 0)
+    while digits.count > 1, digits.first == 0 {
+      digits.removeFirst()
+      exponent -= 1
+    }
+    return (digits, exponent)
+  }
+
+  /// Rounded half up on the shortest digits, as Java's `%f`.
+  static func halfUp(_ value: Double, digits: Int) -> String {
+    let (figures, exponent) = figures(value)
+    var all = figures
+    var point = exponent
+    if point < 0 {
+      all = [UInt8](repeating: 0, count: -point) + all
+      point = 0
+    }
+    let kept = point + digits
+    if all.count > kept {
+      let roundsUp = all[kept] >= 5
+      all = Array(all[0..<kept])
+      let before = all.count
+      if roundsUp { increment(&all) }
+      point += all.count - before
+    } else {
+      all += [UInt8](repeating: 0, count: kept - all.count)
+    }
+    let whole = all.prefix(point).isEmpty ? [0] : Array(all.prefix(point))
+    let text = String(decoding: whole.map { $0 + 0x30 }, as: UTF8.self)
+    let fraction = String(decoding: all.suffix(digits).map { $0 + 0x30 }, as: UTF8.self)
+    return (value.sign == .minus ? "-" : "") + text + (digits > 0 ? "." + fraction : "")
+  }
+
+  /// `1.234560e+01`, rounded half up.
+  static func scientific(_ value: Double, digits: Int) -> String {
+    var (figures, exponent) = figures(value)
+    if value == 0 { exponent = 1 }
+    if figures.count > digits + 1 {
+      let roundsUp = figures[digits + 1] >= 5
+      figures = Array(figures[0...digits])
+      if roundsUp {
+        increment(&figures)
+        if figures.count > digits + 1 {
+          figures.removeLast()
+          exponent += 1
+        }
+      }
+    } else {
+      figures += [UInt8](repeating: 0, count: digits + 1 - figures.count)
+    }
+    let text = String(decoding: figures.map { $0 + 0x30 }, as: UTF8.self)
+    let power = exponent - 1
+    let size = String(abs(power))
+    return (value.sign == .minus ? "-" : "") + text.prefix(1) + (digits > 0 ? "." + text.dropFirst() : "") + (power < 0 ? "e-" : "e+")
+      + (size.utf8.count < 2 ? "0" + size : size)
+  }
+}
