@@ -6,7 +6,8 @@ public enum IntervalParser {
     var copy = text
     if let interval = copy.withUTF8({ parse(UnsafeRawBufferPointer($0)) }) { return interval }
     throw MillraceError(
-      "CANNOT_PARSE_INTERVAL", "'\(text)' is not an interval", hint: "write numbers and units such as '1 minute 30 seconds'")
+      "CANNOT_PARSE_INTERVAL", "'\(text)' is not an interval",
+      hint: "write numbers and units such as '1 minute 30 seconds'")
   }
 
   /// The microseconds of an interval without months, as time windows and delays need it.
@@ -15,7 +16,8 @@ public enum IntervalParser {
     let interval = try parse(text)
     if interval.months != 0 {
       throw MillraceError(
-        "_LEGACY_ERROR_TEMP_3231", "'\(text)' holds months or years, whose length varies", hint: "use days, for instance '30 days'")
+        "_LEGACY_ERROR_TEMP_3231", "'\(text)' holds months or years, whose length varies",
+        hint: "use days, for instance '30 days'")
     }
     return Int64(interval.days) * 86_400_000_000 + interval.microseconds
   }
@@ -84,7 +86,8 @@ public enum IntervalParser {
     let from = first.hasSuffix("s") ? String(first.dropLast()) : first
     if words.isAtEnd { return try? parse("\(text) \(first)") }
     guard words.word() == "to", let last = words.word(), words.isAtEnd, let start = units.firstIndex(of: from),
-      let end = units.firstIndex(of: last.hasSuffix("s") ? String(last.dropLast()) : last), end > start, (start < 2) == (end < 2)
+      let end = units.firstIndex(of: last.hasSuffix("s") ? String(last.dropLast()) : last), end > start,
+      (start < 2) == (end < 2)
     else { return nil }
     let isNegative = text.hasPrefix("-")
     let body = isNegative || text.hasPrefix("+") ? text.dropFirst() : text[...]
@@ -93,10 +96,12 @@ public enum IntervalParser {
     var total = Total()
     for (offset, part) in parts.enumerated() {
       var copy = (isNegative ? "-" : "") + part
-      guard let amount = copy.withUTF8({ bytes -> Amount? in
-        var number = Words(UnsafeRawBufferPointer(bytes))
-        return number.number()
-      }), total.add(amount, units[start + offset]) else { return nil }
+      guard
+        let amount = copy.withUTF8({ bytes -> Amount? in
+          var number = Words(UnsafeRawBufferPointer(bytes))
+          return number.number()
+        }), total.add(amount, units[start + offset])
+      else { return nil }
     }
     return total.interval
   }
@@ -153,7 +158,9 @@ public enum IntervalParser {
       let start = at
       var whole: Int64 = 0
       while at < bytes.count, bytes[at] &- 0x30 <= 9 {
-        guard accumulate(&whole, whole, 9), accumulate(&whole, Int64(bytes[at] - 0x30), isNegative ? -1 : 1) else { return nil }
+        guard accumulate(&whole, whole, 9), accumulate(&whole, Int64(bytes[at] - 0x30), isNegative ? -1 : 1) else {
+          return nil
+        }
         at += 1
       }
       let digits = at - start

@@ -5,14 +5,17 @@ enum DateArithmeticFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction("date_add", summary: "The date so many days later.", example: "date_add(DATE'2016-07-30', 1)") {
       (arguments: [Expression], context: BindingContext) in
-      if let unit = arguments.first?.constantText, arguments.count == 3 { return try add(unit, arguments[1], arguments[2], context) }
+      if let unit = arguments.first?.constantText, arguments.count == 3 {
+        return try add(unit, arguments[1], arguments[2], context)
+      }
       return try shiftDays("date_add", arguments, 1, context)
     },
     ScalarFunction("date_sub", summary: "The date so many days earlier.", example: "date_sub(DATE'2016-07-30', 1)") {
       (arguments: [Expression], context: BindingContext) in try shiftDays("date_sub", arguments, -1, context)
     },
     ScalarFunction(
-      "datediff", "date_diff", summary: "Days from the second date to the first, or whole units from the second time to the third.",
+      "datediff", "date_diff",
+      summary: "Days from the second date to the first, or whole units from the second time to the third.",
       example: "datediff(DATE'2009-07-31', DATE'2009-07-30')"
     ) { (arguments: [Expression], context: BindingContext) in
       try Arguments.expectCount("datediff", arguments, 2...3)
@@ -47,15 +50,19 @@ enum DateArithmeticFunctions {
         }
       }),
     ScalarFunction(
-      "months_between", summary: "Months from the second time to the first, rounded to eight digits unless the third says false.",
+      "months_between",
+      summary: "Months from the second time to the first, rounded to eight digits unless the third says false.",
       example: "months_between('1997-02-28 10:30:00', '1996-10-30')"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 2 ? arguments + [.literal(.boolean(true), .boolean)] : arguments
-      let bound = try Arguments.coerce("months_between", given, [.type(.timestamp), .type(.timestamp), .boolean], counts: 2...3, context)
+      let bound = try Arguments.coerce(
+        "months_between", given, [.type(.timestamp), .type(.timestamp), .boolean], counts: 2...3, context)
       let local = try [bound[0].cast(to: .timestampNTZ, context), bound[1].cast(to: .timestampNTZ, context), bound[2]]
       return Bind.call("months_between", local, .double) { vectors, count in
         RowLoop.values(.double, vectors, count) { row -> Double? in
-          monthsBetween(vectors[0].long(row), vectors[1].long(row), isRounded: vectors[2].values(as: UInt8.self)[vectors[2].slot(row)] != 0)
+          monthsBetween(
+            vectors[0].long(row), vectors[1].long(row),
+            isRounded: vectors[2].values(as: UInt8.self)[vectors[2].slot(row)] != 0)
         }
       }
     },
@@ -68,12 +75,14 @@ enum DateArithmeticFunctions {
         }
       }),
     ScalarFunction(
-      "next_day", summary: "The first day after the date that is the given weekday.", example: "next_day(DATE'2015-01-14', 'TU')",
+      "next_day", summary: "The first day after the date that is the given weekday.",
+      example: "next_day(DATE'2015-01-14', 'TU')",
       bind: Bind.fixed("next_day", [.date, .string], .date, canFail: true) { vectors, count in
         try RowLoop.values(.date, vectors, count) { row -> Int32? in
           let name = String(decoding: vectors[1].bytes(row), as: UTF8.self)
           guard let weekday = weekday(name) else {
-            throw MillraceError("ILLEGAL_DAY_OF_WEEK", "'\(name)' is no day of the week", hint: "write for instance 'MON' or 'Monday'")
+            throw MillraceError(
+              "ILLEGAL_DAY_OF_WEEK", "'\(name)' is no day of the week", hint: "write for instance 'MON' or 'Monday'")
           }
           let days = vectors[0].int(row)
           let ahead = (weekday - CivilDate.isoWeekday(days: days) + 6) % 7 + 1
@@ -139,12 +148,15 @@ enum DateArithmeticFunctions {
     }
   }
 
-  private static func add(_ unit: String, _ amount: Expression, _ time: Expression, _ context: BindingContext) throws -> Expression {
+  private static func add(_ unit: String, _ amount: Expression, _ time: Expression, _ context: BindingContext) throws
+    -> Expression
+  {
     let size = try size(unit)
     let bound = try Arguments.coerce("timestampadd", [amount, time], [.long, .timestamp], context)
     let type = bound[1].type
     let zone = type == .timestamp ? try TimeZoneRules.required(context.timeZone) : .utc
-    return Bind.call("timestampadd", bound, type, variant: "\(unit.uppercased())/\(zone.name)", canFail: true) { vectors, count in
+    return Bind.call("timestampadd", bound, type, variant: "\(unit.uppercased())/\(zone.name)", canFail: true) {
+      vectors, count in
       try RowLoop.values(type, vectors, count) { row -> Int64? in
         let amount = vectors[0].long(row), time = vectors[1].long(row)
         let (scaled, overflow) = amount.multipliedReportingOverflow(by: size.microseconds + size.days + size.months)
@@ -156,7 +168,8 @@ enum DateArithmeticFunctions {
         }
         var local = CivilDateTime(microseconds: zone.local(fromUTC: time))
         guard scaled.magnitude < 1 << 31 else { throw overflowError(unit, amount) }
-        local.date = size.months != 0 ? local.date.adding(months: Int(scaled)) : CivilDate(days: local.date.days + Int(scaled))
+        local.date =
+          size.months != 0 ? local.date.adding(months: Int(scaled)) : CivilDate(days: local.date.days + Int(scaled))
         return zone.utc(fromLocal: local.microseconds)
       }
     }
@@ -169,7 +182,8 @@ enum DateArithmeticFunctions {
   private static func difference(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     let unit = try unit(arguments[0], "timestampdiff")
     let size = try size(unit)
-    let bound = try Arguments.coerce("timestampdiff", Array(arguments.dropFirst()), [.type(.timestamp), .type(.timestamp)], context)
+    let bound = try Arguments.coerce(
+      "timestampdiff", Array(arguments.dropFirst()), [.type(.timestamp), .type(.timestamp)], context)
     let local = try bound.map { try $0.cast(to: .timestampNTZ, context) }
     // Units below a day are counted on the instants, others on the local clock.
     let inputs = size.microseconds != 0 ? bound : local

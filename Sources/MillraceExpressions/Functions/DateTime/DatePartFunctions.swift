@@ -2,27 +2,32 @@ import MillraceColumnar
 
 /// Fields of dates and times: `year(ts)`, `extract(field FROM ts)`, `dayname(date)`.
 enum DatePartFunctions {
-  static let all: [ScalarFunction] = parts.map { part in
-    ScalarFunction(part.name, summary: part.summary, example: "\(part.name)(TIMESTAMP'2009-07-30 12:58:59')") {
-      (arguments: [Expression], context: BindingContext) in
-      try Arguments.expectCount(part.name, arguments, 1)
-      return try integer(part.name, part.field, arguments[0], context)
-    }
-  } + [
-    alias("dayofmonth", "The day of the month, 1…31.", .day),
-    ScalarFunction(
-      "date_part", "datepart", "extract", summary: "A field of a date, time or interval, named by a constant string.",
-      example: "date_part('YEAR', TIMESTAMP'2019-08-12 01:00:00.123456')"
-    ) { (arguments: [Expression], context: BindingContext) in
-      try Arguments.expectCount("date_part", arguments, 2)
-      guard case .string(let field) = try Arguments.constant("date_part", "field", arguments[0]) else {
-        return .null(.double)
+  static let all: [ScalarFunction] =
+    parts.map { part in
+      ScalarFunction(part.name, summary: part.summary, example: "\(part.name)(TIMESTAMP'2009-07-30 12:58:59')") {
+        (arguments: [Expression], context: BindingContext) in
+        try Arguments.expectCount(part.name, arguments, 1)
+        return try integer(part.name, part.field, arguments[0], context)
       }
-      return try extract(field, arguments[1], context)
-    },
-    name("dayname", "The short name of the weekday.") { CivilDate.weekdayName(CivilDate.isoWeekday(days: $0), isFull: false) },
-    name("monthname", "The short name of the month.") { CivilDate.monthName(CivilDate(days: $0).month, isFull: false) },
-  ]
+    } + [
+      alias("dayofmonth", "The day of the month, 1…31.", .day),
+      ScalarFunction(
+        "date_part", "datepart", "extract", summary: "A field of a date, time or interval, named by a constant string.",
+        example: "date_part('YEAR', TIMESTAMP'2019-08-12 01:00:00.123456')"
+      ) { (arguments: [Expression], context: BindingContext) in
+        try Arguments.expectCount("date_part", arguments, 2)
+        guard case .string(let field) = try Arguments.constant("date_part", "field", arguments[0]) else {
+          return .null(.double)
+        }
+        return try extract(field, arguments[1], context)
+      },
+      name("dayname", "The short name of the weekday.") {
+        CivilDate.weekdayName(CivilDate.isoWeekday(days: $0), isFull: false)
+      },
+      name("monthname", "The short name of the month.") {
+        CivilDate.monthName(CivilDate(days: $0).month, isFull: false)
+      },
+    ]
 
   /// A field of a date.
   enum Field: String, Sendable {
@@ -63,7 +68,8 @@ enum DatePartFunctions {
 
   private static let parts: [(name: String, summary: String, field: Field)] = [
     ("year", "The year.", .year), ("quarter", "The quarter, 1…4.", .quarter), ("month", "The month, 1…12.", .month),
-    ("day", "The day of the month, 1…31.", .day), ("hour", "The hour, 0…23.", .hour), ("minute", "The minute, 0…59.", .minute),
+    ("day", "The day of the month, 1…31.", .day), ("hour", "The hour, 0…23.", .hour),
+    ("minute", "The minute, 0…59.", .minute),
     ("second", "The second, 0…59.", .second), ("dayofweek", "The weekday, Sunday = 1.", .dayOfWeek),
     ("weekday", "The weekday, Monday = 0.", .weekday), ("dayofyear", "The day of the year, 1…366.", .dayOfYear),
     ("weekofyear", "The ISO week, 1…53.", .week),
@@ -77,7 +83,9 @@ enum DatePartFunctions {
     }
   }
 
-  private static func name(_ name: String, _ summary: String, _ text: @escaping @Sendable (Int) -> String) -> ScalarFunction {
+  private static func name(_ name: String, _ summary: String, _ text: @escaping @Sendable (Int) -> String)
+    -> ScalarFunction
+  {
     ScalarFunction(
       name, summary: summary, example: "\(name)(DATE'2008-02-20')",
       bind: Bind.fixed(name, [.date], .string) { vectors, count in
@@ -139,14 +147,18 @@ enum DatePartFunctions {
   }
 
   static func unknown(_ field: String, _ type: DataType) -> MillraceError {
-    MillraceError("INVALID_EXTRACT_FIELD", "'\(field)' is no field of \(type.sql)", hint: "name a field such as YEAR, DAY, HOUR or SECOND")
+    MillraceError(
+      "INVALID_EXTRACT_FIELD", "'\(field)' is no field of \(type.sql)",
+      hint: "name a field such as YEAR, DAY, HOUR or SECOND")
   }
 
   private static func secondsWithFraction(_ source: Expression, _ context: BindingContext) throws -> Expression {
     let local = try localTime("extract", source, context)
     let type = DataType.decimal(precision: 8, scale: 6)
     return Bind.call("extract", [local], type, variant: "second") { vectors, count in
-      .map(type, vectors[0]) { (time: Int64) -> Int128 in Int128(CivilDateTime.split(time).microsecondOfDay % 60_000_000) }
+      .map(type, vectors[0]) { (time: Int64) -> Int128 in
+        Int128(CivilDateTime.split(time).microsecondOfDay % 60_000_000)
+      }
     }
   }
 }
@@ -156,19 +168,31 @@ enum IntervalParts {
   static func extract(_ field: String, _ source: Expression) throws -> Expression {
     if case .yearMonthInterval = source.type { return try yearMonth(field, source) }
     switch field {
-    case "DAY", "D", "DAYS": return part(source, .integer, "day") { (value: Int64) -> Int32 in Int32(truncatingIfNeeded: value / 86_400_000_000) }
-    case "HOUR", "H", "HOURS", "HR", "HRS": return part(source, .byte, "hour") { (value: Int64) -> Int8 in Int8(truncatingIfNeeded: value / 3_600_000_000 % 24) }
-    case "MINUTE", "M", "MIN", "MINS", "MINUTES": return part(source, .byte, "minute") { (value: Int64) -> Int8 in Int8(truncatingIfNeeded: value / 60_000_000 % 60) }
+    case "DAY", "D", "DAYS":
+      return part(source, .integer, "day") { (value: Int64) -> Int32 in
+        Int32(truncatingIfNeeded: value / 86_400_000_000)
+      }
+    case "HOUR", "H", "HOURS", "HR", "HRS":
+      return part(source, .byte, "hour") { (value: Int64) -> Int8 in
+        Int8(truncatingIfNeeded: value / 3_600_000_000 % 24)
+      }
+    case "MINUTE", "M", "MIN", "MINS", "MINUTES":
+      return part(source, .byte, "minute") { (value: Int64) -> Int8 in Int8(truncatingIfNeeded: value / 60_000_000 % 60)
+      }
     case "SECOND", "S", "SEC", "SECONDS", "SECS":
-      return part(source, .decimal(precision: 8, scale: 6), "second") { (value: Int64) -> Int128 in Int128(value % 60_000_000) }
+      return part(source, .decimal(precision: 8, scale: 6), "second") { (value: Int64) -> Int128 in
+        Int128(value % 60_000_000)
+      }
     default: throw DatePartFunctions.unknown(field, source.type)
     }
   }
 
   private static func yearMonth(_ field: String, _ source: Expression) throws -> Expression {
     switch field {
-    case "YEAR", "Y", "YEARS", "YR", "YRS": return part(source, .integer, "year") { (value: Int32) -> Int32 in value / 12 }
-    case "MONTH", "MON", "MONS", "MONTHS": return part(source, .byte, "month") { (value: Int32) -> Int8 in Int8(truncatingIfNeeded: value % 12) }
+    case "YEAR", "Y", "YEARS", "YR", "YRS":
+      return part(source, .integer, "year") { (value: Int32) -> Int32 in value / 12 }
+    case "MONTH", "MON", "MONS", "MONTHS":
+      return part(source, .byte, "month") { (value: Int32) -> Int8 in Int8(truncatingIfNeeded: value % 12) }
     default: throw DatePartFunctions.unknown(field, source.type)
     }
   }

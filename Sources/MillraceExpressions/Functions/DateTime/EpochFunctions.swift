@@ -9,7 +9,8 @@ enum EpochFunctions {
     moment("timestamp_millis", "The time so many milliseconds after 1970-01-01T00:00:00Z.", 1000),
     moment("timestamp_micros", "The time so many microseconds after 1970-01-01T00:00:00Z.", 1),
     ScalarFunction(
-      "timestamp_seconds", summary: "The time so many seconds after 1970-01-01T00:00:00Z.", example: "timestamp_seconds(1230219000)"
+      "timestamp_seconds", summary: "The time so many seconds after 1970-01-01T00:00:00Z.",
+      example: "timestamp_seconds(1230219000)"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("timestamp_seconds", arguments, [.numeric], context)
       if !bound[0].type.isIntegral { return try bound[0].cast(to: .timestamp, context) }
@@ -21,7 +22,8 @@ enum EpochFunctions {
     ScalarFunction(
       "date_from_unix_date", summary: "The date so many days after 1970-01-01.", example: "date_from_unix_date(1)",
       bind: Bind.fixed("date_from_unix_date", [.integer], .date) { vectors, _ in vectors[0].retyped(.date) }),
-    ScalarFunction("date_format", summary: "The time as text by a pattern.", example: "date_format('2016-04-08', 'y')") {
+    ScalarFunction("date_format", summary: "The time as text by a pattern.", example: "date_format('2016-04-08', 'y')")
+    {
       (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("date_format", arguments, [.type(.timestamp), .string], context)
       return try format("date_format", bound, context)
@@ -56,16 +58,22 @@ enum EpochFunctions {
     Bind.call(name, [argument], .timestamp, canFail: unit != 1) { vectors, count in
       try RowLoop.values(.timestamp, vectors, count) { row -> Int64? in
         let (result, overflow) = vectors[0].long(row).multipliedReportingOverflow(by: unit)
-        if overflow { throw MillraceError("ARITHMETIC_OVERFLOW", "long overflow", hint: "the number lies beyond the range of timestamps") }
+        if overflow {
+          throw MillraceError(
+            "ARITHMETIC_OVERFLOW", "long overflow", hint: "the number lies beyond the range of timestamps")
+        }
         return result
       }
     }
   }
 
   /// A call that writes times; a constant pattern is compiled here, others by row.
-  private static func format(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+  private static func format(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> Expression
+  {
     let zone = try TimeZoneRules.required(context.timeZone)
-    let fixed = try arguments[1].constantText.map { DateTimeFormatter(try DateTimePattern($0, for: .writing), zone: zone) }
+    let fixed = try arguments[1].constantText.map {
+      DateTimeFormatter(try DateTimePattern($0, for: .writing), zone: zone)
+    }
     return Bind.call(name, arguments, .string, variant: context.timeZone, canFail: fixed == nil) { vectors, count in
       var known: (text: StringView, formatter: DateTimeFormatter)?
       return try RowLoop.strings(vectors, count) { row, writer in

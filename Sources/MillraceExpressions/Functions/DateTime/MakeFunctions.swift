@@ -15,9 +15,11 @@ enum MakeFunctions {
         }
       }),
     timestamp("make_timestamp", .timestamp, isTry: false), timestamp("make_timestamp_ltz", .timestamp, isTry: false),
-    timestamp("make_timestamp_ntz", .timestampNTZ, isTry: false), timestamp("try_make_timestamp", .timestamp, isTry: true),
+    timestamp("make_timestamp_ntz", .timestampNTZ, isTry: false),
+    timestamp("try_make_timestamp", .timestamp, isTry: true),
     ScalarFunction(
-      "make_interval", summary: "An interval of years, months, weeks, days, hours, minutes and seconds; what is left out is 0.",
+      "make_interval",
+      summary: "An interval of years, months, weeks, days, hours, minutes and seconds; what is left out is 0.",
       example: "make_interval(100, 11, 1, 1, 12, 30, 1.001001)"
     ) { (arguments: [Expression], context: BindingContext) in
       let whole = try Arguments.coerce(
@@ -32,7 +34,8 @@ enum MakeFunctions {
       example: "make_dt_interval(1, 12, 30, 1.001001)"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce(
-        "make_dt_interval", arguments, [.integer, .integer, .integer, .type(.decimal(precision: 18, scale: 6))], counts: 0...4, context)
+        "make_dt_interval", arguments, [.integer, .integer, .integer, .type(.decimal(precision: 18, scale: 6))],
+        counts: 0...4, context)
       return Bind.call("make_dt_interval", padded(bound, 3), .dayToSecond, canFail: true) { vectors, count in
         try RowLoop.values(.dayToSecond, vectors, count) { row -> Int64? in
           let minutes = Int128(vectors[0].int(row) * 1440 + vectors[1].int(row) * 60 + vectors[2].int(row))
@@ -41,13 +44,16 @@ enum MakeFunctions {
       }
     },
     ScalarFunction(
-      "make_ym_interval", summary: "An interval of years and months; what is left out is 0.", example: "make_ym_interval(1, 2)"
+      "make_ym_interval", summary: "An interval of years and months; what is left out is 0.",
+      example: "make_ym_interval(1, 2)"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("make_ym_interval", arguments, [.integer, .integer], counts: 0...2, context)
       let filled = bound + Array(repeating: .integer(0), count: 2 - bound.count)
       return Bind.call("make_ym_interval", filled, .yearToMonth, canFail: true) { vectors, count in
         try RowLoop.values(.yearToMonth, vectors, count) { row -> Int32? in
-          guard let months = Int32(exactly: vectors[0].int(row) * 12 + vectors[1].int(row)) else { throw intervalOverflow() }
+          guard let months = Int32(exactly: vectors[0].int(row) * 12 + vectors[1].int(row)) else {
+            throw intervalOverflow()
+          }
           return months
         }
       }
@@ -91,16 +97,20 @@ enum MakeFunctions {
     ) { (arguments: [Expression], context: BindingContext) in
       let seconds = ExpectedType.type(.decimal(precision: 16, scale: 6))
       let bound = try Arguments.coerce(
-        name, arguments, Array(repeating: .integer, count: 5) + [seconds, .string], counts: type == .timestamp ? 6...7 : 6...6, context)
+        name, arguments, Array(repeating: .integer, count: 5) + [seconds, .string],
+        counts: type == .timestamp ? 6...7 : 6...6, context)
       let session = try TimeZoneRules.required(context.timeZone)
-      return Bind.call(name, bound, type, variant: context.timeZone, canFail: !isTry, isNullable: isTry ? true : nil) { vectors, count in
+      return Bind.call(name, bound, type, variant: context.timeZone, canFail: !isTry, isNullable: isTry ? true : nil) {
+        vectors, count in
         try RowLoop.values(type, vectors, count) { row -> Int64? in
           guard let local = local(vectors, row) else {
             if isTry { return nil }
             throw outOfBounds("the fields of `\(name)` are no time")
           }
           if type == .timestampNTZ { return local }
-          let zone = vectors.count == 7 ? try TimeZoneRules.required(String(decoding: vectors[6].bytes(row), as: UTF8.self)) : session
+          let zone =
+            vectors.count == 7
+            ? try TimeZoneRules.required(String(decoding: vectors[6].bytes(row), as: UTF8.self)) : session
           return zone.utc(fromLocal: local)
         }
       }
@@ -108,11 +118,14 @@ enum MakeFunctions {
   }
 
   private static func local(_ vectors: [ColumnVector], _ row: Int) -> Int64? {
-    guard let date = CivilDate(checkedYear: vectors[0].int(row), month: vectors[1].int(row), day: vectors[2].int(row)) else { return nil }
+    guard let date = CivilDate(checkedYear: vectors[0].int(row), month: vectors[1].int(row), day: vectors[2].int(row))
+    else { return nil }
     let (hour, minute) = (vectors[3].int(row), vectors[4].int(row))
     let microseconds = Int(truncatingIfNeeded: vectors[5].values(as: Int128.self)[vectors[5].slot(row)])
     // 60 seconds without a fraction mean the next minute.
-    guard (0..<24).contains(hour), (0..<60).contains(minute), microseconds >= 0, microseconds <= 60_000_000 else { return nil }
+    guard (0..<24).contains(hour), (0..<60).contains(minute), microseconds >= 0, microseconds <= 60_000_000 else {
+      return nil
+    }
     return CivilDateTime(date, microsecondOfDay: (hour * 60 + minute) * 60_000_000 + microseconds).microseconds
   }
 }

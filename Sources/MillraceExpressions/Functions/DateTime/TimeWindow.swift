@@ -18,7 +18,8 @@ public struct TimeWindow: Hashable, Sendable {
     self.slide = slide ?? duration
     self.start = start
     for (name, value) in [("window duration", duration), ("slide duration", self.slide)] where value <= 0 {
-      throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the \(name) must be positive, but it is \(value) microseconds")
+      throw MillraceError(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the \(name) must be positive, but it is \(value) microseconds")
     }
     if self.slide > duration {
       throw MillraceError(
@@ -35,7 +36,8 @@ public struct TimeWindow: Hashable, Sendable {
   /// Parses the texts of `window(ts, duration[, slide[, start]])`.
   public init(duration: String, slide: String? = nil, start: String? = nil) throws {
     try self.init(
-      duration: IntervalParser.fixedMicroseconds(duration), slide: slide.map { try IntervalParser.fixedMicroseconds($0) },
+      duration: IntervalParser.fixedMicroseconds(duration),
+      slide: slide.map { try IntervalParser.fixedMicroseconds($0) },
       start: start.map { try IntervalParser.fixedMicroseconds($0) } ?? 0)
   }
 
@@ -53,7 +55,9 @@ public struct TimeWindow: Hashable, Sendable {
   /// The window of `timestamp` as STRUCT<start, end>; with `index`, the window that began so many slides earlier.
   public func structure(_ timestamp: Expression, index: Int = 0) -> Expression {
     let window = self
-    return Bind.call("window_struct", [timestamp], Self.type(of: timestamp.type), variant: "\(duration)/\(slide)/\(start)/\(index)") {
+    return Bind.call(
+      "window_struct", [timestamp], Self.type(of: timestamp.type), variant: "\(duration)/\(slide)/\(start)/\(index)"
+    ) {
       vectors, count in
       window.structures(vectors[0], index, count)
     }
@@ -64,7 +68,8 @@ public struct TimeWindow: Hashable, Sendable {
     let window = self
     let element = Self.type(of: timestamp.type)
     return Bind.call(
-      "window_list", [timestamp], .array(element: element, containsNull: false), variant: "\(duration)/\(slide)/\(start)"
+      "window_list", [timestamp], .array(element: element, containsNull: false),
+      variant: "\(duration)/\(slide)/\(start)"
     ) { vectors, count in window.lists(vectors[0], element, count) }
   }
 
@@ -89,7 +94,8 @@ public struct TimeWindow: Hashable, Sendable {
     let rows = times.isConstant ? min(count, 1) : count
     let lists = MemoryBuffer(capacity: max(rows, 1) * 8)
     let starts = MemoryBuffer(capacity: rows * overlap * 8), ends = MemoryBuffer(capacity: rows * overlap * 8)
-    let startValues = starts.base.assumingMemoryBound(to: Int64.self), endValues = ends.base.assumingMemoryBound(to: Int64.self)
+    let startValues = starts.base.assumingMemoryBound(to: Int64.self),
+      endValues = ends.base.assumingMemoryBound(to: Int64.self)
     let values = times.values(as: Int64.self)
     var total = 0
     for row in 0..<rows {
@@ -118,7 +124,8 @@ enum WindowFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
       "window_time", summary: "The last microsecond of a window, which can be used as its event time.",
-      example: "window_time(named_struct('start', TIMESTAMP'2024-01-01 00:00:00', 'end', TIMESTAMP'2024-01-01 00:01:00'))"
+      example:
+        "window_time(named_struct('start', TIMESTAMP'2024-01-01 00:00:00', 'end', TIMESTAMP'2024-01-01 00:01:00'))"
     ) { (arguments: [Expression], _: BindingContext) in
       try Arguments.expectCount("window_time", arguments, 1)
       guard let fields = arguments[0].type.fields, fields.count == 2, fields[1].type.isTimestamp else {
@@ -128,7 +135,8 @@ enum WindowFunctions {
         let ends = vectors[0].children[1]
         let shifted = ColumnVector.map(ends.type, ends) { (end: Int64) -> Int64 in end &- 1 }
         guard vectors[0].mayHaveNulls else { return shifted }
-        let valid = vectors[0].isConstant == shifted.isConstant ? Bitmap.and(vectors[0].validity, shifted.validity) : nil
+        let valid =
+          vectors[0].isConstant == shifted.isConstant ? Bitmap.and(vectors[0].validity, shifted.validity) : nil
         return valid.map { shifted.withValidity($0) } ?? RowLoop.values(ends.type, vectors, count) { shifted.long($0) }
       }
     }

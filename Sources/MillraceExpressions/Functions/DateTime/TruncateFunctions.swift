@@ -19,12 +19,15 @@ enum TruncateFunctions {
       }
     },
     ScalarFunction(
-      "trunc", summary: "The date cut to a year, quarter, month or week; NULL for another unit.", example: "trunc(DATE'2019-08-04', 'week')"
+      "trunc", summary: "The date cut to a year, quarter, month or week; NULL for another unit.",
+      example: "trunc(DATE'2019-08-04', 'week')"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("trunc", arguments, [.date, .string], context)
       return Bind.call("trunc", bound, .date, isNullable: true) { vectors, count in
         RowLoop.values(.date, vectors, count) { row -> Int32? in
-          guard let unit = Unit(String(decoding: vectors[1].bytes(row), as: UTF8.self)), unit.isOfDate else { return nil }
+          guard let unit = Unit(String(decoding: vectors[1].bytes(row), as: UTF8.self)), unit.isOfDate else {
+            return nil
+          }
           return Int32(truncatingIfNeeded: truncate(days: vectors[0].int(row), unit))
         }
       }

@@ -3,14 +3,21 @@ import MillraceColumnar
 /// Times moved between zones.
 enum ZoneFunctions {
   static let all: [ScalarFunction] = [
-    shift("from_utc_timestamp", "The clock time of a zone for a clock time of UTC.", "from_utc_timestamp('2016-08-31', 'Asia/Seoul')") {
+    shift(
+      "from_utc_timestamp", "The clock time of a zone for a clock time of UTC.",
+      "from_utc_timestamp('2016-08-31', 'Asia/Seoul')"
+    ) {
       $1.local(fromUTC: $0)
     },
-    shift("to_utc_timestamp", "The clock time of UTC for a clock time of a zone.", "to_utc_timestamp('2016-08-31', 'Asia/Seoul')") {
+    shift(
+      "to_utc_timestamp", "The clock time of UTC for a clock time of a zone.",
+      "to_utc_timestamp('2016-08-31', 'Asia/Seoul')"
+    ) {
       $1.utc(fromLocal: $0)
     },
     ScalarFunction(
-      "convert_timezone", summary: "The clock time of the second zone for a clock time of the first (the session's if left out).",
+      "convert_timezone",
+      summary: "The clock time of the second zone for a clock time of the first (the session's if left out).",
       example: "convert_timezone('Europe/Brussels', 'America/Los_Angeles', TIMESTAMP_NTZ'2021-12-06 00:00:00')"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 2 ? [.string(context.timeZone)] + arguments : arguments
@@ -20,7 +27,8 @@ enum ZoneFunctions {
         var from = ZoneMemo(), to = ZoneMemo()
         return try RowLoop.values(.timestampNTZ, vectors, count) { row -> Int64? in
           let source = try from.zone(vectors[0].views[vectors[0].slot(row)])
-          return try to.zone(vectors[1].views[vectors[1].slot(row)]).local(fromUTC: source.utc(fromLocal: vectors[2].long(row)))
+          return try to.zone(vectors[1].views[vectors[1].slot(row)]).local(
+            fromUTC: source.utc(fromLocal: vectors[2].long(row)))
         }
       }
     },

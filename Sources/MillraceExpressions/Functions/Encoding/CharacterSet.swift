@@ -67,7 +67,9 @@ enum CharacterSet: String, Sendable {
   func decode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) throws {
     switch self {
     case .utf8:
-      guard bytes.isASCII || String(validating: bytes, as: UTF8.self) != nil else { throw malformed("decode", "a byte sequence") }
+      guard bytes.isASCII || String(validating: bytes, as: UTF8.self) != nil else {
+        throw malformed("decode", "a byte sequence")
+      }
       writer.append(bytes)
     case .ascii, .latin1:
       for byte in bytes {

@@ -36,7 +36,8 @@ enum EncodingFunctions {
       }
     },
     ScalarFunction(
-      "unhex", summary: "The bytes of hexadecimal digits, NULL if there are other characters.", example: "unhex('537061726B2053514C')",
+      "unhex", summary: "The bytes of hexadecimal digits, NULL if there are other characters.",
+      example: "unhex('537061726B2053514C')",
       bind: Bind.fixed("unhex", [.string], .binary, isNullable: true) { vectors, count in
         RowLoop.strings(vectors, count, type: .binary) { row, writer in unhex(vectors[0].bytes(row), &writer) }
       }),
@@ -46,14 +47,17 @@ enum EncodingFunctions {
       return try CharacterSet.call("encode", bound, .binary) { try $0.encode($1, &$2) }
     },
     ScalarFunction(
-      "decode", summary: "The string of bytes in a character set; with more arguments the result beside the first equal candidate.",
+      "decode",
+      summary:
+        "The string of bytes in a character set; with more arguments the result beside the first equal candidate.",
       example: "decode(encode('abc', 'utf-8'), 'utf-8')"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("decode", arguments, [.binary, .string], context)
       return try CharacterSet.call("decode", bound, .string) { try $0.decode($1, &$2) }
     },
     ScalarFunction(
-      "url_encode", summary: "The string in the form of a URL's query.", example: "url_encode('https://spark.apache.org')",
+      "url_encode", summary: "The string in the form of a URL's query.",
+      example: "url_encode('https://spark.apache.org')",
       bind: Bind.fixed("url_encode", [.string], .string) { vectors, count in
         RowLoop.strings(vectors, count) { row, writer in
           urlEncode(vectors[0].bytes(row), &writer)
@@ -65,7 +69,9 @@ enum EncodingFunctions {
     ScalarFunction("uuid", summary: "A random UUID for each row.", example: "uuid()") {
       (arguments: [Expression], _: BindingContext) in
       try Arguments.expectCount("uuid", arguments, 0)
-      let function = BoundFunction("uuid", type: .string, isNullable: false, isDeterministic: false) { _, count, _ in uuids(count) }
+      let function = BoundFunction("uuid", type: .string, isNullable: false, isDeterministic: false) { _, count, _ in
+        uuids(count)
+      }
       return .call(function, [])
     },
   ]
@@ -134,7 +140,9 @@ enum EncodingFunctions {
     var at = 0
     while at < bytes.count {
       if bytes[at] == UInt8(ascii: "%") {
-        guard at + 2 < bytes.count, let high = hexValue(bytes[at + 1]), let low = hexValue(bytes[at + 2]) else { return false }
+        guard at + 2 < bytes.count, let high = hexValue(bytes[at + 1]), let low = hexValue(bytes[at + 2]) else {
+          return false
+        }
         writer.append(high << 4 | low)
         at += 3
       } else {

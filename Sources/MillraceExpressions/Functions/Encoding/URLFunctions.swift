@@ -5,7 +5,8 @@ enum URLFunctions {
   static let all: [ScalarFunction] = [
     function(
       "parse_url",
-      "A part of a URL (HOST, PATH, QUERY, REF, PROTOCOL, FILE, AUTHORITY, USERINFO) or one value of its query.", isTry: false),
+      "A part of a URL (HOST, PATH, QUERY, REF, PROTOCOL, FILE, AUTHORITY, USERINFO) or one value of its query.",
+      isTry: false),
     function("try_parse_url", "The same as parse_url, NULL for what is no URL.", isTry: true),
   ]
 
@@ -66,7 +67,9 @@ struct ParsedURL {
       end = hash
     }
     var start = 0
-    let stop = bytes[0..<end].firstIndex { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+    let stop = bytes[0..<end].firstIndex {
+      $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?")
+    }
     if let stop, bytes[stop] == UInt8(ascii: ":") {
       guard Self.isScheme(bytes, 0..<stop), stop + 1 < end else { return nil }
       scheme = 0..<stop

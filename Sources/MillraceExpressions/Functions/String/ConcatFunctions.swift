@@ -3,21 +3,28 @@ import MillraceColumnar
 /// Strings put together.
 enum ConcatFunctions {
   static let all: [ScalarFunction] = [
-    ScalarFunction("concat", "||", summary: "All values one behind the other; NULL if one is NULL.", example: "concat('Spark', 'SQL')") {
+    ScalarFunction(
+      "concat", "||", summary: "All values one behind the other; NULL if one is NULL.",
+      example: "concat('Spark', 'SQL')"
+    ) {
       (arguments: [Expression], context: BindingContext) in try bindConcat(arguments, context)
     },
     ScalarFunction(
-      "concat_ws", summary: "All strings and elements of arrays that are not NULL, with the first argument between them.",
+      "concat_ws",
+      summary: "All strings and elements of arrays that are not NULL, with the first argument between them.",
       example: "concat_ws(' ', 'Spark', 'SQL')"
     ) { (arguments: [Expression], context: BindingContext) in try bindWithSeparator(arguments, context) },
-    ScalarFunction("elt", summary: "The argument at position `n`, counted from 1.", example: "elt(1, 'scala', 'java')") {
+    ScalarFunction("elt", summary: "The argument at position `n`, counted from 1.", example: "elt(1, 'scala', 'java')")
+    {
       (arguments: [Expression], context: BindingContext) in try bindElement(arguments, context)
     },
   ]
 
   private static func bindConcat(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     if arguments.isEmpty { return .string("") }
-    if arguments.contains(where: { $0.type.elementType != nil }) { return try ArrayTransforms.concatenate(arguments, context) }
+    if arguments.contains(where: { $0.type.elementType != nil }) {
+      return try ArrayTransforms.concatenate(arguments, context)
+    }
     let isBinary = arguments.allSatisfy { $0.type == .binary }
     let bound = try Arguments.coerce(
       "concat", arguments, [isBinary ? .binary : .string], counts: 1...Int.max, context)
@@ -44,7 +51,9 @@ enum ConcatFunctions {
           continue
         }
         var isFirst = true
-        for vector in vectors.dropFirst() where !vector.isNull(row) { append(vector, row, vectors[0], &isFirst, &writer) }
+        for vector in vectors.dropFirst() where !vector.isNull(row) {
+          append(vector, row, vectors[0], &isFirst, &writer)
+        }
         writer.end()
       }
       return writer.finish(.string, count: count, isConstant: isConstant)
@@ -70,7 +79,8 @@ enum ConcatFunctions {
   private static func bindElement(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("elt", arguments, 2...Int.max)
     let isBinary = arguments.dropFirst().allSatisfy { $0.type == .binary }
-    let bound = try Arguments.coerce("elt", arguments, [.integer, isBinary ? .binary : .string], counts: 2...Int.max, context)
+    let bound = try Arguments.coerce(
+      "elt", arguments, [.integer, isBinary ? .binary : .string], counts: 2...Int.max, context)
     let type: DataType = isBinary ? .binary : .string
     return Bind.call("elt", bound, type, canFail: true, isNullable: true) { vectors, count in
       var writer = StringWriter(rows: max(count, 1))
@@ -82,7 +92,8 @@ enum ConcatFunctions {
         let index = vectors[0].int(row)
         guard index >= 1 && index < vectors.count else {
           throw MillraceError(
-            "INVALID_ARRAY_INDEX", "`elt` asks for value \(index) of \(vectors.count - 1)", hint: "values are counted from 1")
+            "INVALID_ARRAY_INDEX", "`elt` asks for value \(index) of \(vectors.count - 1)",
+            hint: "values are counted from 1")
         }
         if vectors[index].isNull(row) {
           writer.endNull()

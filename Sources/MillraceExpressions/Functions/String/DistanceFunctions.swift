@@ -24,7 +24,8 @@ enum DistanceFunctions {
         }
       }),
     ScalarFunction(
-      "luhn_check", summary: "Whether a string of digits has the right check digit by Luhn's rule.", example: "luhn_check('8112189876')",
+      "luhn_check", summary: "Whether a string of digits has the right check digit by Luhn's rule.",
+      example: "luhn_check('8112189876')",
       bind: Bind.fixed("luhn_check", [.string], .boolean) { vectors, count in
         RowLoop.flags(vectors, count) { luhn(vectors[0].bytes($0)) }
       }),

@@ -23,7 +23,8 @@ enum FormatFunctions {
       }
     }
     let fixed = try format.constantText.map { try JavaFormat($0) }
-    return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) { vectors, count in
+    return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) {
+      vectors, count in
       let isConstant = count > 0 && vectors.allSatisfy(\.isConstant)
       var writer = StringWriter(rows: isConstant ? 1 : max(count, 1))
       for row in 0..<(isConstant ? 1 : count) {
@@ -54,7 +55,8 @@ enum FormatFunctions {
         let text: String
         switch (vectors[0].value(row), type) {
         case (.integer(let number), _): text = NumberFormat.fixed(Int128(number), scale: 0, digits: digits)
-        case (.decimal(let number), .decimal(_, let scale)): text = NumberFormat.fixed(number, scale: scale, digits: digits)
+        case (.decimal(let number), .decimal(_, let scale)):
+          text = NumberFormat.fixed(number, scale: scale, digits: digits)
         case (.double(let number), _): text = NumberFormat.fixed(number, digits: digits)
         default: return false
         }

@@ -41,7 +41,8 @@ struct JavaFormat: Sendable {
   }
 
   private static func failure(_ source: String, _ reason: String) -> MillraceError {
-    MillraceError("INVALID_PARAMETER_VALUE.PATTERN", "format '\(source)': \(reason)", hint: "write '%%' for a percent sign")
+    MillraceError(
+      "INVALID_PARAMETER_VALUE.PATTERN", "format '\(source)': \(reason)", hint: "write '%%' for a percent sign")
   }
 
   private static func specifier(_ rest: inout Substring, _ source: String) throws -> Specifier {
@@ -66,7 +67,9 @@ struct JavaFormat: Sendable {
       rest = rest.dropFirst(precision.count)
     }
     guard let conversion = rest.popFirst() else { throw failure(source, "a conversion is missing at the end") }
-    guard "bBhHsScCdoxXeEfgGaAn%".contains(conversion) else { throw failure(source, "'%\(conversion)' is no conversion") }
+    guard "bBhHsScCdoxXeEfgGaAn%".contains(conversion) else {
+      throw failure(source, "'%\(conversion)' is no conversion")
+    }
     result.conversion = conversion
     return result
   }
@@ -96,7 +99,8 @@ struct JavaFormat: Sendable {
     case "x", "X", "o": text = try unsigned(specifier, type, value)
     case "f", "e", "E", "g", "G": text = try number(specifier, floating(specifier, type, value))
     case "c", "C":
-      guard let code = try integer(specifier, value), let scalar = UInt32(exactly: code).flatMap({ Unicode.Scalar($0) }) else {
+      guard let code = try integer(specifier, value), let scalar = UInt32(exactly: code).flatMap({ Unicode.Scalar($0) })
+      else {
         text = "null"
         break
       }
@@ -125,7 +129,8 @@ struct JavaFormat: Sendable {
     case .integer(let number): return "\(number)"
     case .double(let number):
       let single = type == .float
-      let shown = try? (Cast.bind(.literal(value, single ? .float : .double), to: .string, context: BindingContext())).constantValue()
+      let shown = try? (Cast.bind(.literal(value, single ? .float : .double), to: .string, context: BindingContext()))
+        .constantValue()
       if case .string(let text)? = shown { return text }
       return "\(number)"
     case .decimal(let unscaled):
@@ -148,7 +153,8 @@ struct JavaFormat: Sendable {
     let digits = specifier.precision ?? 6
     switch (value, specifier.conversion) {
     case (.null, _): return nil
-    case (.double(let number), _) where !number.isFinite: return number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
+    case (.double(let number), _) where !number.isFinite:
+      return number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity"
     case (.double(let number), "f"): return NumberFormat.halfUp(number, digits: digits)
     case (.double(let number), "e"), (.double(let number), "E"): return NumberFormat.scientific(number, digits: digits)
     case (.double(let number), _):
@@ -199,7 +205,8 @@ struct JavaFormat: Sendable {
     if specifier.flags.contains(",") { digits = NumberFormat.grouped(digits) }
     let usesParentheses = isNegative && specifier.flags.contains("(")
     let sign =
-      isNegative ? (usesParentheses ? "(" : "-") : specifier.flags.contains("+") ? "+" : specifier.flags.contains(" ") ? " " : ""
+      isNegative
+      ? (usesParentheses ? "(" : "-") : specifier.flags.contains("+") ? "+" : specifier.flags.contains(" ") ? " " : ""
     let end = usesParentheses ? ")" : ""
     return sign + zeroFilled(specifier, digits, used: sign.utf8.count + end.utf8.count) + end
   }

@@ -4,7 +4,8 @@ import MillraceColumnar
 enum LengthFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
-      "length", "char_length", "character_length", "len", summary: "Characters of a string, or bytes of a binary value.",
+      "length", "char_length", "character_length", "len",
+      summary: "Characters of a string, or bytes of a binary value.",
       example: "length('Spark SQL ')"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("length", arguments, [.oneOf([.string, .binary])], context)
@@ -24,7 +25,9 @@ enum LengthFunctions {
     ScalarFunction(
       "bit_length", summary: "Bits of a string or binary value.", example: "bit_length('Spark')",
       bind: Bind.fixed("bit_length", [.oneOf([.string, .binary])], .integer) { vectors, count in
-        ColumnVector.map(.integer, vectors[0]) { (view: StringView) -> Int32 in Int32(truncatingIfNeeded: view.count * 8) }
+        ColumnVector.map(.integer, vectors[0]) { (view: StringView) -> Int32 in
+          Int32(truncatingIfNeeded: view.count * 8)
+        }
       }),
     ScalarFunction(
       "ascii", summary: "Number of the first character, 0 for an empty string.", example: "ascii('222')",

@@ -118,7 +118,8 @@ enum NumberFormat {
     let text = String(decoding: figures.map { $0 + 0x30 }, as: UTF8.self)
     let power = exponent - 1
     let size = String(abs(power))
-    return (value.sign == .minus ? "-" : "") + text.prefix(1) + (digits > 0 ? "." + text.dropFirst() : "") + (power < 0 ? "e-" : "e+")
+    return (value.sign == .minus ? "-" : "") + text.prefix(1) + (digits > 0 ? "." + text.dropFirst() : "")
+      + (power < 0 ? "e-" : "e+")
       + (size.utf8.count < 2 ? "0" + size : size)
   }
 }

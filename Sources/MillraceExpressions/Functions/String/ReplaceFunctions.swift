@@ -17,15 +17,20 @@ enum ReplaceFunctions {
       }
     },
     ScalarFunction(
-      "translate", summary: "The string with each character of the second replaced by the one at its place in the third, or removed.",
+      "translate",
+      summary:
+        "The string with each character of the second replaced by the one at its place in the third, or removed.",
       example: "translate('AaBbCc', 'abc', '123')",
-      bind: Bind.fixed("translate", [.string, .string, .string], .string) { vectors, count in translate(vectors, count) }),
+      bind: Bind.fixed("translate", [.string, .string, .string], .string) { vectors, count in translate(vectors, count)
+      }),
     ScalarFunction(
-      "overlay", summary: "The string with `length` characters (as many as the replacement has) from `position` on replaced.",
+      "overlay",
+      summary: "The string with `length` characters (as many as the replacement has) from `position` on replaced.",
       example: "overlay('Spark SQL', '_', 6)"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 3 ? arguments + [.integer(-1)] : arguments
-      let bound = try Arguments.coerce("overlay", given, [.string, .string, .integer, .integer], counts: 3...4, context)
+      let bound = try Arguments.coerce(
+        "overlay", given, [.string, .string, .integer, .integer], counts: 3...4, context)
       return Bind.call("overlay", bound, .string) { vectors, count in
         RowLoop.strings(vectors, count) { row, writer in
           let bytes = vectors[0].bytes(row), replacement = vectors[1].bytes(row)
@@ -33,7 +38,9 @@ enum ReplaceFunctions {
           let length = vectors[3].int(row) >= 0 ? vectors[3].int(row) : replacement.characterCount
           SubstringFunctions.slice(bytes, 1, position - 1, isBinary: false).withBytes { writer.append($0) }
           writer.append(replacement)
-          SubstringFunctions.slice(bytes, position + length, Int(Int32.max), isBinary: false).withBytes { writer.append($0) }
+          SubstringFunctions.slice(bytes, position + length, Int(Int32.max), isBinary: false).withBytes {
+            writer.append($0)
+          }
           return true
         }
       }
@@ -55,7 +62,10 @@ enum ReplaceFunctions {
           return true
         }
       }),
-    ScalarFunction("reverse", summary: "The characters of a string, or the elements of an array, in reverse order.", example: "reverse('Spark SQL')") {
+    ScalarFunction(
+      "reverse", summary: "The characters of a string, or the elements of an array, in reverse order.",
+      example: "reverse('Spark SQL')"
+    ) {
       (arguments: [Expression], context: BindingContext) in
       if arguments.count == 1, arguments[0].type.elementType != nil { return ArrayTransforms.reverse(arguments[0]) }
       let bound = try Arguments.coerce("reverse", arguments, [.string], context)
@@ -67,7 +77,8 @@ enum ReplaceFunctions {
       }
     },
     ScalarFunction(
-      "mask", summary: "The string with capitals, small letters and digits replaced by 'X', 'x' and 'n', or by what is given.",
+      "mask",
+      summary: "The string with capitals, small letters and digits replaced by 'X', 'x' and 'n', or by what is given.",
       example: "mask('abcd-EFGH-8765-4321')"
     ) { (arguments: [Expression], context: BindingContext) in try bindMask(arguments, context) },
   ]
@@ -128,10 +139,12 @@ enum ReplaceFunctions {
     let defaults: [Value] = [.string("X"), .string("x"), .string("n"), .null]
     var marks: [Unicode.Scalar?] = []
     for (index, fallback) in defaults.enumerated() {
-      let value = index + 1 < arguments.count ? try Arguments.constant("mask", "\(index + 2)", arguments[index + 1]) : fallback
+      let value =
+        index + 1 < arguments.count ? try Arguments.constant("mask", "\(index + 2)", arguments[index + 1]) : fallback
       if case .string(let text) = value {
         guard let scalar = text.unicodeScalars.first, text.unicodeScalars.count == 1 else {
-          throw MillraceError("DATATYPE_MISMATCH.INPUT_SIZE_NOT_ONE", "a replacement of `mask` must be one character, not '\(text)'")
+          throw MillraceError(
+            "DATATYPE_MISMATCH.INPUT_SIZE_NOT_ONE", "a replacement of `mask` must be one character, not '\(text)'")
         }
         marks.append(scalar)
       } else {
@@ -144,7 +157,9 @@ enum ReplaceFunctions {
       RowLoop.strings(vectors, count) { row, writer in
         for scalar in String(decoding: vectors[0].bytes(row), as: UTF8.self).unicodeScalars {
           let properties = scalar.properties
-          let kind = properties.isUppercase ? 0 : properties.isLowercase ? 1 : properties.generalCategory == .decimalNumber ? 2 : 3
+          let kind =
+            properties.isUppercase
+            ? 0 : properties.isLowercase ? 1 : properties.generalCategory == .decimalNumber ? 2 : 3
           writer.append(String(chosen[kind] ?? scalar))
         }
         return true

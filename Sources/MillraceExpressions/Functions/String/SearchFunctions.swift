@@ -4,7 +4,8 @@ import MillraceColumnar
 enum SearchFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
-      "instr", summary: "Position from 1 of the first occurrence of the second string in the first, 0 if there is none.",
+      "instr",
+      summary: "Position from 1 of the first occurrence of the second string in the first, 0 if there is none.",
       example: "instr('SparkSQL', 'SQL')",
       bind: Bind.fixed("instr", [.string, .string], .integer) { vectors, count in
         RowLoop.values(.integer, vectors, count) { row -> Int32? in
@@ -13,7 +14,8 @@ enum SearchFunctions {
       }),
     ScalarFunction(
       "locate", "position", "charindex",
-      summary: "Position from 1 of the first string in the second, searched from position `start` on, 0 if there is none.",
+      summary:
+        "Position from 1 of the first string in the second, searched from position `start` on, 0 if there is none.",
       example: "locate('bar', 'foobarbar', 5)"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 2 ? arguments + [.integer(1)] : arguments
@@ -24,7 +26,9 @@ enum SearchFunctions {
         }
       }
     },
-    test("contains", "Whether the first value contains the second.", "contains('Spark SQL', 'Spark')") { $0.offset(of: $1) != nil },
+    test("contains", "Whether the first value contains the second.", "contains('Spark SQL', 'Spark')") {
+      $0.offset(of: $1) != nil
+    },
     test("startswith", "Whether the first value starts with the second.", "startswith('Spark SQL', 'Spark')") {
       $0.matches($1, at: 0)
     },
@@ -35,7 +39,9 @@ enum SearchFunctions {
       "find_in_set", summary: "Position from 1 of a string in a comma-separated list, 0 if it is not there.",
       example: "find_in_set('ab', 'abc,b,ab,c,def')",
       bind: Bind.fixed("find_in_set", [.string, .string], .integer) { vectors, count in
-        RowLoop.values(.integer, vectors, count) { row -> Int32? in findInSet(vectors[0].bytes(row), vectors[1].bytes(row)) }
+        RowLoop.values(.integer, vectors, count) { row -> Int32? in
+          findInSet(vectors[0].bytes(row), vectors[1].bytes(row))
+        }
       }),
   ]
 

@@ -4,7 +4,8 @@ import MillraceColumnar
 enum SubstringFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
-      "substring", "substr", summary: "`length` characters from position `start` on; negative positions count from the end.",
+      "substring", "substr",
+      summary: "`length` characters from position `start` on; negative positions count from the end.",
       example: "substring('Spark SQL', 5, 1)"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 2 ? arguments + [.integer(Int(Int32.max))] : arguments
@@ -30,7 +31,8 @@ enum SubstringFunctions {
       }
     },
     ScalarFunction(
-      "substring_index", summary: "What stands before occurrence `count` of the delimiter; behind it, from the end, if negative.",
+      "substring_index",
+      summary: "What stands before occurrence `count` of the delimiter; behind it, from the end, if negative.",
       example: "substring_index('www.apache.org', '.', 2)",
       bind: Bind.fixed("substring_index", [.string, .string, .integer], .string) { vectors, count in
         RowLoop.parts(vectors, count) { row in
@@ -38,7 +40,8 @@ enum SubstringFunctions {
         }
       }),
     ScalarFunction(
-      "split_part", summary: "Part `number` (from 1, negative from the end) of the string split at a delimiter, '' if there is none.",
+      "split_part",
+      summary: "Part `number` (from 1, negative from the end) of the string split at a delimiter, '' if there is none.",
       example: "split_part('11.12.13', '.', 3)",
       bind: Bind.fixed("split_part", [.string, .string, .integer], .string, canFail: true) { vectors, count in
         try RowLoop.parts(vectors, count) { row in
@@ -83,7 +86,9 @@ enum SubstringFunctions {
     if count > 0 {
       var at = -1
       for index in 0..<count {
-        guard let hit = bytes.offset(of: delimiter, from: index == 0 ? 0 : at + 1) else { return StringView(bytes, 0..<bytes.count) }
+        guard let hit = bytes.offset(of: delimiter, from: index == 0 ? 0 : at + 1) else {
+          return StringView(bytes, 0..<bytes.count)
+        }
         at = hit
       }
       return StringView(bytes, 0..<at)
@@ -100,7 +105,9 @@ enum SubstringFunctions {
     _ bytes: UnsafeRawBufferPointer, _ delimiter: UnsafeRawBufferPointer, _ number: Int
   ) throws -> StringView {
     if number == 0 {
-      throw MillraceError("INVALID_INDEX_OF_ZERO", "part 0 was asked for; parts are counted from 1", hint: "count from 1, or from -1 at the end")
+      throw MillraceError(
+        "INVALID_INDEX_OF_ZERO", "part 0 was asked for; parts are counted from 1",
+        hint: "count from 1, or from -1 at the end")
     }
     if delimiter.count == 0 { return number.magnitude == 1 ? StringView(bytes, 0..<bytes.count) : StringView() }
     var wanted = number

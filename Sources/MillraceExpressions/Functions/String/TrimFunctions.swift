@@ -3,9 +3,15 @@ import MillraceColumnar
 /// Trimming and padding.
 enum TrimFunctions {
   static let all: [ScalarFunction] = [
-    trim("trim", "The string without blanks, or the characters of the first argument, at both ends.", "trim('    SparkSQL   ')", true, true),
-    trim("ltrim", "The string without blanks, or the characters of the first argument, at the start.", "ltrim('    SparkSQL   ')", true, false),
-    trim("rtrim", "The string without blanks, or the characters of the first argument, at the end.", "rtrim('    SparkSQL   ')", false, true),
+    trim(
+      "trim", "The string without blanks, or the characters of the first argument, at both ends.",
+      "trim('    SparkSQL   ')", true, true),
+    trim(
+      "ltrim", "The string without blanks, or the characters of the first argument, at the start.",
+      "ltrim('    SparkSQL   ')", true, false),
+    trim(
+      "rtrim", "The string without blanks, or the characters of the first argument, at the end.",
+      "rtrim('    SparkSQL   ')", false, true),
     ScalarFunction(
       "btrim", summary: "The string without blanks, or the characters of the second argument, at both ends.",
       example: "btrim('SSparkSQLS', 'SL')"
@@ -13,12 +19,17 @@ enum TrimFunctions {
       let bound = try Arguments.coerce("btrim", arguments, [.string, .string], counts: 1...2, context)
       return call("btrim", bound, true, true)
     },
-    pad("lpad", "The string filled up on the left, or cut, to `length` characters.", "lpad('hi', 5, '??')", isLeft: true),
-    pad("rpad", "The string filled up on the right, or cut, to `length` characters.", "rpad('hi', 5, '??')", isLeft: false),
+    pad(
+      "lpad", "The string filled up on the left, or cut, to `length` characters.", "lpad('hi', 5, '??')", isLeft: true),
+    pad(
+      "rpad", "The string filled up on the right, or cut, to `length` characters.", "rpad('hi', 5, '??')", isLeft: false
+    ),
   ]
 
   /// With two arguments Spark takes the characters first.
-  private static func trim(_ name: String, _ summary: String, _ example: String, _ atStart: Bool, _ atEnd: Bool) -> ScalarFunction {
+  private static func trim(_ name: String, _ summary: String, _ example: String, _ atStart: Bool, _ atEnd: Bool)
+    -> ScalarFunction
+  {
     ScalarFunction(name, summary: summary, example: example) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce(name, arguments, [.string, .string], counts: 1...2, context)
       return call(name, Array(bound.reversed()), atStart, atEnd)
@@ -86,7 +97,8 @@ enum TrimFunctions {
   }
 
   private static func pad(
-    _ bytes: UnsafeRawBufferPointer, _ length: Int, _ filler: UnsafeRawBufferPointer, _ isLeft: Bool, _ writer: inout StringWriter
+    _ bytes: UnsafeRawBufferPointer, _ length: Int, _ filler: UnsafeRawBufferPointer, _ isLeft: Bool,
+    _ writer: inout StringWriter
   ) {
     if length <= 0 { return }
     let missing = length - bytes.characterCount
