@@ -87,6 +87,18 @@ public enum NumberParsing {
     return withTerminated(text) { strtof($0, nil) }
   }
 
+  /// The shortest digits that read back as a finite number, without its sign: the value is digits · 10^exponent.
+  public static func shortestDigits(_ value: Double) -> (digits: UInt64, exponent: Int)? {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberText.capacity) { buffer in
+      guard let base = buffer.baseAddress else { return nil }
+      let count = NumberText.write(value, to: base)
+      guard let parts = Parts(UnsafeRawBufferPointer(start: base, count: count), allowsSuffix: false) else {
+        return nil
+      }
+      return (parts.digits, parts.exponent)
+    }
+  }
+
   private static func withTerminated<R>(_ text: UnsafeRawBufferPointer, _ body: (UnsafePointer<CChar>) -> R) -> R {
     withUnsafeTemporaryAllocation(byteCount: text.count + 1, alignment: 1) { buffer in
       buffer.copyBytes(from: text)

@@ -1,6 +1,14 @@
 /// The explicit list of function families; a new family is one line here.
 enum BuiltinFunctions {
   static let scalarFamilies: [[ScalarFunction]] = [
+    OperatorFunctions.all,
+    ConditionalFunctions.all,
+    MathFunctions.all,
+    Rounding.all,
+    IntegerFunctions.all,
+    HashFunctions.all,
+    MiscFunctions.all,
+    RandomFunctions.all,
     RegexFunctions.all,
     StringFunctions.all,
     CollectionAccess.functions,

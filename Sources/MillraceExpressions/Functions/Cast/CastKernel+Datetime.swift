@@ -4,12 +4,14 @@ extension CastKernel {
   /// Casts from and to dates and timestamps; nil for all others.
   static func datetime(_ source: DataType, _ target: DataType, _ options: Options) throws -> Function? {
     switch (source, target) {
-    case (.date, .timestampNTZ):
-      return { .map(target, $0) { (days: Int32) -> Int64 in Int64(days) &* 86_400_000_000 } }
-    case (.timestampNTZ, .date):
-      return {
-        .map(target, $0) { (value: Int64) -> Int32 in Int32(truncatingIfNeeded: CivilDateTime.split(value).day) }
-      }
+    case (.string, .date): return { try parse($0, target, options, TimestampText.date) }
+    case (.string, .timestampNTZ): return { try parse($0, target, options) { TimestampText.timestampNTZ($0) } }
+    case (.string, .timestamp):
+      let zone = try TimeZoneRules.required(options.timeZone)
+      return { try parse($0, target, options) { TimestampText.timestamp($0, zone: zone) } }
+    case (.date, .timestampNTZ), (.date, .timestamp), (.timestampNTZ, .timestamp), (.timestampNTZ, .date),
+      (.timestamp, .date), (.timestamp, .timestampNTZ):
+      return try betweenDatetimes(source, target, options)
     case (.timestamp, _) where target.isNumeric: return try fromTimestamp(target, options)
     case (_, .timestamp) where source.isNumeric: return try toTimestamp(source, options)
     default: return nil

@@ -1,0 +1,115 @@
+import Glibc
+import MillraceColumnar
+
+/// Random numbers. A value depends on the call's seed, the batch's seed, the partition and the row, so that a replayed
+/// batch gets the same ones.
+enum RandomFunctions {
+  static let all: [ScalarFunction] = [
+    ScalarFunction("rand", "random", summary: "A number from 0 up to but not 1.", example: "rand(7) < 1") {
+      arguments, context in
+      let seed = try seed("rand", arguments, context)
+      return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
+        column(.double, count) { RandomSource(seed, context, row: $0).uniform() }
+      }
+    },
+    ScalarFunction("randn", summary: "A number of the standard normal distribution.", example: "randn(7) < 10") {
+      arguments, context in
+      let seed = try seed("randn", arguments, context)
+      return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
+        column(.double, count) { RandomSource(seed, context, row: $0).normal() }
+      }
+    },
+    ScalarFunction("uniform", summary: "A number between two constants.", example: "uniform(1, 10, 0) < 11") {
+      arguments, context in try uniform(arguments, context)
+    },
+    ScalarFunction("uuid", summary: "A random universally unique identifier.", example: "length(uuid())") {
+      arguments, context in
+      let seed = try seed("uuid", arguments, context)
+      return MiscFunctions.nondeterministic("uuid", .string) { _, count, context in
+        var writer = StringWriter(rows: count)
+        for row in 0..<count {
+          var source = RandomSource(seed, context, row: row)
+          appendUUID(source.next(), source.next(), to: &writer)
+          writer.end()
+        }
+        return writer.finish(.string, count: count)
+      }
+    },
+  ]
+
+  private static func seed(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> UInt64 {
+    try Arguments.expectCount(name, arguments, 0...1)
+    guard let argument = arguments.first else { return UInt64.random(in: .min ... .max) }
+    let value = try Arguments.constant(name, "seed", try Arguments.coerce(name, [argument], [.long], context)[0])
+    if case .integer(let number) = value { return UInt64(bitPattern: number) }
+    return 0
+  }
+
+  private static func uniform(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("uniform", arguments, 2...3)
+    let bounds = try Arguments.coerce("uniform", Array(arguments.prefix(2)), [.numeric, .numeric], context)
+    guard let type = TypeCoercion.commonType(bounds.map(\.type)) else { return .null(.double) }
+    let seed = try seed("uniform", Array(arguments.dropFirst(2)), context)
+    let limits = try bounds.map { try Arguments.constant("uniform", "bound", try $0.cast(to: .double, context)) }
+    guard case .double(let low) = limits[0], case .double(let high) = limits[1] else { return .null(type) }
+    let number = MiscFunctions.nondeterministic("uniform", .double) { _, count, context in
+      column(.double, count) { low + RandomSource(seed, context, row: $0).uniform() * (high - low) }
+    }
+    return try number.cast(to: type, context)
+  }
+
+  private static func column(_ type: DataType, _ count: Int, _ body: (Int) -> Double) -> ColumnVector {
+    let out = MemoryBuffer(capacity: count * 8)
+    let target = out.base.assumingMemoryBound(to: Double.self)
+    for row in 0..<count { target[row] = body(row) }
+    return ColumnVector(type: type, count: count, values: out)
+  }
+
+  /// Version 4: random but for six fixed bits.
+  private static func appendUUID(_ high: UInt64, _ low: UInt64, to writer: inout StringWriter) {
+    let words = [high & ~0xF000 | 0x4000, low & ~(3 << 62) | 2 << 62]
+    for (part, word) in words.enumerated() {
+      for digit in 0..<16 {
+        if part == 0 && (digit == 8 || digit == 12) || part == 1 && (digit == 0 || digit == 4) { writer.append(0x2D) }
+        let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - digit * 4)) & 15
+        writer.append(value < 10 ? 0x30 + value : 0x57 + value)
+      }
+    }
+  }
+}
+
+/// Random bits by counting and mixing (SplitMix64).
+private struct RandomSource {
+  private var state: UInt64
+
+  init(_ seed: UInt64, _ context: EvaluationContext, row: Int) {
+    let base = RandomSource.mix(seed) ^ RandomSource.mix(context.seed &+ 0x632B_E59B_D9B4_E019)
+    let stream = RandomSource.mix(base &+ UInt64(context.partition) &* 0xD1B5_4A32_D192_ED03)
+    // Mixed once more, so that the numbers of one row are not those of the next.
+    state = RandomSource.mix(stream &+ UInt64(row) &* 0x9E37_79B9_7F4A_7C15)
+  }
+
+  private static func mix(_ value: UInt64) -> UInt64 {
+    var bits = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+    return bits ^ bits >> 31
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    return RandomSource.mix(state ^ 0x5851_F42D_4C95_7F2D)
+  }
+
+  func uniform() -> Double {
+    var copy = self
+    return Double(copy.next() >> 11) * 0x1p-53
+  }
+
+  /// Box–Muller.
+  func normal() -> Double {
+    var copy = self
+    let radius = Double(copy.next() >> 11 | 1) * 0x1p-53
+    let angle = Double(copy.next() >> 11) * 0x1p-53
+    return (-2 * log(radius)).squareRoot() * cos(2 * Double.pi * angle)
+  }
+}
