@@ -11,7 +11,7 @@ enum MathFunctions {
 
   private static let powers: [ScalarFunction] = [
     double("sqrt", "Square root.", "sqrt(4)") { Glibc.sqrt($0) },
-    double("cbrt", "Cube root.", "cbrt(27)") cubeRoot,
+    double("cbrt", "Cube root.", "cbrt(27)", cubeRoot),
     double("exp", "Euler's number to the power of the value.", "exp(0)") { Glibc.exp($0) },
     double("expm1", "exp(x) − 1 without loss near zero.", "expm1(0)") { Glibc.expm1($0) },
     double("rint", "The nearest whole number, half to even.", "rint(12.5)") { $0.rounded(.toNearestOrEven) },
