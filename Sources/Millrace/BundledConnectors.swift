@@ -1,7 +1,9 @@
 import ConsoleConnector
 import MemoryConnector
 public import MillraceCore
+import RateConnector
 import SQLiteConnector
+import SocketConnector
 
 /// The connectors that come with Millrace: an explicit list, one line each.
 public enum BundledConnectors {
@@ -10,6 +12,9 @@ public enum BundledConnectors {
     [
       ConsoleConnector(),
       MemoryConnector(),
+      RateConnector(),
+      RateMicroBatchConnector(),
+      SocketConnector(),
       SQLiteConnector(),
     ]
   }
