@@ -508,3 +508,39 @@ size_t ck_json_unescape(const uint8_t *p, size_t n, uint8_t *target) {
   }
   return (size_t)(out - target);
 }
+
+size_t ck_json_escape(const uint8_t *p, size_t n, uint8_t *target, int *has_high) {
+  static const char hex[] = "0123456789ABCDEF";
+  uint8_t *out = target;
+  uint32_t high = 0;
+  size_t i = 0;
+  while (i < n) {
+    uint32_t width = n - i < 16 ? (uint32_t)(n - i) : 16;
+    uint32_t inside = (1u << width) - 1;
+    uint32_t special = (ck_controls16(p + i) | ck_mask16(p + i, '"') | ck_mask16(p + i, '\\')) & inside;
+    high |= ck_high16(p + i) & inside;
+    memcpy(out, p + i, 16);
+    uint32_t plain = special ? (uint32_t)__builtin_ctz(special) : width;
+    out += plain;
+    i += plain;
+    if (!special) continue;
+    uint8_t b = p[i++];
+    *out++ = '\\';
+    switch (b) {
+    case '"':
+    case '\\': *out++ = b; break;
+    case '\n': *out++ = 'n'; break;
+    case '\r': *out++ = 'r'; break;
+    case '\t': *out++ = 't'; break;
+    case '\b': *out++ = 'b'; break;
+    case '\f': *out++ = 'f'; break;
+    default:
+      memcpy(out, "u00", 3);
+      out[3] = (uint8_t)hex[b >> 4];
+      out[4] = (uint8_t)hex[b & 15];
+      out += 5;
+    }
+  }
+  *has_high = high != 0;
+  return (size_t)(out - target);
+}

@@ -6,6 +6,14 @@ public enum FormatRegistry {
   /// What `decode` can name.
   public static let decoders: [DecoderFormat] = [.text, .json, .csv, .clf, .combined]
 
+  /// What `encode` can name.
+  public static let encoders: [EncoderFormat] = [.text, .json, .csv]
+
+  /// The encoder of a name; throws `FORMAT_NOT_FOUND` with the nearest name.
+  public static func encoder(_ name: String) throws -> EncoderFormat {
+    try find(name, in: encoders, named: \.name, to: "encode")
+  }
+
   /// The decoder of a name; throws `FORMAT_NOT_FOUND` with the nearest name.
   public static func decoder(_ name: String) throws -> DecoderFormat {
     try find(name, in: decoders, named: \.name, to: "decode")

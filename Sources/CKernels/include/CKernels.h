@@ -177,4 +177,31 @@ size_t ck_csv_lines(
 /// Takes the escapes out of a quoted field and gives the length.
 size_t ck_csv_unescape(const uint8_t *p, size_t n, uint8_t quote, uint8_t escape, uint8_t *out);
 
+/// Bit i of the result is set if byte i of the 16 at p is below 0x20.
+static inline uint32_t ck_controls16(const void *p) {
+#if defined(__SSE2__)
+  __m128i v = _mm_loadu_si128((const __m128i *)p);
+  return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v));
+#else
+  uint32_t m = 0;
+  const uint8_t *q = (const uint8_t *)p;
+  for (int i = 0; i < 16; i++) m |= (uint32_t)(q[i] < 0x20) << i;
+  return m;
+#endif
+}
+/// Bit i of the result is set if byte i of the 16 at p has its highest bit set.
+static inline uint32_t ck_high16(const void *p) {
+#if defined(__SSE2__)
+  return (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
+#else
+  uint32_t m = 0;
+  const uint8_t *q = (const uint8_t *)p;
+  for (int i = 0; i < 16; i++) m |= (uint32_t)(q[i] >> 7) << i;
+  return m;
+#endif
+}
+/// Writes the inside of a JSON string and gives its length; 6 n + 16 bytes at target are enough, and 16 bytes past the text can be
+/// read. Says whether some byte is not ASCII.
+size_t ck_json_escape(const uint8_t *p, size_t n, uint8_t *target, int *has_high);
+
 #endif
