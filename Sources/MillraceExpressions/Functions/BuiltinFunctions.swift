@@ -9,6 +9,7 @@ enum BuiltinFunctions {
     HashFunctions.all,
     MiscFunctions.all,
     RandomFunctions.all,
+    NumberFormatFunctions.all,
     RegexFunctions.all,
     StringFunctions.all,
     CollectionAccess.functions,

@@ -52,6 +52,7 @@ enum EncodingFunctions {
         "The string of bytes in a character set; with more arguments the result beside the first equal candidate.",
       example: "decode(encode('abc', 'utf-8'), 'utf-8')"
     ) { (arguments: [Expression], context: BindingContext) in
+      if arguments.count > 2 { return try ConditionalFunctions.decode(arguments, context) }
       let bound = try Arguments.coerce("decode", arguments, [.binary, .string], context)
       return try CharacterSet.call("decode", bound, .string) { try $0.decode($1, &$2) }
     },
