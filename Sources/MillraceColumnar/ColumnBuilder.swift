@@ -52,7 +52,11 @@ public final class ColumnBuilder {
     invalidRows.append(Int32(truncatingIfNeeded: count))
     let pointer = slot()
     if stride > 0 { memset(pointer, 0, stride) }
-    if physical == .list { pointer.storeBytes(of: ListView(offset: children[0].count, length: 0), as: ListView.self) }
+    if physical == .list {
+      // Elements appended since the last row belong to none.
+      listStart = children[0].count
+      pointer.storeBytes(of: ListView(offset: listStart, length: 0), as: ListView.self)
+    }
     if physical == .structure { for child in children { child.appendNull() } }
   }
 
@@ -68,7 +72,8 @@ public final class ColumnBuilder {
   /// Appends a string or binary value, copying its bytes.
   public func append(bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress, bytes.count > 0 else { return append(raw: StringView()) }
-    append(raw: bytes.count <= StringView.inlineCapacity ? StringView(base, bytes.count) : arena.store(base, bytes.count))
+    append(
+      raw: bytes.count <= StringView.inlineCapacity ? StringView(base, bytes.count) : arena.store(base, bytes.count))
   }
 
   /// Appends a view whose bytes `owner` keeps alive; call `keep(_:)` once for that owner.

@@ -13,11 +13,17 @@ public struct BindingContext: Sendable {
   public var timeZone: String
   /// Spark's ANSI mode: errors instead of nulls and wrap-around.
   public var isAnsi: Bool
+  /// Reads a type or the columns of a struct as DDL, for instance `ARRAY<INT>` or `a INT, b STRING`. Functions such as `from_json`
+  /// need it, but this module does not know SQL; nil where no SQL is at hand.
+  public var parseSchema: (@Sendable (_ text: String) throws -> DataType)?
 
   /// Makes a context; the defaults are those of the conformance oracle.
-  public init(timeZone: String = "UTC", isAnsi: Bool = true) {
+  public init(
+    timeZone: String = "UTC", isAnsi: Bool = true, parseSchema: (@Sendable (_ text: String) throws -> DataType)? = nil
+  ) {
     self.timeZone = timeZone
     self.isAnsi = isAnsi
+    self.parseSchema = parseSchema
   }
 }
 

@@ -25,6 +25,7 @@ enum BuiltinFunctions {
     DateTimeFunctions.all,
     EncodingFunctions.all,
     URLFunctions.all,
+    JSONFunctions.functions,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,

@@ -245,7 +245,10 @@ struct JSONText {
 
   /// Whether the unescaped text is `other`.
   func equals(_ other: [UInt8]) -> Bool {
-    if !hasEscapes { return bytes.count == other.count && bytes.elementsEqual(other) }
+    if !hasEscapes {
+      guard bytes.count == other.count, let base = bytes.baseAddress else { return other.isEmpty && bytes.isEmpty }
+      return other.withUnsafeBytes { $0.baseAddress.map { memcmp($0, base, bytes.count) == 0 } ?? true }
+    }
     let scratch = ByteBuffer(capacity: bytes.count + 4)
     append(to: scratch)
     return scratch.bytes.elementsEqual(other)
