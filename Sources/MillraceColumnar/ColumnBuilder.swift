@@ -3,6 +3,7 @@ import Glibc
 /// Grows a column value by value, for any type. Kernels with a known type write into a `MemoryBuffer` instead;
 /// typed appends (`append(int64:)`, `append(bytes:)`, …) are fit for decoders.
 public final class ColumnBuilder {
+  /// Type of the column.
   public let type: DataType
   /// Rows so far.
   public private(set) var count = 0
