@@ -15,7 +15,7 @@ extension LogicalPlan {
     case .sort(let orders, _): orders.map(\.expression)
     case .window(let node):
       node.partition + node.order.map(\.expression)
-        + node.functions.flatMap { $0.arguments + ($0.aggregate?.arguments ?? []) + ($0.filter.map { [$0] } ?? []) }
+        + node.functions.flatMap(\.arguments)
     case .watermark(let column, _, _): [.attribute(column)]
     case .deduplicate(let node): node.keys.map { .attribute($0) }
     }
@@ -50,10 +50,6 @@ extension LogicalPlan {
       node.order = try node.order.map { SortOrder(try transform($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst) }
       for index in node.functions.indices {
         node.functions[index].arguments = try node.functions[index].arguments.map(transform)
-        if let arguments = node.functions[index].aggregate?.arguments {
-          node.functions[index].aggregate?.arguments = try arguments.map(transform)
-        }
-        node.functions[index].filter = try node.functions[index].filter.map(transform)
       }
       return .window(node)
     }

@@ -216,48 +216,15 @@ public struct WindowNode: Sendable {
 /// One window function and the attribute of its result.
 public struct NamedWindowFunction: Sendable {
   public var attribute: Attribute
-  /// Lower-case name of a ranking or offset function; nil for an aggregate.
-  public var name: String?
+  /// Evaluated per row for the function.
   public var arguments: [Expression]
-  public var aggregate: BoundAggregate?
-  public var filter: Expression?
-  public var ignoresNulls: Bool
-  public var frame: WindowFrame
+  public var evaluator: WindowEvaluator
 
   /// Names a function.
-  public init(
-    _ attribute: Attribute, name: String?, arguments: [Expression], aggregate: BoundAggregate?, filter: Expression? = nil,
-    ignoresNulls: Bool = false, frame: WindowFrame
-  ) {
+  public init(_ attribute: Attribute, arguments: [Expression], evaluator: WindowEvaluator) {
     self.attribute = attribute
-    self.name = name
     self.arguments = arguments
-    self.aggregate = aggregate
-    self.filter = filter
-    self.ignoresNulls = ignoresNulls
-    self.frame = frame
-  }
-}
-
-/// Which rows around the present one a window function sees.
-public struct WindowFrame: Sendable {
-  /// Counted in rows, or in values of the ORDER BY key.
-  public var isRows: Bool
-  public var lower: Bound
-  public var upper: Bound
-
-  /// An end of a frame.
-  public enum Bound: Sendable {
-    case unboundedPreceding, unboundedFollowing, currentRow
-    /// Negative is preceding; rows, or a literal in the key's unit.
-    case offset(Expression)
-  }
-
-  /// Makes a frame.
-  public init(isRows: Bool, lower: Bound, upper: Bound) {
-    self.isRows = isRows
-    self.lower = lower
-    self.upper = upper
+    self.evaluator = evaluator
   }
 }
 

@@ -254,4 +254,7 @@ public struct DataFrame: Sendable {
 
   /// The optimized plan as text.
   public func explain() throws -> String { PlanText.describe(try Optimizer.optimize(try query.get().plan)) }
+
+  /// Starts the definition of a streaming write.
+  public var writeStream: DataStreamWriter { DataStreamWriter(self) }
 }

@@ -17,6 +17,8 @@ public final class SparkSession: Sendable {
   public let environment: Environment
   /// Worker threads of each query; nil: one per processor.
   public let workers: Int?
+  /// The queries that run.
+  public let streams = StreamingQueryManager()
   private let state: Mutex<State>
 
   private struct State: Sendable {

@@ -41,7 +41,7 @@ final class PhysicalPlanner {
     case .setOperation(let kind, let isAll, let left, let right):
       let types = left.output.map(\.type)
       return .serial(SetOperationOperator(kind, isAll: isAll, try plan(left).serial, try plan(right).serial, types: types))
-    case .window: throw MillraceError("UNSUPPORTED_FEATURE.WINDOW_FUNCTION", "window functions are not supported yet")
+    case .window(let window): return .serial(try WindowOperator(try plan(window.child).serial, window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
     case .alias(_, let child): return try plan(child)
     }

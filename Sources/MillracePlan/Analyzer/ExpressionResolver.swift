@@ -219,7 +219,7 @@ final class ExpressionResolver {
         "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
     }
     guard let scalar = analyzer.functions.scalar(name) else {
-      if WindowFunctionNames.all.contains(name) {
+      if WindowFunctions.names.contains(name) {
         throw MillraceError("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "the window function `\(name)` needs an OVER clause")
       }
       return try call(function.name.joined(separator: "."), [])
@@ -467,12 +467,4 @@ extension Value {
     default: nil
     }
   }
-}
-
-/// Names of functions that only stand before OVER.
-enum WindowFunctionNames {
-  static let ranking: Set<String> = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile"]
-  static let offset: Set<String> = ["lag", "lead"]
-  static let value: Set<String> = ["nth_value", "first_value", "last_value", "first", "last", "any_value"]
-  static let all = ranking.union(offset).union(["nth_value"])
 }

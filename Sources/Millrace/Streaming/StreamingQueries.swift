@@ -1,0 +1,144 @@
+public import MillraceCore
+import MillraceExecution
+import MillracePlan
+import MillraceState
+public import MillraceStreaming
+import Synchronization
+
+/// How a streaming query runs.
+public struct StreamingOptions: Sendable {
+  public var name: String?
+  public var trigger: Trigger = .asSoonAsPossible
+  public var checkpointLocation: String?
+  /// A demand that is checked before the query starts.
+  public var delivery: DeliveryGuarantee?
+  public var limit = ReadLimit()
+  public var listeners: [any StreamingQueryListener] = []
+
+  /// The defaults.
+  public init() {}
+}
+
+extension SparkSession {
+  /// Checks a streaming query as far as that is possible without touching the world, and gives its guarantee.
+  public func check(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> DeliveryGuarantee {
+    try prepare(sinks, options).guarantee
+  }
+
+  /// Starts a query with one or more sinks that are fed by one read of each source.
+  public func start(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> StreamingQuery {
+    let prepared = try prepare(sinks, options)
+    let setup = SourceSetup(checkpoint: options.checkpointLocation, environment: environment)
+    let bindings = try self.bindings(for: sinks.map(\.query), setup)
+    let executor = try QueryExecutor(
+      sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) }, bindings: bindings,
+      stateProvider: MemoryStateStoreProvider(), stateDirectory: options.checkpointLocation.map { "\($0)/state" },
+      environment: environment, workers: workers)
+    var limit = options.limit
+    limit.parallelism = executor.workerCount
+    let configuration = StreamingQueryConfiguration(
+      name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
+      environment: environment)
+    let handle: StreamingQueryHandle
+    do {
+      handle = try StreamingQueryHandle.start(
+        executor: executor, sinks: prepared.bindings, configuration: configuration, listeners: options.listeners)
+    } catch {
+      executor.close()
+      throw error
+    }
+    let query = StreamingQuery(handle, guarantee: prepared.guarantee)
+    streams.add(query)
+    return query
+  }
+
+  private func prepare(
+    _ sinks: [StreamingSink], _ options: StreamingOptions
+  ) throws -> (bindings: [SinkBinding], guarantee: DeliveryGuarantee) {
+    for sink in sinks {
+      try StreamingRules(sink.outputMode, compatibility: compatibility).check(try Optimizer.optimize(sink.query.plan))
+    }
+    let bindings = try sinks.map { try $0.bind(self) }
+    var guarantee = DeliveryGuarantee.exactlyOnce
+    var weakest = ""
+    for binding in bindings where !binding.kind.sink.guarantee.isExactlyOnce {
+      guarantee = .atLeastOnce
+      weakest = "the sink '\(binding.name)' can receive a batch twice"
+    }
+    if options.checkpointLocation == nil {
+      guarantee = .atLeastOnce
+      weakest = "there is no checkpointLocation"
+    }
+    if let demanded = options.delivery, guarantee < demanded {
+      throw MillraceError(
+        "DELIVERY_NOT_MET", "the pipeline demands \(demanded.rawValue), but \(weakest)",
+        hint: "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'")
+    }
+    return (bindings, guarantee)
+  }
+}
+
+/// A query that runs or ran. Spark's `StreamingQuery`.
+public final class StreamingQuery: Sendable {
+  /// The engine's side of the query.
+  public let handle: StreamingQueryHandle
+  /// What is promised about each row.
+  public let guarantee: DeliveryGuarantee
+
+  init(_ handle: StreamingQueryHandle, guarantee: DeliveryGuarantee) {
+    self.handle = handle
+    self.guarantee = guarantee
+  }
+
+  /// Lives with the checkpoint.
+  public var id: String { handle.id }
+  /// New at each start.
+  public var runId: String { handle.runID }
+  /// The name given to the query.
+  public var name: String? { handle.name }
+  /// Whether it still runs.
+  public var isActive: Bool { handle.isActive }
+  /// Why it failed, if it did.
+  public var exception: (any Error)? { handle.exception }
+  /// What it is doing.
+  public var status: StreamingQueryStatus { handle.status }
+  /// Facts about the last batch.
+  public var lastProgress: StreamingQueryProgress? { handle.lastProgress }
+  /// Facts about the last batches, at most 100.
+  public var recentProgress: [StreamingQueryProgress] { handle.recentProgress }
+
+  /// Finishes the batch in work, makes it durable, and ends the query.
+  public func stop() async throws {
+    let handle = self.handle
+    await Blocking.run { handle.stop() }
+  }
+
+  /// Waits until the query ends; throws what it failed with.
+  public func awaitTermination() async throws { try await awaitTermination(nil) }
+
+  /// Waits at most so many milliseconds; false when the query still runs.
+  @discardableResult
+  public func awaitTermination(_ timeoutMs: Int64?) async throws -> Bool {
+    let handle = self.handle
+    return try await Blocking.run { try handle.awaitTermination(timeout: timeoutMs.map { $0 * 1000 }) }
+  }
+
+  /// Waits until everything that is there now has been processed. For tests.
+  public func processAllAvailable() async throws {
+    let handle = self.handle
+    try await Blocking.run { try handle.processAllAvailable() }
+  }
+}
+
+/// The queries of a session. Spark's `spark.streams`.
+public final class StreamingQueryManager: Sendable {
+  private let queries = Mutex<[StreamingQuery]>([])
+
+  func add(_ query: StreamingQuery) { queries.withLock { $0.append(query) } }
+
+  /// Queries that run.
+  public var active: [StreamingQuery] { queries.withLock { $0 }.filter(\.isActive) }
+
+  /// The running query with an id.
+  public func get(_ id: String) -> StreamingQuery? { active.first { $0.id == id } }
+}

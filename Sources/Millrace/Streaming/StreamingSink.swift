@@ -1,0 +1,77 @@
+public import MillraceColumnar
+public import MillraceCore
+import MillraceFormats
+public import MillracePlan
+import MillraceStreaming
+
+/// One result of a streaming query as a user asks for it: a query, how its rows come out, and where they go.
+public struct StreamingSink: Sendable {
+  /// The sink's name.
+  public var name: String
+  public var query: AnalyzedQuery
+  public var outputMode: OutputMode
+  /// The connector's name.
+  public var format: String
+  public var options: [String: String]
+  /// Encoder of a byte sink and its settings; nil: what the format implies, else `json`.
+  public var encode: String?
+  public var encodeOptions: [String: String] = [:]
+
+  /// A sink of a query.
+  public init(
+    name: String, query: AnalyzedQuery, outputMode: OutputMode = .append, format: String, options: [String: String] = [:]
+  ) {
+    self.name = name
+    self.query = query
+    self.outputMode = outputMode
+    self.format = format
+    self.options = options
+  }
+
+  /// Checks the sink against the connector's and encoder's specs and makes it, without touching the world.
+  func bind(_ session: SparkSession) throws -> SinkBinding {
+    let connector = try session.connectors.connector(format)
+    let spec = connector.spec
+    guard spec.kinds.contains(.sink) else { throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink") }
+    let implied = SourceDefinition.decoderOfFormat[spec.name]
+    var connectorOptions = options
+    var encodeOptions = self.encodeOptions
+    if implied != nil, encode == nil, let encoder = try? FormatRegistry.encoder(implied ?? "") {
+      let own = Set(spec.sinkFields.map { $0.name.lowercased() })
+      for field in encoder.fields where !own.contains(field.name.lowercased()) {
+        if let key = connectorOptions.keys.first(where: { $0.lowercased() == field.name.lowercased() }) {
+          encodeOptions[field.name] = connectorOptions.removeValue(forKey: key)
+        }
+      }
+    }
+    let checked = try Options(connectorOptions, fields: spec.sinkFields, of: "the sink '\(name)' (\(spec.name))")
+    let schema = query.plan.schema
+    let kind = try connector.makeSink(
+      SinkRequest(name: name, options: checked, schema: schema, outputMode: outputMode, environment: session.environment))
+    guard kind.sink.outputModes.contains(outputMode) else {
+      let modes = kind.sink.outputModes.map(\.rawValue).sorted().joined(separator: ", ")
+      throw MillraceError(
+        "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", "the sink '\(name)' (\(spec.name)) does not take output mode \(outputMode.rawValue)",
+        hint: "it takes: \(modes)")
+    }
+    guard case .bytes = kind else {
+      if let encode {
+        throw MillraceError("ENCODE_NOT_APPLICABLE", "the sink '\(name)' takes rows, and 'encode' is '\(encode)'", hint: "leave 'encode' out")
+      }
+      return SinkBinding(name: name, kind: kind, schema: schema)
+    }
+    let format = try FormatRegistry.encoder(encode ?? implied ?? "json")
+    let encoding = try format.make(try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
+    _ = try encoding.makeEncoder(schema)
+    return SinkBinding(name: name, kind: kind, schema: schema, encoding: encoding)
+  }
+}
+
+/// What a query promises about each row of its results.
+public enum DeliveryGuarantee: String, Sendable, Comparable {
+  case atLeastOnce = "at-least-once"
+  case exactlyOnce = "exactly-once"
+
+  /// At-least-once is the weaker.
+  public static func < (left: Self, right: Self) -> Bool { left == .atLeastOnce && right == .exactlyOnce }
+}
