@@ -166,6 +166,12 @@ public struct DataFrame: Sendable {
   /// The first row for each combination, where a repetition comes at most the watermark's delay later.
   public func dropDuplicatesWithinWatermark(_ names: String...) -> DataFrame { deduplicated(names, isWithinWatermark: true) }
 
+  /// The same with the names in an array.
+  public func dropDuplicates(_ names: [String]) -> DataFrame { deduplicated(names, isWithinWatermark: false) }
+
+  /// The same with the names in an array.
+  public func dropDuplicatesWithinWatermark(_ names: [String]) -> DataFrame { deduplicated(names, isWithinWatermark: true) }
+
   func deduplicated(_ names: [String], isWithinWatermark: Bool) -> DataFrame {
     map { plan in
       let keys = try names.map { name in

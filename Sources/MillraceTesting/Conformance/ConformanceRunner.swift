@@ -53,8 +53,8 @@ public struct ConformanceRunner: Sendable {
   static func sameType(_ a: DataType, _ b: DataType) -> Bool { a.matches(b) }
 
   /// A session with the case's tables and settings.
-  static func session(_ test: ConformanceCase) throws -> SparkSession {
-    let session = SparkSession(workers: 1)
+  static func session(_ test: ConformanceCase, connectors: [any Connector] = []) throws -> SparkSession {
+    let session = SparkSession(connectors: connectors, workers: 1)
     try session.set("millrace.compatibility", "spark")
     for setting in test.json["conf"]?.members ?? [] { try session.set(setting.key, setting.value.string ?? setting.value.text) }
     for table in test.json["tables"]?.members ?? [] {

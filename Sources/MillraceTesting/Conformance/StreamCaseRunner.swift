@@ -1,6 +1,203 @@
-/// Runs a streaming case.
+import MemoryConnector
+import Millrace
+import MillraceColumnar
+import MillraceCore
+import MillraceExecution
+import MillraceSQL
+import MillraceStreaming
+import Synchronization
+
+/// Runs a streaming case: feeds inputs, stops and restarts where the case says so, and compares every micro-batch.
 struct StreamCaseRunner {
   private let test: ConformanceCase
+
   init(_ test: ConformanceCase) { self.test = test }
-  func run() -> ConformanceResult { ConformanceResult(name: test.name, failure: "streaming cases are not run yet") }
+
+  /// What a batch was, beside its rows.
+  private struct Fact {
+    var hasInput: Bool
+    var watermark: Int64?
+  }
+
+  private final class Recorder: StreamingQueryListener {
+    private let state = Mutex<[Int64: Fact]>([:])
+    var facts: [Int64: Fact] { state.withLock { $0 } }
+    func onQueryProgress(_ progress: StreamingQueryProgress) {
+      let fact = Fact(hasInput: progress.sources.contains { $0.startOffset != $0.endOffset }, watermark: progress.eventTime?.watermark)
+      state.withLock { state in
+        // Progress of an idle trigger has the number of the next batch; the batch's own comes later and replaces it.
+        state[progress.batchID] = fact
+      }
+    }
+  }
+
+  func run() -> ConformanceResult {
+    let hub = MemoryHub()
+    let recorder = Recorder()
+    let folder = "/tmp/millrace-conformance-\(UInt64.random(in: 0 ..< .max))"
+    defer { try? Environment.live.files.removeTree(folder) }
+    do {
+      let schema = try drive(hub, recorder, folder)
+      if let expected = test.expectedError {
+        return failed("ran instead of failing with \(expected.code ?? "any error")")
+      }
+      return try compare(hub, recorder, schema)
+    } catch {
+      guard let expected = test.expectedError, expected.matches(error) else {
+        let wanted = test.expectedError.map { " instead of \($0.code ?? "any error")" } ?? ""
+        return failed("\(error)\(wanted)")
+      }
+      if expected.phase != "execution" { return ConformanceResult(name: test.name) }
+      return (try? compare(hub, recorder, nil)) ?? failed("the batches before the error cannot be compared")
+    }
+  }
+
+  private func failed(_ what: String) -> ConformanceResult { ConformanceResult(name: test.name, failure: what) }
+
+  // MARK: Driving
+
+  /// Runs the case to its end and gives the result's columns.
+  private func drive(_ hub: MemoryHub, _ recorder: Recorder, _ folder: String) throws -> Schema {
+    let script = StreamScript()
+    let isBacklog = test.json["drive"]?.string == "backlog"
+    let restarts = Set((test.json["restartAfter"]?.array ?? []).compactMap { $0.int.map(Int.init) })
+    hub.table("out").failOnce(atBatches: Set((test.json["failSinkAt"]?.array ?? []).compactMap(\.int)))
+    let inputs = (test.json["sources"]?.members ?? []).map { $0.value["batches"]?.array?.count ?? 0 }.max() ?? 0
+    var schema = Schema()
+    if isBacklog {
+      script.release(inputs)
+      schema = try attempts { try start(script, hub, recorder, folder, isBacklog: true, until: { try $0.awaitTermination() }) }
+      return schema
+    }
+    var first = 0
+    while true {
+      // One run: until the next restart, or to the end.
+      let last = restarts.sorted().first { $0 >= first } ?? inputs - 1
+      let from = first
+      schema = try attempts {
+        try start(script, hub, recorder, folder, isBacklog: false) { handle in
+          for input in from...max(last, from) where input < inputs {
+            script.release(input + 1)
+            try handle.processAllAvailable()
+          }
+        }
+      }
+      first = last + 1
+      if first >= inputs { return schema }
+    }
+  }
+
+  /// A run that a failing sink ends is started again.
+  private func attempts(_ body: () throws -> Schema) throws -> Schema {
+    for _ in 0..<20 {
+      do {
+        return try body()
+      } catch let error as MillraceError where StreamCaseRunner.isSinkFailure(error) {
+        continue
+      }
+    }
+    return try body()
+  }
+
+  private static func isSinkFailure(_ error: MillraceError) -> Bool {
+    error.code == "MEMORY_SINK_FAILURE" || (error.cause as? MillraceError).map(isSinkFailure) ?? false
+  }
+
+  private func start(
+    _ script: StreamScript, _ hub: MemoryHub, _ recorder: Recorder, _ folder: String, isBacklog: Bool,
+    until body: (StreamingQueryHandle) throws -> Void
+  ) throws -> Schema {
+    let session = try ConformanceRunner.session(test, connectors: [MemoryConnector(hub)])
+    try registerSources(session, script, isBacklog: isBacklog)
+    var frame = try session.execute(statement: test.json["sql"]?.string ?? "")
+    for step in test.json["pipeline"]?.array ?? [] { frame = try apply(step, frame, session) }
+    let query = try frame.analyzed()
+    guard let mode = OutputMode(rawValue: test.json["outputMode"]?.string ?? "append") else {
+      throw MillraceError("STREAMING_OUTPUT_MODE.INVALID", "the output mode is unknown")
+    }
+    var options = StreamingOptions()
+    options.checkpointLocation = folder
+    options.trigger = isBacklog ? .availableNow : .asSoonAsPossible
+    options.listeners = [recorder]
+    let sink = StreamingSink(name: "out", query: query, outputMode: mode, format: "memory")
+    let running = try session.start([sink], options)
+    defer { running.handle.stop() }
+    try body(running.handle)
+    if let exception = running.exception { throw exception }
+    return try frame.schema()
+  }
+
+  private func registerSources(_ session: SparkSession, _ script: StreamScript, isBacklog: Bool) throws {
+    for source in test.json["sources"]?.members ?? [] {
+      let schema = try ConformanceRunner.schema(source.value["schema"]?.string ?? "")
+      let batches = try (source.value["batches"]?.array ?? []).map {
+        RecordBatch.of(try ConformanceValue.rows($0, schema), schema: schema)
+      }
+      let definition = SourceDefinition(name: source.key, format: "script", schema: schema, isStreaming: true) { _ in
+        ScanBinding(
+          name: source.key,
+          input: .rows(ScriptSource(name: source.key, schema: schema, batches: batches, script: script, emptyCounts: isBacklog)),
+          isStreaming: true)
+      }
+      session.register(definition)
+      guard let watermark = source.value["watermark"], watermark.members != nil else { continue }
+      // Through a view, so that a faulty watermark is reported as an error of the query.
+      let plain = try session.execute(statement: "SELECT * FROM `\(source.key)`")
+      let marked = plain.withWatermark(watermark["column"]?.string ?? "", watermark["delay"]?.string ?? "")
+      session.register(view: source.key, plan: try marked.analyzed().plan)
+    }
+  }
+
+  private func apply(_ step: JSON, _ frame: DataFrame, _ session: SparkSession) throws -> DataFrame {
+    let columns = (step["columns"]?.array ?? []).compactMap(\.string)
+    switch step["op"]?.string {
+    case "dropDuplicates": return frame.dropDuplicates(columns)
+    case "dropDuplicatesWithinWatermark": return frame.dropDuplicatesWithinWatermark(columns)
+    case "withWatermark": return frame.withWatermark(step["column"]?.string ?? "", step["delay"]?.string ?? "")
+    case "sql":
+      session.register(view: step["view"]?.string ?? "", plan: try frame.analyzed().plan)
+      return try session.execute(statement: step["sql"]?.string ?? "")
+    default: throw MillraceError("CONFORMANCE_FORMAT", "the operation \(step.text) is unknown")
+    }
+  }
+
+  // MARK: Comparing
+
+  private func compare(_ hub: MemoryHub, _ recorder: Recorder, _ schema: Schema?) throws -> ConformanceResult {
+    let expectedSchema = try ConformanceRunner.schema(test.json["schema"]?.string ?? "")
+    if let schema {
+      guard schema.count == expectedSchema.count, zip(schema.types, expectedSchema.types).allSatisfy({ $0.matches($1) }) else {
+        return failed("schema \(schema.ddl), expected \(expectedSchema.ddl)")
+      }
+    }
+    let actual = hub.table("out").batches
+    let expected = test.json["batches"]?.array ?? []
+    let facts = recorder.facts
+    let isOrdered = test.json["ordered"]?.bool ?? false
+    for (index, wanted) in expected.enumerated() {
+      let id = wanted["batchId"]?.int ?? 0
+      guard index < actual.count, actual[index].batchID == id else {
+        return failed("batch \(id) is missing: there are \(actual.map { "\($0.batchID)" }.joined(separator: ", ")), \(expected.count) expected")
+      }
+      let rows = try ConformanceValue.rows(wanted["rows"], expectedSchema)
+      if let difference = ConformanceValue.difference(actual[index].rows, rows, expectedSchema, isOrdered: isOrdered) {
+        return failed("batch \(id): \(difference)")
+      }
+      if let fact = facts[id], let difference = try self.difference(fact, wanted) { return failed("batch \(id): \(difference)") }
+    }
+    if actual.count > expected.count { return failed("\(actual.count) batches instead of \(expected.count)") }
+    if let schema, schema.names != expectedSchema.names {
+      return ConformanceResult(name: test.name, failure: "column names \(schema.names), expected \(expectedSchema.names)", isNameOnly: true)
+    }
+    return ConformanceResult(name: test.name)
+  }
+
+  private func difference(_ fact: Fact, _ wanted: JSON) throws -> String? {
+    let wantsInput = wanted["input"].map { $0 != .null } ?? false
+    if fact.hasInput != wantsInput { return fact.hasInput ? "has input" : "has no input" }
+    guard let text = wanted["watermark"], text.string != nil else { return nil }
+    guard case .integer(let watermark) = try ConformanceValue.value(text, .timestamp) else { return nil }
+    let seen = fact.watermark ?? 0
+    return seen == watermark ? nil : "watermark is \(seen) µs, expected \(watermark)"
+  }
 }
