@@ -96,7 +96,7 @@ let package = Package(
     module(
       "MillraceTesting",
       [
-        "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceStreaming",
+        "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceExecution", "MillraceStreaming",
         "MemoryConnector",
       ]),
     module(

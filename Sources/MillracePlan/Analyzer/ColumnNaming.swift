@@ -5,6 +5,6 @@ enum ColumnNaming {
   /// The alias, or the name that Spark makes from the expression.
   static func name(of item: SQLExpression) -> String {
     if case .alias(_, let names) = item.kind, let name = names.first { return name }
-    return prettyName(item)
+    return SQLUnparser.prettyName(item)
   }
 }

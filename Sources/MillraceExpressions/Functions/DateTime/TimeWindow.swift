@@ -120,7 +120,7 @@ public struct TimeWindow: Hashable, Sendable {
 }
 
 /// Functions of windows that need no analyzer.
-enum WindowFunctions {
+enum TimeWindowFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
       "window_time", summary: "The last microsecond of a window, which can be used as its event time.",
