@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 public import MillraceCore
 import MillraceFormats
 public import MillracePlan

@@ -3,6 +3,7 @@ import Millrace
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
+import MillracePlan
 import MillraceSQL
 import MillraceStreaming
 import Synchronization
