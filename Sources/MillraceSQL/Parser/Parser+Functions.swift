@@ -11,6 +11,8 @@ extension Parser {
 
   /// `([DISTINCT] a, name => b)`.
   func arguments(of call: inout FunctionCall) throws(Failed) {
+    let outer = try enter()
+    defer { leave(outer) }
     try expect(.leftParen)
     if accept(.rightParen) { return }
     if at(.distinct) || at(.all), !at(.comma, 1), !at(.rightParen, 1) {
@@ -36,6 +38,7 @@ extension Parser {
   }
 
   /// An argument that begins with TABLE or like a query: `f(SELECT …)` has a subquery without parentheses of its own.
+  @inline(never)
   private func queryArgument(_ label: String?) throws(Failed) -> FunctionCall.Argument {
     let start = position
     if at(.table) {
@@ -60,6 +63,7 @@ extension Parser {
   }
 
   /// WITHIN GROUP, FILTER, IGNORE NULLS and OVER.
+  @inline(never)
   func callClauses(of call: inout FunctionCall) throws(Failed) {
     if accept(.within, .group) {
       try expect(.leftParen)

@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 /// Levels that a query counts for: its frames are larger than those of an expression.
-private let queryWeight = 2
+private let queryWeight = 3
 
 extension Parser {
   /// Whether a query begins here.

@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 /// Levels that a relation counts for.
-private let relationWeight = 2
+private let relationWeight = 3
 
 extension Parser {
   /// The relations of FROM.

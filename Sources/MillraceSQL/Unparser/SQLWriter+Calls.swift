@@ -1,6 +1,7 @@
 import MillraceColumnar
 
 extension SQLWriter {
+  @inline(never)
   func call(_ call: FunctionCall) {
     if isPretty, prettySpecialCall(call) { return clauses(of: call) }
     if call.name.count == 1, !isPretty, call.name[0].lowercased() == "extract", let field = call.extractedField {
@@ -31,6 +32,7 @@ extension SQLWriter {
     list(parts, separator: ".") { writer, part in writer.name(part) }
   }
 
+  @inline(never)
   private func argument(_ argument: FunctionCall.Argument) {
     if let label = argument.name {
       name(label)
@@ -46,6 +48,7 @@ extension SQLWriter {
   }
 
   /// Calls that Spark shows in a form of their own; true when one was written.
+  @inline(never)
   private func prettySpecialCall(_ call: FunctionCall) -> Bool {
     let values = call.arguments.compactMap(\.expression)
     guard call.name.count == 1, values.count == call.arguments.count, !call.isDistinct else { return false }
@@ -85,6 +88,7 @@ extension SQLWriter {
 
   // MARK: Clauses
 
+  @inline(never)
   private func clauses(of call: FunctionCall) {
     if !call.withinGroup.isEmpty {
       write(" WITHIN GROUP (ORDER BY ")

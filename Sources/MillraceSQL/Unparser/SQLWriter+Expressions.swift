@@ -2,6 +2,9 @@ import MillraceColumnar
 
 extension SQLWriter {
   /// Writes an expression; operators stand in parentheses, so that no precedence matters.
+  ///
+  /// Not inlined, like the other parts that call each other: the frames of deep trees stay small.
+  @inline(never)
   func expression(_ expression: SQLExpression) {
     switch expression.kind {
     case .literal(let value, let type): literal(value, type)
@@ -30,6 +33,7 @@ extension SQLWriter {
     }
   }
 
+  @inline(never)
   private func column(_ parts: [String]) {
     if let columnName {
       let isFunction = parts.count == 1 && SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased())
@@ -39,6 +43,7 @@ extension SQLWriter {
     }
   }
 
+  @inline(never)
   private func star(_ qualifier: [String], _ except: [[String]]) {
     for part in qualifier {
       name(part)
@@ -97,6 +102,7 @@ extension SQLWriter {
     write("))")
   }
 
+  @inline(never)
   private func like(_ like: SQLExpression.LikePredicate) {
     if isPretty { return prettyLike(like) }
     write("(")
@@ -113,6 +119,7 @@ extension SQLWriter {
     write(")")
   }
 
+  @inline(never)
   private func prettyLike(_ like: SQLExpression.LikePredicate) {
     if let quantifier = like.quantifier {
       write("\(like.isNegated ? "not" : "")like\(quantifier == .any ? "any" : "all")(")
@@ -160,6 +167,7 @@ extension SQLWriter {
     write(" AS \(type))")
   }
 
+  @inline(never)
   private func caseWhen(
     _ operand: SQLExpression?, _ branches: [SQLExpression.CaseBranch], _ otherwise: SQLExpression?
   ) {
@@ -184,6 +192,7 @@ extension SQLWriter {
     write("END")
   }
 
+  @inline(never)
   private func lambda(_ parameters: [String], _ body: SQLExpression) {
     if isPretty {
       // Spark hides the names of a lambda's variables.
@@ -248,6 +257,7 @@ extension SQLWriter {
     }
   }
 
+  @inline(never)
   private func row(_ values: [SQLExpression]) {
     if isPretty {
       write("named_struct(")

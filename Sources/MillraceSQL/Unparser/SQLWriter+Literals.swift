@@ -2,6 +2,7 @@ import MillraceColumnar
 
 extension SQLWriter {
   /// Writes a constant.
+  @inline(never)
   func literal(_ value: Value, _ type: DataType) {
     switch (value, type) {
     case (.null, .void): write("NULL")

@@ -1,5 +1,6 @@
 extension SQLWriter {
   /// Writes a query without parentheses around it.
+  @inline(never)
   func query(_ query: Query) {
     if !query.with.isEmpty {
       write(query.isRecursive ? "WITH RECURSIVE " : "WITH ")

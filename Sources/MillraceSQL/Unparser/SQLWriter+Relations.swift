@@ -1,4 +1,5 @@
 extension SQLWriter {
+  @inline(never)
   func relation(_ relation: Relation) {
     switch relation.kind {
     case .table(let name, let options, let isStream):
