@@ -2,6 +2,5 @@
 enum DateTimeFunctions {
   static let all: [ScalarFunction] =
     ClockFunctions.all + ParseFunctions.all + DatePartFunctions.all + DateArithmeticFunctions.all
-    + TruncateFunctions.all
-    + MakeFunctions.all + EpochFunctions.all + ZoneFunctions.all + TimeWindowFunctions.all
+    + TruncateFunctions.all + MakeFunctions.all + EpochFunctions.all + ZoneFunctions.all
 }

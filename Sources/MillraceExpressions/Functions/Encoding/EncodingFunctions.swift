@@ -20,27 +20,6 @@ enum EncodingFunctions {
           throw MillraceError("CONVERSION_INVALID_INPUT", "the text '\(text)' is not base 64")
         }
       }),
-    ScalarFunction("hex", summary: "A number or bytes in hexadecimal digits.", example: "hex(17)") {
-      (arguments: [Expression], context: BindingContext) in
-      let bound = try Arguments.coerce("hex", arguments, [.oneOf([.long, .binary, .string])], context)
-      let isNumber = bound[0].type == .long
-      return Bind.call("hex", bound, .string) { vectors, count in
-        RowLoop.strings(vectors, count) { row, writer in
-          if isNumber {
-            writer.append(String(UInt64(bitPattern: vectors[0].long(row)), radix: 16, uppercase: true))
-          } else {
-            for byte in vectors[0].bytes(row) { writeHex(byte, &writer) }
-          }
-          return true
-        }
-      }
-    },
-    ScalarFunction(
-      "unhex", summary: "The bytes of hexadecimal digits, NULL if there are other characters.",
-      example: "unhex('537061726B2053514C')",
-      bind: Bind.fixed("unhex", [.string], .binary, isNullable: true) { vectors, count in
-        RowLoop.strings(vectors, count, type: .binary) { row, writer in unhex(vectors[0].bytes(row), &writer) }
-      }),
     ScalarFunction("encode", summary: "The bytes of a string in a character set.", example: "encode('abc', 'utf-8')") {
       (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("encode", arguments, [.string, .string], context)
@@ -92,21 +71,6 @@ enum EncodingFunctions {
     case 0x61...0x66: byte - 0x57
     default: nil
     }
-  }
-
-  private static func unhex(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) -> Bool {
-    var at = 0
-    if bytes.count % 2 == 1 {
-      guard let low = hexValue(bytes[0]) else { return false }
-      writer.append(low)
-      at = 1
-    }
-    while at < bytes.count {
-      guard let high = hexValue(bytes[at]), let low = hexValue(bytes[at + 1]) else { return false }
-      writer.append(high << 4 | low)
-      at += 2
-    }
-    return true
   }
 
   private static func urlEncode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) {
