@@ -13,7 +13,9 @@ public struct DateTimeParser: ~Copyable {
 
   /// A result: local time, and the instant it means.
   public struct Result {
+    /// Microseconds on the clock that the text shows.
     public var local: Int64
+    /// Microseconds since 1970-01-01T00:00:00Z.
     public var instant: Int64
   }
 
