@@ -1,4 +1,6 @@
 import ConsoleConnector
+import FileConnector
+import GzipFileConnector
 import MemoryConnector
 public import MillraceCore
 import RateConnector
@@ -11,11 +13,12 @@ public enum BundledConnectors {
   public static var all: [any Connector] {
     [
       ConsoleConnector(),
+      GzipFileConnector(),
       MemoryConnector(),
       RateConnector(),
       RateMicroBatchConnector(),
       SocketConnector(),
       SQLiteConnector(),
-    ]
+    ] + FileConnector.all
   }
 }
