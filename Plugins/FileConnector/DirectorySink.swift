@@ -27,7 +27,7 @@ final class DirectorySink: ByteSink {
   var description: String { "\(format)[\(folder)]" }
   let guarantee = SinkGuarantee.truncatable
   let outputModes: Set<OutputMode> = [.append]
-  var compression: Compression? { isCompressed ? .gzip(level: 4) : nil }
+  var compression: Compression? { isCompressed ? .gzip(level: 2) : nil }
 
   func open(_ context: SinkContext) throws {
     names = PartNames(

@@ -24,7 +24,9 @@ public struct GzipFileConnector: Connector {
     sinkFields: [
       OptionField("path", .path, "The file to append to.", isRequired: true, example: "out/errors.json.gz"),
       OptionField(
-        "level", .integer, "Compression, 0 (none) to 9 (smallest).", default: "4", range: 0...9),
+        "level", .integer,
+        "Compression, 0 (none) to 9 (smallest); 1 and 2 are several times as fast as 6 and nearly as small.",
+        default: "2", range: 0...9),
       OptionField(
         "ifExists", .choice(["fail", "overwrite"]),
         "What a new query does with a file that another one wrote: refuse to start, or empty it.", default: "fail"),
@@ -43,7 +45,7 @@ public struct GzipFileConnector: Connector {
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
     .bytes(
       GzipFileSink(
-        path: try request.options.required("path"), level: Int(try request.options.int("level") ?? 4),
+        path: try request.options.required("path"), level: Int(try request.options.int("level") ?? 2),
         overwrites: request.options.string("ifExists") == "overwrite", files: request.environment.files))
   }
 }

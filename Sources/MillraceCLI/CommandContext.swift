@@ -14,7 +14,8 @@ struct CommandContext: Sendable {
 
   init(connectors: [any Connector], environment: Environment = .live) {
     catalog = PipelineCatalog(
-      connectors: ConnectorRegistry(BundledConnectors.all + connectors), decoders: [], encoders: [])
+      connectors: ConnectorRegistry(BundledConnectors.all + connectors), decoders: FormatRegistry.decoders,
+      encoders: FormatRegistry.encoders)
     self.environment = environment
   }
 

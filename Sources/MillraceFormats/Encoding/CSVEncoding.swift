@@ -34,6 +34,8 @@ public struct CSVEncoding: Encoding {
 final class CSVEncoder: Encoder {
   let header: [UInt8]
   private let types: [DataType]
+  private let isText: [Bool]
+  private let isVoid: [Bool]
   private let dialect: CSVDialect
   private let trims: (leading: Bool, trailing: Bool)
   private let zone: TimeZoneRules
@@ -43,6 +45,8 @@ final class CSVEncoder: Encoder {
 
   init(_ schema: Schema, _ dialect: CSVDialect, _ trims: (leading: Bool, trailing: Bool), _ zone: TimeZoneRules) {
     types = schema.types
+    isText = schema.types.map { $0 == .string || $0 == .binary }
+    isVoid = schema.types.map { $0 == .void }
     self.dialect = dialect
     self.trims = trims
     self.zone = zone
@@ -73,7 +77,7 @@ final class CSVEncoder: Encoder {
           writer.reserve(1)
           writer.put(dialect.separator)
         }
-        write(batch.columns[index], types[index], row, &writer)
+        write(batch.columns[index], index, row, &writer)
       }
       writer.reserve(1)
       writer.put(0x0A)
@@ -81,12 +85,12 @@ final class CSVEncoder: Encoder {
     writer.finish()
   }
 
-  private func write(_ vector: ColumnVector, _ type: DataType, _ row: Int, _ writer: inout ByteWriter) {
-    if vector.isNull(row) || type == .void { return writer.append(nullText) }
-    if type == .string || type == .binary {
+  private func write(_ vector: ColumnVector, _ index: Int, _ row: Int, _ writer: inout ByteWriter) {
+    if vector.isNull(row) || isVoid[index] { return writer.append(nullText) }
+    if isText[index] {
       return Self.write(trimmed(vector.bytes(row)), dialect, isSpecial, &writer)
     }
-    _ = writer.appendScalar(type, vector, vector.slot(row), zone: zone)
+    _ = writer.appendScalar(types[index], vector, vector.slot(row), zone: zone)
   }
 
   private func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

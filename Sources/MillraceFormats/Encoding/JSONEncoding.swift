@@ -38,26 +38,32 @@ final class JSONEncoder: Encoder {
 
 /// Writes values of one type as JSON. Made once per encoder; nothing is decided by name or text while rows are written.
 final class JSONValueWriter: Sendable {
-  private enum Form {
-    case string, binary, bare, number, quoted, array, map, structure
+  private enum Form: UInt8 {
+    case void, string, binary, bare, number, quoted, array, map, structure
   }
 
   private let type: DataType
   private let form: Form
   private let zone: TimeZoneRules
   private let children: [JSONValueWriter]
-  /// `"name":` of each field.
-  private let keys: [[UInt8]]
+  /// `,"name":` of each field, and where each begins and ends; room behind, so that 16 bytes at a time can be copied.
+  private let keys: MemoryBuffer
+  private let keyEnds: [Int]
 
   init(_ type: DataType, zone: TimeZoneRules) {
     self.type = type
     self.zone = zone
     children = type.childTypes.map { JSONValueWriter($0, zone: zone) }
-    keys = (type.fields ?? []).map { field in
-      var text = ""
+    var texts: [UInt8] = []
+    var ends = [0]
+    for field in type.fields ?? [] {
+      var text = ","
       JSON.quote(field.name, into: &text)
-      return Array((text + ":").utf8)
+      texts += Array((text + ":").utf8)
+      ends.append(texts.count)
     }
+    keys = texts.withUnsafeBytes { MemoryBuffer(copying: $0) }
+    keyEnds = ends
     form =
       switch type {
       case .string: .string
@@ -66,7 +72,8 @@ final class JSONValueWriter: Sendable {
       case .array: .array
       case .map: .map
       case .structure: .structure
-      case .boolean, .byte, .short, .integer, .long, .decimal, .void: .bare
+      case .void: .void
+      case .boolean, .byte, .short, .integer, .long, .decimal: .bare
       default: .quoted
       }
   }
@@ -78,14 +85,12 @@ final class JSONValueWriter: Sendable {
     var isFirst = true
     for index in columns.indices {
       let column = columns[index]
-      if column.isNull(row) || column.type == .void { continue }
-      if !isFirst {
-        writer.reserve(1)
-        writer.put(0x2C)
-      }
+      let child = children[index]
+      if child.form == .void || column.isNull(row) { continue }
+      let start = keyEnds[index] + (isFirst ? 1 : 0)
       isFirst = false
-      writer.append(keys[index])
-      children[index].write(column, row, &writer)
+      writer.append(UnsafeRawBufferPointer(start: keys.base + start, count: keyEnds[index + 1] - start))
+      child.writeValue(column, row, &writer)
     }
     writer.reserve(1)
     writer.put(0x7D)
@@ -93,8 +98,14 @@ final class JSONValueWriter: Sendable {
 
   /// The value of row `row`, `null` if it is NULL.
   private func write(_ vector: ColumnVector, _ row: Int, _ writer: inout ByteWriter) {
-    if vector.isNull(row) || type == .void { return writer.append(Self.null) }
+    if form == .void || vector.isNull(row) { return writer.append(Self.null) }
+    writeValue(vector, row, &writer)
+  }
+
+  /// The value of row `row`, which is not NULL.
+  private func writeValue(_ vector: ColumnVector, _ row: Int, _ writer: inout ByteWriter) {
     switch form {
+    case .void: break
     case .string: Self.writeString(vector.bytes(row), &writer)
     case .binary: writeBinary(vector.bytes(row), &writer)
     case .bare: _ = writer.appendScalar(type, vector, vector.slot(row), zone: zone)
