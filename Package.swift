@@ -92,7 +92,10 @@ let package = Package(
       ] + connectors),
     module(
       "MillracePipeline",
-      ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL", "MillraceStreaming"]),
+      [
+        "Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL", "MillracePlan",
+        "MillraceStreaming",
+      ]),
     module(
       "MillraceTesting",
       [
@@ -102,8 +105,8 @@ let package = Package(
     module(
       "MillraceCLI",
       [
-        "Millrace", "MillracePipeline", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceStreaming",
-        argumentParser,
+        "Millrace", "MillracePipeline", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL",
+        "MillraceStreaming", argumentParser,
       ]),
     connector("SocketConnector"),
     connector("RotatingFileConnector"),

@@ -15,7 +15,7 @@ struct CommandContext: Sendable {
   init(connectors: [any Connector], environment: Environment = .live) {
     catalog = PipelineCatalog(
       connectors: ConnectorRegistry(BundledConnectors.all + connectors), decoders: FormatRegistry.decoders,
-      encoders: FormatRegistry.encoders)
+      encoders: FormatRegistry.encoders, ownConnectors: connectors)
     self.environment = environment
   }
 
@@ -28,6 +28,32 @@ struct CommandContext: Sendable {
     for warning in file.warnings { Terminal.error("\(warning)") }
     return file
   }
+
+  /// Plans the chosen pipelines of a file; throws everything that is wrong with any of them.
+  func plan(_ options: PipelineOptions) throws -> [PipelinePlan] {
+    let file = try readPipelineFile(options.file)
+    let chosen = try options.names.isEmpty ? file.pipelines : options.names.map(file.pipeline)
+    return try plan(chosen, of: file)
+  }
+
+  /// Plans pipelines of a file.
+  func plan(_ chosen: [PipelineDefinition], of file: PipelineFile) throws -> [PipelinePlan] {
+    let planner = PipelinePlanner(catalog, file, environment: environment)
+    var plans: [PipelinePlan] = []
+    var diagnostics: [Diagnostic] = []
+    for pipeline in chosen {
+      do {
+        plans.append(try planner.plan(pipeline))
+      } catch let error as PipelineFileError {
+        diagnostics += error.diagnostics
+      }
+    }
+    if !diagnostics.isEmpty { throw PipelineFileError(diagnostics) }
+    return plans
+  }
+
+  /// Microseconds that never jump.
+  var monotonicMicroseconds: Int64 { environment.clock.monotonicNanoseconds() / 1000 }
 
   private func bytes(of path: String) throws -> [UInt8] {
     guard let status = try environment.files.status(path), !status.isDirectory else {

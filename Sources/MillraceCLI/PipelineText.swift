@@ -3,26 +3,32 @@ import MillracePipeline
 
 /// A pipeline in a few lines, as `validate` shows it.
 struct PipelineText {
-  private let pipeline: PipelineDefinition
+  private let plan: PipelinePlan
+  private var pipeline: PipelineDefinition { plan.definition }
 
-  init(_ pipeline: PipelineDefinition) { self.pipeline = pipeline }
+  init(_ plan: PipelinePlan) { self.plan = plan }
 
   var text: String {
     var lines = ["pipeline \(pipeline.name): \(pipeline.trigger.phrase)"]
     lines += pipeline.sources.map { "  source \($0.name): \(end($0.end))\(details($0))" }
     lines += pipeline.tables.map { "  table \($0.name): \(end($0.end))\(details($0))" }
     lines += pipeline.views.map { "  view \($0.name)" }
-    lines += pipeline.sinks.map { "  sink \($0.name): \($0.outputMode.rawValue) to \(end($0.end))" }
+    for (sink, planned) in zip(pipeline.sinks, plan.sinks) {
+      lines.append("  sink \(sink.name): \(sink.outputMode.rawValue) to \(end(sink.end))")
+      lines.append(
+        "    columns " + planned.query.plan.schema.fields.map { "\($0.name) \($0.type.sql)" }.joined(separator: ", "))
+    }
     if let checkpoint = pipeline.checkpointLocation { lines.append("  checkpoint \(checkpoint.text)") }
+    lines.append("  delivery \(plan.guarantee.rawValue)")
     return lines.joined(separator: "\n")
   }
 
-  private func end(_ end: EndDefinition) -> String {
+  private func end(_ end: EndEntry) -> String {
     let options = end.shownOptions.map { "\($0.name)=\($0.value)" }
     return options.isEmpty ? end.format : "\(end.format) (\(options.joined(separator: ", ")))"
   }
 
-  private func details(_ source: SourceDefinition) -> String {
+  private func details(_ source: SourceEntry) -> String {
     var text = ""
     if let decode = source.decode { text += ", decoded as \(decode.name)" }
     if let watermark = source.watermark {
@@ -32,7 +38,7 @@ struct PipelineText {
   }
 }
 
-extension TriggerDefinition {
+extension TriggerEntry {
   /// When batches run, in words.
   var phrase: String {
     switch self {

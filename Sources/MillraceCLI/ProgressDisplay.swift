@@ -141,6 +141,14 @@ final class ProgressDisplay: Sendable {
     }
   }
 
+  /// A batch was committed, and `line` is all that is shown of it.
+  func count(_ report: BatchReport, line: String) {
+    state.withLock { state in
+      state.text.add(report)
+      Terminal.error(line)
+    }
+  }
+
   /// A pipeline ended: takes the live line away and gives the summary.
   func finish(_ pipeline: String) -> String {
     state.withLock { state in

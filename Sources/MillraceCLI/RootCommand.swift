@@ -17,7 +17,9 @@ struct RootCommand: ParsableCommand {
       """,
     version: Version.number,
     subcommands: [
-      ValidateCommand.self, ListCommand.self, DescribeCommand.self, SchemaCommand.self, VersionCommand.self,
+      RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, ListCommand.self,
+      DescribeCommand.self, SchemaCommand.self,
+      VersionCommand.self,
     ])
 }
 

@@ -21,14 +21,17 @@ enum Terminal {
 
   /// Writes in one piece, so that lines of several threads do not mix.
   static func write(_ text: String, to descriptor: Int32 = STDERR_FILENO) {
-    var rest = Substring(text)
-    rest.withUTF8 { bytes in
-      var offset = 0
-      while offset < bytes.count {
-        let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
-        if count < 0, errno != EINTR { return }
-        offset += max(count, 0)
-      }
+    var text = text
+    text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
+  }
+
+  /// Writes bytes.
+  static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+    var offset = 0
+    while offset < bytes.count {
+      let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+      if count < 0, errno != EINTR { return }
+      offset += max(count, 0)
     }
   }
 }

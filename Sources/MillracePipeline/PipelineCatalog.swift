@@ -6,11 +6,16 @@ package struct PipelineCatalog: Sendable {
   package var connectors: ConnectorRegistry
   package var decoders: [DecoderFormat]
   package var encoders: [EncoderFormat]
+  /// Connectors beside the bundled ones.
+  package var ownConnectors: [any Connector]
 
-  package init(connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat]) {
+  package init(
+    connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat], ownConnectors: [any Connector] = []
+  ) {
     self.connectors = connectors
     self.decoders = decoders
     self.encoders = encoders
+    self.ownConnectors = ownConnectors
   }
 
   /// The fields of a decoder, nil if there is none of the name.

@@ -20,28 +20,36 @@ struct ValidateCommand: ParsableCommand {
 
   func run() throws {
     do {
-      let file = try CommandContext.current.readPipelineFile(pipelines.file)
-      try succeed(file, try pipelines.names.isEmpty ? file.pipelines : pipelines.names.map(file.pipeline))
+      let context = CommandContext.current
+      let file = try context.readPipelineFile(pipelines.file)
+      let chosen = try pipelines.names.isEmpty ? file.pipelines : pipelines.names.map(file.pipeline)
+      try succeed(file, try context.plan(chosen, of: file))
     } catch let error as PipelineFileError where output.isJSON {
       printJSON(isValid: false, error.diagnostics, [])
       throw CommandFailure(status: .configuration)
     }
   }
 
-  private func succeed(_ file: PipelineFile, _ chosen: [PipelineDefinition]) throws {
+  private func succeed(_ file: PipelineFile, _ plans: [PipelinePlan]) throws {
     if output.isJSON {
-      printJSON(isValid: true, file.warnings, chosen)
+      printJSON(isValid: true, file.warnings, plans)
       return
     }
-    for pipeline in chosen { Terminal.print(PipelineText(pipeline).text) }
+    for plan in plans { Terminal.print(PipelineText(plan).text) }
     Terminal.print("\(file.path) is valid.")
   }
 
-  private func printJSON(isValid: Bool, _ diagnostics: [Diagnostic], _ pipelines: [PipelineDefinition]) {
+  private func printJSON(isValid: Bool, _ diagnostics: [Diagnostic], _ plans: [PipelinePlan]) {
     let facts: JSON = .dictionary([
       "valid": .bool(isValid), "diagnostics": .array(diagnostics.map(\.json)),
-      "pipelines": .array(pipelines.map { .string($0.name) }),
+      "pipelines": .array(plans.map { Self.json($0) }),
     ])
     Terminal.print(facts.text)
+  }
+
+  private static func json(_ plan: PipelinePlan) -> JSON {
+    .dictionary([
+      "name": .string(plan.definition.name), "delivery": .string(plan.guarantee.rawValue),
+    ])
   }
 }

@@ -31,9 +31,9 @@ struct EndReader {
 
   // MARK: Entries
 
-  func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceDefinition? {
+  func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceEntry? {
     guard let reader = entry(member, role), let end = end(member, reader, role) else { return nil }
-    return SourceDefinition(
+    return SourceEntry(
       end: end,
       decode: codec(
         reader, "decode", of: "the decoder", fields: catalog.decoderFields, names: catalog.decoders.map(\.name)),
@@ -42,7 +42,7 @@ struct EndReader {
       onBadRecord: reader.word("onBadRecord", BadRecordHandling.self) ?? .null)
   }
 
-  func sink(_ member: LocatedJSON.Member) -> SinkDefinition? {
+  func sink(_ member: LocatedJSON.Member) -> SinkEntry? {
     guard let reader = entry(member, .sink) else { return nil }
     let query = reader.sql("query", SQLParser.parseQuery)
     if reader["query"] == nil { reader.reportMissing("query", "a sink", hint: "the SELECT whose rows it gets") }
@@ -50,7 +50,7 @@ struct EndReader {
     let encode = codec(
       reader, "encode", of: "the encoder", fields: catalog.encoderFields, names: catalog.encoders.map(\.name))
     guard let end = end(member, reader, .sink), let query else { return nil }
-    return SinkDefinition(
+    return SinkEntry(
       end: end, query: query.text, syntax: query.tree, outputMode: mode,
       outputModePlace: reader["outputMode"]?.place ?? member.place,
       encode: encode)
@@ -98,7 +98,7 @@ struct EndReader {
       diagnostics)
   }
 
-  private func end(_ member: LocatedJSON.Member, _ reader: ObjectReader, _ role: Role) -> EndDefinition? {
+  private func end(_ member: LocatedJSON.Member, _ reader: ObjectReader, _ role: Role) -> EndEntry? {
     if reader["format"] == nil {
       reader.reportMissing("format", role.phrase, hint: "or the key 'use' with the name of a connector of this file")
     }
@@ -115,13 +115,22 @@ struct EndReader {
       return nil
     }
     let optionReader = OptionReader(
-      owner: "the \(role.kind.rawValue) '\(spec.name)'", fields: role == .sink ? spec.sinkFields : spec.sourceFields,
+      owner: "the \(role.kind.rawValue) '\(spec.name)'", fields: fields(of: spec, role, hasCodec: reader[role == .sink ? "encode" : "decode"] != nil),
       diagnostics: diagnostics)
-    let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
-    guard let options = result.options else { return nil }
-    return EndDefinition(
-      name: member.key, place: member.place, format: spec.name, formatPlace: format.place, options: options,
-      shownOptions: result.shown)
+    guard let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
+    else { return nil }
+    return EndEntry(
+      name: member.key, place: member.place, format: spec.name, formatPlace: format.place, options: result.options,
+      values: result.values, shownOptions: result.shown)
+  }
+
+  /// The connector's fields, and those of the format that bears its name unless the entry names a format itself:
+  /// `"format": "csv"` takes `header` among its options.
+  private func fields(of spec: ConnectorSpec, _ role: Role, hasCodec: Bool) -> [OptionField] {
+    let own = role == .sink ? spec.sinkFields : spec.sourceFields
+    let implied = role == .sink ? catalog.encoderFields(spec.name) : catalog.decoderFields(spec.name)
+    guard !hasCodec, let implied else { return own }
+    return own + implied.filter { field in !own.contains { $0.name == field.name } }
   }
 
   private func spec(of format: LocatedText) -> ConnectorSpec? {
@@ -139,7 +148,7 @@ struct EndReader {
     return "\(kind.rawValue)s are: \(names.joined(separator: ", "))"
   }
 
-  private func watermark(_ reader: ObjectReader) -> WatermarkDefinition? {
+  private func watermark(_ reader: ObjectReader) -> WatermarkEntry? {
     guard let node = reader["watermark"],
       let watermark = ObjectReader(node, "a watermark", keys: ["column", "delay"], diagnostics)
     else { return nil }
@@ -150,13 +159,13 @@ struct EndReader {
       watermark.reportMissing("delay", "a watermark", hint: "how late rows may be, for instance \"10 minutes\"")
     }
     guard let column = watermark.text("column"), let delay = watermark.duration("delay") else { return nil }
-    return WatermarkDefinition(column: column.text, delay: delay, place: column.place)
+    return WatermarkEntry(column: column.text, delay: delay, place: column.place)
   }
 
   /// `"csv"`, or `{"format": "csv", "header": true}`.
   private func codec(
     _ reader: ObjectReader, _ key: String, of owner: String, fields: (String) -> [OptionField]?, names: [String]
-  ) -> CodecDefinition? {
+  ) -> CodecEntry? {
     guard let node = reader[key] else { return nil }
     var members: [LocatedJSON.Member] = []
     var name = node
@@ -183,8 +192,9 @@ struct EndReader {
         at: name.place)
       return nil
     }
-    let result = OptionReader(owner: "\(owner) '\(text)'", fields: fields, diagnostics: diagnostics).options(
-      members, at: node.place)
-    return result.options.map { CodecDefinition(name: text, options: $0, place: name.place) }
+    let optionReader = OptionReader(owner: "\(owner) '\(text)'", fields: fields, diagnostics: diagnostics)
+    return optionReader.options(members, at: node.place).map {
+      CodecEntry(name: text, options: $0.options, values: $0.values, place: name.place)
+    }
   }
 }

@@ -29,7 +29,7 @@ package struct PipelineSchema {
   // MARK: Parts of a file
 
   private var pipeline: JSON {
-    let delivery: [JSON] = PipelineDefinition.Delivery.allCases.map { .string($0.rawValue) }
+    let delivery: [JSON] = DeliveryWord.allCases.map { .string($0.rawValue) }
     return Self.object(
       required: ["sources", "sinks"],
       [

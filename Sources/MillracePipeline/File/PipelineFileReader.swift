@@ -1,3 +1,4 @@
+import Millrace
 import MillraceSQL
 
 /// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
@@ -81,15 +82,23 @@ package struct PipelineFileReader {
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
       trigger: trigger(reader),
       checkpointLocation: reader.text("checkpointLocation"),
-      delivery: reader.word("delivery", PipelineDefinition.Delivery.self), deliveryPlace: reader["delivery"]?.place)
+      delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place)
   }
 
-  private func views(_ reader: ObjectReader) -> [ViewDefinition] {
+  private func delivery(_ reader: ObjectReader) -> DeliveryGuarantee? {
+    switch reader.word("delivery", DeliveryWord.self) {
+    case .exactlyOnce: .exactlyOnce
+    case .atLeastOnce: .atLeastOnce
+    case nil: nil
+    }
+  }
+
+  private func views(_ reader: ObjectReader) -> [ViewEntry] {
     reader.entries("views", "view").compactMap { member in
       if let text = member.value.string {
         let query = LocatedText(text: text, place: member.value.place, hasReference: member.value.hasReference)
         return reader.diagnostics.parse(query, SQLParser.parseQuery).map {
-          ViewDefinition(name: member.key, query: query, syntax: $0)
+          ViewEntry(name: member.key, query: query, syntax: $0)
         }
       }
       reader.diagnostics.report(
@@ -114,7 +123,7 @@ package struct PipelineFileReader {
     }
   }
 
-  private func checkStartAfter(_ sources: [SourceDefinition], names: [String], _ diagnostics: DiagnosticCollector) {
+  private func checkStartAfter(_ sources: [SourceEntry], names: [String], _ diagnostics: DiagnosticCollector) {
     for source in sources {
       for other in source.startAfter where other.text == source.name || !names.contains(other.text) {
         diagnostics.report(
@@ -126,7 +135,7 @@ package struct PipelineFileReader {
     }
   }
 
-  private func trigger(_ reader: ObjectReader) -> TriggerDefinition {
+  private func trigger(_ reader: ObjectReader) -> TriggerEntry {
     guard let node = reader["trigger"],
       let trigger = ObjectReader(node, "a trigger", keys: Self.triggerKeys, reader.diagnostics)
     else { return .asSoonAsPossible }
@@ -147,4 +156,10 @@ package struct PipelineFileReader {
     default: return trigger.duration("processingTime").map { .processingTime($0) } ?? .asSoonAsPossible
     }
   }
+}
+
+/// The words of `delivery`.
+enum DeliveryWord: String, CaseIterable {
+  case exactlyOnce = "exactly-once"
+  case atLeastOnce = "at-least-once"
 }

@@ -7,10 +7,17 @@ struct OptionReader {
   let fields: [OptionField]
   let diagnostics: DiagnosticCollector
 
-  /// The options of `members`. `place` is where a missing one is reported.
-  func options(_ members: [LocatedJSON.Member], at place: Place) -> (
-    options: Options?, shown: [(name: String, value: String)]
-  ) {
+  /// Options that were read.
+  struct Result {
+    var options: Options
+    /// As given, by the fields' own names.
+    var values: [String: String]
+    /// In the order of the file, secrets as `***`.
+    var shown: [(name: String, value: String)]
+  }
+
+  /// The options of `members`, nil if something is wrong with them. `place` is where a missing one is reported.
+  func options(_ members: [LocatedJSON.Member], at place: Place) -> Result? {
     var values: [String: String] = [:]
     var shown: [(name: String, value: String)] = []
     var isComplete = true
@@ -21,12 +28,12 @@ struct OptionReader {
         isComplete = false
         continue
       }
-      if let first = values.keys.first(where: { $0.lowercased() == member.key.lowercased() }) {
+      if values[field.name] != nil {
         diagnostics.report(
           "PIPELINE_DUPLICATE_KEY", "the option '\(member.key)' is given twice",
-          hint: "it stands there as '\(first)', too", at: member.place)
+          hint: "the case of its letters does not count", at: member.place)
       }
-      values[member.key] = text
+      values[field.name] = text
       shown.append((field.name, field.isSecret ? "***" : text))
     }
     let given = Set(members.map { $0.key.lowercased() })
@@ -34,12 +41,12 @@ struct OptionReader {
       diagnostics.report("OPTION_MISSING", "\(owner) needs the option '\(field.name)'", hint: field.summary, at: place)
       isComplete = false
     }
-    guard isComplete else { return (nil, shown) }
+    guard isComplete else { return nil }
     do {
-      return (try Options(values, fields: fields, of: owner), shown)
+      return Result(options: try Options(values, fields: fields, of: owner), values: values, shown: shown)
     } catch {
       diagnostics.report(error as? MillraceError ?? MillraceError("OPTION", "\(error)"), at: place)
-      return (nil, shown)
+      return nil
     }
   }
 

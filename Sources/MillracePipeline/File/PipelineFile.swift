@@ -1,3 +1,4 @@
+package import Millrace
 package import MillraceCore
 package import MillraceSQL
 
@@ -25,27 +26,21 @@ package struct PipelineFile: Sendable {
 package struct PipelineDefinition: Sendable {
   package var name: String
   package var place: Place
-  package var sources: [SourceDefinition]
+  package var sources: [SourceEntry]
   /// Inputs that do not change while the pipeline runs; for joins.
-  package var tables: [SourceDefinition]
+  package var tables: [SourceEntry]
   /// Named queries in the order of the file; a view may use those above it.
-  package var views: [ViewDefinition]
-  package var sinks: [SinkDefinition]
-  package var trigger: TriggerDefinition
+  package var views: [ViewEntry]
+  package var sinks: [SinkEntry]
+  package var trigger: TriggerEntry
   package var checkpointLocation: LocatedText?
   /// What the pipeline demands; nil if it takes what its parts give.
-  package var delivery: Delivery?
+  package var delivery: DeliveryGuarantee?
   package var deliveryPlace: Place?
-
-  /// How often a row may arrive.
-  package enum Delivery: String, Sendable, CaseIterable {
-    case exactlyOnce = "exactly-once"
-    case atLeastOnce = "at-least-once"
-  }
 }
 
 /// When batches run.
-package enum TriggerDefinition: Sendable, Hashable {
+package enum TriggerEntry: Sendable, Hashable {
   /// As soon as the batch before is done.
   case asSoonAsPossible
   /// At a fixed beat, in microseconds.
@@ -67,7 +62,7 @@ package struct LocatedText: Sendable {
 }
 
 /// What sources, tables and sinks have in common: a connector and its options.
-package struct EndDefinition: Sendable {
+package struct EndEntry: Sendable {
   package var name: String
   /// The entry itself.
   package var place: Place
@@ -75,25 +70,29 @@ package struct EndDefinition: Sendable {
   package var format: String
   package var formatPlace: Place
   package var options: Options
+  /// The options as given.
+  package var values: [String: String]
   /// The options as given, secrets as `***`; for facts and plans.
   package var shownOptions: [(name: String, value: String)]
 }
 
 /// A decoder or encoder with its settings.
-package struct CodecDefinition: Sendable {
+package struct CodecEntry: Sendable {
   package var name: String
   package var options: Options
+  /// The settings as given.
+  package var values: [String: String]
   package var place: Place
 }
 
 /// An entry under `sources` or `tables`.
-package struct SourceDefinition: Sendable {
-  package var end: EndDefinition
+package struct SourceEntry: Sendable {
+  package var end: EndEntry
   /// Nil: `text` where bytes are read, nothing where rows are.
-  package var decode: CodecDefinition?
+  package var decode: CodecEntry?
   /// Columns that the file declares.
   package var schema: Schema?
-  package var watermark: WatermarkDefinition?
+  package var watermark: WatermarkEntry?
   /// Names of the sources that must have ended before this one is read.
   package var startAfter: [LocatedText]
   package var onBadRecord: BadRecordHandling
@@ -107,7 +106,7 @@ package enum BadRecordHandling: String, Sendable, CaseIterable {
 }
 
 /// The event-time column of a source and how late its rows may be.
-package struct WatermarkDefinition: Sendable {
+package struct WatermarkEntry: Sendable {
   package var column: String
   /// Microseconds.
   package var delay: Int64
@@ -115,7 +114,7 @@ package struct WatermarkDefinition: Sendable {
 }
 
 /// A named query.
-package struct ViewDefinition: Sendable {
+package struct ViewEntry: Sendable {
   package var name: String
   package var query: LocatedText
   /// The query as a tree.
@@ -123,15 +122,15 @@ package struct ViewDefinition: Sendable {
 }
 
 /// An entry under `sinks`.
-package struct SinkDefinition: Sendable {
-  package var end: EndDefinition
+package struct SinkEntry: Sendable {
+  package var end: EndEntry
   package var query: LocatedText
   /// The query as a tree.
   package var syntax: Query
   package var outputMode: OutputMode
   package var outputModePlace: Place
   /// Nil: the engine's choice for sinks that take bytes.
-  package var encode: CodecDefinition?
+  package var encode: CodecEntry?
 
   package var name: String { end.name }
 }

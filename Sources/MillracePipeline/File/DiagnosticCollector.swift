@@ -23,7 +23,8 @@ final class DiagnosticCollector {
     add(diagnostic)
   }
 
-  private func add(_ diagnostic: Diagnostic) {
+  /// Takes a complaint that knows its place.
+  func add(_ diagnostic: Diagnostic) {
     // A named connector that two entries use would complain twice in the same words.
     if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
   }

@@ -1,0 +1,128 @@
+import ArgumentParser
+import Millrace
+import MillraceColumnar
+import MillraceCore
+import MillraceFormats
+import MillraceSQL
+
+/// `millrace sql`.
+struct SQLCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sql", abstract: "Runs a SQL query over files, gzip included, and prints its rows.",
+    discussion: """
+      The ending of a file's name tells its format: .json, .jsonl and .ndjson are JSON lines, .csv has names in its first line, \
+      anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format.
+
+      Examples:
+        millrace sql "SELECT 1 + 1"
+        millrace sql "SELECT status, count(*) AS n FROM r GROUP BY status ORDER BY n DESC" \\
+          --table "r:combined=docs/examples/logs/access.log.*.gz"
+        millrace sql "SELECT * FROM e WHERE kind = 'buy'" --table e=events.json.gz --schema "e=kind STRING, price DOUBLE"
+        millrace sql --explain "SELECT value FROM t WHERE value LIKE 'a%'" --table t=words.txt
+      """)
+
+  @Argument(help: "The query.")
+  var query: String
+
+  @Option(
+    name: .customLong("table"), parsing: .singleValue,
+    help: ArgumentHelp("A file, or a glob in quotes, as a table.", valueName: "name=file"))
+  var tables: [String] = []
+
+  @Option(
+    name: .customLong("schema"), parsing: .singleValue,
+    help: ArgumentHelp("The columns of a table.", valueName: "name=ddl"))
+  var schemas: [String] = []
+
+  @Flag(help: "Print the plan instead of running it.")
+  var explain = false
+
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let context = CommandContext.current
+    let session = SparkSession(connectors: context.catalog.ownConnectors, environment: context.environment)
+    let schemas = try self.schemas.map { try TableArgument.pair($0, "--schema", "name=ddl") }
+    for text in tables {
+      let table = try TableArgument(text)
+      let schema = schemas.first { $0.name == table.name }?.value
+      session.register(try table.definition(schema: schema, in: session))
+    }
+    let frame = try session.execute(statement: query)
+    if explain {
+      Terminal.print(try frame.explain())
+      return
+    }
+    let schema = try frame.schema()
+    let batches: [RecordBatch]
+    do {
+      batches = try frame.batches()
+    } catch {
+      Terminal.error("\(error)")
+      throw CommandFailure(status: ExitStatus(running: error))
+    }
+    if output.isJSON {
+      try printJSON(batches, schema)
+    } else {
+      let rows = batches.isEmpty ? nil : RecordBatch.concatenated(batches)
+      Terminal.write(ConsoleTable(rows, schema: schema, truncate: 0).text, to: 1)
+    }
+  }
+
+  private func printJSON(_ batches: [RecordBatch], _ schema: Schema) throws {
+    let encoder = try FormatRegistry.encoder("json").make(Options([:], fields: [], of: "json")).makeEncoder(schema)
+    for batch in batches {
+      let bytes = ByteBuffer()
+      try encoder.encode(batch, rows: 0..<batch.rowCount, into: bytes)
+      Terminal.write(bytes.bytes, to: 1)
+    }
+  }
+}
+
+/// `NAME=FILE` or `NAME:FORMAT=FILE`.
+struct TableArgument {
+  var name: String
+  var format: String?
+  var file: String
+
+  init(_ text: String) throws {
+    let pair = try Self.pair(text, "--table", "name=file")
+    let parts = pair.name.split(separator: ":", maxSplits: 1)
+    name = String(parts[0])
+    format = parts.count > 1 ? String(parts[1]) : nil
+    file = pair.value
+  }
+
+  /// The halves around the first `=`.
+  static func pair(_ text: String, _ option: String, _ form: String) throws -> (name: String, value: String) {
+    let parts = text.split(separator: "=", maxSplits: 1)
+    guard parts.count == 2 else { throw ValidationError("\(option) takes \(form), not '\(text)'") }
+    return (String(parts[0]), String(parts[1]))
+  }
+
+  private static func schema(_ ddl: String) throws -> Schema {
+    do {
+      return try SQLParser.parseSchema(ddl)
+    } catch {
+      throw MillraceError(error)
+    }
+  }
+
+  /// The file as a bounded source.
+  func definition(schema: String?, in session: SparkSession) throws -> SourceDefinition {
+    let isPacked = file.hasSuffix(".gz")
+    let plain = isPacked ? String(file.dropLast(3)) : file
+    var format = self.format ?? "text"
+    if self.format == nil {
+      let endings = [".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv"]
+      format = endings.first { plain.hasSuffix($0.key) }?.value ?? "text"
+    }
+    var given = SourceOptions(format: isPacked ? "gzip-file" : "text")
+    given.options = ["path": file]
+    given.decode = format
+    if format == "csv" { given.decodeOptions = ["header": "true"] }
+    given.schema = try schema.map { try Self.schema($0) }
+    return try SourceDefinition(
+      name: name, given, isStreaming: false, connectors: session.connectors, environment: session.environment)
+  }
+}

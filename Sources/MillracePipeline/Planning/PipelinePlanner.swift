@@ -1,0 +1,156 @@
+import Millrace
+package import MillraceCore
+import MillraceFormats
+import MillracePlan
+import MillraceSQL
+
+/// Plans pipelines: makes their sources and views known to a session, resolves the queries of their sinks, and checks that each
+/// query can run as a stream, that each sink takes what comes out, and that the guarantee meets the demand. Nothing is opened.
+package struct PipelinePlanner {
+  private let catalog: PipelineCatalog
+  private let source: PipelineSource
+  private let environment: Environment
+
+  /// Uncompressed bytes that one batch reads where no option says otherwise, so that a long replay commits as it goes.
+  static let bytesPerBatch: Int64 = 256 << 20
+
+  package init(_ catalog: PipelineCatalog, _ file: PipelineFile, environment: Environment) {
+    self.catalog = catalog
+    source = file.source
+    self.environment = environment
+  }
+
+  /// Plans one pipeline; throws `PipelineFileError` with everything that is wrong with it.
+  package func plan(_ pipeline: PipelineDefinition) throws -> PipelinePlan {
+    let diagnostics = DiagnosticCollector(source)
+    let session = SparkSession(connectors: catalog.ownConnectors, environment: environment)
+    refuseWhatIsNotThere(pipeline, diagnostics)
+    for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
+    for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }
+    // A query over a source that is not there would complain of the source again.
+    if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    for view in pipeline.views {
+      _ = attempt(at: view.query, diagnostics) { try session.makeAnalyzer().analyze(view.syntax) }
+      session.register(view: view.name, view.syntax)
+    }
+    let sinks = pipeline.sinks.compactMap { sink($0, session, diagnostics) }
+    if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    var options = StreamingOptions()
+    options.name = pipeline.name
+    options.trigger = pipeline.trigger.engineTrigger
+    options.checkpointLocation = pipeline.checkpointLocation?.text
+    options.limit.bytes = Self.bytesPerBatch
+    options.delivery = pipeline.delivery
+    let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) { try session.check(sinks, options) }
+    guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
+    return PipelinePlan(definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee)
+  }
+
+  // MARK: Sources
+
+  private func register(_ entry: SourceEntry, isStreaming: Bool, in session: SparkSession, _ diagnostics: DiagnosticCollector) {
+    var given = SourceOptions(format: entry.end.format)
+    given.options = entry.end.values
+    given.schema = entry.schema
+    given.decode = entry.decode?.name
+    given.decodeOptions = entry.decode?.values ?? [:]
+    given.badRecords = BadRecordPolicy(rawValue: entry.onBadRecord.rawValue) ?? .null
+    let definition = attempt(at: entry.end.place, diagnostics) {
+      try SourceDefinition(
+        name: entry.name, given, isStreaming: isStreaming, connectors: session.connectors, environment: environment)
+    }
+    guard let definition else { return }
+    if let watermark = entry.watermark { check(watermark, definition.schema, diagnostics) }
+    session.register(definition, watermark: entry.watermark.map { ($0.column, $0.delay) })
+  }
+
+  private func check(_ watermark: WatermarkEntry, _ schema: Schema, _ diagnostics: DiagnosticCollector) {
+    guard let field = schema.fields.first(where: { $0.name.lowercased() == watermark.column.lowercased() }) else {
+      diagnostics.report(
+        "UNRESOLVED_COLUMN.WITH_SUGGESTION", "the source has no column '\(watermark.column)'",
+        hint: Hint.nearest(to: watermark.column, among: schema.fields.map(\.name), otherwise: "columns are"),
+        at: watermark.place)
+      return
+    }
+    if !field.type.isTimestamp {
+      diagnostics.report(
+        "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE", "the event time '\(field.name)' is \(field.type.sql)",
+        hint: "a watermark needs a column of type TIMESTAMP", at: watermark.place)
+    }
+  }
+
+  // MARK: Sinks
+
+  private func sink(_ entry: SinkEntry, _ session: SparkSession, _ diagnostics: DiagnosticCollector) -> StreamingSink? {
+    let query = attempt(at: entry.query, diagnostics) {
+      let query = try session.makeAnalyzer().analyze(entry.syntax)
+      try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(try Optimizer.optimize(query.plan))
+      return query
+    }
+    guard let query else { return nil }
+    var sink = StreamingSink(
+      name: entry.name, query: query, outputMode: entry.outputMode, format: entry.end.format, options: entry.end.values)
+    sink.encode = entry.encode?.name
+    sink.encodeOptions = entry.encode?.values ?? [:]
+    do {
+      _ = try session.check([sink], StreamingOptions())
+      return sink
+    } catch let error as MillraceError {
+      diagnostics.report(error, at: error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place)
+    } catch {
+      diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
+    }
+    return nil
+  }
+
+  // MARK: Checks
+
+  private func refuseWhatIsNotThere(_ pipeline: PipelineDefinition, _ diagnostics: DiagnosticCollector) {
+    for entry in pipeline.sources + pipeline.tables {
+      if let after = entry.startAfter.first {
+        diagnostics.report("PIPELINE_NOT_SUPPORTED", "'startAfter' is not available yet", at: after.place)
+      }
+      if entry.onBadRecord == .deadLetter {
+        diagnostics.report(
+          "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail", at: entry.end.place)
+      }
+    }
+    if case .continuous = pipeline.trigger {
+      diagnostics.report(
+        "PIPELINE_NOT_SUPPORTED", "the continuous trigger is not available yet",
+        hint: "use {\"processingTime\": \"100 ms\"}", at: pipeline.place)
+    }
+  }
+
+  // MARK: Errors of other layers
+
+  /// The result of `body`; nil if it fails, which is then reported at a place.
+  private func attempt<Result>(at place: Place, _ diagnostics: DiagnosticCollector, _ body: () throws -> Result) -> Result? {
+    do {
+      return try body()
+    } catch let error as MillraceError {
+      diagnostics.report(error, at: place)
+    } catch {
+      diagnostics.report("PIPELINE_FAILED", "\(error)", at: place)
+    }
+    return nil
+  }
+
+  /// The same for a query; one error in a view is reported once, although each query over the view meets it.
+  private func attempt<Result>(
+    at text: LocatedText, _ diagnostics: DiagnosticCollector, _ body: () throws -> Result
+  ) -> Result? {
+    do {
+      return try body()
+    } catch let error as MillraceError {
+      if !diagnostics.diagnostics.contains(where: { $0.code == error.code && $0.message == error.message }) {
+        diagnostics.report(error, at: text.place)
+      }
+    } catch let error as SQLParseError {
+      diagnostics.add(source.diagnostic(error, in: text))
+    } catch {
+      diagnostics.report("PIPELINE_FAILED", "\(error)", at: text.place)
+    }
+    return nil
+  }
+}
