@@ -16,7 +16,7 @@ struct ReplayPipeline {
   private static let text = """
     { "version": 1, "pipelines": { "replay": {
       "sources": { "requests": { "format": "gzip-file", "options": { "path": "logs/access.log.*.gz", "maxFilesPerTrigger": 1 },
-                                 "decode": "combined", "watermark": { "column": "time", "delay": "10 minutes" } } },
+                                 "decode": "combined", "onBadRecord": "skip", "watermark": { "column": "time", "delay": "10 minutes" } } },
       "views": { "errors": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 500" },
       "sinks": {
         "table": { "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
