@@ -99,14 +99,15 @@ let package = Package(
     module(
       "MillraceTesting",
       [
-        "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan", "MillraceExecution", "MillraceStreaming",
+        "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
+        "MillraceExecution", "MillraceStreaming",
         "MemoryConnector",
       ]),
     module(
       "MillraceCLI",
       [
         "Millrace", "MillracePipeline", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL",
-        "MillraceStreaming", argumentParser,
+        "MillracePlan", "MillraceExecution", "MillraceStreaming", argumentParser,
       ]),
     connector("SocketConnector"),
     connector("RotatingFileConnector"),
@@ -131,7 +132,9 @@ let package = Package(
     tests("MillraceState", ["MillraceColumnar", "MillraceCore"]),
     tests(
       "MillraceExecution", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan"]),
-    tests("MillraceStreaming", ["MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution"]),
+    tests(
+      "MillraceStreaming",
+      ["MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution"]),
     tests("Millrace", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
     tests("MillraceCLI", ["MillraceCore"]),

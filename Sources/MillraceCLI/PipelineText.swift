@@ -1,4 +1,6 @@
+import Millrace
 import MillraceCore
+import MillracePlan
 import MillracePipeline
 
 /// A pipeline in a few lines, as `validate` shows it.

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceExecution
 import MillraceStreaming
 import Synchronization
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Millrace
+import MillraceCore
 import MillracePipeline
 
 /// `millrace explain`.

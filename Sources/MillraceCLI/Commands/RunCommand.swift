@@ -1,4 +1,5 @@
 import ArgumentParser
+import Millrace
 import MillraceCore
 import MillracePipeline
 import MillraceStreaming

@@ -3,6 +3,7 @@ import Millrace
 import MillraceColumnar
 import MillraceCore
 import MillraceFormats
+import MillracePipeline
 import MillraceSQL
 
 /// `millrace sql`.
