@@ -26,9 +26,17 @@ enum ExitStatus: Int32 {
 
   /// The status for an error of a running query.
   init(running error: any Error) {
-    switch error {
-    case let error as MillraceError: self = error.fault == .user ? .data : .failed
-    default: self = .failed
+    guard let error = error as? MillraceError else {
+      self = .failed
+      return
+    }
+    // Paths are looked at only when a query runs, but it is the pipeline file that is wrong; damaged input is nobody's fault here.
+    if error.code.hasPrefix("PATH_") {
+      self = .configuration
+    } else if error.code.hasPrefix("GZIP_") {
+      self = .data
+    } else {
+      self = error.fault == .user ? .data : .failed
     }
   }
 }

@@ -37,8 +37,8 @@ struct WrongInputTests {
       "a misspelt option", file(source: #""format": "gzip-file", "options": { "pat": "logs/*.gz" }"#), 3,
       ["p.json:2:", "[OPTION_UNKNOWN] pipelines.p.sources.lines.options.pat:", "did you mean 'path'?"]),
     Case(
-      "a missing file", file(source: #""format": "gzip-file", "options": { "path": "nowhere/a.gz" }"#), 1,
-      ["nowhere/a.gz"]),
+      "a missing file", file(source: #""format": "gzip-file", "options": { "path": "nowhere/a.gz" }"#), 3,
+      ["[PATH_NOT_FOUND] no file matches 'nowhere/a.gz'"]),
     Case(
       "an unknown column", file(query: "SELECT vlaue FROM lines"), 3,
       ["p.json:3:", "[UNRESOLVED_COLUMN", "pipelines.p.sinks.out.query:", "vlaue", "value"]),
