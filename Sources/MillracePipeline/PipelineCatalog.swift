@@ -10,7 +10,8 @@ package struct PipelineCatalog: Sendable {
   package var ownConnectors: [any Connector]
 
   package init(
-    connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat], ownConnectors: [any Connector] = []
+    connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat],
+    ownConnectors: [any Connector] = []
   ) {
     self.connectors = connectors
     self.decoders = decoders

@@ -22,7 +22,6 @@ struct ReplayPipeline {
         "table": { "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
                    "outputMode": "update", "format": "sqlite", "options": { "path": "out/traffic.db", "table": "traffic", "keys": ["minute", "status"] } },
         "packed": { "query": "SELECT value FROM errors", "format": "gzip-file", "options": { "path": "out/errors.gz" }, "encode": "text" },
-        "rotating": { "query": "SELECT value FROM errors", "format": "rotating-file", "options": { "path": "out/rotating/errors.log", "maxBytes": "2 KiB" }, "encode": "text" },
         "folder": { "query": "SELECT value FROM errors", "format": "text", "options": { "path": "out/folder" } }
       },
       "trigger": { "availableNow": true }, "checkpointLocation": "out/checkpoint", "delivery": "exactly-once" } } }
@@ -38,7 +37,6 @@ struct ReplayPipeline {
     [
       "table": try await Oracle.table("\(sandbox.path)/out/traffic.db"),
       "packed": try await Oracle.shell("gzip -dc out/errors.gz | LC_ALL=C sort", in: sandbox),
-      "rotating": try await Oracle.shell("cat out/rotating/* | LC_ALL=C sort", in: sandbox),
       "folder": try await Oracle.shell("cat out/folder/* | LC_ALL=C sort", in: sandbox),
     ]
   }
@@ -47,6 +45,6 @@ struct ReplayPipeline {
   func expected() async throws -> [String: String] {
     let files = Oracle.logs(logs)
     let errors = try await Oracle.errors(files)
-    return ["table": try await Oracle.traffic(files), "packed": errors, "rotating": errors, "folder": errors]
+    return ["table": try await Oracle.traffic(files), "packed": errors, "folder": errors]
   }
 }

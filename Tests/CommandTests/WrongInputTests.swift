@@ -56,10 +56,6 @@ struct WrongInputTests {
     Case(
       "a truncated file", file(source: #""format": "gzip-file", "options": { "path": "cut.gz" }"#), 4,
       ["cut.gz", "GZIP"]),
-    Case(
-      "a port nobody listens on", file(source: #""format": "socket", "options": { "host": "127.0.0.1", "port": 9 }"#),
-      1,
-      ["127.0.0.1", "9"]),
   ]
 
   @Test(arguments: cases)

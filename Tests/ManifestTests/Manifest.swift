@@ -14,7 +14,7 @@ struct Manifest {
         if call == ".target(", dependencies[name] != nil { continue }  // a conditional dependency, not a target
         strings.removeFirst()
         if body.contains("connectors") { strings += connectors }
-        if call == "connector(" { strings += ["MillraceCore", "MillraceFormats"] }
+        if call == "connector(" { strings += ["MillraceCore", "MillraceFormats", "MillraceColumnar"] }
         dependencies[name, default: []].formUnion(strings)
       }
     }

@@ -115,9 +115,11 @@ struct EndReader {
       return nil
     }
     let optionReader = OptionReader(
-      owner: "the \(role.kind.rawValue) '\(spec.name)'", fields: fields(of: spec, role, hasCodec: reader[role == .sink ? "encode" : "decode"] != nil),
+      owner: "the \(role.kind.rawValue) '\(spec.name)'",
+      fields: fields(of: spec, role, hasCodec: reader[role == .sink ? "encode" : "decode"] != nil),
       diagnostics: diagnostics)
-    guard let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
+    guard
+      let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
     else { return nil }
     return EndEntry(
       name: member.key, place: member.place, format: spec.name, formatPlace: format.place, options: result.options,

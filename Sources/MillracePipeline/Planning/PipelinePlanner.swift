@@ -41,14 +41,18 @@ package struct PipelinePlanner {
     options.checkpointLocation = pipeline.checkpointLocation?.text
     options.limit.bytes = Self.bytesPerBatch
     options.delivery = pipeline.delivery
-    let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) { try session.check(sinks, options) }
+    let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) {
+      try session.check(sinks, options)
+    }
     guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
     return PipelinePlan(definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee)
   }
 
   // MARK: Sources
 
-  private func register(_ entry: SourceEntry, isStreaming: Bool, in session: SparkSession, _ diagnostics: DiagnosticCollector) {
+  private func register(
+    _ entry: SourceEntry, isStreaming: Bool, in session: SparkSession, _ diagnostics: DiagnosticCollector
+  ) {
     var given = SourceOptions(format: entry.end.format)
     given.options = entry.end.values
     given.schema = entry.schema
@@ -84,7 +88,8 @@ package struct PipelinePlanner {
   private func sink(_ entry: SinkEntry, _ session: SparkSession, _ diagnostics: DiagnosticCollector) -> StreamingSink? {
     let query = attempt(at: entry.query, diagnostics) {
       let query = try session.makeAnalyzer().analyze(entry.syntax)
-      try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(try Optimizer.optimize(query.plan))
+      try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(
+        try Optimizer.optimize(query.plan))
       return query
     }
     guard let query else { return nil }
@@ -96,7 +101,8 @@ package struct PipelinePlanner {
       _ = try session.check([sink], StreamingOptions())
       return sink
     } catch let error as MillraceError {
-      diagnostics.report(error, at: error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place)
+      diagnostics.report(
+        error, at: error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place)
     } catch {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
     }
@@ -112,7 +118,8 @@ package struct PipelinePlanner {
       }
       if entry.onBadRecord == .deadLetter {
         diagnostics.report(
-          "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail", at: entry.end.place)
+          "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail",
+          at: entry.end.place)
       }
     }
     if case .continuous = pipeline.trigger {
@@ -125,7 +132,9 @@ package struct PipelinePlanner {
   // MARK: Errors of other layers
 
   /// The result of `body`; nil if it fails, which is then reported at a place.
-  private func attempt<Result>(at place: Place, _ diagnostics: DiagnosticCollector, _ body: () throws -> Result) -> Result? {
+  private func attempt<Result>(at place: Place, _ diagnostics: DiagnosticCollector, _ body: () throws -> Result)
+    -> Result?
+  {
     do {
       return try body()
     } catch let error as MillraceError {
