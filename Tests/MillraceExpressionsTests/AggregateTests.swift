@@ -197,6 +197,26 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
     }
   }
 
+  @Test func approximateCountsAreExactForFewAndCloseForMany() throws {
+    for result in try AggregateRun("approx_count_distinct", [.integer]).results(
+      Self.i(1, 2, 2, nil, 3).map { (1, [$0]) }, groupCount: 2)
+    {
+      #expect(result == Self.i(0, 3))
+    }
+    for count in [1000, 20_000] {
+      let rows = (0..<count).map { (UInt32(0), [Value.integer(Int64($0) * 7919)]) }
+      let bound = try AggregateRun("approx_count_distinct", [.long]).bound
+      let accumulator = bound.makeAccumulator()
+      accumulator.reserve(groupCount: 1)
+      try [UInt32](repeating: 0, count: count).withUnsafeBufferPointer {
+        try accumulator.update(
+          groups: $0.baseAddress!, rowCount: count, arguments: [.of(rows.map { $0.1[0] }, type: .long)])
+      }
+      guard case .integer(let estimate) = try accumulator.finish(groupCount: 1).value(0) else { continue }
+      #expect(abs(Double(estimate) - Double(count)) < 0.12 * Double(count), "\(estimate) for \(count)")
+    }
+  }
+
   @Test func nullsMayBeIgnored() throws {
     let rows = Self.i(nil, 4, 5, nil).map { (UInt32(0), [$0]) }
     let flag: [(Value, DataType)] = [(.boolean(true), .boolean)]

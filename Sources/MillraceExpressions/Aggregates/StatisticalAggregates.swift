@@ -3,6 +3,22 @@ import MillraceColumnar
 /// Variances, covariances and regressions.
 enum StatisticalAggregates {
   static let all: [AggregateFunction] = [
+    AggregateFunction(
+      "approx_count_distinct",
+      summary: "About how many distinct values there are; a relative deviation may be given (0.05).",
+      example: "approx_count_distinct(x)"
+    ) { arguments, _ in
+      try AggregateBinding.checkCount("approx_count_distinct", arguments, 1...2)
+      var deviation = 0.05
+      if arguments.count == 2 {
+        let value = try AggregateBinding.constant("approx_count_distinct", arguments[1], 2)
+        deviation = AggregateBinding.double(value, arguments[1].type) ?? 0
+      }
+      let precision = try DistinctSketchAccumulator.precision(forDeviation: deviation)
+      return BoundAggregate(
+        "approx_count_distinct", arguments: [arguments[0]], type: .long, isNullable: false, stateTypes: [.binary]
+      ) { DistinctSketchAccumulator(precision: precision) }
+    },
     moments(
       ["stddev", "stddev_samp", "std"], "The standard deviation of a sample; NULL for one value.", .deviationSample),
     moments(["stddev_pop"], "The standard deviation of a population.", .deviationPopulation),
