@@ -28,7 +28,7 @@ public final class QueryExecutor: BatchExecutor {
   private let outputs: [CompiledOutput]
   private let groups: [ScanGroup]
   private let pool: WorkerPool
-  private let hasEventTimeState: Bool
+  private let runsOnWatermark: Bool
 
   /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
   public init(
@@ -53,7 +53,7 @@ public final class QueryExecutor: BatchExecutor {
     stateStores = stores.stores
     fingerprints = stores.fingerprints
     watermarkDelays = watermarks.delays
-    hasEventTimeState = stores.hasEventTime
+    runsOnWatermark = stores.runsOnWatermark
   }
 
   /// Worker threads.
@@ -74,8 +74,8 @@ public final class QueryExecutor: BatchExecutor {
       outputRows: rows, bytesRead: context.bytesRead)
   }
 
-  /// Spark's rule: a stateful operator on event time asks for a batch whenever the watermark moved.
-  public func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool { hasEventTimeState && new > old }
+  /// Spark's rule: a stateful operator over a watermark asks for a batch whenever it moved, on whatever keys it works.
+  public func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool { runsOnWatermark && new > old }
 
   /// Ends workers and open readers.
   public func close() {

@@ -14,8 +14,15 @@ public struct EventTimes: Sendable {
     switch expression {
     case .attribute(let attribute): return delays[attribute.id]
     case .call(let function, let arguments):
-      guard [TimeWindow.structName, "window_start", "window_time"].contains(function.name) else { return nil }
-      return arguments.first.flatMap { delay(of: $0) }
+      guard let first = arguments.first else { return nil }
+      switch function.name {
+      case TimeWindow.structName, SessionWindow.structName, "window_start": return delay(of: first)
+      case "window_time":
+        // The end of a window less a microsecond.
+        if case .call(let field, let base) = first, field.name == "get_struct_field" { return base.first.flatMap { delay(of: $0) } }
+        return delay(of: first)
+      default: return nil
+      }
     default: return nil
     }
   }

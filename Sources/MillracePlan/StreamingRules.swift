@@ -52,6 +52,10 @@ public struct StreamingRules: Sendable {
   private func check(node: LogicalPlan, _ aggregates: [AggregateNode]) throws {
     switch node {
     case .join(let join): try check(join)
+    case .aggregate(let node) where mode == .update && node.child.isStreaming && node.grouping.contains { SessionWindow.isSession($0.expression) }:
+      throw outputMode("session windows are not supported in update mode", hint: "use append with a watermark, or complete")
+    case .limit(_, let offset, let child) where child.isStreaming && offset > 0:
+      throw unsupported("OFFSET is not supported on a stream", hint: "use LIMIT alone")
     case .limit(_, _, let child) where child.isStreaming && mode == .update:
       throw unsupported("LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
     case .setOperation(_, _, let left, let right) where left.isStreaming || right.isStreaming:
@@ -104,6 +108,12 @@ public struct StreamingRules: Sendable {
 }
 
 extension LogicalPlan {
+  /// Whether a watermark is declared here or below.
+  public var hasWatermark: Bool {
+    if case .watermark = self { return true }
+    return children.contains(where: \.hasWatermark)
+  }
+
   /// Aggregations over streams, outermost first.
   public var streamingAggregates: [AggregateNode] {
     var found: [AggregateNode] = []

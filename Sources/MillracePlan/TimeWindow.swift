@@ -46,7 +46,7 @@ public struct TimeWindow: Hashable, Sendable {
   func makeStruct(_ start: Expression) -> Expression {
     let duration = self.duration
     let type = TimeWindow.structType(start.type)
-    let function = BoundFunction(TimeWindow.structName, variant: "\(duration)", type: type, isNullable: start.isNullable) { arguments, count, _ in
+    let function = BoundFunction(TimeWindow.structName, variant: "\(duration)", type: type, isNullable: false) { arguments, count, _ in
       let start = arguments[0]
       let end = ColumnVector.map(start.type, start) { (time: Int64) in time &+ duration }
       return .structure(type.fields ?? [], [start.flattened(), end.flattened()], count: count)

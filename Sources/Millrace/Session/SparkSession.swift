@@ -5,6 +5,7 @@ public import MillraceExpressions
 public import MillracePlan
 public import MillraceSQL
 import MillraceState
+import MillraceStreaming
 import Synchronization
 
 /// The entry point: sources, views and functions that queries can name, and the queries that run. Safe to share between tasks.
@@ -82,6 +83,16 @@ public final class SparkSession: Sendable {
       }
       state.conf[key] = value
     }
+  }
+
+  /// `spark.sql.streaming.multipleWatermarkPolicy`.
+  func watermarkPolicy() throws -> WatermarkPolicy {
+    let key = "spark.sql.streaming.multipleWatermarkPolicy"
+    guard let text = state.withLock({ $0.conf[key] }) else { return .min }
+    guard let policy = WatermarkPolicy(rawValue: text.lowercased()) else {
+      throw MillraceError("INVALID_CONF_VALUE", "\(key) is '\(text)'", hint: "one of: min, max")
+    }
+    return policy
   }
 
   /// How far beyond Spark streaming queries may go.

@@ -36,9 +36,10 @@ extension SparkSession {
       environment: environment, workers: workers)
     var limit = options.limit
     limit.parallelism = executor.workerCount
-    let configuration = StreamingQueryConfiguration(
+    var configuration = StreamingQueryConfiguration(
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
+    configuration.watermarkPolicy = try watermarkPolicy()
     let handle: StreamingQueryHandle
     do {
       handle = try StreamingQueryHandle.start(

@@ -42,7 +42,7 @@ final class AggregateOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     let accumulation = try input.accumulate(plan, context)
     accumulation.ensureGlobalGroup()
-    return accumulation.groupCount == 0 ? [] : [try accumulation.finish()]
+    return accumulation.groupCount == 0 ? [] : [try accumulation.mergingSessions().finish()]
   }
 }
 
@@ -72,7 +72,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     let batch = try input.accumulate(plan, context)
     batch.ensureGlobalGroup()
-    var metrics = StateOperatorMetrics(operatorName: "stateStoreSave")
+    var metrics = StateOperatorMetrics(operatorName: plan.sessions == nil ? "stateStoreSave" : "sessionWindowStateStoreSaveExec")
     let updated = try merged(batch, context, &metrics)
     var output: [RecordBatch] = []
     if mode == .update, updated.groupCount > 0 { output.append(try updated.finish()) }
@@ -107,6 +107,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
     }
     metrics.rowsUpdated = Int64(count)
     if count == 0 { return GroupAccumulation(plan) }
+    if let sessions = plan.sessions { return try merged(sessions, keys, states, count, &metrics) }
     let known = try store.get(keys: keys, count: count)
     let found = Selection(whereTrue: known.found)
     var result = batch
@@ -120,6 +121,37 @@ final class StatefulAggregateOperator: PhysicalOperator {
       states = try result.states()
     }
     try store.put(keys: keys, values: states, count: count)
+    return result
+  }
+
+  /// The batch's sessions merged with each other and with those of the state that they touch.
+  private func merged(
+    _ sessions: SessionMerger, _ keys: [ColumnVector], _ states: [ColumnVector], _ count: Int,
+    _ metrics: inout StateOperatorMetrics
+  ) throws -> GroupAccumulation {
+    let index = sessions.index(keys, count: count)
+    var oldKeys = keys.map { [$0.gathered(Selection(capacity: 0))] }
+    var oldStates = states.map { [$0.gathered(Selection(capacity: 0))] }
+    var oldCount = 0
+    try store.scan { keys, values, count in
+      let rows = sessions.known(keys, count: count, in: index)
+      if rows.count == 0 { return }
+      for (column, key) in keys.enumerated() { oldKeys[column].append(key.gathered(rows)) }
+      for (column, value) in values.enumerated() { oldStates[column].append(value.gathered(rows)) }
+      oldCount += rows.count
+    }
+    let allKeys = zip(oldKeys, keys).map { ColumnVector.concatenated($0 + [$1]) }
+    let allStates = zip(oldStates, states).map { ColumnVector.concatenated($0 + [$1]) }
+    let merged = sessions.merge(allKeys, count: oldCount + count)
+    var isTouched = [Bool](repeating: false, count: merged.sessionCount)
+    for row in oldCount..<oldCount + count { isTouched[merged.sessions[row]] = true }
+    let rows = Selection((0..<oldCount + count).filter { isTouched[merged.sessions[$0]] })
+    let gone = Selection((0..<oldCount).filter { isTouched[merged.sessions[$0]] })
+    let result = GroupAccumulation(plan)
+    try result.merge(keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
+    if gone.count > 0 { try store.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
+    try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    metrics.rowsUpdated = Int64(result.groupCount)
     return result
   }
 

@@ -10,10 +10,15 @@ struct AggregationPlan: Sendable {
   let functions: [BoundAggregate]
   /// Evaluates keys, then the arguments of each aggregate, then its filter.
   let evaluator: Evaluator
+  /// For session windows: how groups are merged.
+  let sessions: SessionMerger?
 
   init(_ node: AggregateNode, input: [Attribute]) throws {
     keys = KeyEncoder(expressions: node.grouping.map(\.expression))
     aggregates = node.aggregates
+    let session = node.grouping.firstIndex { SessionWindow.isSession($0.expression) }
+    let keys = self.keys
+    sessions = session.map { SessionMerger(start: keys.firstColumn(of: $0), flatTypes: keys.flatTypes) }
     functions = node.aggregates.map { $0.isDistinct ? $0.function.distinct() : $0.function }
     let inputs = zip(node.aggregates, functions).flatMap { aggregate, function in
       function.arguments + (aggregate.filter.map { [$0] } ?? [])

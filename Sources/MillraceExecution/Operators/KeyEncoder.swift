@@ -11,8 +11,19 @@ struct KeyEncoder: Sendable {
     case window(BoundFunction)
     /// `struct<start, end>` by both.
     case bounds
+    /// The same where the struct can be NULL: both bounds, and whether there is one.
+    case optionalBounds
     /// Nested values as bytes.
     case encoded(RowCodec)
+
+    /// Number of flat columns.
+    var width: Int {
+      switch self {
+      case .bounds: 2
+      case .optionalBounds: 3
+      case .flat, .window, .encoded: 1
+      }
+    }
   }
 
   /// Types of the keys as the query sees them.
@@ -42,9 +53,9 @@ struct KeyEncoder: Sendable {
         flat.append(arguments[0].type)
         expression = arguments[0]
       default:
-        if let fields = key.type.fields, fields.map(\.name) == ["start", "end"], fields.allSatisfy({ $0.type.isTimestamp }), !key.isNullable {
-          forms.append(.bounds)
-          flat += fields.map(\.type)
+        if let fields = key.type.fields, fields.map(\.name) == ["start", "end"], fields.allSatisfy({ $0.type.isTimestamp }) {
+          forms.append(key.isNullable ? .optionalBounds : .bounds)
+          flat += fields.map(\.type) + (key.isNullable ? [.boolean] : [])
         } else if key.type.isNested || key.type == .void || key.type == .calendarInterval {
           forms.append(.encoded(RowCodec([key.type])))
           flat.append(.binary)
@@ -67,9 +78,22 @@ struct KeyEncoder: Sendable {
       switch form {
       case .flat, .window: [column]
       case .bounds: (column.isConstant ? column.flattened() : column).children
+      case .optionalBounds: KeyEncoder.optionalBounds(column.flattened(), count)
       case .encoded(let codec): [codec.encode([column], rowCount: count)]
       }
     }
+  }
+
+  private static func optionalBounds(_ column: ColumnVector, _ count: Int) -> [ColumnVector] {
+    var positions = [Int32](repeating: -1, count: count)
+    let present = MemoryBuffer(capacity: max(count, 1))
+    let flags = present.base.assumingMemoryBound(to: UInt8.self)
+    for row in 0..<count {
+      flags[row] = column.isNull(row) ? 0 : 1
+      if flags[row] == 1 { positions[row] = Int32(truncatingIfNeeded: row) }
+    }
+    return column.children.map { $0.gatheredOrNull(positions, count: count) }
+      + [ColumnVector(type: .boolean, count: count, values: present)]
   }
 
   /// The keys of flat columns.
@@ -81,6 +105,14 @@ struct KeyEncoder: Sendable {
       case .flat: return first
       case .window(let function): return try function.kernel([first], count, EvaluationContext())
       case .bounds: return .structure(type.fields ?? [], [first, rest.removeFirst()], count: count)
+      case .optionalBounds:
+        let end = rest.removeFirst()
+        let rows = Selection(whereTrue: rest.removeFirst())
+        let whole = ColumnVector.structure(type.fields ?? [], [first, end], count: count)
+        if rows.count == count { return whole }
+        var positions = [Int32](repeating: -1, count: count)
+        for index in 0..<rows.count { positions[Int(rows.rows[index])] = rows.rows[index] }
+        return whole.gatheredOrNull(positions, count: count)
       case .encoded(let codec): return try codec.decode(first)[0]
       }
     }
@@ -109,13 +141,16 @@ struct KeyEncoder: Sendable {
       if position == index {
         switch form {
         case .window(let function): return EventTime(column: column, duration: Int64(function.variant) ?? 0)
-        case .bounds: return EventTime(column: column + 1, duration: 0)
+        case .bounds, .optionalBounds: return EventTime(column: column + 1, duration: 0)
         case .flat: return types[index].isTimestamp ? EventTime(column: column, duration: 0) : nil
         case .encoded: return nil
         }
       }
-      if case .bounds = form { column += 2 } else { column += 1 }
+      column += form.width
     }
     return nil
   }
+
+  /// Flat column at which key `index` begins.
+  func firstColumn(of index: Int) -> Int { forms[..<index].reduce(0) { $0 + $1.width } }
 }

@@ -104,7 +104,12 @@ final class PhysicalPlanner {
       let sorted = try SortOperator(try plan(input).serial, orders, input: input.output, limit: count + offset)
       return LimitOperator(sorted, count: count, offset: offset)
     }
-    return LimitOperator(try plan(child).serial, count: count, offset: offset)
+    let rows = try plan(child).serial
+    guard child.isStreaming, mode == .append, let count else { return LimitOperator(rows, count: count, offset: offset) }
+    let (store, index) = try stores.open(
+      name: "limit", keyTypes: StatefulLimitOperator.keyTypes, valueTypes: StatefulLimitOperator.valueTypes,
+      content: "first \(count) rows", runsOnWatermark: false)
+    return StatefulLimitOperator(rows, count: count, store: store, metricsIndex: index)
   }
 
   // MARK: Aggregation
@@ -138,7 +143,7 @@ final class PhysicalPlanner {
       name: "aggregation", keyTypes: aggregation.keys.flatTypes, valueTypes: aggregation.stateTypes,
       content: "keys [\(keyNames)], aggregates [\(names.joined(separator: ", "))]"
         + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))"),
-      hasEventTime: timeKey != nil && mode != .complete)
+      runsOnWatermark: mode != .complete && node.child.hasWatermark)
     return StatefulAggregateOperator(
       aggregation, input, mode: mode, store: store, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
       metricsIndex: index)
@@ -178,7 +183,7 @@ final class PhysicalPlanner {
     let delay = node.isWithinWatermark ? rowTime.flatMap { times.delays[output[$0].id] } : nil
     let (store, index) = try stores.open(
       name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
-      content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]", hasEventTime: rowTime != nil)
+      content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]", runsOnWatermark: node.child.hasWatermark)
     let state = DeduplicateOperator.State(
       store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime, delay: delay)
     return DeduplicateOperator(child, keys: positions, types: types, state: state)
@@ -197,10 +202,10 @@ final class PhysicalPlanner {
       return .serial(OuterJoinOperator(left.serial, right, joinPlan, leftTypes: node.left.output.map(\.type)))
     }
     let table = JoinTable(joinPlan)
-    var built: ObjectIdentifier?
+    weak var built: BatchContext?
     let build: (BatchContext) throws -> Void = { context in
-      if built == ObjectIdentifier(context) { return }
-      built = ObjectIdentifier(context)
+      if built === context { return }
+      built = context
       try table.build(try right.execute(context), context.evaluation)
     }
     switch left {

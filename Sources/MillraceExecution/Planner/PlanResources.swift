@@ -36,8 +36,8 @@ final class StateStores {
   private let environment: Environment
   private(set) var stores: [any StateStore] = []
   private(set) var fingerprints: [OperatorFingerprint] = []
-  /// Whether some operator emits or evicts when the watermark moves.
-  private(set) var hasEventTime = false
+  /// Whether some operator asks for a batch when the watermark moves.
+  private(set) var runsOnWatermark = false
 
   init(provider: any StateStoreProvider, directory: String?, environment: Environment) {
     self.provider = provider
@@ -46,14 +46,14 @@ final class StateStores {
   }
 
   /// A store for one more operator, and the operator's number.
-  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, hasEventTime: Bool) throws -> (any StateStore, Int) {
+  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool) throws -> (any StateStore, Int) {
     let index = stores.count
     let own = directory.map { "\($0)/\(index)" }
     let store = try provider.open(
       operatorID: index, keyTypes: keyTypes, valueTypes: valueTypes, directory: own, environment: environment)
     stores.append(store)
     fingerprints.append(OperatorFingerprint(name: "\(name) \(index)", content: content))
-    if hasEventTime { self.hasEventTime = true }
+    if runsOnWatermark { self.runsOnWatermark = true }
     return (store, index)
   }
 }

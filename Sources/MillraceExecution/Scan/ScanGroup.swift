@@ -13,7 +13,8 @@ final class ScanGroup {
   private(set) var chains: [Chain] = []
   private let pool: WorkerPool
   private var openSplits: [String: OpenSplit] = [:]
-  private var lastRun: ObjectIdentifier?
+  /// Weak, since the next batch's context may stand at the same address.
+  private weak var lastRun: BatchContext?
   private let windowPools: [WindowPool]
 
   /// A chain of steps over some columns of the source.
@@ -55,8 +56,8 @@ final class ScanGroup {
 
   /// Reads the batch's input once, whichever chain asks first.
   func run(_ context: BatchContext) throws {
-    if lastRun == ObjectIdentifier(context) { return }
-    lastRun = ObjectIdentifier(context)
+    if lastRun === context { return }
+    lastRun = context
     for chain in chains {
       for prerequisite in chain.prerequisites { try prerequisite(context) }
       chain.terminals = []

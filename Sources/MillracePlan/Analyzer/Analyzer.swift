@@ -148,7 +148,7 @@ public final class Analyzer {
     switch kind {
     case .union:
       let union = LogicalPlan.union(flattenUnion(first) + [second], output: output)
-      return isAll ? union : .deduplicate(DeduplicateNode(keys: output, child: union))
+      return isAll ? union : .distinct(union)
     case .intersect: return .setOperation(.intersect, isAll: isAll, first, second)
     case .except: return .setOperation(.except, isAll: isAll, first, second)
     }

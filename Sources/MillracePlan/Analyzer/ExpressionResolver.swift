@@ -295,11 +295,30 @@ final class ExpressionResolver {
 
   private func timeWindow(_ function: FunctionCall, _ name: String) throws -> Expression {
     if name == "session_window" {
-      throw MillraceError("UNSUPPORTED_FEATURE.SESSION_WINDOW", "session_window is not supported yet", hint: "use window(time, duration)")
+      guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "session_window() cannot stand here") }
+      let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
+      guard arguments.count == 2 else {
+        throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`session_window` takes 2 arguments but got \(arguments.count)")
+      }
+      return try collector.sessionWindow(try windowedTime(arguments[0], name), gap: try SessionWindow.microseconds(arguments[1]))
     }
     guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "window() cannot stand here") }
     let (time, window) = try timeWindowArguments(function)
     return try collector.timeWindow(time, window)
+  }
+
+  /// The instant by which a row falls into windows.
+  private func windowedTime(_ argument: Expression, _ name: String) throws -> Expression {
+    if let fields = argument.type.fields, fields.map(\.name) == ["start", "end"] {
+      // A window of windows counts by the inner window's last instant.
+      return try windowTime(of: argument)
+    }
+    if argument.type.isTimestamp { return argument }
+    guard argument.type == .date || argument.type == .string || argument.type == .void else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "the first argument of `\(name)` must be a TIMESTAMP, but it is \(argument.type.sql)")
+    }
+    return try argument.cast(to: .timestamp, analyzer.context)
   }
 
   private func timeWindowArguments(_ function: FunctionCall) throws -> (Expression, TimeWindow) {
@@ -307,18 +326,7 @@ final class ExpressionResolver {
     guard (2...4).contains(arguments.count) else {
       throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`window` takes 2 to 4 arguments but got \(arguments.count)")
     }
-    var time = try resolve(arguments[0])
-    if let fields = time.type.fields, fields.map(\.name) == ["start", "end"] {
-      // A window of windows counts by the inner window's last instant.
-      time = try windowTime(of: time)
-    }
-    if !time.type.isTimestamp {
-      guard time.type == .date || time.type == .string || time.type == .void else {
-        throw MillraceError(
-          "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "the first argument of `window` must be a TIMESTAMP, but it is \(time.type.sql)")
-      }
-      time = try time.cast(to: .timestamp, analyzer.context)
-    }
+    let time = try windowedTime(try resolve(arguments[0]), "window")
     let lengths = try arguments.dropFirst().map { try duration($0) }
     let slide = lengths.count > 1 ? lengths[1] : lengths[0]
     return (time, try TimeWindow(duration: lengths[0], slide: slide, offset: lengths.count > 2 ? lengths[2] : 0))

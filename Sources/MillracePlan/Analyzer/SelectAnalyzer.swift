@@ -84,7 +84,7 @@ final class SelectAnalyzer {
     let missing = orders.filter { !$0.expression.references.isSubset(of: outputIDs) }
     if missing.isEmpty {
       plan = .project(columns, plan)
-      if isDistinct { plan = .deduplicate(DeduplicateNode(keys: plan.output, child: plan)) }
+      if isDistinct { plan = .distinct(plan) }
       if !orders.isEmpty { plan = .sort(orders, plan) }
       return analyzer.limited(plan, limit, offset)
     }
@@ -377,6 +377,16 @@ final class SelectAnalyzer {
     child = .generate(GenerateNode(generator: generator, output: output, isOuter: false, child: child))
     slidingWindows[key] = output[0]
     return .attribute(output[0])
+  }
+
+  /// The session that a row makes by itself; rows without a time or a gap belong to none.
+  func sessionWindow(_ time: Expression, gap: Expression) throws -> Expression {
+    let session = SessionWindow.expression(time, gap: gap)
+    if filteredTimes.insert(session.fingerprint).inserted, grouping == nil || isResolvingKeys(time) {
+      let isPositive = try analyzer.call(">", [gap, .literal(.integer(0), .long)])
+      child = .filter(.and(try analyzer.call("isnotnull", [time]), isPositive), child)
+    }
+    return session
   }
 
   private var filteredTimes: Set<String> = []

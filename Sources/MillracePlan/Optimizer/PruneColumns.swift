@@ -41,7 +41,9 @@ enum PruneColumns {
     case .watermark(let column, let delay, let child):
       return .watermark(column: column, delay: delay, prune(child, needed.union([column.id])))
     case .deduplicate(var node):
-      node.child = prune(node.child, needed.union(node.keys.map(\.id)))
+      // Late rows are told by their event time, read or not.
+      let times = node.child.isStreaming ? Set(node.child.eventTimes.delays.keys) : []
+      node.child = prune(node.child, needed.union(node.keys.map(\.id)).union(times))
       return .deduplicate(node)
     case .limit(let count, let offset, let child): return .limit(count: count, offset: offset, prune(child, needed))
     case .union(let inputs, let output):

@@ -45,7 +45,8 @@ final class MicroBatchEngine {
     let seed = UInt64(LogFrame.seed(queryID: identity.id))
     machine = MicroBatchMachine(
       trigger: configuration.trigger, limit: configuration.limit, sourceCount: executor.sources.count,
-      watermarkDelays: executor.watermarkDelays, querySeed: seed, wantsNoDataBatch: executor.wantsNoDataBatch)
+      watermarkDelays: executor.watermarkDelays, querySeed: seed, watermarkPolicy: configuration.watermarkPolicy,
+      wantsNoDataBatch: executor.wantsNoDataBatch)
   }
 
   /// Runs until the query ends, and says why it failed if it did.

@@ -82,14 +82,14 @@ struct MicroBatchMachine {
 
   init(
     trigger: Trigger, limit: ReadLimit, sourceCount: Int, watermarkDelays: [Int64], querySeed: UInt64,
-    wantsNoDataBatch: @escaping (Int64, Int64) -> Bool
+    watermarkPolicy: WatermarkPolicy = .min, wantsNoDataBatch: @escaping (Int64, Int64) -> Bool
   ) {
     self.trigger = trigger
     self.limit = limit
     self.querySeed = querySeed
     self.wantsNoDataBatch = wantsNoDataBatch
     offsets = Array(repeating: nil, count: sourceCount)
-    watermark = WatermarkTracker(delays: watermarkDelays)
+    watermark = WatermarkTracker(delays: watermarkDelays, policy: watermarkPolicy)
   }
 
   /// Goes on after the last committed batch; a pending plan is run again before anything else.

@@ -1,7 +1,15 @@
 import MillraceExecution
 
+/// Which watermark counts where a query has several; Spark's `spark.sql.streaming.multipleWatermarkPolicy`.
+public enum WatermarkPolicy: String, Sendable {
+  /// The slowest input decides, so that no row is late that is in order in its own input.
+  case min
+  /// The fastest input decides.
+  case max
+}
+
 /// The event-time watermark of a query: per definition the largest event time less the delay, in whole milliseconds, and over
-/// all definitions the least (Spark's `min` policy). It starts at the epoch and never goes back.
+/// all definitions the least or the greatest. It starts at the epoch and never goes back.
 struct WatermarkTracker: Sendable {
   /// Microseconds by definition; nil before its first row.
   private(set) var values: [Int64?]
@@ -9,8 +17,11 @@ struct WatermarkTracker: Sendable {
   private(set) var current: Int64 = 0
   private let delays: [Int64]
 
-  init(delays: [Int64]) {
+  private let policy: WatermarkPolicy
+
+  init(delays: [Int64], policy: WatermarkPolicy = .min) {
     self.delays = delays
+    self.policy = policy
     values = Array(repeating: nil, count: delays.count)
   }
 
@@ -30,8 +41,9 @@ struct WatermarkTracker: Sendable {
       if overflow { continue }
       values[index] = max(values[index] ?? value, value)
     }
-    let lowest = values.map { $0 ?? 0 }.min() ?? 0
-    current = max(current, lowest)
+    let known = values.map { $0 ?? 0 }
+    let chosen = policy == .min ? known.min() : known.max()
+    current = max(current, chosen ?? 0)
   }
 
   private static func wholeMilliseconds(_ micros: Int64) -> Int64 {

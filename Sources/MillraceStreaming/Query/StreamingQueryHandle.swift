@@ -10,6 +10,8 @@ public struct StreamingQueryConfiguration: Sendable {
   /// How much one batch may read.
   public var limit: ReadLimit
   public var environment: Environment
+  /// Which watermark counts where the query has several.
+  public var watermarkPolicy = WatermarkPolicy.min
 
   /// Sizes in the checkpoint; tests make them small.
   var tuning = CheckpointTuning()
