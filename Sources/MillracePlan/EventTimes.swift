@@ -29,6 +29,13 @@ public struct EventTimes: Sendable {
 }
 
 extension LogicalPlan {
+  /// By how many microseconds rows that come out can be behind the watermark: joins of streams hold rows back.
+  public var watermarkDelay: Int64 {
+    let below = children.map(\.watermarkDelay).max() ?? 0
+    guard case .join(let join) = self, join.left.isStreaming, join.right.isStreaming else { return below }
+    return below + StreamJoinBounds(join).delay
+  }
+
   /// Which output columns carry event time.
   public var eventTimes: EventTimes {
     var result = EventTimes(delays: children.reduce(into: [:]) { $0.merge($1.eventTimes.delays) { first, _ in first } })

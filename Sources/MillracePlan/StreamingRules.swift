@@ -78,13 +78,37 @@ public struct StreamingRules: Sendable {
     switch (join.left.isStreaming, join.right.isStreaming) {
     case (false, false): return
     case (true, true):
-      throw unsupported("a join of two streams is not supported yet", hint: "make one side a static table under 'tables'")
+      try checkStreams(join)
     case (true, false):
       if [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(join.kind) { return }
       throw unsupported("a \(join.kind.rawValue) join with the stream on the left is not supported", hint: "put the stream on the outer side")
     case (false, true):
       if [.inner, .cross, .right].contains(join.kind) { return }
       throw unsupported("a \(join.kind.rawValue) join with the stream on the right is not supported", hint: "put the stream on the outer side")
+    }
+  }
+
+  private func checkStreams(_ join: JoinNode) throws {
+    let bounds = StreamJoinBounds(join)
+    guard bounds.hasEquality else {
+      throw unsupported("a join of two streams needs columns that must be equal", hint: "add an equality to ON")
+    }
+    let isBounded: Bool
+    switch join.kind {
+    case .inner: return
+    case .left, .leftSemi: isBounded = bounds.left != nil
+    case .right: isBounded = bounds.right != nil
+    case .full: isBounded = bounds.left != nil || bounds.right != nil
+    case .leftAnti, .nullAwareAnti, .cross:
+      throw unsupported("a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer or left semi join")
+    }
+    if mode != .append {
+      throw unsupported("a \(join.kind.rawValue) join of two streams needs append mode", hint: "use outputMode append")
+    }
+    if !isBounded {
+      throw unsupported(
+        "a \(join.kind.rawValue) join of two streams must know when a row finds no partner any more",
+        hint: "declare watermarks on both sides and bound their times against each other in ON")
     }
   }
 

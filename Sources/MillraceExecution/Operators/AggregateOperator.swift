@@ -53,14 +53,17 @@ final class StatefulAggregateOperator: PhysicalOperator {
   private let mode: OutputMode
   private let store: any StateStore
   private let eventTime: KeyEncoder.EventTime?
+  /// By how much the input can be behind the watermark, because an operator below holds rows back.
+  private let delay: Int64
   private let metricsIndex: Int
   /// Groups that end at or before it are gone already.
   private var evictedTo = Int64.min
 
   init(
     _ plan: AggregationPlan, _ input: AggregationInput, mode: OutputMode, store: any StateStore,
-    eventTime: KeyEncoder.EventTime?, metricsIndex: Int
+    eventTime: KeyEncoder.EventTime?, delay: Int64, metricsIndex: Int
   ) {
+    self.delay = delay
     self.plan = plan
     self.input = input
     self.mode = mode
@@ -96,7 +99,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
     var count = batch.groupCount
     var isWhole = true
     if let eventTime, mode != .complete {
-      let open = openGroups(keys[eventTime.column], eventTime, after: context.lateWatermark)
+      let open = openGroups(keys[eventTime.column], eventTime, after: context.lateWatermark &- delay)
       if open.count < count {
         metrics.rowsDroppedByWatermark = Int64(count - open.count)
         keys = keys.map { $0.gathered(open) }
@@ -169,17 +172,18 @@ final class StatefulAggregateOperator: PhysicalOperator {
 
   /// Removes groups that ended at or before the watermark and gives their results.
   private func evict(_ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws -> [RecordBatch] {
-    guard let eventTime, context.watermark > evictedTo else { return [] }
+    let watermark = context.watermark &- delay
+    guard let eventTime, watermark > evictedTo else { return [] }
     let closed = GroupAccumulation(plan)
     try store.scan { keys, values, count in
       let times = keys[eventTime.column]
       let ends = times.values(as: Int64.self)
-      let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= context.watermark }
+      let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= watermark }
       if ended.isEmpty { return }
       let rows = Selection(ended)
       try closed.merge(keys: keys.map { $0.gathered(rows) }, states: values.map { $0.gathered(rows) }, count: rows.count)
     }
-    evictedTo = context.watermark
+    evictedTo = watermark
     if closed.groupCount == 0 { return [] }
     try store.remove(keys: closed.flatKeys(), count: closed.groupCount)
     metrics.rowsRemoved = Int64(closed.groupCount)

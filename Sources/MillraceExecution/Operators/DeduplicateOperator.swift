@@ -18,6 +18,8 @@ final class DeduplicateOperator: PhysicalOperator {
     var eventTime: KeyEncoder.EventTime?
     /// Position of the event-time column of the rows: late rows are dropped.
     var rowTime: Int?
+    /// By how much the input can be behind the watermark, because an operator below holds rows back.
+    var inputDelay: Int64 = 0
     /// For dropDuplicatesWithinWatermark: how long a key is kept after its row's event time.
     var delay: Int64?
   }
@@ -90,7 +92,7 @@ final class DeduplicateOperator: PhysicalOperator {
     guard let column = state.rowTime else { return batch }
     let times = DeduplicateOperator.instants(batch.columns[column])
     let values = times.values(as: Int64.self)
-    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > context.lateWatermark }
+    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > context.lateWatermark &- state.inputDelay }
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
     return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
   }
@@ -115,7 +117,7 @@ final class DeduplicateOperator: PhysicalOperator {
       let times = state.delay != nil ? values[0] : keys[state.eventTime?.column ?? 0]
       let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
       let instants = times.values(as: Int64.self)
-      let old = (0..<count).filter { !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark }
+      let old = (0..<count).filter { !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark &- state.inputDelay }
       if old.isEmpty { return }
       let rows = Selection(old)
       gone.append(keys.map { $0.gathered(rows) })

@@ -146,7 +146,7 @@ final class PhysicalPlanner {
       runsOnWatermark: mode != .complete && node.child.hasWatermark)
     return StatefulAggregateOperator(
       aggregation, input, mode: mode, store: store, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
-      metricsIndex: index)
+      delay: node.child.watermarkDelay, metricsIndex: index)
   }
 
   /// The aggregation over an input of a union, whose columns have other identities.
@@ -156,7 +156,10 @@ final class PhysicalPlanner {
     let targets = Dictionary(zip(original.map(\.id), output), uniquingKeysWith: { first, _ in first })
     func moved(_ expression: Expression) -> Expression {
       expression.rewritten { part in
-        if case .attribute(let attribute) = part, let target = targets[attribute.id] { .attribute(target) } else { nil }
+        guard case .attribute(let attribute) = part, var target = targets[attribute.id] else { return nil }
+        // All inputs must carry their keys alike, whether or not this one has NULLs.
+        target.isNullable = attribute.isNullable
+        return .attribute(target)
       }
     }
     var copy = node
@@ -185,13 +188,15 @@ final class PhysicalPlanner {
       name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
       content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]", runsOnWatermark: node.child.hasWatermark)
     let state = DeduplicateOperator.State(
-      store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime, delay: delay)
+      store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime,
+      inputDelay: node.child.watermarkDelay, delay: delay)
     return DeduplicateOperator(child, keys: positions, types: types, state: state)
   }
 
   // MARK: Joins
 
   private func join(_ node: JoinNode) throws -> Fragment {
+    if node.left.isStreaming && node.right.isStreaming { return .serial(try streamJoin(node)) }
     if node.kind == .right || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind)) {
       return try swapped(node)
     }
@@ -215,6 +220,27 @@ final class PhysicalPlanner {
     case .serial(let child):
       return .serial(MapOperator(child, [ProbeOperator(table: table)], prerequisites: [build]))
     }
+  }
+
+  private func streamJoin(_ node: JoinNode) throws -> any PhysicalOperator {
+    let bounds = StreamJoinBounds(node)
+    let left = try side("left", node.left, bounds.left)
+    let right = try side("right", node.right, bounds.right)
+    let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
+    return StreamJoinOperator(joinPlan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
+  }
+
+  private func side(_ name: String, _ input: LogicalPlan, _ expiry: StreamJoinBounds.Expiry?) throws -> JoinSide {
+    let child = try plan(input).serial
+    let times = input.eventTimes
+    let columns = input.output.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
+    let (store, index) = try stores.open(
+      name: "join \(name)", keyTypes: JoinSide.keyTypes, valueTypes: JoinSide.valueTypes, content: "rows [\(columns)]",
+      runsOnWatermark: input.hasWatermark)
+    let position = expiry.flatMap { expiry in input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) } }
+    return JoinSide(
+      child, types: input.output.map(\.type), store: store, metricsIndex: index,
+      time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position)
   }
 
   /// The join with its sides exchanged, and the columns put back in order.
