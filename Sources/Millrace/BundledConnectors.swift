@@ -4,6 +4,7 @@ import GzipFileConnector
 import MemoryConnector
 public import MillraceCore
 import RateConnector
+import RotatingFileConnector
 import SQLiteConnector
 import SocketConnector
 
@@ -17,6 +18,7 @@ public enum BundledConnectors {
       MemoryConnector(),
       RateConnector(),
       RateMicroBatchConnector(),
+      RotatingFileConnector(),
       SocketConnector(),
       SQLiteConnector(),
     ] + FileConnector.all

@@ -1,0 +1,106 @@
+import MillraceCore
+import Synchronization
+
+/// An open plain file of a log. It stays open until it is complete, so that renaming or removing it takes nothing away. The
+/// planner looks at it while a worker reads, hence the lock.
+final class HeldFile: Sendable {
+  private let file: Mutex<any File>
+  let key: FollowedFile.Key
+
+  init(_ path: String, _ files: any FileSystem) throws {
+    let opened = try files.open(path, .read)
+    key = FollowedFile.Key(try opened.status())
+    file = Mutex(opened)
+  }
+
+  func status() throws -> FileStatus { try file.withLock { try $0.status() } }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
+    try file.withLock { try $0.read(into: buffer, at: offset) }
+  }
+
+  func close() { file.withLock { try? $0.close() } }
+
+  /// A sum over a range; nil when the file is shorter.
+  func mark(_ range: Range<Int64>) throws -> FollowedFile.Mark? {
+    let buffer = MemoryBuffer(capacity: range.count)
+    let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: range.count)
+    if try read(into: bytes, at: range.lowerBound) < range.count { return nil }
+    return FollowedFile.Mark(length: Int64(range.count), sum: Checksum.of(UnsafeRawBufferPointer(bytes)))
+  }
+
+  /// Whether the first two bytes are gzip's.
+  func isCompressed() throws -> Bool {
+    var magic: (UInt8, UInt8) = (0, 0)
+    let count = try withUnsafeMutableBytes(of: &magic) { try read(into: $0, at: 0) }
+    return count == 2 && magic == (0x1F, 0x8B)
+  }
+
+  /// Whether this is, as far as the marks tell, the file in the state or a later state than `known`.
+  func continues(_ known: FollowedFile) throws -> Bool {
+    if try status().size < known.offset { return false }
+    if try mark(0..<known.head.length) != known.head { return false }
+    return try mark(known.offset - known.anchor.length..<known.offset) == known.anchor
+  }
+
+  /// Position behind the last line that ends in a range, nil if none does.
+  func lastLineEnd(_ range: Range<Int64>) throws -> Int64? {
+    let buffer = MemoryBuffer(capacity: 64 << 10)
+    var end = range.upperBound
+    while end > range.lowerBound {
+      let start = max(range.lowerBound, end - Int64(buffer.capacity))
+      let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: Int(end - start))
+      let count = try read(into: bytes, at: start)
+      if let found = bytes[..<count].lastIndex(of: UInt8(ascii: "\n")) { return start + Int64(found) + 1 }
+      end = start
+    }
+    return nil
+  }
+
+  /// Position behind the first line that ends in a range, nil if none does.
+  func firstLineEnd(_ range: Range<Int64>) throws -> Int64? {
+    let buffer = MemoryBuffer(capacity: 64 << 10)
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let wanted = min(Int64(buffer.capacity), range.upperBound - start)
+      let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: Int(wanted))
+      let count = try read(into: bytes, at: start)
+      if let found = bytes[..<count].firstIndex(of: UInt8(ascii: "\n")) { return start + Int64(found) + 1 }
+      if count == 0 { return nil }
+      start += Int64(count)
+    }
+    return nil
+  }
+}
+
+/// Reads a fixed range of a held file.
+final class HeldFileReader: ByteReader {
+  private let file: HeldFile
+  private let path: String
+  private var position: Int64
+  private let end: Int64
+
+  init(_ file: HeldFile, _ range: Range<Int64>, path: String) {
+    self.file = file
+    self.path = path
+    position = range.lowerBound
+    end = range.upperBound
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let wanted = min(Int64(buffer.count), end - position)
+    if wanted == 0 { return 0 }
+    let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]), at: position)
+    if count == 0 {
+      throw MillraceError(
+        "SOURCE_FILE_TRUNCATED", "'\(path)' ends at byte \(position), but was planned to be read to \(end)",
+        hint: "it was truncated meanwhile; rotate by renaming instead", fault: .external,
+        location: "\(path)@\(position)")
+    }
+    position += Int64(count)
+    return count
+  }
+
+  /// The file stays open for the next batch.
+  func close() {}
+}

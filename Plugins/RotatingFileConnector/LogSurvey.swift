@@ -1,0 +1,309 @@
+import MillraceCore
+import MillraceFormats
+import Synchronization
+
+/// Looks at the files of the logs and tells which of them are those that were read before, and which are new.
+final class LogSurvey: Sendable {
+  /// A file of a log as it is now.
+  struct Sighting {
+    var file: FollowedFile
+    /// Bytes of the file (compressed ones if it is gzip).
+    var size: Int64
+    /// Nil for gzip.
+    var held: HeldFile?
+    /// Place in the rotation; nil for a file without a name.
+    var order: RotationName.Order?
+  }
+
+  /// A file beside or in a log.
+  private struct Sibling {
+    var path: String
+    var name: RotationName
+    var status: FileStatus
+    var key: FollowedFile.Key { FollowedFile.Key(status) }
+  }
+
+  private let configuration: RotatingFileSourceConfiguration
+  private let files: any FileSystem
+  private let held = Mutex<[FollowedFile.Key: HeldFile]>([:])
+
+  init(_ configuration: RotatingFileSourceConfiguration, _ files: any FileSystem) {
+    self.configuration = configuration
+    self.files = files
+  }
+
+  // MARK: Looking around
+
+  /// Paths that the pipeline names, in the order of rotation.
+  private func named() throws -> [String] {
+    let paths = configuration.isPattern ? try files.glob(configuration.path) : [configuration.path]
+    return try paths.filter { path in try files.status(path).map { !$0.isDirectory } ?? false }
+  }
+
+  /// The files of each log, oldest first.
+  private func logs(_ named: [String], known: [FollowedFile]) throws -> [(base: String, siblings: [Sibling])] {
+    // A path without wildcards names the live file even if the name looks rotated.
+    let isPattern = configuration.isPattern
+    let bases = Set(named.map { isPattern ? RotationName($0).base : $0 } + known.map(\.base))
+    return try bases.sorted().map { base in
+      let slash = base.lastIndex(of: "/")
+      let folder = slash.map { $0 == base.startIndex ? "/" : String(base[..<$0]) } ?? "."
+      let prefix = slash.map { String(base[...$0]) } ?? ""
+      var siblings: [Sibling] = []
+      for name in try files.list(folder) {
+        let path = prefix + name
+        guard path.hasPrefix(base), let rotation = LogSurvey.rotation(of: path, in: base),
+          let status = try files.status(path),
+          !status.isDirectory
+        else { continue }
+        siblings.append(Sibling(path: path, name: rotation, status: status))
+      }
+      // A pattern that leaves the live file out means the rotated ones only.
+      if isPattern && !named.contains(base) && siblings.contains(where: { $0.path == base }) {
+        siblings.removeAll { !named.contains($0.path) }
+      }
+      return (base, siblings.sorted { ($0.name.order, $0.path) < ($1.name.order, $1.path) })
+    }
+  }
+
+  private static func rotation(of path: String, in base: String) -> RotationName? {
+    if path == base { return RotationName(base: base, order: .live) }
+    let name = RotationName(path)
+    return name.base == base && name.order != .live ? name : nil
+  }
+
+  // MARK: Recognising
+
+  /// The files to begin with when nothing was read yet.
+  func initial() throws -> [Sighting] {
+    let named = try named()
+    if named.isEmpty && !configuration.waitsForFile {
+      throw MillraceError(
+        "SOURCE_FILE_MISSING", "there is no file '\(configuration.path)'",
+        hint: "check the option 'path', or set 'waitForFile' to true", fault: .external)
+    }
+    let wanted = Set(named)
+    return try logs(named, known: []).flatMap { log in
+      try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+    }
+  }
+
+  /// The files that are to be read, given those that were: each log's in order, oldest first.
+  func look(known: [FollowedFile]) throws -> [Sighting] {
+    try logs(named(), known: known).flatMap { log in
+      let mine = known.filter { $0.base == log.base }
+      if mine.isEmpty {
+        let wanted = Set(try named())
+        return try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+      }
+      return try look(mine, among: log.siblings, base: log.base)
+    }
+  }
+
+  private func look(_ known: [FollowedFile], among siblings: [Sibling], base: String) throws -> [Sighting] {
+    var found: [Sighting] = []
+    var claimed: Set<String> = []
+    var newest: RotationName.Order?
+    var replaced: Set<String> = []
+    for file in known {
+      let others = siblings.filter { sibling in
+        !claimed.contains(sibling.path) && !known.contains { $0.key == sibling.key && $0.key != file.key }
+      }
+      switch try locate(file, among: others) {
+      case .here(let sibling, let sighting):
+        found.append(sighting)
+        claimed.insert(sibling.path)
+        newest = newest.map { max($0, sibling.name.order) } ?? sibling.name.order
+      case .unlinked(let sighting): found.append(sighting)
+      case .replaced(let sibling):
+        if !file.isDrained && configuration.failsOnDataLoss { throw LogSurvey.missing(file) }
+        replaced.insert(sibling.path)
+      case .absent:
+        if !file.isDrained && configuration.failsOnDataLoss { throw LogSurvey.missing(file) }
+      }
+    }
+    let added = siblings.filter { sibling in
+      if claimed.contains(sibling.path) { return false }
+      if replaced.contains(sibling.path) { return true }
+      if let newest { return sibling.name.order > newest }
+      // No known file has a name any more: what was changed since can only be newer.
+      return sibling.status.modified >= known.map(\.modified).max() ?? 0
+    }
+    return LogSurvey.sorted(found + (try fresh(added, base: base)))
+  }
+
+  /// Oldest first. A file without a name stays behind the one before it.
+  private static func sorted(_ sightings: [Sighting]) -> [Sighting] {
+    var last = RotationName.Order.dated([])
+    let placed = sightings.enumerated().map { index, sighting in
+      last = sighting.order ?? last
+      return (order: last, index: index, sighting: sighting)
+    }
+    return placed.sorted { $0.order == $1.order ? $0.index < $1.index : $0.order < $1.order }.map(\.sighting)
+  }
+
+  /// New files from their beginning. Of a file and its compressed copy, the file.
+  private func fresh(_ siblings: [Sibling], base: String) throws -> [Sighting] {
+    var sightings: [Sighting] = []
+    for (index, sibling) in siblings.enumerated() {
+      let isCopy = siblings.indices.contains { other in
+        other != index && siblings[other].name.order == sibling.name.order
+          && sibling.path == siblings[other].path + ".gz"
+      }
+      if isCopy { continue }
+      let file = FollowedFile(base: base, path: sibling.path, key: sibling.key)
+      if let sighting = try sight(file, at: sibling) { sightings.append(sighting) }
+    }
+    return sightings
+  }
+
+  private enum Location {
+    case here(Sibling, Sighting)
+    /// It has no name any more, but is open.
+    case unlinked(Sighting)
+    /// Its inode holds other content.
+    case replaced(Sibling)
+    case absent
+  }
+
+  private func locate(_ file: FollowedFile, among siblings: [Sibling]) throws -> Location {
+    var replaced: Sibling?
+    var unlinked: Sighting?
+    if let sibling = siblings.first(where: { $0.key == file.key }) {
+      if let sighting = try sight(file, at: sibling) { return .here(sibling, sighting) }
+      replaced = sibling
+    } else if let open = held.withLock({ $0[file.key] }), try open.continues(file) {
+      unlinked = Sighting(file: file, size: try open.status().size, held: open)
+    }
+    if file.head.length > 0 {
+      // A copy was last changed no earlier than the file was; many logs begin alike, so that matters.
+      for sibling in siblings where sibling.key != file.key && sibling.status.modified >= file.modified {
+        var copy = file
+        copy.key = sibling.key
+        // An open file that lost its name to a copy is read on itself; the copy only tells its place in the rotation.
+        if let sighting = try sight(copy, at: sibling) {
+          var found = unlinked ?? sighting
+          found.order = sighting.order
+          return .here(sibling, found)
+        }
+      }
+    }
+    if let unlinked { return .unlinked(unlinked) }
+    return replaced.map { .replaced($0) } ?? .absent
+  }
+
+  /// The file at a place if it goes on from `file`; nil if it is another one.
+  private func sight(_ file: FollowedFile, at sibling: Sibling) throws -> Sighting? {
+    guard let open = try open(sibling) else { return nil }
+    var file = file
+    file.path = sibling.path
+    file.modified = max(sibling.status.modified, file.modified)
+    if try open.isCompressed() {
+      guard try compressedHead(open, at: sibling.path, file.head.length) == file.head else { return nil }
+      if file.head.length == 0 {
+        file.head = try compressedHead(open, at: sibling.path, FollowedFile.headLength) ?? file.head
+      }
+      // It may have grown between the last look and its compression.
+      if !file.isCompressed { file.isDrained = false }
+      file.isCompressed = true
+      file.anchor = FollowedFile.Mark()
+      return Sighting(file: file, size: sibling.status.size, held: nil, order: sibling.name.order)
+    }
+    if try !open.continues(file) { return nil }
+    file.isCompressed = false
+    let status = try open.status()
+    file.modified = status.modified
+    file.isDrained = file.offset >= status.size
+    if file.head.length < FollowedFile.headLength, status.size > file.head.length {
+      file.head = try open.mark(0..<min(status.size, FollowedFile.headLength)) ?? file.head
+    }
+    held.withLock { $0[open.key] = open }
+    return Sighting(file: file, size: status.size, held: open, order: sibling.name.order)
+  }
+
+  /// The sibling's file, from those that are open if it is among them; nil if it went away or became another.
+  private func open(_ sibling: Sibling) throws -> HeldFile? {
+    if let open = held.withLock({ $0[sibling.key] }) { return open }
+    do {
+      let opened = try HeldFile(sibling.path, files)
+      return opened.key == sibling.key ? opened : nil
+    } catch let error as MillraceError where error.code == "IO_NOT_FOUND" { return nil }
+  }
+
+  private func compressedHead(_ file: HeldFile, at path: String, _ length: Int64) throws -> FollowedFile.Mark? {
+    let reader = try GzipReader(files.open(path, .read))
+    defer { reader.close() }
+    let buffer = MemoryBuffer(capacity: Int(length))
+    var count = 0
+    while count < Int(length) {
+      let rest = UnsafeMutableRawBufferPointer(start: buffer.base + count, count: Int(length) - count)
+      let got = try reader.read(into: rest)
+      if got == 0 { break }
+      count += got
+    }
+    return FollowedFile.Mark(
+      length: Int64(count), sum: Checksum.of(UnsafeRawBufferPointer(start: buffer.base, count: count)))
+  }
+
+  // MARK: Reading
+
+  /// Opens a file that was planned to be read, wherever it is now.
+  func reader(_ file: FollowedFile, to end: Int64?) throws -> any ByteReader {
+    if let open = held.withLock({ $0[file.key] }), let end, try open.continues(file) {
+      return HeldFileReader(open, file.offset..<end, path: file.path)
+    }
+    for log in try logs(named(), known: [file]) where log.base == file.base {
+      guard case .here(_, let sighting) = try locate(file, among: log.siblings) else { break }
+      if let open = sighting.held, let end { return HeldFileReader(open, file.offset..<end, path: sighting.file.path) }
+      let reader = try GzipReader(files.open(sighting.file.path, .read), offset: file.offset)
+      return end.map { LimitedReader(reader, count: $0 - file.offset) } ?? reader
+    }
+    throw LogSurvey.missing(file)
+  }
+
+  static func missing(_ file: FollowedFile) -> MillraceError {
+    MillraceError(
+      "SOURCE_FILE_MISSING",
+      "'\(file.path)' is gone or was replaced after byte \(file.offset), and no copy of it is beside it",
+      hint: "put it back, or set failOnDataLoss to false to go on without the rest of it", fault: .external)
+  }
+
+  /// Bytes that wait, as far as the files can be found at their last paths.
+  func backlog(_ known: [FollowedFile]) -> Int64 {
+    known.reduce(0) { sum, file in
+      let size = held.withLock { $0[file.key] }.flatMap { try? $0.status().size } ?? file.offset
+      return sum + max(size - file.offset, 0)
+    }
+  }
+
+  /// Closes all files but those with the given keys.
+  func release(allBut keys: Set<FollowedFile.Key>) {
+    let closing = held.withLock { held in
+      let closing = held.filter { !keys.contains($0.key) }
+      for key in closing.keys { held[key] = nil }
+      return closing.values
+    }
+    for file in closing { file.close() }
+  }
+}
+
+/// The first bytes of what another reader gives.
+private final class LimitedReader: ByteReader {
+  private let reader: any ByteReader
+  private var left: Int64
+
+  init(_ reader: any ByteReader, count: Int64) {
+    self.reader = reader
+    left = count
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let wanted = Int(min(Int64(buffer.count), left))
+    if wanted == 0 { return 0 }
+    let count = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+    left -= Int64(count)
+    return count
+  }
+
+  func close() { reader.close() }
+}

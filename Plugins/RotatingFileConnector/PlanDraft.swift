@@ -1,0 +1,78 @@
+import MillraceCore
+
+/// A plan in the making: what is read from which file, and what is known of the files afterwards.
+struct PlanDraft {
+  /// The files that the offset after the batch holds.
+  private(set) var files: [FollowedFile] = []
+  private(set) var bytesLeft: Int64
+  private var splitsLeft: Int
+  private let isLimited: Bool
+  private var reads: [Read] = []
+
+  init(_ limit: ReadLimit) {
+    bytesLeft = limit.bytes ?? .max / 4
+    isLimited = limit.bytes != nil
+    splitsLeft = limit.files ?? .max
+  }
+
+  private struct Read {
+    var file: FollowedFile
+    /// Nil: to the end, or the limit.
+    var end: Int64?
+    var byteLimit: Int64?
+    /// Whether no file of the log comes after it.
+    var isLast = false
+  }
+
+  /// Whether the batch has as much as it may.
+  var isFull: Bool { bytesLeft <= 0 || splitsLeft <= 0 }
+
+  /// Whether nothing is read yet.
+  var isEmpty: Bool { reads.isEmpty }
+
+  /// The batch takes no more.
+  mutating func close() { bytesLeft = 0 }
+
+  /// Files that must stay open until the batch is done.
+  var keys: Set<FollowedFile.Key> { Set(files.map(\.key)).union(reads.map(\.file.key)) }
+
+  /// The file is known after the batch.
+  mutating func keep(_ file: FollowedFile) { files.append(file) }
+
+  /// Lines of a file from its offset to `end` are read.
+  mutating func read(_ file: FollowedFile, to end: Int64) {
+    reads.append(Read(file: file, end: end))
+    bytesLeft -= end - file.offset
+    splitsLeft -= 1
+  }
+
+  /// The rest of a compressed file is read, as far as the limit allows; what that comes to shows afterwards.
+  mutating func readWhole(_ file: FollowedFile, isLast: Bool) {
+    keep(file)
+    if isFull { return }
+    reads.append(Read(file: file, byteLimit: isLimited ? bytesLeft : nil, isLast: isLast))
+    // Nothing after a file that may be cut, or its rows would come before the rest of this one.
+    bytesLeft = isLimited ? 0 : bytesLeft
+    splitsLeft -= 1
+  }
+
+  /// The plan, nil when there is nothing to read.
+  func plan() -> SourcePlan? {
+    if reads.isEmpty { return nil }
+    let next = JSON.array(files.map(\.json))
+    let splits = reads.enumerated().map { index, read in
+      var payload: [JSON.Member] = [
+        .init("file", read.file.json), .init("to", read.end.map { .int($0) } ?? .null),
+        .init("last", .bool(read.isLast)),
+      ]
+      if index == 0 { payload.append(.init("next", next)) }
+      let key = read.file.key
+      return SourceSplit(
+        name: read.file.path, payload: .object(payload), byteLimit: read.byteLimit, isFinal: true,
+        continuationKey: read.end == nil ? "\(key.device):\(key.inode)" : nil)
+    }
+    let isKnown = reads.allSatisfy { $0.end != nil }
+    return SourcePlan(
+      splits: splits, end: isKnown ? Offset(.dictionary(["version": .int(1), "files": next])) : nil)
+  }
+}

@@ -1,0 +1,42 @@
+import MillraceCore
+
+/// The options of a source.
+struct RotatingFileSourceConfiguration: Sendable {
+  var path: String
+  var startsAtEnd: Bool
+  /// Microseconds.
+  var rotateWait: Int64
+  var failsOnDataLoss: Bool
+  var waitsForFile: Bool
+
+  static let fields: [OptionField] = [
+    OptionField(
+      "path", .path,
+      "The file that grows, or a pattern for several; files that rotation made of them are found beside them.",
+      isRequired: true, example: "/var/log/nginx/access.log"),
+    OptionField(
+      "startingPosition", .choice(["beginning", "end"]), "Where reading begins when there is no checkpoint yet.",
+      default: "beginning"),
+    OptionField(
+      "rotateWait", .duration, "How long a file must be quiet after the next one grew before it counts as complete.",
+      default: "2 seconds", range: 0...1 << 50),
+    OptionField(
+      "failOnDataLoss", .boolean, "Whether a file that vanished before it was read to its end is an error.",
+      default: "true"),
+    OptionField("waitForFile", .boolean, "Whether to wait for a file that does not exist yet.", default: "false"),
+  ]
+
+  init(_ options: Options) throws {
+    path = try options.required("path")
+    if path.isEmpty || path.utf8.contains(0) || path.hasSuffix("/") {
+      throw MillraceError("OPTION_OUT_OF_RANGE", "option 'path' is '\(path)'", hint: "it takes a file or a pattern")
+    }
+    startsAtEnd = options.string("startingPosition") == "end"
+    rotateWait = try options.duration("rotateWait") ?? 2_000_000
+    failsOnDataLoss = try options.bool("failOnDataLoss") ?? true
+    waitsForFile = try options.bool("waitForFile") ?? false
+  }
+
+  /// Whether `path` is a pattern.
+  var isPattern: Bool { path.contains { "*?[".contains($0) } }
+}
