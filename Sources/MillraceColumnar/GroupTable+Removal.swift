@@ -108,7 +108,7 @@ extension GroupTable {
   /// Gives false, having done a part, when a number or key is taken already.
   public func insert(_ columns: [ColumnVector], count: Int, at groups: UnsafePointer<UInt32>) -> Bool {
     var isGood = true
-    forEachChunk(columns, count: count) { start, length, words, hashes in
+    forEachChunk(columns, count: count, Scratch()) { start, length, words, hashes in
       for row in 0..<length where isGood { isGood = insert(words[row], hashes[row], at: Int(groups[start + row])) }
     }
     return isGood

@@ -35,9 +35,14 @@ public final class GroupTable: @unchecked Sendable {
   var slotLimit: Int
   /// Groups below `groupCount` that may be given to a new key; empty without removals.
   var freeGroups = FreeGroups()
-  private let scratchKeys = MemoryBuffer(capacity: GroupTable.chunk * 16)
-  private let scratchHashes = MemoryBuffer(capacity: GroupTable.chunk * 4)
-  private let scratchBytes = ByteBuffer()
+  private let scratch = Scratch()
+
+  /// Memory for the keys and hashes of a chunk.
+  struct Scratch {
+    let keys = MemoryBuffer(capacity: GroupTable.chunk * 16)
+    let hashes = MemoryBuffer(capacity: GroupTable.chunk * 4)
+    let bytes = ByteBuffer()
+  }
 
   /// Rows that are hashed together, so that keys and hashes stay in the first-level cache.
   static let chunk = 1024
@@ -78,7 +83,7 @@ public final class GroupTable: @unchecked Sendable {
       return
     }
     if let isNew { memset(isNew, 0, count) }
-    forEachChunk(keys, count: count) { start, length, words, hashes in
+    forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
       if layout.form == .packed {
         insert(words, hashes, length, groups + start, isNew.map { $0 + start }, isPacked: true)
       } else {
@@ -88,6 +93,8 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   /// The group of each of `count` rows, `absent` for keys that the table does not have.
+  ///
+  /// Several threads may look up at once as long as none changes the table, so each call has scratch memory of its own.
   public func find(_ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>) {
     guard count > 0 else { return }
     if keys.allSatisfy(\.isConstant) && count > 1 {
@@ -95,7 +102,7 @@ public final class GroupTable: @unchecked Sendable {
       for row in 1..<count { groups[row] = groups[0] }
       return
     }
-    forEachChunk(keys, count: count) { start, length, words, hashes in
+    forEachChunk(keys, count: count, Scratch()) { start, length, words, hashes in
       if layout.form == .packed {
         lookUp(words, hashes, length, groups + start, isPacked: true)
       } else {
@@ -118,16 +125,16 @@ public final class GroupTable: @unchecked Sendable {
   /// Encodes and hashes the rows chunk by chunk.
   @inline(__always)
   func forEachChunk(
-    _ columns: [ColumnVector], count: Int,
+    _ columns: [ColumnVector], count: Int, _ scratch: Scratch,
     _ body: (_ start: Int, _ length: Int, _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>) -> Void
   ) {
     precondition(columns.count == keyTypes.count, "one column per key type")
-    let words = scratchKeys.base.assumingMemoryBound(to: StringView.self)
-    let hashes = scratchHashes.base.assumingMemoryBound(to: UInt32.self)
+    let words = scratch.keys.base.assumingMemoryBound(to: StringView.self)
+    let hashes = scratch.hashes.base.assumingMemoryBound(to: UInt32.self)
     var start = 0
     while start < count {
       let length = min(GroupTable.chunk, count - start)
-      let source = layout.encode(columns, start: start, count: length, words: words, scratch: scratchBytes)
+      let source = layout.encode(columns, start: start, count: length, words: words, scratch: scratch.bytes)
       if layout.form == .packed {
         for row in 0..<length { hashes[row] = GroupHash.of(source[row]) }
       } else {

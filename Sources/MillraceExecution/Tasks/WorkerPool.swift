@@ -85,15 +85,24 @@ package final class WorkerPool: @unchecked Sendable {
         return
       }
       seen = generation
-      let body = number < wanted ? job : nil
+      let isWanted = number < wanted
       pthread_mutex_unlock(mutex)
-      guard let body else { continue }
-      body(number)
+      guard isWanted else { continue }
+      perform(number)
       pthread_mutex_lock(mutex)
       running -= 1
       if running == 0 { pthread_cond_signal(done) }
       pthread_mutex_unlock(mutex)
     }
+  }
+
+  /// Runs the job. Its closure is let go before the thread counts as done: the caller of `run` may not let it live longer.
+  @inline(never)
+  private func perform(_ number: Int) {
+    pthread_mutex_lock(mutex)
+    let body = job
+    pthread_mutex_unlock(mutex)
+    body?(number)
   }
 
   /// Ends the threads. No job may run.
