@@ -13,6 +13,7 @@ public enum Optimizer {
   public static let rules: [Rule] = [
     Rule(name: "remove aliases", apply: RemoveAliases.apply),
     Rule(name: "fold constants", apply: FoldConstants.apply),
+    Rule(name: "require join keys", apply: RequireJoinKeys.apply),
     Rule(name: "push filters", apply: PushFilters.apply),
     Rule(name: "merge projections", apply: MergeProjections.apply),
     Rule(name: "push filters again", apply: PushFilters.apply),
