@@ -12,6 +12,7 @@ public final class GroupTable: @unchecked Sendable {
   /// What `find` gives for an absent key.
   public static let absent = UInt32.max
 
+  /// Types of the key columns.
   public let keyTypes: [DataType]
   /// Groups so far: every group number is below it. Without removals each of them is in use.
   public internal(set) var groupCount = 0

@@ -40,8 +40,10 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     columns = valueTypes.map { ValueColumn($0) }
   }
 
+  /// Number of keys.
   public var rowCount: Int { table.liveCount }
 
+  /// Bytes of memory in use, about.
   public var memoryBytes: Int { columns.reduce(table.memoryBytes + marks.capacity) { $0 + $1.memoryBytes } }
 
   private var isClean: Bool { changedRows.isEmpty && newRows.isEmpty && removedRows.isEmpty }
@@ -51,6 +53,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     return rows.base.assumingMemoryBound(to: UInt32.self)
   }
 
+  /// Values of keys.
   public func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
     let numbers = rowNumbers(count)
     table.find(keys, count: count, into: numbers)
@@ -62,6 +65,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
       values: columns.map { $0.gather(numbers, count) })
   }
 
+  /// Sets values of keys.
   public func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
     guard count > 0 else { return }
     let numbers = rowNumbers(count)
@@ -94,6 +98,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     for column in columns { column.ensure(table.groupCount) }
   }
 
+  /// Removes keys.
   public func remove(keys: [ColumnVector], count: Int) throws {
     let numbers = rowNumbers(count)
     table.find(keys, count: count, into: numbers)
@@ -106,6 +111,8 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     }
   }
 
+  /// All keys and values by row number. Rows that `body` adds are not visited, those it removes are not either unless
+  /// they are in the batch it was given.
   public func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
     try forEachRun(of: 4096) { numbers, count in
       try body(table.keyColumns(numbers, count: count), columns.map { $0.gather(numbers, count) }, count)
@@ -128,6 +135,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     if count > 0 { try body(numbers, count) }
   }
 
+  /// Ends a version: numbers of removed rows are free from here on.
   public func commit(version: Int64) throws {
     for row in changedRows { marks[Int(row)] &= Mark.live | Mark.removed }
     for row in newRows { marks[Int(row)] &= Mark.live | Mark.removed }
@@ -150,6 +158,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     for column in columns { column.forgetSaved() }
   }
 
+  /// Goes back to the last version.
   public func rollback() throws {
     let leaving = newRows.filter { marks[Int($0)] & Mark.removed == 0 }
     table.unlink(leaving, count: leaving.count)
@@ -164,6 +173,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
 
   // MARK: Bytes
 
+  /// What changed since the last version.
   public func changes() throws -> MemoryBuffer {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
     let changed = changedRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
@@ -178,6 +188,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     return MemoryBuffer(copying: out.bytes)
   }
 
+  /// Everything, in pieces of about 1 MiB.
   public func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
     guard isClean else {
       throw MillraceError("INTERNAL_ERROR", "a snapshot of state was asked for in the middle of a version", fault: .bug)
@@ -197,6 +208,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     }
   }
 
+  /// Takes in changes or a piece of a snapshot.
   public func apply(_ changes: UnsafeRawBufferPointer) throws {
     guard isClean else {
       throw MillraceError("INTERNAL_ERROR", "state was restored in the middle of a version", fault: .bug)
@@ -225,8 +237,10 @@ public struct MemoryStateStoreProvider: StateStoreProvider {
   /// Makes a provider.
   public init() {}
 
+  /// `memory`.
   public var name: String { "memory" }
 
+  /// An empty store; the directory is not used.
   public func open(
     operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment
   ) throws -> any StateStore {

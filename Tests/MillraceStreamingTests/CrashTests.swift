@@ -23,10 +23,10 @@ import Testing
 
   @Test(arguments: losses)
   func everyCrashRecovers(loss: SimulatedFileSystem.Loss) throws {
-    let first = FakeRun(files: SimulatedFileSystem())
+    let first = FakeRun(files: SimulatedFileSystem(), total: 35)
     #expect(first.run() == nil)
     for change in 1...first.files.changes {
-      let run = FakeRun(files: SimulatedFileSystem())
+      let run = FakeRun(files: SimulatedFileSystem(), total: 35)
       run.files.crash(at: change)
       #expect(run.run() != nil)
       run.files.reboot(loss)
@@ -38,8 +38,8 @@ import Testing
   @Test(arguments: losses)
   func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss) throws {
     var random = SplitMix(seed: 42)
-    for round in 0..<150 {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 40)
+    for round in 0..<60 {
+      let run = FakeRun(files: SimulatedFileSystem(), total: 30)
       for _ in 0..<12 {
         run.files.crash(at: Int.random(in: 1...60, using: &random))
         if run.run() == nil { break }

@@ -212,7 +212,9 @@ struct FakeRun {
 
   /// What a sink holds, without the lines that mark batches.
   func rows(_ path: String) -> [[Int64]] {
-    FakeSink.rows(String(decoding: files.bytes(path) ?? [], as: UTF8.self)).filter { $0.count == 3 && $0[1] != Int64.min }.map {
+    FakeSink.rows(String(decoding: files.bytes(path) ?? [], as: UTF8.self)).filter {
+      $0.count == 3 && $0[1] != Int64.min
+    }.map {
       Array($0[1...])
     }
   }

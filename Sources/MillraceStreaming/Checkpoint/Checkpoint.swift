@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import MillraceColumnar
 import MillraceCore
@@ -128,11 +129,18 @@ struct CheckpointMeta {
     ])
   }
 
+  /// Of the members in front of it.
+  private static func checksum(_ members: [JSON.Member]) -> Int64 {
+    Array(JSON.object(members).text.utf8).withUnsafeBytes { Int64(ck_crc32c(0x4D54, $0.baseAddress, $0.count)) }
+  }
+
   /// Writes the file so that it is there whole or not at all.
   func write(_ files: any FileSystem, _ path: String, _ location: String) throws {
     let file = try files.open("\(path).tmp", .create)
     defer { try? file.close() }
-    try Array((json.text + "\n").utf8).withUnsafeBytes { try file.write($0, at: 0) }
+    let members = json.members ?? []
+    let sealed = JSON.object(members + [.init("checksum", .int(Self.checksum(members)))])
+    try Array((sealed.text + "\n").utf8).withUnsafeBytes { try file.write($0, at: 0) }
     CrashPoint.pass(CrashPoints.metaAfterWrite)
     try file.sync()
     CrashPoint.pass(CrashPoints.metaAfterSync)
@@ -149,6 +157,10 @@ struct CheckpointMeta {
     let format = try json.need("format", \.int)
     guard format <= Checkpoint.format else {
       throw CheckpointError.tooNew(path, found: Int(format), known: Checkpoint.format)
+    }
+    let members = json.members ?? []
+    guard members.last?.key == "checksum", members.last?.value == .int(Self.checksum(Array(members.dropLast()))) else {
+      throw CheckpointError.corrupt(path, 0, "its checksum is wrong")
     }
     queryID = try json.need("id", \.string)
     created = try json.need("created", \.int)

@@ -151,7 +151,9 @@ private struct LogScan {
       }
       at += 1
     }
-    if end == 0 && !(isLast && (segments.count > 1 || segments.first == 1)) {
+    // A segment without a head was being made when the process died, and then it holds nothing else.
+    let holdsMore = end == 0 && LogFrame.hasMagic(bytes, from: 8)
+    if end == 0 && (holdsMore || !(isLast && (segments.count > 1 || segments.first == 1))) {
       throw CheckpointError.corrupt(path, 0, "the segment has no head")
     }
   }

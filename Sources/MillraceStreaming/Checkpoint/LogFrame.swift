@@ -77,6 +77,13 @@ struct LogFrame {
     return (header.loadUnaligned(fromByteOffset: 16, as: UInt64.self), length)
   }
 
+  /// Whether something that looks like a frame, whole or not, starts at a multiple of 8 from `from`.
+  static func hasMagic(_ bytes: UnsafeRawBufferPointer, from: Int) -> Bool {
+    stride(from: from, to: bytes.count - 4, by: 8).contains {
+      bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self) == magic
+    }
+  }
+
   /// The frame at `at`; nil where there is none or a broken one. Throws `CHECKPOINT_TOO_NEW` and `CHECKPOINT_CORRUPT`.
   init?(_ bytes: UnsafeRawBufferPointer, at: Int, seed: UInt32, path: String) throws {
     guard let (sequence, length) = Self.probe(bytes, at, seed: seed) else { return nil }

@@ -3,12 +3,15 @@ public import MillraceExecution
 
 /// How a query runs.
 public struct StreamingQueryConfiguration: Sendable {
+  /// Shown in progress and listings.
   public var name: String?
   /// Where the query survives; nil: it starts anew each time, and keeps nothing.
   public var checkpointLocation: String?
+  /// When batches run.
   public var trigger: Trigger
   /// How much one batch may read.
   public var limit: ReadLimit
+  /// Files and time.
   public var environment: Environment
   /// Which watermark counts where the query has several.
   public var watermarkPolicy = WatermarkPolicy.min
@@ -40,8 +43,11 @@ public protocol WakingSource: Source {
 
 /// What a query is doing.
 public struct StreamingQueryStatus: Sendable, Hashable {
+  /// One sentence.
   public var message: String
+  /// Whether there is input that was not processed.
   public var isDataAvailable: Bool
+  /// Whether a batch is running.
   public var isTriggerActive: Bool
 }
 

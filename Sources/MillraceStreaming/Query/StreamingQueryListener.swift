@@ -24,8 +24,11 @@ extension StreamingQueryListener {
 
 /// A query began.
 public struct StreamingQueryStarted: Sendable {
+  /// The query's id.
   public var id: String
+  /// The id of this run.
   public var runID: String
+  /// The query's name.
   public var name: String?
   /// Microseconds since the epoch.
   public var timestamp: Int64
@@ -33,7 +36,9 @@ public struct StreamingQueryStarted: Sendable {
 
 /// A query waits.
 public struct StreamingQueryIdle: Sendable {
+  /// The query's id.
   public var id: String
+  /// The id of this run.
   public var runID: String
   /// Microseconds since the epoch.
   public var timestamp: Int64
@@ -41,7 +46,9 @@ public struct StreamingQueryIdle: Sendable {
 
 /// A query ended.
 public struct StreamingQueryTerminated: Sendable {
+  /// The query's id.
   public var id: String
+  /// The id of this run.
   public var runID: String
   /// Why, if not on request.
   public var exception: (any Error)?

@@ -3,19 +3,27 @@ public import MillraceExecution
 
 /// What one batch did; Spark's fields.
 public struct StreamingQueryProgress: Sendable {
+  /// The query's id, which lives with the checkpoint.
   public var id: String
+  /// The id of this run.
   public var runID: String
+  /// The query's name.
   public var name: String?
   /// Start of the batch, microseconds since the epoch.
   public var timestamp: Int64
+  /// Number of the batch.
   public var batchID: Int64
   /// Milliseconds.
   public var batchDuration: Int64
   /// Milliseconds by step, in the order of Spark's keys.
   public var durations: [(step: String, milliseconds: Int64)]
+  /// Event times; nil where the query has no watermark.
   public var eventTime: EventTime?
+  /// What the stateful operators did.
   public var stateOperators: [StateOperatorMetrics]
+  /// By source.
   public var sources: [SourceProgress]
+  /// By sink.
   public var sinks: [SinkProgress]
   /// Microseconds since the batch before began, for the input rate.
   public var sinceLastTrigger: Int64?
@@ -24,28 +32,41 @@ public struct StreamingQueryProgress: Sendable {
 
   /// Event times and the watermark in force, microseconds.
   public struct EventTime: Sendable {
+    /// Least event time of the batch.
     public var minimum: Int64?
+    /// Largest event time of the batch.
     public var maximum: Int64?
+    /// Mean event time of the batch.
     public var average: Int64?
+    /// The watermark in force in the batch.
     public var watermark: Int64
   }
 
   /// One source.
   public struct SourceProgress: Sendable {
+    /// Its name in the pipeline.
     public var name: String
+    /// What it reads.
     public var description: String
+    /// Where the batch began.
     public var startOffset: JSON?
+    /// Where the batch ended.
     public var endOffset: JSON?
     /// What waits in bytes or rows, if known.
     public var backlog: Int64?
+    /// Rows read.
     public var inputRows: Int64
   }
 
   /// One sink.
   public struct SinkProgress: Sendable {
+    /// Its name in the pipeline.
     public var name: String
+    /// What it writes to.
     public var description: String
+    /// How it keeps a batch from being written twice.
     public var guarantee: SinkGuarantee
+    /// Rows written.
     public var outputRows: Int64
   }
 

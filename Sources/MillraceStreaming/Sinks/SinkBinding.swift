@@ -6,6 +6,7 @@ public import MillraceFormats
 public struct SinkBinding: Sendable {
   /// The sink's name in the pipeline.
   public var name: String
+  /// The sink.
   public var kind: SinkKind
   /// Columns of the rows to come.
   public var schema: Schema

@@ -1,0 +1,329 @@
+import Glibc
+import MillraceColumnar
+public import MillraceCore
+
+/// Makes a source that cannot replay replayable: a thread receives its bytes and keeps whole records, in a journal in the
+/// checkpoint before anything is computed from them, or without a checkpoint in memory.
+///
+/// Crash behaviour: bytes that are not in the journal yet may be lost, as nobody was told otherwise; bytes in the journal are
+/// processed exactly once. A record cut off by the end of a connection is dropped and counted, and never joined with the
+/// next connection's first. When the journal is full, or the disk, the thread stops receiving until there is room.
+public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendable {
+  /// Bounds of a journal.
+  public struct Options: Sendable {
+    /// Bytes that may wait to be processed.
+    public var maxWaitingBytes: Int64 = 1 << 30
+    /// The same without a checkpoint, in memory.
+    public var maxMemoryBytes: Int64 = 64 << 20
+    /// A longer record is dropped and counted.
+    public var maxRecordBytes = 16 << 20
+    /// Bytes of a journal file.
+    public var segmentBytes = 4 << 20
+    /// Whether the beginning of a record that the end of the connection cut off counts as a record.
+    public var emitsPartialRecords = false
+
+    /// The default bounds.
+    public init() {}
+  }
+
+  private struct Shared {
+    /// Offset behind the last record that may be planned.
+    var end: Int64 = 0
+    var committed: Int64 = 0
+    var frozenEnd: Int64?
+    var failure: (any Error)?
+    var isClosed = false
+    var isReceiving = false
+    var droppedRecords: Int64 = 0
+    /// Without a journal: the bytes from `committed` on, by their offsets.
+    var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
+  }
+
+  private let live: any LiveSource
+  private let name: String
+  private let environment: Environment
+  private let options: Options
+  private let journal: IngestJournal?
+  private let shared = Monitor(Shared())
+  private var wake: @Sendable () -> Void = {}
+
+  /// Wraps `live`. With a checkpoint location the bytes survive there, under the source's name.
+  public init(
+    _ live: any LiveSource, name: String, checkpointLocation: String?, environment: Environment,
+    options: Options = Options()
+  ) {
+    self.live = live
+    self.name = name
+    self.environment = environment
+    self.options = options
+    journal = checkpointLocation.map {
+      IngestJournal(
+        files: environment.files, directory: Checkpoint.journalDirectory($0, source: name),
+        segmentSize: options.segmentBytes)
+    }
+  }
+
+  /// The live source's.
+  public var description: String { live.description }
+
+  /// Records that were dropped because the connection ended in them or because they are too long.
+  public var droppedRecords: Int64 { shared.read(\.droppedRecords) }
+
+  /// `wake` is called as soon as records can be planned.
+  public func onData(_ wake: @escaping @Sendable () -> Void) { self.wake = wake }
+
+  /// Opens the journal and begins to receive.
+  public func start(after offset: Offset?) throws {
+    let committed = offset?.json.int ?? 0
+    try journal?.open(committed: committed)
+    let end = journal?.end ?? committed
+    shared.change { state in
+      state.committed = committed
+      state.end = end
+      state.isReceiving = true
+    }
+    try EngineThread.start("receive \(name)") { [self] in
+      receiveAll()
+      shared.change { $0.isReceiving = false }
+      wake()
+    }
+  }
+
+  /// Offers only what was received by now.
+  public func freeze() throws { shared.change { $0.frozenEnd = $0.end } }
+
+  /// Whole records that are kept; throws what ended the receiving once all of them were planned.
+  public func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
+    let (end, failure) = shared.read { ($0.frozenEnd ?? $0.end, $0.failure) }
+    let from = offset?.json.int ?? 0
+    guard from < end else {
+      if let failure { throw failure }
+      return nil
+    }
+    let split = SourceSplit(
+      name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.bytes, isFinal: true)
+    return SourcePlan(splits: [split])
+  }
+
+  /// Behind the records that were read.
+  public func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset {
+    let range = try Self.range(plan.splits[0])
+    let consumed = results[0].reachedEnd ? Int64(range.count) : min(results[0].bytesConsumed, Int64(range.count))
+    return Offset(.int(range.lowerBound + consumed))
+  }
+
+  private static func range(_ split: SourceSplit) throws -> Range<Int64> {
+    guard let parts = split.payload.array, parts.count == 2, let from = parts[0].int, let to = parts[1].int, from <= to
+    else {
+      throw MillraceError("CHECKPOINT_CORRUPT", "the range of '\(split.name)' has another form", fault: .external)
+    }
+    return from..<to
+  }
+
+  /// Reads from the journal, or from memory without one.
+  public func open(_ split: SourceSplit) throws -> any ByteReader {
+    let range = try Self.range(split)
+    if let journal { return try journal.reader(range) }
+    let chunks = shared.read { $0.chunks.filter { $0.start < range.upperBound } }
+    guard let first = chunks.first, first.start <= range.lowerBound else {
+      throw MillraceError("SOURCE_DATA_LOST", "bytes of '\(split.name)' are not kept any more", fault: .bug)
+    }
+    return MemoryReader(chunks: chunks, range: range)
+  }
+
+  /// Forgets what is committed.
+  public func commit(_ offset: Offset) throws {
+    let committed = offset.json.int ?? 0
+    try journal?.forget(before: committed)
+    shared.change { state in
+      state.committed = committed
+      let gone = state.chunks.prefix { $0.start + Int64($0.bytes.capacity) <= committed }.count
+      state.chunks.removeFirst(gone)
+    }
+  }
+
+  /// Bytes that wait.
+  public func backlog(after offset: Offset?) -> Int64? { shared.read(\.end) - (offset?.json.int ?? 0) }
+
+  /// Ends the connection and waits until nothing is written any more.
+  public func close() {
+    shared.change { $0.isClosed = true }
+    live.close()
+    // Nothing may be written to the journal once the checkpoint's lock is gone.
+    _ = shared.wait(microseconds: 10_000_000) { $0.isReceiving ? nil : true }
+  }
+
+  // MARK: Receiving
+
+  private var isClosed: Bool { shared.read(\.isClosed) }
+
+  private func receiveAll() {
+    var pause: Int64 = 100_000
+    while !isClosed {
+      do {
+        try live.connect()
+        pause = 100_000
+        try receiveConnection()
+        return
+      } catch {
+        guard let error = error as? MillraceError, error.isRetryable else { return fail(error) }
+        _ = shared.wait(microseconds: pause) { $0.isClosed ? true : nil }
+        pause = min(pause * 2, 5_000_000)
+      }
+    }
+  }
+
+  private func fail(_ error: any Error) {
+    if isClosed { return }
+    shared.change { $0.failure = error }
+  }
+
+  /// Receives until the peer ends the stream.
+  private func receiveConnection() throws {
+    var records = RecordAssembler(maxRecordBytes: options.maxRecordBytes)
+    defer {
+      let dropped = records.dropped
+      if dropped > 0 { shared.change { $0.droppedRecords += dropped } }
+    }
+    let buffer = MemoryBuffer(capacity: 256 << 10)
+    while waitForRoom() {
+      let target = UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.capacity)
+      let count: Int
+      do { count = try live.receive(into: target) } catch {
+        try finish(&records)
+        throw error
+      }
+      if count == 0 { return try finish(&records) }
+      try records.add(UnsafeRawBufferPointer(start: buffer.base, count: count)) { try keep($0) }
+    }
+  }
+
+  private func finish(_ records: inout RecordAssembler) throws {
+    try records.finish(emits: options.emitsPartialRecords) { try keep($0) }
+  }
+
+  /// Waits while too much waits; false once closed.
+  private func waitForRoom() -> Bool {
+    let most = journal == nil ? options.maxMemoryBytes : options.maxWaitingBytes
+    return shared.wait(microseconds: nil) { state in
+      if state.isClosed { return false }
+      return state.end - state.committed < most ? true : nil
+    } ?? false
+  }
+
+  /// Keeps bytes of whole records, then lets the engine have them.
+  private func keep(_ bytes: UnsafeRawBufferPointer) throws {
+    guard bytes.count > 0, !isClosed else { return }
+    if journal != nil {
+      let end = try appendWithPatience(bytes)
+      shared.change { $0.end = end }
+    } else {
+      let chunk = MemoryBuffer(copying: bytes)
+      shared.change { state in
+        state.chunks.append((state.end, chunk))
+        state.end += Int64(chunk.capacity)
+      }
+    }
+    wake()
+  }
+
+  /// A full disk is waited for; the bytes are neither lost nor taken for kept.
+  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer) throws -> Int64 {
+    while true {
+      do {
+        return try journal?.append(bytes) ?? 0
+      } catch let error as MillraceError where error.code == "IO_DISK_FULL" {
+        let isClosed = shared.wait(microseconds: 200_000) { $0.isClosed ? true : nil }
+        if isClosed == true { throw error }
+      }
+    }
+  }
+}
+
+/// Cuts a stream of bytes at the ends of lines and keeps the beginning of the next line.
+struct RecordAssembler {
+  private var rest: [UInt8] = []
+  private let maxRecordBytes: Int
+  private var isSkipping = false
+  private(set) var dropped: Int64 = 0
+
+  init(maxRecordBytes: Int) { self.maxRecordBytes = maxRecordBytes }
+
+  /// Takes bytes; `body` gets whole lines.
+  mutating func add(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    var bytes = bytes
+    if isSkipping {
+      guard let end = bytes.firstIndex(of: 0x0A) else { return }
+      isSkipping = false
+      bytes = UnsafeRawBufferPointer(rebasing: bytes[(end + 1)...])
+    }
+    guard let last = bytes.lastIndex(of: 0x0A) else { return hold(bytes) }
+    let whole = UnsafeRawBufferPointer(rebasing: bytes[...last])
+    let tail = UnsafeRawBufferPointer(rebasing: bytes[(last + 1)...])
+    if rest.isEmpty {
+      try body(whole)
+    } else {
+      rest.append(contentsOf: whole)
+      try rest.withUnsafeBytes { try body($0) }
+      rest.removeAll(keepingCapacity: rest.capacity < 1 << 20)
+    }
+    hold(tail)
+  }
+
+  private mutating func hold(_ bytes: UnsafeRawBufferPointer) {
+    rest.append(contentsOf: bytes)
+    guard rest.count > maxRecordBytes else { return }
+    dropped += 1
+    rest = []
+    isSkipping = true
+  }
+
+  /// The stream has ended.
+  mutating func finish(emits: Bool, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    defer {
+      rest = []
+      isSkipping = false
+    }
+    guard !rest.isEmpty else { return }
+    guard emits else {
+      dropped += 1
+      return
+    }
+    rest.append(0x0A)
+    try rest.withUnsafeBytes { try body($0) }
+  }
+}
+
+/// Reads a range out of chunks in memory.
+private final class MemoryReader: ByteReader {
+  private let chunks: [(start: Int64, bytes: MemoryBuffer)]
+  private let end: Int64
+  private var offset: Int64
+  private var index = 0
+
+  init(chunks: [(start: Int64, bytes: MemoryBuffer)], range: Range<Int64>) {
+    self.chunks = chunks
+    offset = range.lowerBound
+    end = range.upperBound
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    var done = 0
+    while done < buffer.count, offset < end, index < chunks.count {
+      let chunk = chunks[index]
+      let inside = Int(offset - chunk.start)
+      if inside >= chunk.bytes.capacity {
+        index += 1
+        continue
+      }
+      let count = min(chunk.bytes.capacity - inside, buffer.count - done, Int(end - offset))
+      guard let target = buffer.baseAddress else { break }
+      memcpy(target + done, chunk.bytes.base + inside, count)
+      done += count
+      offset += Int64(count)
+    }
+    return done
+  }
+
+  func close() {}
+}
