@@ -115,30 +115,32 @@ struct GroupKeyLayout: Sendable {
 
   // MARK: Encoded keys
 
+  /// Bytes between encoded rows, so that 16 bytes can be stored at once wherever a row ends.
+  private static let slack = 16
+
   private func encodeRows(
     _ columns: [ColumnVector], _ start: Int, _ count: Int, _ words: UnsafeMutablePointer<StringView>,
     _ scratch: ByteBuffer
   ) {
-    let ends = MemoryBuffer(capacity: count * 8)
-    let cursors = ends.base.assumingMemoryBound(to: Int.self)
+    let places = MemoryBuffer(capacity: count * 16)
+    let starts = places.base.assumingMemoryBound(to: Int.self)
+    let cursors = starts + count
     for row in 0..<count { cursors[row] = nullBytes }
     for (index, column) in columns.enumerated() { addLengths(column, physicals[index], start, count, cursors) }
     var total = 0
     for row in 0..<count {
       let length = cursors[row]
-      cursors[row] = total
-      total += length
+      starts[row] = total
+      cursors[row] = total &+ nullBytes
+      total &+= length &+ Self.slack
     }
     scratch.removeAll()
-    let base = scratch.reserve(total + 16)
+    let base = scratch.reserve(total + Self.slack)
     for row in 0..<count {
-      let end = row + 1 < count ? cursors[row + 1] : total
-      words[row] = StringView(word0: UInt64(end - cursors[row]), word1: UInt64(UInt(bitPattern: base + cursors[row])))
-      memset(base + cursors[row], 0, nullBytes)
-      cursors[row] += nullBytes
+      for byte in 0..<nullBytes { (base + starts[row]).storeBytes(of: 0, toByteOffset: byte, as: UInt8.self) }
     }
-    for (index, column) in columns.enumerated() { writeValues(column, index, start, count, base, cursors, words) }
-    for row in 0..<count { words[row] = StringView(words[row].rawAddress, words[row].count) }
+    for (index, column) in columns.enumerated() { writeColumn(column, index, start, count, base, starts, cursors) }
+    for row in 0..<count { words[row] = StringView(padded: base + starts[row], cursors[row] &- starts[row]) }
   }
 
   private func addLengths(
@@ -147,46 +149,68 @@ struct GroupKeyLayout: Sendable {
   ) {
     guard physical == .view else {
       let stride = physical.stride
-      for row in 0..<count where !column.isNull(start + row) { lengths[row] += stride }
+      for row in 0..<count where !column.isNull(start &+ row) { lengths[row] &+= stride }
       return
     }
     let views = column.views
-    for row in 0..<count where !column.isNull(start + row) { lengths[row] += 4 + views[column.slot(start + row)].count }
+    for row in 0..<count where !column.isNull(start &+ row) {
+      lengths[row] &+= 4 &+ views[column.slot(start &+ row)].count
+    }
   }
 
-  private func writeValues(
+  private func writeColumn(
     _ column: ColumnVector, _ index: Int, _ start: Int, _ count: Int, _ base: UnsafeMutableRawPointer,
-    _ cursors: UnsafeMutablePointer<Int>, _ words: UnsafeMutablePointer<StringView>
+    _ starts: UnsafeMutablePointer<Int>, _ cursors: UnsafeMutablePointer<Int>
   ) {
     let physical = physicals[index]
-    let stride = physical.stride
     if column.mayHaveNulls || physical == .none {
       for row in 0..<count where column.isNull(start + row) || physical == .none {
-        let bits = UnsafeMutableRawPointer(mutating: words[row].rawAddress + index / 8)
+        let bits = base + starts[row] + index / 8
         bits.storeBytes(of: bits.load(as: UInt8.self) | 1 << UInt8(index % 8), as: UInt8.self)
       }
     }
-    if physical == .view {
-      for row in 0..<count where !column.isNull(start + row) {
-        let bytes = column.bytes(start + row)
-        let target = base + cursors[row]
-        target.storeBytes(of: UInt32(truncatingIfNeeded: bytes.count), as: UInt32.self)
-        if let source = bytes.baseAddress { memcpy(target + 4, source, bytes.count) }
-        cursors[row] += 4 + bytes.count
-      }
-      return
+    switch physical {
+    case .view: writeViews(column, start, count, base, cursors)
+    case .float: Self.write(column, start, count, base, cursors, Self.normalized(float:))
+    case .double: Self.write(column, start, count, base, cursors, Self.normalized(double:))
+    case .bool, .int8: Self.write(column, start, count, base, cursors) { (value: UInt8) in value }
+    case .int16: Self.write(column, start, count, base, cursors) { (value: UInt16) in value }
+    case .int32: Self.write(column, start, count, base, cursors) { (value: UInt32) in value }
+    case .int64: Self.write(column, start, count, base, cursors) { (value: UInt64) in value }
+    case .int128, .interval: Self.write(column, start, count, base, cursors) { (value: UInt128) in value }
+    case .none, .list, .structure: break
     }
-    let values = column.values(as: UInt8.self)
-    for row in 0..<count where stride > 0 && !column.isNull(start + row) {
+  }
+
+  /// Appends one column's values to the rows in which they are not NULL.
+  @inline(__always)
+  private static func write<T: FixedWidthInteger>(
+    _ column: ColumnVector, _ start: Int, _ count: Int, _ base: UnsafeMutableRawPointer,
+    _ cursors: UnsafeMutablePointer<Int>, _ change: (T) -> T
+  ) {
+    let values = column.values(as: T.self)
+    for row in 0..<count where !column.isNull(start &+ row) {
+      (base + cursors[row]).storeBytes(of: change(values[column.slot(start &+ row)]), as: T.self)
+      cursors[row] &+= MemoryLayout<T>.size
+    }
+  }
+
+  /// A short string's view is its length and its bytes already.
+  private func writeViews(
+    _ column: ColumnVector, _ start: Int, _ count: Int, _ base: UnsafeMutableRawPointer,
+    _ cursors: UnsafeMutablePointer<Int>
+  ) {
+    let views = column.views
+    for row in 0..<count where !column.isNull(start &+ row) {
+      let view = views[column.slot(start &+ row)]
       let target = base + cursors[row]
-      let source = values + column.slot(start + row) * stride
-      memcpy(target, source, stride)
-      if physical == .float {
-        target.storeBytes(of: Self.normalized(float: target.loadUnaligned(as: UInt32.self)), as: UInt32.self)
-      } else if physical == .double {
-        target.storeBytes(of: Self.normalized(double: target.loadUnaligned(as: UInt64.self)), as: UInt64.self)
+      target.storeBytes(of: view.word0, as: UInt64.self)
+      if view.isInline {
+        target.storeBytes(of: view.word1, toByteOffset: 8, as: UInt64.self)
+      } else {
+        memcpy(target + 4, view.address, view.count)
       }
-      cursors[row] += stride
+      cursors[row] &+= 4 &+ view.count
     }
   }
 
@@ -279,11 +303,6 @@ struct GroupKeyLayout: Sendable {
       return ColumnVector(type: types[index], count: count, values: out, validity: validity, owners: owners)
     }
   }
-}
-
-extension StringView {
-  /// The second word as an address, whatever the length.
-  fileprivate var rawAddress: UnsafeRawPointer { address }
 }
 
 extension GroupTable {

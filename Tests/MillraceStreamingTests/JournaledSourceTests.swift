@@ -129,6 +129,7 @@ final class FakePeer: LiveSource {
   @Test(arguments: CrashTests.losses)
   func journalSurvivesCrashes(loss: SimulatedFileSystem.Loss) throws {
     let lines = (0..<30).map { "line \($0) \(String(repeating: "z", count: $0))\n" }
+    let total = lines.joined().utf8.count
     for change in stride(from: 1, to: 90, by: 2) {
       let files = SimulatedFileSystem()
       try files.createDirectory("/c/journal")
@@ -143,7 +144,7 @@ final class FakePeer: LiveSource {
         do {
           try source.start(after: offset)
           var idle = 0
-          while idle < 20 {
+          while seen.utf8.count < total && idle < 20_000 {
             guard let plan = try source.plan(after: offset, limit: ReadLimit(bytes: nil)) else {
               idle += 1
               SystemClock().sleep(microseconds: 200)

@@ -3,6 +3,7 @@ public import MillraceCore
 public import MillraceExecution
 public import MillraceFormats
 import MillraceSQL
+import MillraceStreaming
 
 /// A source as a session knows it: enough to plan queries over it, and to make the source anew for each query that runs.
 public struct SourceDefinition: Sendable {
@@ -121,7 +122,9 @@ extension SourceDefinition {
       return .bytes(source, decoding)
     case .live(let source):
       guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
-      _ = decoding; throw MillraceError("JOURNAL", source.description)
+      let journaled = JournaledSource(
+        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment)
+      return .bytes(journaled, decoding)
     }
   }
 }

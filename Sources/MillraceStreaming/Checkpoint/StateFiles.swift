@@ -196,7 +196,7 @@ final class StateFiles {
     for (index, store) in stores.enumerated() {
       let versions = recovered.deltas.filter { $0.record.operatorIndex == index }.map(\.version)
       let first = (operators[index].base?.version ?? 0) + 1
-      if first <= version + 1, versions != Array(first..<version + 1) { throw gap(index, version) }
+      guard first <= version + 1, versions == Array(first..<version + 1) else { throw gap(index, version) }
       if version > 0 { try store.commit(version: version) }
     }
     try removeStrays()

@@ -44,7 +44,7 @@ final class MicroBatchEngine {
       listeners: listeners)
     let seed = UInt64(LogFrame.seed(queryID: identity.id))
     machine = MicroBatchMachine(
-      trigger: configuration.trigger, limit: configuration.limit, sourceCount: executor.sources.count,
+      trigger: configuration.trigger, limit: configuration.effectiveLimit, sourceCount: executor.sources.count,
       watermarkDelays: executor.watermarkDelays, querySeed: seed, watermarkPolicy: configuration.watermarkPolicy,
       wantsNoDataBatch: executor.wantsNoDataBatch)
   }

@@ -73,17 +73,20 @@ enum EngineThread {
     init(_ body: @escaping () -> Void) { self.body = body }
   }
 
-  /// Runs `body` on a new thread ; `name` is for errors.
+  /// Runs `body` on a new thread; `name` is for errors.
   static func start(_ name: String, _ body: @escaping () -> Void) throws {
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setstacksize(&attributes, 8 << 20)
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+    pthread_attr_init(attributes)
+    defer {
+      pthread_attr_destroy(attributes)
+      attributes.deallocate()
+    }
+    pthread_attr_setstacksize(attributes, 8 << 20)
+    pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(body))
     let result = pthread_create(
-      &thread, &attributes,
+      &thread, attributes,
       { pointer in
         if let pointer { Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body() }
         return nil

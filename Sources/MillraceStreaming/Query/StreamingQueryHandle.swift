@@ -16,6 +16,17 @@ public struct StreamingQueryConfiguration: Sendable {
   /// Which watermark counts where the query has several.
   public var watermarkPolicy = WatermarkPolicy.min
 
+  /// Without any limit a batch still ends after so many bytes, so that a long replay commits as it goes.
+  static let defaultBatchBytes: Int64 = 256 << 20
+
+  /// The limit of a batch.
+  var effectiveLimit: ReadLimit {
+    guard limit.files == nil, limit.bytes == nil, limit.rows == nil else { return limit }
+    var bounded = limit
+    bounded.bytes = Self.defaultBatchBytes
+    return bounded
+  }
+
   /// Sizes in the checkpoint; tests make them small.
   var tuning = CheckpointTuning()
 

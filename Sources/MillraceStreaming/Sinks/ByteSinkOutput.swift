@@ -75,19 +75,23 @@ final class RecordBlockEncoder: BlockEncoder {
 
   func add(_ batch: RecordBatch) throws {
     var row = 0
+    // Rows that are encoded one by one because together they went over the end of the block.
+    var singles = 0
     while row < batch.rowCount {
-      // Near the end of a block one row at a time, so that a limit is kept to the record.
       let average = rowCount > 0 ? plain.count / rowCount + 1 : 256
-      let fitting = (blockSize - plain.count) / max(average * 2, 1)
+      let fitting = singles > 0 ? 1 : (blockSize - plain.count) / (average * 2)
       let end = min(row + max(1, min(fitting, Self.step)), batch.rowCount)
       let before = plain.count
       try encoder.encode(batch, rows: row..<end, into: plain)
-      if plain.count > blockSize && before > 0 && end - row == 1 {
-        cut(at: before, rows: rowCount)
-        rowCount = 1
-      } else {
-        rowCount += end - row
+      if plain.count > blockSize && end - row > 1 {
+        plain.truncate(to: before)
+        singles = end - row
+        continue
       }
+      singles = max(singles - 1, 0)
+      let isOver = plain.count > blockSize && before > 0
+      if isOver { cut(at: before, rows: rowCount) }
+      rowCount += end - row
       row = end
       if plain.count >= blockSize { cut(at: plain.count, rows: rowCount) }
     }
