@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceCore
+import MillraceExecution
 import MillraceFormats
 import Testing
 
