@@ -32,7 +32,8 @@ public final class QueryExecutor: BatchExecutor {
 
   /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
   public init(
-    _ outputs: [QueryOutput], bindings: [Int: ScanBinding], stateProvider: any StateStoreProvider, stateDirectory: String?,
+    _ outputs: [QueryOutput], bindings: [Int: ScanBinding], stateProvider: any StateStoreProvider,
+    stateDirectory: String?,
     environment: Environment = .live, workers: Int? = nil
   ) throws {
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
@@ -70,7 +71,8 @@ public final class QueryExecutor: BatchExecutor {
     var rows: [Int64] = []
     for (output, sink) in zip(outputs, sinks) { rows.append(try output.run(context, sink)) }
     return BatchOutput(
-      splitResults: context.plans.map(\.results), eventTimes: context.eventTimes, stateOperators: context.stateOperators,
+      splitResults: context.plans.map(\.results), eventTimes: context.eventTimes,
+      stateOperators: context.stateOperators,
       outputRows: rows, bytesRead: context.bytesRead)
   }
 
@@ -141,72 +143,7 @@ public enum BatchQuery {
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
     defer { pool.close() }
     let constants = try SubqueryRunner(bindings: bindings, pool: pool, timestamp: timestamp).run(query.subqueries)
-    return try SubqueryRunner.execute(constants.applied(to: query.plan), bindings: bindings, pool: pool, timestamp: timestamp)
-  }
-}
-
-/// Runs scalar subqueries before the plan that uses them.
-struct SubqueryRunner {
-  let bindings: [Int: ScanBinding]
-  let pool: WorkerPool
-  var timestamp: Int64 = SystemClock().now()
-
-  /// Results by subquery id.
-  struct Constants {
-    var values: [Int: Value] = [:]
-
-    func applied(to plan: LogicalPlan) -> LogicalPlan {
-      if values.isEmpty { return plan }
-      return plan.mapAllExpressions { expression in
-        expression.rewritten { part in
-          guard case .subqueryResult(let id, let type) = part, let value = values[id] else { return nil }
-          return .literal(value, type)
-        }
-      }
-    }
-  }
-
-  func run(_ subqueries: [AnalyzedQuery.Subquery]) throws -> Constants {
-    var constants = Constants()
-    for subquery in subqueries {
-      let plan = constants.applied(to: subquery.plan)
-      let batches = try SubqueryRunner.execute(plan, bindings: bindings, pool: pool, timestamp: timestamp)
-      constants.values[subquery.id] = try value(of: batches, subquery.form)
-    }
-    return constants
-  }
-
-  private func value(of batches: [RecordBatch], _ form: AnalyzedQuery.Subquery.Form) throws -> Value {
-    let count = batches.reduce(0) { $0 + $1.rowCount }
-    switch form {
-    case .exists: return .boolean(count > 0)
-    case .list: return .array(batches.flatMap { batch in (0..<batch.rowCount).map { batch.columns[0].value($0) } })
-    case .scalar:
-      if count > 1 {
-        throw MillraceError(
-          "SCALAR_SUBQUERY_TOO_MANY_ROWS", "a scalar subquery gave more than one row", hint: "add LIMIT 1 or an aggregate")
-      }
-      return batches.first { $0.rowCount > 0 }?.columns[0].value(0) ?? .null
-    }
-  }
-
-  static func execute(_ plan: LogicalPlan, bindings: [Int: ScanBinding], pool: WorkerPool, timestamp: Int64) throws -> [RecordBatch] {
-    let environment = Environment.live
-    let stores = StateStores(provider: NoState(), directory: nil, environment: environment)
-    let planner = PhysicalPlanner(
-      scans: ScanGroups(bindings, pool: pool), mode: .append, isStreaming: false, stores: stores, watermarks: Watermarks())
-    let root = try planner.plan(try Optimizer.optimize(plan)).serial
-    let context = BatchContext(
-      evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min, plans: [],
-      watermarkCount: 0, stateOperatorCount: 0)
-    return try root.execute(context)
-  }
-
-  /// A bounded query keeps nothing.
-  private struct NoState: StateStoreProvider {
-    var name: String { "none" }
-    func open(operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment) throws -> any StateStore {
-      throw MillraceError("INTERNAL_ERROR", "a bounded query asked for state", fault: .bug)
-    }
+    return try SubqueryRunner.execute(
+      constants.applied(to: query.plan), bindings: bindings, pool: pool, timestamp: timestamp)
   }
 }

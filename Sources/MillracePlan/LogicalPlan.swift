@@ -50,6 +50,8 @@ public struct LeafRelation: Sendable {
     case range(start: Int64, end: Int64, step: Int64)
     /// One row without columns: SELECT without FROM.
     case oneRow
+    /// Rows of a subquery that runs before the plan, by its id.
+    case result(id: Int)
   }
 
   /// Makes a leaf.
@@ -145,7 +147,9 @@ public struct JoinNode: Sendable {
   public var isSingle: Bool
 
   /// Makes a node.
-  public init(_ kind: JoinKind, _ left: LogicalPlan, _ right: LogicalPlan, condition: Expression?, isSingle: Bool = false) {
+  public init(
+    _ kind: JoinKind, _ left: LogicalPlan, _ right: LogicalPlan, condition: Expression?, isSingle: Bool = false
+  ) {
     self.kind = kind
     self.left = left
     self.right = right
@@ -293,7 +297,8 @@ extension LogicalPlan {
     case .filter(let condition, let child): return .filter(condition, try transform(child))
     case .sort(let orders, let child): return .sort(orders, try transform(child))
     case .limit(let count, let offset, let child): return .limit(count: count, offset: offset, try transform(child))
-    case .watermark(let column, let delay, let child): return .watermark(column: column, delay: delay, try transform(child))
+    case .watermark(let column, let delay, let child):
+      return .watermark(column: column, delay: delay, try transform(child))
     case .alias(let name, let child): return .alias(name, try transform(child))
     case .union(let inputs, let output): return .union(try inputs.map(transform), output: output)
     case .setOperation(let kind, let isAll, let left, let right):
@@ -339,7 +344,8 @@ extension JoinNode {
     if kind.keepsLeftOnly { return left.output }
     let leftNullable = kind == .right || kind == .full
     let rightNullable = kind == .left || kind == .full
-    return left.output.map { JoinNode.nullable($0, leftNullable) } + right.output.map { JoinNode.nullable($0, rightNullable) }
+    return left.output.map { JoinNode.nullable($0, leftNullable) }
+      + right.output.map { JoinNode.nullable($0, rightNullable) }
   }
 
   private static func nullable(_ attribute: Attribute, _ isNullable: Bool) -> Attribute {

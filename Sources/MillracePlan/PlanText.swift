@@ -25,19 +25,24 @@ public enum PlanText {
       let functions = node.aggregates.map { aggregate in
         let arguments = aggregate.function.arguments.map(text).joined(separator: ", ")
         let filter = aggregate.filter.map { " FILTER (WHERE \(text($0)))" } ?? ""
-        return "\(aggregate.function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments))\(filter) AS \(aggregate.attribute.name)"
+        return
+          "\(aggregate.function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments))\(filter) AS \(aggregate.attribute.name)"
       }
       return "Aggregate keys [\(keys)], functions [\(functions.joined(separator: ", "))]"
     case .join(let node): return "Join \(node.kind.rawValue)\(node.condition.map { " on \(text($0))" } ?? "")"
     case .generate(let node):
-      return "Generate \(node.isOuter ? "outer " : "")\(node.generator.name)(\(node.generator.arguments.map(text).joined(separator: ", ")))\(columns(node.output))"
+      return
+        "Generate \(node.isOuter ? "outer " : "")\(node.generator.name)(\(node.generator.arguments.map(text).joined(separator: ", ")))\(columns(node.output))"
     case .sort(let orders, _): return "Sort [\(orders.map { order($0) }.joined(separator: ", "))]"
-    case .limit(let count, let offset, _): return "Limit \(count.map(String.init) ?? "all")\(offset > 0 ? " offset \(offset)" : "")"
+    case .limit(let count, let offset, _):
+      return "Limit \(count.map(String.init) ?? "all")\(offset > 0 ? " offset \(offset)" : "")"
     case .union(let inputs, _): return "Union of \(inputs.count)"
     case .setOperation(let kind, let isAll, _, _): return "\(kind.rawValue)\(isAll ? " all" : "")"
     case .window(let node):
-      return "Window partition [\(node.partition.map(text).joined(separator: ", "))], order [\(node.order.map { order($0) }.joined(separator: ", "))], functions [\(node.functions.map(\.attribute.name).joined(separator: ", "))]"
-    case .watermark(let column, let delay, _): return "EventTimeWatermark \(column.name), delay \(Double(delay) / 1e6) s"
+      return
+        "Window partition [\(node.partition.map(text).joined(separator: ", "))], order [\(node.order.map { order($0) }.joined(separator: ", "))], functions [\(node.functions.map(\.attribute.name).joined(separator: ", "))]"
+    case .watermark(let column, let delay, _):
+      return "EventTimeWatermark \(column.name), delay \(Double(delay) / 1e6) s"
     case .deduplicate(let node): return "Deduplicate \(columns(node.keys))"
     case .alias(let name, _): return "SubqueryAlias \(name.joined(separator: "."))"
     }
@@ -49,6 +54,7 @@ public enum PlanText {
     case .rows: "LocalRows"
     case .range: "Range"
     case .oneRow: "OneRow"
+    case .result: "RecursiveRows"
     }
   }
 
@@ -73,7 +79,8 @@ public enum PlanText {
     case .and(let left, let right): return "(\(text(left)) AND \(text(right)))"
     case .or(let left, let right): return "(\(text(left)) OR \(text(right)))"
     case .conditional(let branches, let otherwise, _):
-      return "CASE" + branches.map { " WHEN \(text($0.condition)) THEN \(text($0.value))" }.joined() + " ELSE \(text(otherwise)) END"
+      return "CASE" + branches.map { " WHEN \(text($0.condition)) THEN \(text($0.value))" }.joined()
+        + " ELSE \(text(otherwise)) END"
     case .coalesce(let arguments, _): return "coalesce(\(arguments.map(text).joined(separator: ", ")))"
     case .higherOrder(let function, let arguments, let lambdas):
       let bodies = lambdas.map { "(\($0.parameters.map(\.name).joined(separator: ", "))) -> \(text($0.body))" }

@@ -76,7 +76,8 @@ public final class SparkSession: Sendable {
       case "spark.sql.ansi.enabled": state.context.isAnsi = value.lowercased() != "false"
       case "millrace.compatibility":
         guard let mode = StreamingRules.Compatibility(rawValue: value) else {
-          throw MillraceError("INVALID_CONF_VALUE", "millrace.compatibility is '\(value)'", hint: "one of: millrace, spark")
+          throw MillraceError(
+            "INVALID_CONF_VALUE", "millrace.compatibility is '\(value)'", hint: "one of: millrace, spark")
         }
         state.compatibility = mode
       default: break
@@ -124,7 +125,9 @@ public final class SparkSession: Sendable {
   public func register(view name: String, _ query: Query) { state.withLock { $0.catalog.register(name, .view(query)) } }
 
   /// Makes a plan known as a view.
-  public func register(view name: String, plan: LogicalPlan) { state.withLock { $0.catalog.register(name, .plan(plan)) } }
+  public func register(view name: String, plan: LogicalPlan) {
+    state.withLock { $0.catalog.register(name, .plan(plan)) }
+  }
 
   /// Makes rows known as a table.
   public func register(table name: String, schema: Schema, rows: RecordBatch) {
@@ -159,7 +162,9 @@ public final class SparkSession: Sendable {
     }
     var result: [Int: ScanBinding] = [:]
     for id in ids {
-      guard let source = known[id] else { throw MillraceError("INTERNAL_ERROR", "relation \(id) is unknown", fault: .bug) }
+      guard let source = known[id] else {
+        throw MillraceError("INTERNAL_ERROR", "relation \(id) is unknown", fault: .bug)
+      }
       result[id] = try source.bind(setup)
     }
     return result
@@ -170,10 +175,16 @@ public final class SparkSession: Sendable {
   /// Resolves a SQL query.
   public func analyze(_ sql: String) throws -> AnalyzedQuery {
     do {
-      return try makeAnalyzer().analyze(try SQLParser.parseQuery(sql))
+      return try makeAnalyzer().analyze(try SQLParser.parseQuery(substituted(sql)))
     } catch let error as SQLParseError {
       throw MillraceError(error)
     }
+  }
+
+  private func substituted(_ text: String) -> String {
+    let conf = state.withLock { $0.conf }
+    if conf["spark.sql.variable.substitute"]?.lowercased() == "false" { return text }
+    return VariableSubstitution.apply(to: text) { conf[$0] }
   }
 
   /// A SQL statement as a DataFrame; statements such as CREATE VIEW are carried out.
@@ -183,7 +194,7 @@ public final class SparkSession: Sendable {
   public func execute(statement text: String) throws -> DataFrame {
     let statement: Statement
     do {
-      statement = try SQLParser.parseStatement(text)
+      statement = try SQLParser.parseStatement(substituted(text))
     } catch {
       throw MillraceError(error)
     }
@@ -237,7 +248,8 @@ extension MillraceError {
   /// A parse error with its place in the query.
   public init(_ error: SQLParseError) {
     self.init(
-      error.code, "\(error.message) (line \(error.line), column \(error.column))\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
+      error.code,
+      "\(error.message) (line \(error.line), column \(error.column))\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
       hint: error.hint)
   }
 }

@@ -59,6 +59,7 @@ struct KeyEncoder: Sendable {
         } else if key.type.isNested || key.type == .void || key.type == .calendarInterval {
           forms.append(.encoded(RowCodec([key.type])))
           flat.append(.binary)
+          expression = KeyEncoder.normalized(key)
         } else {
           forms.append(.flat)
           flat.append(key.type)
@@ -69,6 +70,19 @@ struct KeyEncoder: Sendable {
     self.forms = forms
     self.expressions = expressions
     flatTypes = flat.isEmpty ? [.byte] : flat
+  }
+
+  /// A map with its entries in the order of their keys, since equal maps may differ in it.
+  private static func normalized(_ key: Expression) -> Expression {
+    guard case .map(let keyType, let valueType, _) = key.type, keyType.isOrderable, valueType.isOrderable else {
+      return key
+    }
+    let context = BindingContext()
+    let steps = ["map_entries", "sort_array", "map_from_entries"]
+    let sorted = steps.reduce(Optional(key)) { inner, name in
+      inner.flatMap { argument in try? FunctionRegistry.builtin.scalar(name)?.bind([.expression(argument)], context) }
+    }
+    return sorted ?? key
   }
 
   /// The flat columns of evaluated keys.

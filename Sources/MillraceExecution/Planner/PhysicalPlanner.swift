@@ -25,8 +25,14 @@ final class PhysicalPlanner {
     case .relation(let leaf): return try relation(leaf)
     case .project(let columns, let child):
       let fragment = try plan(child)
-      if zip(columns, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 }) && columns.count == child.output.count { return fragment }
-      return add(to: fragment, try ProjectOperator(columns.map(\.expression), input: child.output), output: columns.map(\.attribute))
+      if zip(columns, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 })
+        && columns.count == child.output.count
+      {
+        return fragment
+      }
+      return add(
+        to: fragment, try ProjectOperator(columns.map(\.expression), input: child.output),
+        output: columns.map(\.attribute))
     case .filter(let condition, let child): return try filter(condition, child)
     case .generate(let generate):
       let fragment = try plan(generate.child)
@@ -40,8 +46,10 @@ final class PhysicalPlanner {
     case .union(let inputs, _): return try union(inputs)
     case .setOperation(let kind, let isAll, let left, let right):
       let types = left.output.map(\.type)
-      return .serial(SetOperationOperator(kind, isAll: isAll, try plan(left).serial, try plan(right).serial, types: types))
-    case .window(let window): return .serial(try WindowOperator(try plan(window.child).serial, window, input: window.child.output))
+      return .serial(
+        SetOperationOperator(kind, isAll: isAll, try plan(left).serial, try plan(right).serial, types: types))
+    case .window(let window):
+      return .serial(try WindowOperator(try plan(window.child).serial, window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
     case .alias(_, let child): return try plan(child)
     }
@@ -71,6 +79,10 @@ final class PhysicalPlanner {
         leaf.output.isEmpty
           ? MapOperator(RangeOperator(start: start, end: end, step: step), [DropColumns()])
           : RangeOperator(start: start, end: end, step: step))
+    case .result:
+      throw MillraceError(
+        "INVALID_RECURSIVE_REFERENCE.PLACE", "the recursive table `\(leaf.name)` cannot be read in this place",
+        hint: "read it in FROM of the step, not in a subquery")
     case .oneRow: return .serial(RowsOperator([RecordBatch(rowCount: 1, columns: [])]))
     }
   }
@@ -137,7 +149,13 @@ final class PhysicalPlanner {
       return "\(function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments)) \(function.type)"
     }
     let windows = node.grouping.compactMap { key -> String? in
-      if case .call(let function, let arguments) = key.expression, function.name == TimeWindow.structName, case .call(let start, _)? = arguments.first { start.variant } else { nil }
+      if case .call(let function, let arguments) = key.expression, function.name == TimeWindow.structName,
+        case .call(let start, _)? = arguments.first
+      {
+        start.variant
+      } else {
+        nil
+      }
     }
     let (store, index) = try stores.open(
       name: "aggregation", keyTypes: aggregation.keys.flatTypes, valueTypes: aggregation.stateTypes,

@@ -102,6 +102,15 @@ package enum TypeCoercion {
     }
   }
 
+  /// `type` with the field names of `model`, where both are structs of one width.
+  package static func renamed(_ type: DataType, like model: DataType) -> DataType {
+    guard case .structure(let fields) = type, case .structure(let names) = model, fields.count == names.count else {
+      return type
+    }
+    return .structure(
+      zip(fields, names).map { StructField($1.name, renamed($0.type, like: $1.type), isNullable: $0.isNullable) })
+  }
+
   private static func mayMakeNull(_ from: DataType, _ to: DataType) -> Bool {
     from == .void || from.isFractional && to.isDecimal
   }

@@ -81,7 +81,9 @@ extension Analyzer {
         if let common = level[last.lowercased()] { return try commonTable(last, common, level: index) }
       }
     }
-    guard name.count == 1 || ["default", "global_temp", "spark_catalog"].contains(name[0].lowercased()), let entry = catalog.entry(last) else {
+    guard name.count == 1 || ["default", "global_temp", "spark_catalog"].contains(name[0].lowercased()),
+      let entry = catalog.entry(last)
+    else {
       throw MillraceError(
         "TABLE_OR_VIEW_NOT_FOUND", "the table or view \(name.map { "`\($0)`" }.joined(separator: ".")) cannot be found",
         hint: nearestTable(last))
@@ -89,7 +91,8 @@ extension Analyzer {
     switch entry {
     case .scan(let id, let schema, let isStreaming, let watermark):
       let columns = schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable, qualifier: [last]) }
-      let leaf = LogicalPlan.relation(LeafRelation(name: last, output: columns, content: .scan(id: id, isStreaming: isStreaming)))
+      let leaf = LogicalPlan.relation(
+        LeafRelation(name: last, output: columns, content: .scan(id: id, isStreaming: isStreaming)))
       guard let watermark else { return leaf }
       return try declareWatermark(leaf, column: watermark.column, delay: watermark.delay)
     case .rows(let schema, let batch):
@@ -112,11 +115,13 @@ extension Analyzer {
   }
 
   private func commonTable(_ name: String, _ table: CommonTable, level: Int) throws -> LogicalPlan {
+    if let rows = table.recursion { return .alias([name], rows.withFreshAttributes()) }
     let saved = commonTables
     // The table's query sees the tables before it, and itself only when recursive.
     commonTables = Array(commonTables[...level])
     commonTables[level][name.lowercased()] = nil
     defer { commonTables = saved }
+    if table.isRecursive, let plan = try recursiveTable(name, table, level: level) { return plan }
     let plan = try aliased(try self.plan(table.query, outer: .none), TableAlias(name, columns: table.columns))
     return plan
   }
@@ -128,7 +133,8 @@ extension Analyzer {
     if !alias.columns.isEmpty {
       if alias.columns.count != plan.output.count {
         throw MillraceError(
-          "ASSIGNMENT_ARITY_MISMATCH", "\(alias.columns.count) column aliases were given for \(plan.output.count) columns")
+          "ASSIGNMENT_ARITY_MISMATCH",
+          "\(alias.columns.count) column aliases were given for \(plan.output.count) columns")
       }
       result = .project(zip(plan.output, alias.columns).map { NamedExpression($1, .attribute($0)) }, plan)
     }
@@ -166,9 +172,13 @@ extension Analyzer {
       let projected = LogicalPlan.project(plan.output.map { NamedExpression(passing: $0) } + [column], plan)
       return try watermark(projected, column.attribute, micros)
     }
-    guard case .column(let parts) = clause.eventTime.kind, let match = try Scope(plan.output).match(parts), match.path.isEmpty else {
+    guard case .column(let parts) = clause.eventTime.kind, let match = try Scope(plan.output).match(parts),
+      match.path.isEmpty
+    else {
       if case .column(let parts) = clause.eventTime.kind { throw unresolvedColumn(parts, among: plan.output) }
-      throw MillraceError("REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "an expression in WATERMARK needs a name", hint: "write WATERMARK … AS name DELAY OF …")
+      throw MillraceError(
+        "REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "an expression in WATERMARK needs a name",
+        hint: "write WATERMARK … AS name DELAY OF …")
     }
     return try watermark(plan, match.attribute, micros)
   }
@@ -181,7 +191,8 @@ extension Analyzer {
   ) throws -> (LogicalPlan, Scope) {
     let (leftPlan, leftScope) = try relation(left, outer: outer)
     if case .lateral(let inner) = right.kind {
-      let (plan, scope) = try lateral(inner, alias: right.alias, leftPlan, leftScope, kind: kind == .left ? .left : .inner)
+      let (plan, scope) = try lateral(
+        inner, alias: right.alias, leftPlan, leftScope, kind: kind == .left ? .left : .inner)
       if case .on(let expression) = condition, kind != .left {
         return (.filter(try booleanCondition(expression, scope), plan), scope)
       }
@@ -200,14 +211,17 @@ extension Analyzer {
     scope.hidden = left.1.hidden + right.1.hidden
     var names: [String]?
     if isNatural {
-      names = left.1.columns.map(\.name).filter { name in right.1.columns.contains { $0.name.lowercased() == name.lowercased() } }
+      names = left.1.columns.map(\.name).filter { name in
+        right.1.columns.contains { $0.name.lowercased() == name.lowercased() }
+      }
     } else if case .using(let columns) = condition {
       names = columns
     }
     if let names { return try joinUsing(planKind, names, left, right, outer: outer) }
     var expression: Expression?
     if case .on(let sql) = condition { expression = try booleanCondition(sql, scope) }
-    let effective = planKind == .inner && expression == nil ? .cross : planKind == .cross && expression != nil ? .inner : planKind
+    let effective =
+      planKind == .inner && expression == nil ? .cross : planKind == .cross && expression != nil ? .inner : planKind
     let node = JoinNode(effective, left.0, right.0, condition: expression)
     let plan = LogicalPlan.join(node)
     var result = Scope(requalified(plan.output, like: scope.columns), outer: outer)
@@ -231,7 +245,8 @@ extension Analyzer {
       func column(_ scope: Scope, _ side: String) throws -> Attribute {
         guard let match = try scope.match([name]), match.path.isEmpty else {
           throw MillraceError(
-            "UNRESOLVED_USING_COLUMN_FOR_JOIN", "USING column `\(name)` cannot be resolved on the \(side) side of the join")
+            "UNRESOLVED_USING_COLUMN_FOR_JOIN",
+            "USING column `\(name)` cannot be resolved on the \(side) side of the join")
         }
         return match.attribute
       }
@@ -249,7 +264,9 @@ extension Analyzer {
     let node = LogicalPlan.join(JoinNode(kind == .cross ? .inner : kind, left.0, right.0, condition: condition))
     let output = node.output
     let passed = output.filter { !hiddenIDs.contains($0.id) }.map { NamedExpression(passing: $0) }
-    let keptHidden = output.filter { attribute in hiddenIDs.contains(attribute.id) && !merged.contains { $0.attribute == attribute } }
+    let keptHidden = output.filter { attribute in
+      hiddenIDs.contains(attribute.id) && !merged.contains { $0.attribute == attribute }
+    }
     let plan = LogicalPlan.project(merged + passed + keptHidden.map { NamedExpression(passing: $0) }, node)
     var scope = Scope(merged.map(\.attribute) + passed.map(\.attribute), outer: outer)
     // `l.k` and `r.k` stay reachable although `*` shows the column once.
@@ -260,7 +277,9 @@ extension Analyzer {
   func booleanCondition(_ sql: SQLExpression, _ scope: Scope) throws -> Expression {
     let expression = try ExpressionResolver(self, scope).resolve(sql)
     guard expression.type == .boolean || expression.type == .void else {
-      throw MillraceError("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", "the join condition has the type \(expression.type.sql) instead of BOOLEAN")
+      throw MillraceError(
+        "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
+        "the join condition has the type \(expression.type.sql) instead of BOOLEAN")
     }
     return try expression.cast(to: .boolean, context)
   }
@@ -294,34 +313,9 @@ extension Analyzer {
     let step = numbers.count > 2 ? numbers[2] : 1
     if step == 0 { throw MillraceError("INVALID_PARAMETER_VALUE.STEP", "the step of range must not be 0") }
     return .relation(
-      LeafRelation(name: "range", output: [Attribute("id", .long, isNullable: false)], content: .range(start: start, end: end, step: step)))
-  }
-
-  /// LATERAL: a generator, or a subquery that may use columns to its left.
-  private func lateral(
-    _ inner: Relation, alias: TableAlias?, _ plan: LogicalPlan, _ scope: Scope, kind: JoinKind
-  ) throws -> (LogicalPlan, Scope) {
-    if case .function(let function) = inner.kind {
-      let resolver = ExpressionResolver(self, scope)
-      guard var node = try resolver.generator(function, over: plan) else {
-        throw MillraceError("UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(function.name.joined(separator: "."))`")
-      }
-      node.isOuter = node.isOuter || kind == .left
-      let chosen = alias ?? inner.alias
-      node.output = try renamed(node.output, chosen)
-      var result = scope
-      result.columns += node.output
-      return (.generate(node), result)
-    }
-    guard case .subquery(let query) = inner.kind else {
-      throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
-    }
-    let sub = try aliased(try self.plan(query, outer: .scope(scope)), alias ?? inner.alias)
-    let (right, condition) = try Decorrelation(self, outer: Set(plan.output.map(\.id))).pullUp(sub)
-    let node = LogicalPlan.join(JoinNode(kind == .left ? .left : condition == nil ? .cross : .inner, plan, right, condition: condition))
-    var result = scope
-    result.columns += sub.output
-    return (node, result)
+      LeafRelation(
+        name: "range", output: [Attribute("id", .long, isNullable: false)],
+        content: .range(start: start, end: end, step: step)))
   }
 
   /// Generated columns under the names of an alias.
@@ -329,7 +323,8 @@ extension Analyzer {
     guard let alias else { return output }
     if !alias.columns.isEmpty && alias.columns.count != output.count {
       throw MillraceError(
-        "UDTF_ALIAS_NUMBER_MISMATCH", "the generator gives \(output.count) columns, but \(alias.columns.count) aliases were given")
+        "UDTF_ALIAS_NUMBER_MISMATCH",
+        "the generator gives \(output.count) columns, but \(alias.columns.count) aliases were given")
     }
     return output.enumerated().map { index, column in
       Attribute(
@@ -342,10 +337,14 @@ extension Analyzer {
     switch sample.amount {
     case .rows(let count): return .limit(count: try rowCount(count, "TABLESAMPLE"), offset: 0, plan)
     case .percent(let percent):
-      let condition = try call("<", [try call("rand", [.literal(.integer(sample.seed ?? 0), .long)]), .literal(.double(percent / 100), .double)])
+      let condition = try call(
+        "<",
+        [try call("rand", [.literal(.integer(sample.seed ?? 0), .long)]), .literal(.double(percent / 100), .double)])
       return .filter(condition, plan)
     case .bucket:
-      throw MillraceError("UNSUPPORTED_FEATURE.TABLESAMPLE_BUCKET", "TABLESAMPLE (BUCKET …) is not supported", hint: "use PERCENT or ROWS")
+      throw MillraceError(
+        "UNSUPPORTED_FEATURE.TABLESAMPLE_BUCKET", "TABLESAMPLE (BUCKET …) is not supported", hint: "use PERCENT or ROWS"
+      )
     }
   }
 
@@ -364,13 +363,16 @@ extension Analyzer {
   func unresolvedColumn(_ parts: [String], among columns: [Attribute]) -> MillraceError {
     let name = parts.map { "`\($0)`" }.joined(separator: ".")
     if columns.isEmpty {
-      return MillraceError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "a column, variable, or function parameter with name \(name) cannot be resolved")
+      return MillraceError(
+        "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+        "a column, variable, or function parameter with name \(name) cannot be resolved")
     }
     let names = columns.map(\.name)
     let close = NearestName.of(parts.last ?? "", among: names)
     let hint = close.map { "did you mean `\($0)`?" } ?? "columns are: \(names.prefix(20).joined(separator: ", "))"
     return MillraceError(
-      "UNRESOLVED_COLUMN.WITH_SUGGESTION", "a column, variable, or function parameter with name \(name) cannot be resolved", hint: hint)
+      "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+      "a column, variable, or function parameter with name \(name) cannot be resolved", hint: hint)
   }
 }
 
@@ -393,7 +395,8 @@ extension Value {
   var intervalMicroseconds: Int64? {
     switch self {
     case .integer(let micros): micros
-    case .interval(let interval) where interval.months == 0: Int64(interval.days) * 86_400_000_000 + interval.microseconds
+    case .interval(let interval) where interval.months == 0:
+      Int64(interval.days) * 86_400_000_000 + interval.microseconds
     default: nil
     }
   }

@@ -21,12 +21,24 @@ public final class Analyzer {
     var depth: Int
     /// The rows so far, while a recursive table's own query is analysed.
     var recursion: LogicalPlan?
+    var isRecursive = false
+    /// `MAX RECURSION LEVEL`.
+    var levelLimit: Int?
   }
 
   /// An analyzer over a catalog.
   public init(catalog: Catalog, functions: FunctionRegistry = .builtin, context: BindingContext = BindingContext()) {
     self.catalog = catalog
     self.functions = functions
+    var context = context
+    context.parseSchema =
+      context.parseSchema ?? { text in
+        do {
+          return try SQLParser.parseTypeOrSchema(text)
+        } catch let error as SQLParseError {
+          throw MillraceError(error.code, "the schema '\(text)' cannot be read: \(error.message)", hint: error.hint)
+        }
+      }
     self.context = context
   }
 
@@ -37,8 +49,11 @@ public final class Analyzer {
   }
 
   /// Resolves select-list expressions over a plan: `DataFrame.select` and `selectExpr`.
-  public func select(_ expressions: [SQLExpression], from child: LogicalPlan, qualifier: [String] = []) throws -> AnalyzedQuery {
-    let plan = try SelectAnalyzer(self, child, outer: .none).select(Select(expressions), orderBy: [], limit: nil, offset: nil)
+  public func select(_ expressions: [SQLExpression], from child: LogicalPlan, qualifier: [String] = []) throws
+    -> AnalyzedQuery
+  {
+    let plan = try SelectAnalyzer(self, child, outer: .none).select(
+      Select(expressions), orderBy: [], limit: nil, offset: nil)
     return AnalyzedQuery(plan: plan, subqueries: subqueries)
   }
 
@@ -56,6 +71,12 @@ public final class Analyzer {
     return AnalyzedQuery(plan: plan, subqueries: subqueries)
   }
 
+  /// An id for rows that are known only when a query runs.
+  func makeResultID() -> Int {
+    nextSubquery += 1
+    return nextSubquery
+  }
+
   func addSubquery(_ plan: LogicalPlan, _ form: AnalyzedQuery.Subquery.Form) -> Int {
     nextSubquery += 1
     subqueries.append(AnalyzedQuery.Subquery(id: nextSubquery, plan: plan, form: form))
@@ -71,7 +92,8 @@ public final class Analyzer {
       commonTables.append([:])
       for table in query.with {
         commonTables[commonTables.count - 1][table.name.lowercased()] = CommonTable(
-          query: table.query, columns: table.columns, depth: commonTables.count, recursion: nil)
+          query: table.query, columns: table.columns, depth: commonTables.count, recursion: nil,
+          isRecursive: query.isRecursive, levelLimit: table.recursionLimit)
       }
     }
     let limit = try query.limit.map { try rowCount($0, "LIMIT") }
@@ -120,12 +142,14 @@ public final class Analyzer {
       throw MillraceError("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", "\(clause) must be a constant")
     }
     guard value.type.isIntegral else {
-      throw MillraceError("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "\(clause) must be an integer, but it is \(value.type.sql)")
+      throw MillraceError(
+        "INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "\(clause) must be an integer, but it is \(value.type.sql)")
     }
     switch try value.constantValue() {
     case .integer(let count) where count >= 0: return Int(count)
     case .integer(let count):
-      throw MillraceError("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "\(clause) must not be negative, but it is \(count)")
+      throw MillraceError(
+        "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "\(clause) must not be negative, but it is \(count)")
     default: throw MillraceError("INVALID_LIMIT_LIKE_EXPRESSION.IS_NULL", "\(clause) must not be NULL")
     }
   }
@@ -160,7 +184,8 @@ public final class Analyzer {
     var columns: [NamedExpression] = []
     for column in left.output {
       guard let match = right.output.first(where: { $0.name.lowercased() == column.name.lowercased() }) else {
-        throw MillraceError("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "the right side of UNION BY NAME has no column `\(column.name)`")
+        throw MillraceError(
+          "UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "the right side of UNION BY NAME has no column `\(column.name)`")
       }
       columns.append(NamedExpression(passing: match))
     }
@@ -175,14 +200,16 @@ public final class Analyzer {
     if left.output.count != right.output.count {
       throw MillraceError(
         "NUM_COLUMNS_MISMATCH",
-        "\(what) can only be performed on inputs with the same number of columns, but the first input has \(left.output.count) columns and the second input has \(right.output.count)")
+        "\(what) can only be performed on inputs with the same number of columns, but the first input has \(left.output.count) columns and the second input has \(right.output.count)"
+      )
     }
     var types: [DataType] = []
     for (index, (a, b)) in zip(left.output, right.output).enumerated() {
       guard let type = TypeCoercion.commonType(a.type, b.type) else {
         throw MillraceError(
           "INCOMPATIBLE_COLUMN_TYPE",
-          "\(what): column \(index + 1) is \(a.type.sql) on the left and \(b.type.sql) on the right", hint: "cast one of them")
+          "\(what): column \(index + 1) is \(a.type.sql) on the left and \(b.type.sql) on the right",
+          hint: "cast one of them")
       }
       types.append(type)
     }
@@ -210,19 +237,23 @@ public final class Analyzer {
     }
     let width = resolved.first?.count ?? 0
     guard resolved.allSatisfy({ $0.count == width }) else {
-      throw MillraceError("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "the rows of VALUES have different numbers of columns")
+      throw MillraceError(
+        "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "the rows of VALUES have different numbers of columns")
     }
     var columns: [ColumnVector] = []
     var attributes: [Attribute] = []
     for index in 0..<width {
       let cells = resolved.map { $0[index] }
       guard let type = TypeCoercion.commonType(cells.map(\.type)) else {
-        throw MillraceError("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE", "column col\(index + 1) of VALUES has rows of different types")
+        throw MillraceError(
+          "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+          "column col\(index + 1) of VALUES has rows of different types")
       }
       var values: [Value] = []
       for cell in cells {
         guard cell.references.isEmpty, !cell.containsSubquery else {
-          throw MillraceError("INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE", "VALUES takes constants only")
+          throw MillraceError(
+            "INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE", "VALUES takes constants only")
         }
         values.append(try cell.cast(to: type, context).constantValue())
       }
@@ -243,14 +274,19 @@ extension Analyzer {
   }
 
   /// A join on a condition over both sides.
-  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, on condition: SQLExpression) throws -> LogicalPlan {
+  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, on condition: SQLExpression) throws
+    -> LogicalPlan
+  {
     let expression = try booleanCondition(condition, Scope(left.output + right.output))
     return .join(JoinNode(kind, left, right, condition: expression))
   }
 
   /// A join on equal columns, which come out once.
-  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, using names: [String]) throws -> LogicalPlan {
-    let (plan, scope) = try joinUsing(kind, names, (left, Scope(left.output)), (right, Scope(right.output)), outer: .none)
+  public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, using names: [String]) throws
+    -> LogicalPlan
+  {
+    let (plan, scope) = try joinUsing(
+      kind, names, (left, Scope(left.output)), (right, Scope(right.output)), outer: .none)
     return .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
   }
 
@@ -272,7 +308,9 @@ extension JoinKind {
     case "anti", "leftanti": self = .leftAnti
     case "cross": self = .cross
     default:
-      throw MillraceError("UNSUPPORTED_JOIN_TYPE", "the join type '\(word)' is unknown", hint: "one of: inner, left, right, full, semi, anti, cross")
+      throw MillraceError(
+        "UNSUPPORTED_JOIN_TYPE", "the join type '\(word)' is unknown",
+        hint: "one of: inner, left, right, full, semi, anti, cross")
     }
   }
 }

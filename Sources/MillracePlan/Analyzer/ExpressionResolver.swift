@@ -29,10 +29,12 @@ final class ExpressionResolver {
     case .typedLiteral(let type, let text): return try typedLiteral(type, text)
     case .column(let parts): return try column(parts)
     case .star:
-      throw MillraceError("INVALID_USAGE_OF_STAR_OR_REGEX", "'*' can only stand in a select list or as an argument of count")
+      throw MillraceError(
+        "INVALID_USAGE_OF_STAR_OR_REGEX", "'*' can only stand in a select list or as an argument of count")
     case .unary(let op, let operand): return try unary(op, operand)
     case .binary(let op, let left, let right): return try binary(op, left, right)
-    case .isNull(let operand, let isNegated): return try call(isNegated ? "isnotnull" : "isnull", [try resolve(operand)])
+    case .isNull(let operand, let isNegated):
+      return try call(isNegated ? "isnotnull" : "isnull", [try resolve(operand)])
     case .between(let value, let low, let high):
       let resolved = try resolve(value)
       return .and(try call(">=", [resolved, try resolve(low)]), try call("<=", [resolved, try resolve(high)]))
@@ -46,8 +48,11 @@ final class ExpressionResolver {
     case .caseWhen(let operand, let branches, let otherwise): return try caseWhen(operand, branches, otherwise)
     case .call(let function): return try functionCall(function)
     case .lambda:
-      throw MillraceError("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION", "a lambda can only be an argument of a higher-order function")
-    case .element(let base, let index): return try CollectionAccess.subscriptExpression(try resolve(base), try resolve(index), analyzer.context)
+      throw MillraceError(
+        "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION",
+        "a lambda can only be an argument of a higher-order function")
+    case .element(let base, let index):
+      return try CollectionAccess.subscriptExpression(try resolve(base), try resolve(index), analyzer.context)
     case .field(let base, let name): return try CollectionAccess.fieldAccess(try resolve(base), name, analyzer.context)
     case .row(let parts): return try row(parts)
     case .alias(let inner, _): return try resolve(inner)
@@ -57,7 +62,9 @@ final class ExpressionResolver {
     }
   }
 
-  private func call(_ name: String, _ arguments: [Expression]) throws -> Expression { try analyzer.call(name, arguments) }
+  private func call(_ name: String, _ arguments: [Expression]) throws -> Expression {
+    try analyzer.call(name, arguments)
+  }
 
   // MARK: Names
 
@@ -93,14 +100,17 @@ final class ExpressionResolver {
     do {
       return .literal(try expression.constantValue(), type)
     } catch {
-      throw MillraceError("INVALID_TYPED_LITERAL", "the value of the typed literal \"\(type.sql)\" is invalid: '\(text)'")
+      throw MillraceError(
+        "INVALID_TYPED_LITERAL", "the value of the typed literal \"\(type.sql)\" is invalid: '\(text)'")
     }
   }
 
   // MARK: Operators
 
   private func unary(_ op: UnaryOperator, _ operand: SQLExpression) throws -> Expression {
-    if op == .minus, case .literal(let value, let type) = operand.kind, let negated = value.negated { return .literal(negated, type) }
+    if op == .minus, case .literal(let value, let type) = operand.kind, let negated = value.negated {
+      return .literal(negated, type)
+    }
     let resolved = try resolve(operand)
     switch op {
     case .not: return try call("not", [resolved])
@@ -129,7 +139,8 @@ final class ExpressionResolver {
   private func boolean(_ expression: Expression, _ op: String) throws -> Expression {
     guard expression.type == .boolean || expression.type == .void || expression.type == .string else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "\(op) needs BOOLEAN operands, but one has the type \(expression.type.sql)")
+        "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+        "\(op) needs BOOLEAN operands, but one has the type \(expression.type.sql)")
     }
     return try expression.cast(to: .boolean, analyzer.context)
   }
@@ -147,7 +158,9 @@ final class ExpressionResolver {
     return singles.dropFirst().reduce(first) { predicate.quantifier == .all ? .and($0, $1) : .or($0, $1) }
   }
 
-  private func caseWhen(_ operand: SQLExpression?, _ branches: [SQLExpression.CaseBranch], _ otherwise: SQLExpression?) throws -> Expression {
+  private func caseWhen(_ operand: SQLExpression?, _ branches: [SQLExpression.CaseBranch], _ otherwise: SQLExpression?)
+    throws -> Expression
+  {
     let subject = try operand.map { try resolve($0) }
     var conditions: [Expression] = []
     var results: [Expression] = []
@@ -158,7 +171,8 @@ final class ExpressionResolver {
       } else {
         guard condition.type == .boolean || condition.type == .void else {
           throw MillraceError(
-            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "WHEN needs a BOOLEAN condition, but it has the type \(condition.type.sql)")
+            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+            "WHEN needs a BOOLEAN condition, but it has the type \(condition.type.sql)")
         }
         conditions.append(try condition.cast(to: .boolean, analyzer.context))
       }
@@ -193,7 +207,9 @@ final class ExpressionResolver {
   private func functionCall(_ function: FunctionCall) throws -> Expression {
     let name = function.name.last?.lowercased() ?? ""
     if function.window != nil {
-      guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "the window function `\(name)` cannot stand here") }
+      guard let collector else {
+        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "the window function `\(name)` cannot stand here")
+      }
       return try collector.windowFunction(function, self)
     }
     if let aggregate = analyzer.functions.aggregate(name) {
@@ -203,7 +219,8 @@ final class ExpressionResolver {
     }
     if function.isDistinct || function.filter != nil {
       throw MillraceError(
-        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
+        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+        "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
     }
     switch name {
     case "window", "session_window": return try timeWindow(function, name)
@@ -216,9 +233,11 @@ final class ExpressionResolver {
     }
     if Generators.names.contains(name) {
       throw MillraceError(
-        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
+        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+        "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
     }
     guard let scalar = analyzer.functions.scalar(name) else {
+      if let type = SQLExpression.castFunctions[name] { return try castFunction(function, name, type) }
       if WindowFunctions.names.contains(name) {
         throw MillraceError("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "the window function `\(name)` needs an OVER clause")
       }
@@ -227,10 +246,19 @@ final class ExpressionResolver {
     return try scalar.bind(try arguments(of: function), analyzer.context)
   }
 
+  private func castFunction(_ function: FunctionCall, _ name: String, _ type: DataType) throws -> Expression {
+    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
+    guard arguments.count == 1 else {
+      throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`\(name)` takes 1 argument but got \(arguments.count)")
+    }
+    return try Cast.bind(arguments[0], to: type, context: analyzer.context)
+  }
+
   private func arguments(of function: FunctionCall) throws -> [FunctionArgument] {
     try function.arguments.map { argument in
       guard let expression = argument.expression else {
-        throw MillraceError("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "`\(function.name.joined(separator: "."))` takes no table")
+        throw MillraceError(
+          "UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "`\(function.name.joined(separator: "."))` takes no table")
       }
       if case .lambda(let parameters, let body) = expression.kind {
         // Binding happens within the call, on this thread.
@@ -241,15 +269,21 @@ final class ExpressionResolver {
     }
   }
 
-  private func lambda(_ names: [String], _ body: SQLExpression, _ types: [(DataType, isNullable: Bool)]) throws -> Lambda {
+  private func lambda(_ names: [String], _ body: SQLExpression, _ types: [(DataType, isNullable: Bool)]) throws
+    -> Lambda
+  {
     guard names.count <= types.count else {
-      throw MillraceError("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH", "the lambda has \(names.count) parameters, but \(types.count) are passed")
+      throw MillraceError(
+        "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+        "the lambda has \(names.count) parameters, but \(types.count) are passed")
     }
     let attributes = zip(names, types).map { Attribute($0, $1.0, isNullable: $1.isNullable) }
     var level: [String: Attribute] = [:]
     for attribute in attributes {
       if level.updateValue(attribute, forKey: attribute.name.lowercased()) != nil {
-        throw MillraceError("INVALID_LAMBDA_FUNCTION_CALL.DUPLICATE_ARG_NAMES", "the lambda has two parameters called `\(attribute.name)`")
+        throw MillraceError(
+          "INVALID_LAMBDA_FUNCTION_CALL.DUPLICATE_ARG_NAMES", "the lambda has two parameters called `\(attribute.name)`"
+        )
       }
     }
     lambdaParameters.append(level)
@@ -257,12 +291,17 @@ final class ExpressionResolver {
     return Lambda(attributes, try resolve(body))
   }
 
-  private func aggregateCall(_ function: FunctionCall, _ name: String, _ aggregate: AggregateFunction) throws -> Expression {
+  private func aggregateCall(_ function: FunctionCall, _ name: String, _ aggregate: AggregateFunction) throws
+    -> Expression
+  {
     if isInsideAggregate {
-      throw MillraceError("NESTED_AGGREGATE_FUNCTION", "`\(name)` cannot stand inside another aggregate function", hint: "use a subquery")
+      throw MillraceError(
+        "NESTED_AGGREGATE_FUNCTION", "`\(name)` cannot stand inside another aggregate function", hint: "use a subquery")
     }
     guard let collector else {
-      throw MillraceError("INVALID_WHERE_CONDITION", "the aggregate function `\(name)` cannot stand here", hint: "use HAVING or a subquery")
+      throw MillraceError(
+        "INVALID_WHERE_CONDITION", "the aggregate function `\(name)` cannot stand here",
+        hint: "use HAVING or a subquery")
     }
     isInsideAggregate = true
     defer { isInsideAggregate = false }
@@ -276,7 +315,9 @@ final class ExpressionResolver {
     var arguments: [Expression] = []
     for argument in function.arguments.compactMap(\.expression) {
       if case .star(let qualifier, _) = argument.kind {
-        if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct { continue }
+        if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {
+          continue
+        }
         arguments += scope.star(qualifier).map { .attribute($0) }
       } else {
         arguments.append(try resolve(argument))
@@ -324,7 +365,8 @@ final class ExpressionResolver {
   private func timeWindowArguments(_ function: FunctionCall) throws -> (Expression, TimeWindow) {
     let arguments = function.arguments.compactMap(\.expression)
     guard (2...4).contains(arguments.count) else {
-      throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`window` takes 2 to 4 arguments but got \(arguments.count)")
+      throw MillraceError(
+        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`window` takes 2 to 4 arguments but got \(arguments.count)")
     }
     let time = try windowedTime(try resolve(arguments[0]), "window")
     let lengths = try arguments.dropFirst().map { try duration($0) }
@@ -336,12 +378,14 @@ final class ExpressionResolver {
     let value = try resolve(sql).constantValue()
     if case .string(let text) = value {
       guard let micros = DurationText.microseconds(text) else {
-        throw MillraceError("CANNOT_PARSE_INTERVAL", "'\(text)' is no duration of fixed length", hint: "write for instance '10 seconds'")
+        throw MillraceError(
+          "CANNOT_PARSE_INTERVAL", "'\(text)' is no duration of fixed length", hint: "write for instance '10 seconds'")
       }
       return micros
     }
     guard let micros = value.intervalMicroseconds else {
-      throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "a window's duration must be a text such as '10 seconds'")
+      throw MillraceError(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "a window's duration must be a text such as '10 seconds'")
     }
     return micros
   }
@@ -378,7 +422,9 @@ final class ExpressionResolver {
   private func subplan(_ query: Query) throws -> (LogicalPlan, isCorrelated: Bool) {
     let plan = try analyzer.plan(query, outer: .scope(scope))
     if plan.isStreaming {
-      throw MillraceError("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream", hint: "join the stream instead")
+      throw MillraceError(
+        "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
+        hint: "join the stream instead")
     }
     return (plan, !plan.freeReferences.isEmpty)
   }
@@ -405,7 +451,11 @@ final class ExpressionResolver {
   private func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
     let (plan, isCorrelated) = try subplan(query)
     let values: [Expression]
-    if case .row(let parts) = value.kind { values = try parts.map { try resolve($0) } } else { values = [try resolve(value)] }
+    if case .row(let parts) = value.kind {
+      values = try parts.map { try resolve($0) }
+    } else {
+      values = [try resolve(value)]
+    }
     guard values.count == plan.output.count else {
       throw MillraceError(
         "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
@@ -419,7 +469,8 @@ final class ExpressionResolver {
       }
       let list = Expression.subqueryResult(id: analyzer.addSubquery(plan, .list), .array(plan.output[0].type))
       let items = try list.cast(to: .array(type), analyzer.context)
-      return try call("array_contains", [items, try values[0].cast(to: type, analyzer.context)]).nullWhenEmptyIsFalse(items, values[0], analyzer)
+      return try call("array_contains", [items, try values[0].cast(to: type, analyzer.context)]).nullWhenEmptyIsFalse(
+        items, values[0], analyzer)
     }
     guard let collector else { throw unsupportedCorrelation() }
     return try collector.correlatedIn(values, plan)
@@ -434,7 +485,9 @@ final class ExpressionResolver {
 
 extension Expression {
   /// `x IN (empty list)` is false even if x is NULL, where `array_contains` gives NULL.
-  fileprivate func nullWhenEmptyIsFalse(_ items: Expression, _ value: Expression, _ analyzer: Analyzer) throws -> Expression {
+  fileprivate func nullWhenEmptyIsFalse(_ items: Expression, _ value: Expression, _ analyzer: Analyzer) throws
+    -> Expression
+  {
     guard value.isNullable else { return self }
     let isEmpty = try analyzer.call("=", [try analyzer.call("size", [items]), .literal(.integer(0), .integer)])
     return .conditional([Branch(isEmpty, .literal(.boolean(false), .boolean))], otherwise: self, .boolean)
@@ -459,7 +512,9 @@ extension Expression {
   /// Ids of the parameters of all lambdas inside.
   var lambdaParameterIDs: Set<Int> {
     var ids: Set<Int> = []
-    if case .higherOrder(_, _, let lambdas) = self { for lambda in lambdas { ids.formUnion(lambda.parameters.map(\.id)) } }
+    if case .higherOrder(_, _, let lambdas) = self {
+      for lambda in lambdas { ids.formUnion(lambda.parameters.map(\.id)) }
+    }
     for child in children { ids.formUnion(child.lambdaParameterIDs) }
     return ids
   }

@@ -4,6 +4,12 @@ extension SQLWriter {
   @inline(never)
   func call(_ call: FunctionCall) {
     if isPretty, prettySpecialCall(call) { return clauses(of: call) }
+    // Spark names the column of a cast that is written as a function after what is cast.
+    if isPretty, call.name.count == 1, call.arguments.count == 1,
+      SQLExpression.castFunctions[call.name[0].lowercased()] != nil
+    {
+      return arguments(of: call)
+    }
     if call.name.count == 1, !isPretty, call.name[0].lowercased() == "extract", let field = call.extractedField {
       write("extract(\(Self.quoted(string: field)) FROM ")
       argument(call.arguments[1])

@@ -73,10 +73,12 @@ enum ArrayTransforms {
   }
 
   private static func pickCall(
-    _ name: String, _ array: Expression, _ body: @escaping @Sendable (ColumnVector, Range<Int>, inout ListMaker) -> Void
+    _ name: String, _ array: Expression, variant: String = "",
+    _ body: @escaping @Sendable (ColumnVector, Range<Int>, inout ListMaker) -> Void
   ) -> Expression {
     let type = array.type
-    return CollectionBinding.call(name, [array], type: type, isNullable: array.isNullable) { arguments, count, _ in
+    return CollectionBinding.call(name, [array], type: type, variant: variant, isNullable: array.isNullable) {
+      arguments, count, _ in
       let arrays = Lists(arguments[0])
       return build(arguments, count, type, [arrays.elements]) { row, maker in
         guard let range = arrays[row] else { return false }
@@ -252,7 +254,7 @@ enum ArrayTransforms {
     guard array.type.elementType?.isOrderable == true else {
       throw MillraceError("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot sort \(array.type.sql)")
     }
-    return pickCall(name, array) { elements, range, maker in
+    return pickCall(name, array, variant: "\(isAscending)\(nullsFirst)") { elements, range, maker in
       var rows = range.filter { !elements.isNull($0) }.map { Int32(truncatingIfNeeded: $0) }
       rows.withUnsafeMutableBufferPointer { ValueSorter.sort($0, by: elements) }
       let nullCount = range.count - rows.count

@@ -3,7 +3,9 @@ import MillraceColumnar
 /// `value IN (list)`: NULL for a NULL value, and where nothing matches but the list holds NULL.
 enum InList {
   static func bind(_ value: Expression, _ list: [Expression], _ context: BindingContext) throws -> Expression {
-    let all = try Arguments.unify("in", [value] + list, context)
+    // Structs compare by position, whatever their fields are called.
+    let renamed = try list.map { try $0.cast(to: TypeCoercion.renamed($0.type, like: value.type), context) }
+    let all = try Arguments.unify("in", [value] + renamed, context)
     let type = all[0].type
     try Comparison.checkOrderable("in", type)
     let isConstant = all.dropFirst().allSatisfy { $0.references.isEmpty && $0.isDeterministic && !$0.containsSubquery }

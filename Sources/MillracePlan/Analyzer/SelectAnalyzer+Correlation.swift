@@ -1,0 +1,98 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillraceSQL
+
+/// Correlated subqueries in expressions.
+extension SelectAnalyzer {
+  /// A correlated scalar subquery as a left join; its value is a column then.
+  func correlatedScalar(_ plan: LogicalPlan) throws -> Expression {
+    let value = plan.output[0]
+    let outerIDs = plan.freeReferences
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    try addJoin(JoinNode(.left, child, right, condition: condition, isSingle: !right.isGroupedByJoinKeys))
+    var nullable = value
+    nullable.isNullable = true
+    guard let empty = plan.valueWhenEmpty else { return .attribute(nullable) }
+    return .coalesce([.attribute(nullable), .literal(empty, value.type)], value.type)
+  }
+
+  /// A correlated EXISTS inside an expression: a left join with a marker.
+  func correlatedExists(_ plan: LogicalPlan) throws -> Expression {
+    let outerIDs = plan.freeReferences
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    return try marked(right, condition)
+  }
+
+  /// `x IN (correlated)` inside an expression; NULLs count as "not found".
+  func correlatedIn(_ values: [Expression], _ plan: LogicalPlan) throws -> Expression {
+    let outerIDs = plan.freeReferences
+    let (right, correlation) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    return try marked(right, try inCondition(values, plan.output, correlation))
+  }
+
+  func marked(_ right: LogicalPlan, _ condition: Expression?) throws -> Expression {
+    guard let condition else {
+      return .subqueryResult(id: analyzer.addSubquery(right, .exists), .boolean)
+    }
+    // One row per join key, so that the left join does not multiply rows.
+    let used = condition.references
+    let keys = right.output.filter { used.contains($0.id) }
+    let distinct = LogicalPlan.deduplicate(
+      DeduplicateNode(keys: keys, child: .project(keys.map { NamedExpression(passing: $0) }, right)))
+    let marker = NamedExpression("exists", .literal(.boolean(true), .boolean))
+    let side = LogicalPlan.project(keys.map { NamedExpression(passing: $0) } + [marker], distinct)
+    try addJoin(JoinNode(.left, child, side, condition: condition))
+    var nullable = marker.attribute
+    nullable.isNullable = true
+    return try analyzer.call("isnotnull", [.attribute(nullable)])
+  }
+
+  func addJoin(_ node: JoinNode) throws {
+    joinedIDs.formUnion(node.right.output.map(\.id))
+    if grouping != nil {
+      pendingJoins.append(node)
+    } else {
+      var join = node
+      join.left = child
+      child = .join(join)
+    }
+  }
+
+  func joinAbove(_ plan: LogicalPlan) throws -> LogicalPlan {
+    pendingJoins.reduce(plan) { plan, node in
+      var join = node
+      join.left = plan
+      join.condition = join.condition.map { grouped($0) }
+      return .join(join)
+    }
+  }
+}
+
+extension LogicalPlan {
+  /// Whether each combination of the keys that a decorrelation joins on occurs once: the plan ends in an aggregation.
+  var isGroupedByJoinKeys: Bool {
+    switch self {
+    case .aggregate: true
+    case .project(_, let child), .alias(_, let child), .filter(_, let child): child.isGroupedByJoinKeys
+    default: false
+    }
+  }
+
+  /// What a global aggregate gives for no rows, when that is not NULL: 0 for `count`.
+  var valueWhenEmpty: Value? {
+    switch self {
+    case .alias(_, let child): return child.valueWhenEmpty
+    case .project(let columns, let child):
+      guard case .attribute(let source) = columns.first?.expression else { return nil }
+      return child.emptyValue(of: source)
+    default: return nil
+    }
+  }
+
+  func emptyValue(of attribute: Attribute) -> Value? {
+    guard case .aggregate(let node) = self, let aggregate = node.aggregates.first(where: { $0.attribute == attribute })
+    else { return nil }
+    return ["count", "count_if", "regr_count", "approx_count_distinct"].contains(aggregate.function.name)
+      ? .integer(0) : nil
+  }
+}

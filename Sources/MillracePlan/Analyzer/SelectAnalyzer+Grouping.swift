@@ -1,0 +1,138 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillraceSQL
+
+/// GROUP BY and aggregates.
+extension SelectAnalyzer {
+  func containsAggregate(_ sql: SQLExpression?) -> Bool {
+    guard let sql else { return false }
+    return sql.contains { expression in
+      guard case .call(let call) = expression.kind, call.window == nil else { return false }
+      let name = call.name.last?.lowercased() ?? ""
+      return analyzer.functions.aggregate(name) != nil && (analyzer.functions.scalar(name) == nil || call.isDistinct)
+        || ["grouping", "grouping_id"].contains(name)
+    }
+  }
+
+  func resolveGrouping(_ clause: GroupBy?, _ items: [SQLExpression]) throws {
+    grouping = []
+    guard let clause else { return }
+    if clause.isAll {
+      for item in items where !containsAggregate(item) { try addKey(item.unaliased, item, items) }
+      return
+    }
+    let sets = GroupingSetPlan.sets(of: clause)
+    if let sets {
+      var members: [[Int]] = []
+      for set in sets { members.append(try set.map { try addKey($0, nil, items) }) }
+      groupingSets = GroupingSetPlan(sets: members)
+    } else {
+      for case .expression(let expression) in clause.items { try addKey(expression, nil, items) }
+    }
+  }
+
+  /// Adds a key of GROUP BY: an expression, an ordinal, or an alias of the select list. Gives its index.
+  @discardableResult
+  func addKey(_ sql: SQLExpression, _ item: SQLExpression?, _ items: [SQLExpression]) throws -> Int {
+    var expression = sql
+    var source = item
+    if case .literal(.integer(let ordinal), .integer) = sql.kind {
+      guard ordinal >= 1, ordinal <= Int64(items.count) else {
+        throw MillraceError(
+          "GROUP_BY_POS_OUT_OF_RANGE", "GROUP BY position \(ordinal) is not in the select list (1 to \(items.count))")
+      }
+      source = items[Int(ordinal) - 1]
+      expression = items[Int(ordinal) - 1].unaliased
+      if containsAggregate(expression) {
+        throw MillraceError("GROUP_BY_POS_AGGREGATE", "GROUP BY position \(ordinal) is an aggregate")
+      }
+    } else if case .column(let parts) = sql.kind, parts.count == 1, try scope.match(parts) == nil,
+      let aliased = items.first(where: {
+        if case .alias(_, let names) = $0.kind { names.first?.lowercased() == parts[0].lowercased() } else { false }
+      })
+    {
+      source = aliased
+      expression = aliased.unaliased
+    }
+    if containsAggregate(expression) {
+      throw MillraceError("GROUP_BY_AGGREGATE", "GROUP BY cannot contain an aggregate function")
+    }
+    let resolved = try ExpressionResolver(analyzer, scope, collector: self).resolve(expression)
+    let key = resolved.fingerprint
+    if let index = grouping?.firstIndex(where: { $0.expression.fingerprint == key }) { return index }
+    let name = source.map { ColumnNaming.name(of: $0, in: scope) } ?? groupingName(expression, resolved)
+    var attribute = Attribute(name, resolved.type, isNullable: resolved.isNullable)
+    if case .attribute(let column) = resolved {
+      attribute = Attribute(column.name, column.type, isNullable: column.isNullable, qualifier: column.qualifier)
+    }
+    grouping?.append(NamedExpression(attribute, resolved))
+    return (grouping?.count ?? 1) - 1
+  }
+
+  func groupingName(_ sql: SQLExpression, _ resolved: Expression) -> String {
+    if case .call(let call) = sql.kind, ["window", "session_window"].contains(call.name.last?.lowercased()) {
+      return call.name.last?.lowercased() ?? "window"
+    }
+    return ColumnNaming.name(of: sql, in: scope)
+  }
+
+  /// Replaces what GROUP BY computes by its columns.
+  func grouped(_ expression: Expression) -> Expression {
+    guard let grouping, !grouping.isEmpty else { return expression }
+    let keys = Dictionary(
+      grouping.map { ($0.expression.fingerprint, $0.attribute) }, uniquingKeysWith: { first, _ in first })
+    return replaceTopDown(expression, keys)
+  }
+
+  func replaceTopDown(_ expression: Expression, _ keys: [String: Attribute]) -> Expression {
+    if case .literal = expression { return expression }
+    if let attribute = keys[expression.fingerprint] { return .attribute(attribute) }
+    return expression.mapChildren { replaceTopDown($0, keys) }
+  }
+
+  /// Takes an aggregate that was found in an expression and gives the column of its result.
+  func aggregate(_ function: BoundAggregate, filter: Expression?, isDistinct: Bool) -> Expression {
+    if grouping == nil { grouping = [] }
+    let key =
+      "\(function.name)(\(function.arguments.map(\.fingerprint).joined(separator: ",")))\(isDistinct)\(filter?.fingerprint ?? "")\(function.type)"
+    if let known = aggregateKeys[key] { return .attribute(known) }
+    let attribute = Attribute(function.name, function.type, isNullable: function.isNullable)
+    aggregateKeys[key] = attribute
+    aggregates.append(NamedAggregate(attribute, function, filter: filter, isDistinct: isDistinct))
+    return .attribute(attribute)
+  }
+
+  func checkGrouped(_ expression: Expression, _ available: Set<Int>, _ columns: [NamedExpression]) throws {
+    let known = available.union(windowCalls.map(\.function.attribute.id)).union(columns.map(\.attribute.id)).union(
+      joinedIDs
+    )
+    .union(expression.lambdaParameterIDs)
+    let childColumns = Dictionary(child.output.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    for id in expression.references.subtracting(known).sorted() {
+      guard let column = childColumns[id] else { continue }
+      let isGlobal = grouping?.isEmpty ?? true
+      throw MillraceError(
+        isGlobal ? "MISSING_GROUP_BY" : "MISSING_AGGREGATION",
+        "the column `\(column.name)` is neither in GROUP BY nor inside an aggregate function",
+        hint: "add it to GROUP BY, or wrap it in any_value(\(column.name))")
+    }
+  }
+
+  func groupingFunction(_ name: String, _ function: FunctionCall, _ resolver: ExpressionResolver) throws -> Expression {
+    guard let sets = groupingSets else {
+      throw MillraceError("UNSUPPORTED_GROUPING_EXPRESSION", "\(name)() needs GROUPING SETS, ROLLUP or CUBE")
+    }
+    let keys = try function.arguments.compactMap(\.expression).map { sql -> Int in
+      let wanted = try resolver.resolve(sql).fingerprint
+      guard
+        let index = grouping?.firstIndex(where: {
+          $0.expression.fingerprint == wanted || Expression.attribute($0.attribute).fingerprint == wanted
+        })
+      else {
+        throw MillraceError("GROUPING_COLUMN_MISMATCH", "the argument of \(name)() is no key of GROUP BY")
+      }
+      return index
+    }
+    return try sets.groupingFunction(name, keys, count: grouping?.count ?? 0, analyzer)
+  }
+}

@@ -1,0 +1,71 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillraceSQL
+
+/// The select list.
+extension SelectAnalyzer {
+  func expandStars(_ items: [SQLExpression]) throws -> [SQLExpression] {
+    try items.flatMap { item -> [SQLExpression] in
+      guard case .star(let qualifier, let except) = item.kind else { return [item] }
+      var columns = scope.star(qualifier)
+      if columns.isEmpty && !qualifier.isEmpty, let match = try scope.match(qualifier),
+        let fields = match.attribute.type.fields
+      {
+        return fields.map { SQLExpression(.alias(SQLExpression(.column(qualifier + [$0.name])), [$0.name])) }
+      }
+      if columns.isEmpty && !qualifier.isEmpty {
+        throw MillraceError("CANNOT_RESOLVE_STAR_EXPAND", "`\(qualifier.joined(separator: "."))`.* names no table here")
+      }
+      for name in except {
+        guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
+        columns.removeAll { $0 == match.attribute }
+      }
+      return columns.map { column in SQLExpression(.column(["\u{0}\(column.id)"]), item.range) }
+    }
+  }
+
+  /// `explode(…)` in the select list becomes a generate node under the block.
+  func extractGenerators(_ items: inout [SQLExpression]) throws {
+    var result: [SQLExpression] = []
+    var found = false
+    for item in items {
+      guard case .call(let call) = item.unaliased.kind, Generators.names.contains(call.name.last?.lowercased() ?? ""),
+        call.window == nil
+      else {
+        result.append(item)
+        continue
+      }
+      if found {
+        throw MillraceError("UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "only one generator can stand in a select list")
+      }
+      found = true
+      let resolver = ExpressionResolver(analyzer, scope)
+      guard var node = try resolver.generator(call, over: child) else { continue }
+      if case .alias(_, let names) = item.kind {
+        node.output = try analyzer.renamed(node.output, TableAlias(nil, columns: names))
+      }
+      child = .generate(node)
+      scope.hidden += node.output
+      result += node.output.map { SQLExpression(.column(["\u{0}\($0.id)"]), item.range) }
+    }
+    items = result
+  }
+
+  /// The output column of an expression: its alias, or Spark's automatic name.
+  func named(_ expression: Expression, _ item: SQLExpression) -> NamedExpression {
+    if case .alias(_, let names) = item.kind, let name = names.first { return NamedExpression(name, expression) }
+    if case .attribute(let attribute) = expression {
+      if case .column(let parts) = item.kind, let name = ColumnNaming.written(parts, in: scope).last,
+        name != attribute.name,
+        name.lowercased() == attribute.name.lowercased()
+      {
+        return NamedExpression(Attribute(name, attribute.type, isNullable: attribute.isNullable), expression)
+      }
+      if case .column = item.kind, grouping == nil || grouping?.contains(where: { $0.attribute == attribute }) == true {
+        if grouping == nil { return NamedExpression(passing: attribute) }
+        return NamedExpression(attribute, expression)
+      }
+    }
+    return NamedExpression(ColumnNaming.name(of: item, in: scope), expression)
+  }
+}

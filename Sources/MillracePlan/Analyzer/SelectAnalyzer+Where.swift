@@ -1,0 +1,104 @@
+import MillraceColumnar
+import MillraceExpressions
+import MillraceSQL
+
+/// WHERE and LATERAL VIEW.
+extension SelectAnalyzer {
+  func addFilter(_ filter: SQLExpression) throws {
+    for conjunct in conjuncts(filter) {
+      let resolver = ExpressionResolver(analyzer, scope)
+      if try subqueryPredicate(conjunct, isNegated: false) { continue }
+      resolver.collector = WhereCollector.isNeeded(conjunct) ? self : nil
+      let expression = try resolver.resolve(conjunct)
+      if !aggregates.isEmpty {
+        throw MillraceError("INVALID_WHERE_CONDITION", "WHERE cannot use aggregate functions", hint: "use HAVING")
+      }
+      guard expression.type == .boolean || expression.type == .void || expression.type == .string else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+          "the condition of WHERE has the type \(expression.type.sql) instead of BOOLEAN")
+      }
+      child = .filter(try expression.cast(to: .boolean, analyzer.context), child)
+    }
+  }
+
+  func conjuncts(_ sql: SQLExpression) -> [SQLExpression] {
+    if case .binary(.and, let left, let right) = sql.kind { return conjuncts(left) + conjuncts(right) }
+    return [sql]
+  }
+
+  /// `[NOT] EXISTS (…)` and `x [NOT] IN (SELECT …)` standing alone become semi and anti joins.
+  func subqueryPredicate(_ sql: SQLExpression, isNegated: Bool) throws -> Bool {
+    switch sql.kind {
+    case .unary(.not, let inner): return try subqueryPredicate(inner, isNegated: !isNegated)
+    case .exists(let query):
+      let plan = try staticPlan(query)
+      let (right, condition) = try Decorrelation(analyzer, outer: Set(child.output.map(\.id))).pullUp(plan)
+      child = .join(JoinNode(isNegated ? .leftAnti : .leftSemi, child, right, condition: condition))
+      return true
+    case .inSubquery(let value, let query):
+      let resolver = ExpressionResolver(analyzer, scope)
+      let values: [Expression]
+      if case .row(let parts) = value.kind {
+        values = try parts.map { try resolver.resolve($0) }
+      } else {
+        values = [try resolver.resolve(value)]
+      }
+      let plan = try staticPlan(query)
+      guard values.count == plan.output.count else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+          "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
+      }
+      let (right, correlation) = try Decorrelation(analyzer, outer: Set(child.output.map(\.id))).pullUp(plan)
+      let condition = try inCondition(values, plan.output, correlation)
+      child = .join(JoinNode(isNegated ? .nullAwareAnti : .leftSemi, child, right, condition: condition))
+      return true
+    default: return false
+    }
+  }
+
+  func staticPlan(_ query: Query) throws -> LogicalPlan {
+    let plan = try analyzer.plan(query, outer: .scope(scope))
+    if plan.isStreaming {
+      throw MillraceError(
+        "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
+        hint: "join the stream instead")
+    }
+    return plan
+  }
+
+  func inCondition(_ values: [Expression], _ columns: [Attribute], _ correlation: Expression?) throws -> Expression? {
+    var condition = correlation
+    for (value, column) in zip(values, columns) {
+      let equal = try analyzer.call("=", [value, .attribute(column)])
+      condition = condition.map { .and(equal, $0) } ?? equal
+    }
+    return condition
+  }
+
+  func lateralView(_ view: LateralView) throws {
+    let resolver = ExpressionResolver(analyzer, scope)
+    guard var node = try resolver.generator(view.generator, over: child) else {
+      throw MillraceError(
+        "UNRESOLVED_ROUTINE",
+        "LATERAL VIEW needs a generator, and `\(view.generator.name.joined(separator: "."))` is none")
+    }
+    node.isOuter = node.isOuter || view.isOuter
+    node.output = try analyzer.renamed(node.output, TableAlias(view.tableAlias, columns: view.columnAliases))
+    child = .generate(node)
+    scope.columns += node.output
+  }
+}
+
+/// Whether a condition of WHERE needs the select block: it holds a subquery that may be correlated, or a misplaced aggregate.
+enum WhereCollector {
+  static func isNeeded(_ sql: SQLExpression) -> Bool {
+    sql.contains { expression in
+      switch expression.kind {
+      case .scalarSubquery, .exists, .inSubquery: true
+      default: false
+      }
+    }
+  }
+}
