@@ -39,8 +39,8 @@ struct SubqueryRunner {
     for subquery in subqueries {
       let plan = constants.applied(to: subquery.plan)
       let batches = try SubqueryRunner.execute(plan, bindings: bindings, pool: pool, timestamp: timestamp)
-      if case .recursion(let step, let previous, let limit) = subquery.form {
-        constants.rows[subquery.id] = try recursion(from: batches, step, previous, limit, constants)
+      if case .recursion(let step, let previous, let levels, let rows) = subquery.form {
+        constants.rows[subquery.id] = try recursion(from: batches, step, previous, levels, rows, constants)
         continue
       }
       constants.values[subquery.id] = try value(of: batches, subquery.form)
@@ -66,7 +66,8 @@ struct SubqueryRunner {
 
   /// Rounds of a recursive table until one gives no row.
   private func recursion(
-    from anchor: [RecordBatch], _ step: LogicalPlan, _ previous: Int, _ levelLimit: Int, _ constants: Constants
+    from anchor: [RecordBatch], _ step: LogicalPlan, _ previous: Int, _ levelLimit: Int, _ wanted: Int?,
+    _ constants: Constants
   ) throws -> RecordBatch {
     let rowLimit = 1_000_000
     let types = step.output.map(\.type)
@@ -74,7 +75,7 @@ struct SubqueryRunner {
     var last = SubqueryRunner.joined(anchor, types)
     var total = last.rowCount
     var level = 1
-    while last.rowCount > 0 {
+    while last.rowCount > 0 && total < wanted ?? .max {
       if levelLimit >= 0 && level > levelLimit {
         throw MillraceError(
           "RECURSION_LEVEL_LIMIT_EXCEEDED", "a recursive table went deeper than \(levelLimit) levels",

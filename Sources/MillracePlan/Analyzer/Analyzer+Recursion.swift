@@ -28,11 +28,25 @@ extension Analyzer {
     let id = addSubquery(
       anchor,
       .recursion(
-        step: try matched(step, to: anchor.output, name), previous: previous, levelLimit: table.levelLimit ?? 100))
+        step: try matched(step, to: anchor.output, name), previous: previous, levelLimit: table.levelLimit ?? 100,
+        rowLimit: nil))
     return .relation(
       LeafRelation(
         name: name, output: rows.output.map { Attribute($0.name, $0.type, qualifier: [name]) }, content: .result(id: id)
       ))
+  }
+
+  /// Lets a recursive table directly under LIMIT stop once it has the rows.
+  func limitRecursion(under plan: LogicalPlan, to count: Int) {
+    switch plan {
+    case .project(_, let child), .alias(_, let child): limitRecursion(under: child, to: count)
+    case .relation(let leaf):
+      guard case .result(let id) = leaf.content, let index = subqueries.firstIndex(where: { $0.id == id }),
+        case .recursion(let step, let previous, let levels, _) = subqueries[index].form
+      else { return }
+      subqueries[index].form = .recursion(step: step, previous: previous, levelLimit: levels, rowLimit: count)
+    default: return
+    }
   }
 
   private func inner(_ query: Query) -> [String: CommonTable] {

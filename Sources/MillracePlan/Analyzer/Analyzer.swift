@@ -114,7 +114,8 @@ public final class Analyzer {
   }
 
   func limited(_ plan: LogicalPlan, _ limit: Int?, _ offset: Int?) -> LogicalPlan {
-    limit == nil && offset == nil ? plan : .limit(count: limit, offset: offset ?? 0, plan)
+    if let limit { limitRecursion(under: plan, to: min(limit, 1 << 40) + min(offset ?? 0, 1 << 40)) }
+    return limit == nil && offset == nil ? plan : .limit(count: limit, offset: offset ?? 0, plan)
   }
 
   private func body(_ body: Query.Body, outer: Scope.Outer) throws -> LogicalPlan {

@@ -64,8 +64,9 @@ public struct AnalyzedQuery: Sendable {
       case list
       /// Whether there is a row.
       case exists
-      /// WITH RECURSIVE: the plan's rows, then those of `step` over the rows of the round before, until there are none.
-      case recursion(step: LogicalPlan, previous: Int, levelLimit: Int)
+      /// WITH RECURSIVE: the plan's rows, then those of `step` over the rows of the round before, until there are none or
+      /// as many rows as the query takes.
+      case recursion(step: LogicalPlan, previous: Int, levelLimit: Int, rowLimit: Int?)
     }
   }
 }

@@ -45,14 +45,17 @@ extension SelectAnalyzer {
       return .attribute(columns[Int(ordinal) - 1].attribute)
     }
     // Names mean output columns first, then columns of the input.
-    let output = ExpressionResolver(
-      analyzer,
-      Scope(
-        columns.map { column in
-          guard case .attribute(let source) = column.expression else { return column.attribute }
-          return column.attribute.qualified(source.qualifier)
-        }))
-    let outputCollector = ExpressionResolver(analyzer, output.scope, collector: nil)
+    var seen: Set<String> = []
+    let distinct = columns.filter {
+      seen.insert("\($0.attribute.name.lowercased()) \($0.expression.fingerprint)").inserted
+    }
+    let output = Scope(
+      distinct.map { column in
+        guard case .attribute(let source) = column.expression else { return column.attribute }
+        return column.attribute.qualified(source.qualifier)
+      })
+    let outputCollector = ExpressionResolver(analyzer, output, collector: nil)
+    if case .column(let parts) = sql.kind { _ = try output.match(parts) }
     if !containsAggregate(sql),
       !sql.contains(where: { if case .call(let call) = $0.kind { call.window != nil } else { false } }),
       let resolved = try? outputCollector.resolve(sql), !(columns.isEmpty)

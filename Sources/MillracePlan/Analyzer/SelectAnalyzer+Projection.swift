@@ -66,6 +66,15 @@ extension SelectAnalyzer {
         return NamedExpression(attribute, expression)
       }
     }
-    return NamedExpression(ColumnNaming.name(of: item, in: scope), expression)
+    return NamedExpression(ColumnNaming.name(of: specified(item), in: scope), expression)
+  }
+
+  /// A window function with its named window written out, as Spark names the column.
+  private func specified(_ item: SQLExpression) -> SQLExpression {
+    guard case .call(var call) = item.kind, case .named? = call.window, let window = call.window,
+      let found = try? windowSpecification(window)
+    else { return item }
+    call.window = .specification(found)
+    return SQLExpression(.call(call), item.range)
   }
 }

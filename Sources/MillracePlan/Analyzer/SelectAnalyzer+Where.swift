@@ -13,7 +13,7 @@ extension SelectAnalyzer {
       if !aggregates.isEmpty {
         throw MillraceError("INVALID_WHERE_CONDITION", "WHERE cannot use aggregate functions", hint: "use HAVING")
       }
-      guard expression.type == .boolean || expression.type == .void || expression.type == .string else {
+      guard expression.type == .boolean || expression.type == .void else {
         throw MillraceError(
           "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
           "the condition of WHERE has the type \(expression.type.sql) instead of BOOLEAN")

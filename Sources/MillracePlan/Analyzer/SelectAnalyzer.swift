@@ -44,9 +44,9 @@ final class SelectAnalyzer {
     if let filter = select.filter { try addFilter(filter) }
     var items = try expandStars(select.projection)
     try extractGenerators(&items)
+    // HAVING without GROUP BY is a condition on the one group of all rows.
     let hasAggregates =
-      select.groupBy != nil || select.having != nil && containsAggregate(select.having)
-      || items.contains { containsAggregate($0) }
+      select.groupBy != nil || select.having != nil || items.contains { containsAggregate($0) }
     if hasAggregates { try resolveGrouping(select.groupBy, items) }
 
     let resolver = ExpressionResolver(analyzer, scope, collector: self)
@@ -94,6 +94,11 @@ final class SelectAnalyzer {
       if isDistinct { plan = .distinct(plan) }
       if !orders.isEmpty { plan = .sort(orders, plan) }
       return analyzer.limited(plan, limit, offset)
+    }
+    if isDistinct {
+      let hidden = missing.reduce(into: Set<Int>()) { $0.formUnion($1.expression.references) }.subtracting(outputIDs)
+      let name = plan.output.first { hidden.contains($0.id) }?.name ?? "?"
+      throw analyzer.unresolvedColumn([name], among: columns.map(\.attribute))
     }
     let provided = Dictionary(plan.output.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     let extra = missing.reduce(into: Set<Int>()) { $0.formUnion($1.expression.references) }.subtracting(outputIDs)
