@@ -18,11 +18,21 @@ struct SQLQueryTests {
     return session
   }
 
+  private static func text(_ value: Value) -> String {
+    switch value {
+    case .integer(let number): "\(number)"
+    case .string(let text): text
+    case .boolean(let flag): "\(flag)"
+    case .null: "NULL"
+    default: "\(value)"
+    }
+  }
+
   /// Rows separated by blanks, cells by commas; sorted, so that the order of rows does not matter.
   private static func answer(_ sql: String) throws -> String {
     do {
       let rows = try session().execute(statement: sql).batches().flatMap { $0.rows() }
-      return rows.map { row in row.map { "\($0)" }.joined(separator: ",") }.sorted().joined(separator: " ")
+      return rows.map { row in row.map { text($0) }.joined(separator: ",") }.sorted().joined(separator: " ")
     } catch let error as MillraceError {
       return error.code
     }
