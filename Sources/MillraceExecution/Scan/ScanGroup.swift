@@ -208,7 +208,7 @@ final class ScanGroup {
     _ source: any ByteSource, _ split: SourceSplit, _ state: WorkerState, _ begun: OpenSplit?, prefetches: Bool
   ) throws -> (SplitResult, OpenSplit?) {
     let raw = try begun?.reader ?? source.open(split)
-    let reader: any ByteReader = prefetches && split.byteLimit == nil && raw is any BulkByteReader ? PrefetchReader(raw) : raw
+    let reader: any ByteReader = prefetches && raw is any BulkByteReader ? PrefetchReader(raw) : raw
     let windows = WindowReader(reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows)
     var isOpen = false
     defer { if !isOpen { reader.close() } }

@@ -159,7 +159,7 @@ public final class FileSource: ByteSource {
 }
 
 /// Reads a split and tells of each member's start.
-private final class FileSplitReader: ByteReader {
+private final class FileSplitReader: BulkByteReader {
   private let reader: GzipReader
   private let passed: (GzipRestartPoint) -> Void
   private var last = GzipRestartPoint()
