@@ -11,7 +11,8 @@ extension ColumnVector {
       let source = validity.words, target = result.words
       for index in 0..<length {
         let row = Int(rows[index])
-        target[index >> 6] |= ((source[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1) << UInt64(truncatingIfNeeded: index & 63)
+        target[index >> 6] |=
+          ((source[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1) << UInt64(truncatingIfNeeded: index & 63)
       }
       return result
     }
@@ -137,6 +138,7 @@ extension ColumnVector {
         used += view.count
       }
     }
-    return ColumnVector(type: type, count: count, values: out, validity: validity, isConstant: isConstant, owners: [arena])
+    return ColumnVector(
+      type: type, count: count, values: out, validity: validity, isConstant: isConstant, owners: [arena])
   }
 }

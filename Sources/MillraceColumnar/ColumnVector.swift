@@ -75,20 +75,23 @@ public final class ColumnVector: @unchecked Sendable {
   /// The same values under another type of the same physical layout.
   public func retyped(_ type: DataType) -> ColumnVector {
     ColumnVector(
-      type: type, count: count, values: buffer, validity: validity, isConstant: isConstant, children: children, owners: owners)
+      type: type, count: count, values: buffer, validity: validity, isConstant: isConstant, children: children,
+      owners: owners)
   }
 
   /// The same values with other nulls.
   public func withValidity(_ validity: Bitmap?) -> ColumnVector {
     ColumnVector(
-      type: type, count: count, values: buffer, validity: validity, isConstant: isConstant, children: children, owners: owners)
+      type: type, count: count, values: buffer, validity: validity, isConstant: isConstant, children: children,
+      owners: owners)
   }
 
   /// A constant vector stretched to another number of rows.
   public func constant(count: Int) -> ColumnVector {
     precondition(isConstant, "only a constant vector can be stretched")
     return ColumnVector(
-      type: type, count: count, values: buffer, validity: validity, isConstant: true, children: children, owners: owners)
+      type: type, count: count, values: buffer, validity: validity, isConstant: true, children: children, owners: owners
+    )
   }
 
   /// A struct vector of `children`, each with `count` rows.

@@ -21,7 +21,8 @@ extension ColumnVector {
     if a.isConstant && b.isConstant {
       let out = MemoryBuffer(capacity: MemoryLayout<R>.stride)
       out.base.assumingMemoryBound(to: R.self)[0] = body(x[0], y[0])
-      return ColumnVector(type: type, count: a.count, values: out, validity: .and(a.validity, b.validity), isConstant: true)
+      return ColumnVector(
+        type: type, count: a.count, values: out, validity: .and(a.validity, b.validity), isConstant: true)
     }
     if a.isConstant && a.isNull(0) || b.isConstant && b.isNull(0) { return .nulls(type, count: a.count) }
     let count = a.count
@@ -219,6 +220,7 @@ public struct StringWriter {
   /// The finished vector of `count` rows (one stored row if constant).
   public func finish(_ type: DataType, count: Int, isConstant: Bool = false, owners: [AnyObject] = []) -> ColumnVector {
     ColumnVector(
-      type: type, count: count, values: out, validity: nulls.validity, isConstant: isConstant, owners: arena.owners + owners)
+      type: type, count: count, values: out, validity: nulls.validity, isConstant: isConstant,
+      owners: arena.owners + owners)
   }
 }

@@ -44,8 +44,10 @@ public struct StringView: Sendable {
             of: pointer.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self), toByteOffset: count, as: UInt32.self)
         } else if count > 0 {
           target.storeBytes(of: pointer.load(as: UInt8.self), toByteOffset: 4, as: UInt8.self)
-          target.storeBytes(of: pointer.load(fromByteOffset: count / 2, as: UInt8.self), toByteOffset: 4 + count / 2, as: UInt8.self)
-          target.storeBytes(of: pointer.load(fromByteOffset: count - 1, as: UInt8.self), toByteOffset: 3 + count, as: UInt8.self)
+          target.storeBytes(
+            of: pointer.load(fromByteOffset: count / 2, as: UInt8.self), toByteOffset: 4 + count / 2, as: UInt8.self)
+          target.storeBytes(
+            of: pointer.load(fromByteOffset: count - 1, as: UInt8.self), toByteOffset: 3 + count, as: UInt8.self)
         }
       }
       word0 = words.0

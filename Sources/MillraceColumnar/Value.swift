@@ -45,7 +45,8 @@ extension ColumnVector {
     case .int128: return .decimal(values(as: Int128.self)[at])
     case .float: return .double(Double(values(as: Float.self)[at]))
     case .double: return .double(values(as: Double.self)[at])
-    case .view: return type == .binary ? .binary(Array(bytes(row))) : .string(String(decoding: bytes(row), as: UTF8.self))
+    case .view:
+      return type == .binary ? .binary(Array(bytes(row))) : .string(String(decoding: bytes(row), as: UTF8.self))
     case .interval: return .interval(values(as: CalendarInterval.self)[at])
     case .list:
       let range = values(as: ListView.self)[at].range

@@ -32,9 +32,15 @@ struct ConformanceCommand: ParsableCommand {
     let passed = results.count { $0.failure == nil }
     if json {
       let items = results.map { result in
-        JSON.dictionary(["name": .string(result.name), "passed": .bool(result.failure == nil), "failure": result.failure.map { .string($0) } ?? .null])
+        JSON.dictionary([
+          "name": .string(result.name), "passed": .bool(result.failure == nil),
+          "failure": result.failure.map { .string($0) } ?? .null,
+        ])
       }
-      print(JSON.dictionary(["passed": .int(Int64(passed)), "failed": .int(Int64(results.count - passed)), "cases": .array(items)]).text)
+      print(
+        JSON.dictionary([
+          "passed": .int(Int64(passed)), "failed": .int(Int64(results.count - passed)), "cases": .array(items),
+        ]).text)
     } else {
       for result in results {
         if let failure = result.failure { print("FAIL \(result.name)\n    \(failure)") }
@@ -54,7 +60,8 @@ struct ConformanceCommand: ParsableCommand {
       guard let status = try system.status(path) else {
         throw MillraceError("IO_NOT_FOUND", "there is no file or folder '\(path)'")
       }
-      return status.isDirectory ? try system.list(path).filter { $0.hasSuffix(".json") }.map { "\(path)/\($0)" } : [path]
+      return status.isDirectory
+        ? try system.list(path).filter { $0.hasSuffix(".json") }.map { "\(path)/\($0)" } : [path]
     }
   }
 }

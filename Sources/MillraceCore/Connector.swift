@@ -51,7 +51,8 @@ public struct SinkRequest: Sendable {
   public var environment: Environment
 
   /// Makes a request.
-  public init(name: String, options: Options, schema: Schema, outputMode: OutputMode, environment: Environment = .live) {
+  public init(name: String, options: Options, schema: Schema, outputMode: OutputMode, environment: Environment = .live)
+  {
     self.name = name
     self.options = options
     self.schema = schema

@@ -55,7 +55,8 @@ public struct OptionField: Sendable {
 
   /// Makes a field.
   public init(
-    _ name: String, _ type: OptionType, _ summary: String, default defaultValue: String? = nil, isRequired: Bool = false,
+    _ name: String, _ type: OptionType, _ summary: String, default defaultValue: String? = nil,
+    isRequired: Bool = false,
     range: ClosedRange<Int64>? = nil, isSecret: Bool = false, example: String? = nil, deprecatedFor: String? = nil
   ) {
     self.name = name
@@ -122,7 +123,8 @@ public struct Options: Sendable {
     case .choice(let words):
       if let text = string(field.name), !words.contains(text) {
         throw MillraceError(
-          "OPTION_OUT_OF_RANGE", "option '\(field.name)' is '\(text)'", hint: "one of: \(words.joined(separator: ", "))")
+          "OPTION_OUT_OF_RANGE", "option '\(field.name)' is '\(text)'", hint: "one of: \(words.joined(separator: ", "))"
+        )
       }
     case .string, .number, .path, .list: break
     }
@@ -162,7 +164,9 @@ public struct Options: Sendable {
   /// A duration in microseconds.
   public func duration(_ name: String) throws -> Int64? {
     guard let text = string(name) else { return nil }
-    guard let micros = DurationText.microseconds(text) else { throw wrongType(name, text, "a duration such as '10 seconds'") }
+    guard let micros = DurationText.microseconds(text) else {
+      throw wrongType(name, text, "a duration such as '10 seconds'")
+    }
     return try inRange(name, micros)
   }
 

@@ -22,7 +22,9 @@ public indirect enum JSON: Hashable, Sendable {
   }
 
   /// An object from pairs.
-  public static func dictionary(_ pairs: KeyValuePairs<String, JSON>) -> JSON { .object(pairs.map { Member($0.key, $0.value) }) }
+  public static func dictionary(_ pairs: KeyValuePairs<String, JSON>) -> JSON {
+    .object(pairs.map { Member($0.key, $0.value) })
+  }
 
   /// The value of a key of an object; nil when absent or when this is no object.
   public subscript(key: String) -> JSON? {
@@ -116,7 +118,9 @@ public indirect enum JSON: Hashable, Sendable {
     }
 
     mutating func skipSpace() {
-      while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0A || bytes[at] == 0x0D || bytes[at] == 0x09 { at += 1 }
+      while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0A || bytes[at] == 0x0D || bytes[at] == 0x09 {
+        at += 1
+      }
     }
 
     mutating func value() throws -> JSON {
@@ -224,7 +228,9 @@ public indirect enum JSON: Hashable, Sendable {
 
     mutating func unicode() throws -> Unicode.Scalar {
       let high = try hex()
-      if (0xD800..<0xDC00).contains(high), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u") {
+      if (0xD800..<0xDC00).contains(high), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
+        bytes[at + 1] == UInt8(ascii: "u")
+      {
         at += 2
         let low = try hex()
         if (0xDC00..<0xE000).contains(low) {
@@ -235,7 +241,8 @@ public indirect enum JSON: Hashable, Sendable {
     }
 
     mutating func hex() throws -> UInt32 {
-      guard at + 4 <= bytes.count, let number = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16) else {
+      guard at + 4 <= bytes.count, let number = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
+      else {
         throw failure("a broken \\u escape")
       }
       at += 4

@@ -215,7 +215,9 @@ final class PosixFile: File {
 
   func preallocate(_ size: Int64) throws {
     let result = posix_fallocate(number, 0, off_t(size))
-    if result != 0 && result != EOPNOTSUPP && result != EINVAL { throw PosixFileSystem.failure("reserving room in", path, result) }
+    if result != 0 && result != EOPNOTSUPP && result != EINVAL {
+      throw PosixFileSystem.failure("reserving room in", path, result)
+    }
   }
 
   func tryLock() throws -> Bool {

@@ -45,6 +45,7 @@ public protocol StateStoreProvider: Sendable {
   /// The word behind `stateStore` in a pipeline.
   var name: String { get }
   /// An empty store for an operator; `directory` is the store's own in the checkpoint (nil: no checkpoint).
-  func open(operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment) throws
+  func open(operatorID: Int, keyTypes: [DataType], valueTypes: [DataType], directory: String?, environment: Environment)
+    throws
     -> any StateStore
 }

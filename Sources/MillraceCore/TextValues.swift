@@ -21,7 +21,9 @@ public enum DurationText {
       rest = rest.dropFirst(digits.count).drop { $0 == " " }
       let name = rest.prefix { $0.isLetter }
       rest = rest.dropFirst(name.count)
-      guard let number = Double(digits), let unit = units.first(where: { $0.names.contains(String(name)) }) else { return nil }
+      guard let number = Double(digits), let unit = units.first(where: { $0.names.contains(String(name)) }) else {
+        return nil
+      }
       let part = (number * Double(unit.microseconds)).rounded()
       guard part.magnitude < 9e18 else { return nil }
       let (sum, overflow) = total.addingReportingOverflow(Int64(part))
@@ -35,7 +37,8 @@ public enum DurationText {
 /// Sizes as people write them.
 public enum ByteCountText {
   private static let units: [(String, Int64)] = [
-    ("", 1), ("b", 1), ("kb", 1000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30),
+    ("", 1), ("b", 1), ("kb", 1000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("k", 1 << 10), ("m", 1 << 20),
+    ("g", 1 << 30),
     ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30),
   ]
 

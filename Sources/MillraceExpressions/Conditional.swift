@@ -41,7 +41,8 @@ enum Conditional {
 
   /// CASE WHEN.
   static func firstMatch(
-    _ branches: [(condition: Evaluator, value: Evaluator)], _ otherwise: Evaluator, _ type: DataType, _ batch: RecordBatch,
+    _ branches: [(condition: Evaluator, value: Evaluator)], _ otherwise: Evaluator, _ type: DataType,
+    _ batch: RecordBatch,
     _ context: EvaluationContext
   ) throws -> ColumnVector {
     var merge = Scatter(type: type, count: batch.rowCount)

@@ -83,7 +83,9 @@ public struct Evaluator: Sendable {
 
     init(input: [Attribute]) {
       self.input = input
-      for (index, attribute) in input.enumerated() where positions[attribute.id] == nil { positions[attribute.id] = index }
+      for (index, attribute) in input.enumerated() where positions[attribute.id] == nil {
+        positions[attribute.id] = index
+      }
     }
 
     mutating func compile(_ expression: Expression) throws -> Int {
@@ -100,7 +102,8 @@ public struct Evaluator: Sendable {
       case .attribute(let attribute):
         guard let position = positions[attribute.id] else {
           throw MillraceError(
-            "INTERNAL_ERROR", "column \(attribute.name)#\(attribute.id) is not among \(input.map { "\($0.name)#\($0.id)" })",
+            "INTERNAL_ERROR",
+            "column \(attribute.name)#\(attribute.id) is not among \(input.map { "\($0.name)#\($0.id)" })",
             fault: .bug)
         }
         return .column(position)
@@ -123,7 +126,8 @@ public struct Evaluator: Sendable {
           function, operands,
           try lambdas.map { CompiledLambda(body: try Evaluator([$0.body], input: $0.parameters + input)) })
       case .subqueryResult:
-        throw MillraceError("INTERNAL_ERROR", "a scalar subquery was not replaced by its result before execution", fault: .bug)
+        throw MillraceError(
+          "INTERNAL_ERROR", "a scalar subquery was not replaced by its result before execution", fault: .bug)
       }
     }
   }

@@ -153,7 +153,8 @@ public struct Lambda: Sendable {
 }
 
 /// What a scalar function computes from, one batch at a time.
-public typealias Kernel = @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ context: EvaluationContext) throws ->
+public typealias Kernel =
+  @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ context: EvaluationContext) throws ->
   ColumnVector
 
 /// A function with its argument and result types settled, ready to run.
@@ -191,13 +192,15 @@ public struct BoundFunction: Sendable {
 /// its parameter k, and `parents[j]` is the row of the outer batch that element j belongs to.
 public struct BoundHigherOrder: Sendable {
   /// Runs one lambda body on element vectors of `count` rows.
-  public typealias LambdaRunner = (_ lambda: Int, _ arguments: [ColumnVector], _ parents: Selection) throws -> ColumnVector
+  public typealias LambdaRunner = (_ lambda: Int, _ arguments: [ColumnVector], _ parents: Selection) throws ->
+    ColumnVector
 
   public let name: String
   public let type: DataType
   public let isNullable: Bool
   /// Computes the result from evaluated arguments and lambda runs.
-  public let kernel: @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ run: LambdaRunner) throws -> ColumnVector
+  public let kernel:
+    @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ run: LambdaRunner) throws -> ColumnVector
 
   /// Makes a bound higher-order function.
   public init(

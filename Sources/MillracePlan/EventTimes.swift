@@ -19,7 +19,9 @@ public struct EventTimes: Sendable {
       case TimeWindow.structName, SessionWindow.structName, "window_start": return delay(of: first)
       case "window_time":
         // The end of a window less a microsecond.
-        if case .call(let field, let base) = first, field.name == "get_struct_field" { return base.first.flatMap { delay(of: $0) } }
+        if case .call(let field, let base) = first, field.name == "get_struct_field" {
+          return base.first.flatMap { delay(of: $0) }
+        }
         return delay(of: first)
       default: return nil
       }
@@ -42,11 +44,16 @@ extension LogicalPlan {
     switch self {
     case .watermark(let column, let delay, _): result.delays[column.id] = delay
     case .project(let columns, _):
-      for column in columns { result.delays[column.attribute.id] = result.delay(of: column.expression) ?? result.delays[column.attribute.id] }
+      for column in columns {
+        result.delays[column.attribute.id] = result.delay(of: column.expression) ?? result.delays[column.attribute.id]
+      }
     case .aggregate(let node):
-      for key in node.grouping { result.delays[key.attribute.id] = result.delay(of: key.expression) ?? result.delays[key.attribute.id] }
+      for key in node.grouping {
+        result.delays[key.attribute.id] = result.delay(of: key.expression) ?? result.delays[key.attribute.id]
+      }
     case .generate(let node):
-      if node.generator.name == "window", let time = node.generator.arguments.first, let delay = result.delay(of: time) {
+      if node.generator.name == "window", let time = node.generator.arguments.first, let delay = result.delay(of: time)
+      {
         for column in node.output { result.delays[column.id] = delay }
       }
     case .union(let inputs, let output):

@@ -9,7 +9,8 @@ extension LogicalPlan {
     case .project(let columns, _): columns.map(\.expression)
     case .filter(let condition, _): [condition]
     case .aggregate(let node):
-      node.grouping.map(\.expression) + node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
+      node.grouping.map(\.expression)
+        + node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
     case .join(let node): node.condition.map { [$0] } ?? []
     case .generate(let node): node.generator.arguments
     case .sort(let orders, _): orders.map(\.expression)
@@ -29,7 +30,10 @@ extension LogicalPlan {
       return .project(try columns.map { NamedExpression($0.attribute, try transform($0.expression)) }, child)
     case .filter(let condition, let child): return .filter(try transform(condition), child)
     case .sort(let orders, let child):
-      return .sort(try orders.map { SortOrder(try transform($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst) }, child)
+      return .sort(
+        try orders.map {
+          SortOrder(try transform($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst)
+        }, child)
     case .aggregate(var node):
       node.grouping = try node.grouping.map { NamedExpression($0.attribute, try transform($0.expression)) }
       for index in node.aggregates.indices {
@@ -47,7 +51,9 @@ extension LogicalPlan {
       return .generate(node)
     case .window(var node):
       node.partition = try node.partition.map(transform)
-      node.order = try node.order.map { SortOrder(try transform($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst) }
+      node.order = try node.order.map {
+        SortOrder(try transform($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst)
+      }
       for index in node.functions.indices {
         node.functions[index].arguments = try node.functions[index].arguments.map(transform)
       }
@@ -84,7 +90,8 @@ private struct Renewal {
       copy.qualifier = attribute.qualifier
       return copy
     }
-    let renewed = Attribute(attribute.name, attribute.type, isNullable: attribute.isNullable, qualifier: attribute.qualifier)
+    let renewed = Attribute(
+      attribute.name, attribute.type, isNullable: attribute.isNullable, qualifier: attribute.qualifier)
     known[attribute.id] = renewed
     return renewed
   }
@@ -109,7 +116,9 @@ private struct Renewal {
       return .project(columns.map { NamedExpression(fresh($0.attribute), $0.expression) }, child)
     case .aggregate(var node):
       node.grouping = node.grouping.map { NamedExpression(fresh($0.attribute), $0.expression) }
-      for index in node.aggregates.indices { node.aggregates[index].attribute = fresh(node.aggregates[index].attribute) }
+      for index in node.aggregates.indices {
+        node.aggregates[index].attribute = fresh(node.aggregates[index].attribute)
+      }
       return .aggregate(node)
     case .generate(var node):
       node.output = node.output.map { fresh($0) }

@@ -52,23 +52,31 @@ public struct StreamingRules: Sendable {
   private func check(node: LogicalPlan, _ aggregates: [AggregateNode]) throws {
     switch node {
     case .join(let join): try check(join)
-    case .aggregate(let node) where mode == .update && node.child.isStreaming && node.grouping.contains { SessionWindow.isSession($0.expression) }:
-      throw outputMode("session windows are not supported in update mode", hint: "use append with a watermark, or complete")
+    case .aggregate(let node)
+    where mode == .update && node.child.isStreaming && node.grouping.contains { SessionWindow.isSession($0.expression) }:
+      throw outputMode(
+        "session windows are not supported in update mode", hint: "use append with a watermark, or complete")
     case .limit(_, let offset, let child) where child.isStreaming && offset > 0:
       throw unsupported("OFFSET is not supported on a stream", hint: "use LIMIT alone")
     case .limit(_, _, let child) where child.isStreaming && mode == .update:
-      throw unsupported("LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
+      throw unsupported(
+        "LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
     case .setOperation(_, _, let left, let right) where left.isStreaming || right.isStreaming:
-      throw unsupported("INTERSECT and EXCEPT are not supported on streams", hint: "use a semi or anti join with a static table")
+      throw unsupported(
+        "INTERSECT and EXCEPT are not supported on streams", hint: "use a semi or anti join with a static table")
     case .union(let inputs, _):
-      if Set(inputs.map(\.isStreaming)).count > 1 { throw unsupported("a stream and a table cannot be united", hint: "make both streams") }
+      if Set(inputs.map(\.isStreaming)).count > 1 {
+        throw unsupported("a stream and a table cannot be united", hint: "make both streams")
+      }
     case .window(let window) where window.child.isStreaming:
       throw MillraceError(
         "NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING", "window functions with OVER are not supported on a stream",
         hint: "group by window(time, duration) instead")
-    case .deduplicate(let node) where node.isWithinWatermark && node.child.isStreaming && node.child.eventTimes.delays.isEmpty:
+    case .deduplicate(let node)
+    where node.isWithinWatermark && node.child.isStreaming && node.child.eventTimes.delays.isEmpty:
       throw unsupported("dropDuplicatesWithinWatermark needs a watermark", hint: "declare one on the source")
-    case .aggregate(let node) where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
+    case .aggregate(let node)
+    where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
       throw unsupported("distinct aggregates are not supported on a stream", hint: "use approx_count_distinct")
     default: break
     }
@@ -81,10 +89,14 @@ public struct StreamingRules: Sendable {
       try checkStreams(join)
     case (true, false):
       if [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(join.kind) { return }
-      throw unsupported("a \(join.kind.rawValue) join with the stream on the left is not supported", hint: "put the stream on the outer side")
+      throw unsupported(
+        "a \(join.kind.rawValue) join with the stream on the left is not supported",
+        hint: "put the stream on the outer side")
     case (false, true):
       if [.inner, .cross, .right].contains(join.kind) { return }
-      throw unsupported("a \(join.kind.rawValue) join with the stream on the right is not supported", hint: "put the stream on the outer side")
+      throw unsupported(
+        "a \(join.kind.rawValue) join with the stream on the right is not supported",
+        hint: "put the stream on the outer side")
     }
   }
 
@@ -100,7 +112,8 @@ public struct StreamingRules: Sendable {
     case .right: isBounded = bounds.right != nil
     case .full: isBounded = bounds.left != nil || bounds.right != nil
     case .leftAnti, .nullAwareAnti, .cross:
-      throw unsupported("a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer or left semi join")
+      throw unsupported(
+        "a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer or left semi join")
     }
     if mode != .append {
       throw unsupported("a \(join.kind.rawValue) join of two streams needs append mode", hint: "use outputMode append")
@@ -118,7 +131,8 @@ public struct StreamingRules: Sendable {
       guard case .sort(_, let child) = node, child.isStreaming else { return }
       if mode == .complete && !child.streamingAggregates.isEmpty { return }
       throw unsupported(
-        "sorting is not supported on a stream unless it is over an aggregated result in complete mode", hint: "use outputMode complete")
+        "sorting is not supported on a stream unless it is over an aggregated result in complete mode",
+        hint: "use outputMode complete")
     }
   }
 

@@ -15,7 +15,9 @@ public struct TimeWindow: Hashable, Sendable {
     func mismatch(_ what: String) -> MillraceError {
       MillraceError("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION", "the window's \(what)")
     }
-    if duration <= 0 { throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the window duration must be positive") }
+    if duration <= 0 {
+      throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the window duration must be positive")
+    }
     if slide <= 0 { throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the slide duration must be positive") }
     if slide > duration { throw mismatch("slide must not be longer than its duration") }
     if offset.magnitude >= slide.magnitude { throw mismatch("start time must be shorter than its slide") }
@@ -36,7 +38,8 @@ public struct TimeWindow: Hashable, Sendable {
   /// `struct<start, end>` of the last window that holds an instant.
   public func lastWindow(_ time: Expression) -> Expression {
     let window = self
-    let start = BoundFunction("window_start", variant: "\(self)", type: time.type, isNullable: time.isNullable) { arguments, _, _ in
+    let start = BoundFunction("window_start", variant: "\(self)", type: time.type, isNullable: time.isNullable) {
+      arguments, _, _ in
       ColumnVector.map(arguments[0].type, arguments[0]) { (time: Int64) in window.lastStart(time) }
     }
     return makeStruct(.call(start, [time]))
@@ -46,7 +49,8 @@ public struct TimeWindow: Hashable, Sendable {
   func makeStruct(_ start: Expression) -> Expression {
     let duration = self.duration
     let type = TimeWindow.structType(start.type)
-    let function = BoundFunction(TimeWindow.structName, variant: "\(duration)", type: type, isNullable: false) { arguments, count, _ in
+    let function = BoundFunction(TimeWindow.structName, variant: "\(duration)", type: type, isNullable: false) {
+      arguments, count, _ in
       let start = arguments[0]
       let end = ColumnVector.map(start.type, start) { (time: Int64) in time &+ duration }
       return .structure(type.fields ?? [], [start.flattened(), end.flattened()], count: count)
@@ -71,7 +75,8 @@ public struct TimeWindow: Hashable, Sendable {
   public func generator(_ time: Expression) -> Generator {
     let window = self
     let type = TimeWindow.structType(time.type)
-    return Generator("window", output: [StructField("window", type, isNullable: false)], arguments: [time]) { arguments, count, _ in
+    return Generator("window", output: [StructField("window", type, isNullable: false)], arguments: [time]) {
+      arguments, count, _ in
       window.allWindows(arguments[0], count)
     }
   }

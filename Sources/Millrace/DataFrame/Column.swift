@@ -17,7 +17,9 @@ public struct Column: Sendable {
     }
   }
 
-  private func binary(_ op: BinaryOperator, _ other: Column) -> Column { Column(SQLExpression(.binary(op, expression, other.expression))) }
+  private func binary(_ op: BinaryOperator, _ other: Column) -> Column {
+    Column(SQLExpression(.binary(op, expression, other.expression)))
+  }
 
   /// The column under another name.
   public func alias(_ names: String...) -> Column { Column(SQLExpression(.alias(expression.unaliased, names))) }
@@ -69,7 +71,9 @@ public struct Column: Sendable {
   /// Part of the text, counted from 1.
   public func substr(_ start: Int, _ length: Int) -> Column { call("substring", self, lit(start), lit(length)) }
   /// An array element (from 0) or the value of a map key.
-  public func getItem(_ key: any ColumnConvertible) -> Column { Column(SQLExpression(.element(expression, index: key.column.expression))) }
+  public func getItem(_ key: any ColumnConvertible) -> Column {
+    Column(SQLExpression(.element(expression, index: key.column.expression)))
+  }
   /// A field of a struct.
   public func getField(_ name: String) -> Column { Column(SQLExpression(.field(expression, name: name))) }
 
@@ -80,11 +84,15 @@ public struct Column: Sendable {
   /// Less.
   public static func < (left: Column, right: any ColumnConvertible) -> Column { left.binary(.less, right.column) }
   /// Less or equal.
-  public static func <= (left: Column, right: any ColumnConvertible) -> Column { left.binary(.lessOrEqual, right.column) }
+  public static func <= (left: Column, right: any ColumnConvertible) -> Column {
+    left.binary(.lessOrEqual, right.column)
+  }
   /// Greater.
   public static func > (left: Column, right: any ColumnConvertible) -> Column { left.binary(.greater, right.column) }
   /// Greater or equal.
-  public static func >= (left: Column, right: any ColumnConvertible) -> Column { left.binary(.greaterOrEqual, right.column) }
+  public static func >= (left: Column, right: any ColumnConvertible) -> Column {
+    left.binary(.greaterOrEqual, right.column)
+  }
   /// Both.
   public static func && (left: Column, right: Column) -> Column { left.binary(.and, right) }
   /// Either.

@@ -99,7 +99,9 @@ public struct DataFrame: Sendable {
   public func withColumnRenamed(_ old: String, _ new: String) -> DataFrame {
     map { plan in
       .project(
-        plan.output.map { $0.name.lowercased() == old.lowercased() ? NamedExpression(new, .attribute($0)) : NamedExpression(passing: $0) },
+        plan.output.map {
+          $0.name.lowercased() == old.lowercased() ? NamedExpression(new, .attribute($0)) : NamedExpression(passing: $0)
+        },
         plan)
     }
   }
@@ -107,7 +109,9 @@ public struct DataFrame: Sendable {
   /// All columns but the named ones.
   public func drop(_ names: String...) -> DataFrame {
     let gone = Set(names.map { $0.lowercased() })
-    return map { plan in .project(plan.output.filter { !gone.contains($0.name.lowercased()) }.map { NamedExpression(passing: $0) }, plan) }
+    return map { plan in
+      .project(plan.output.filter { !gone.contains($0.name.lowercased()) }.map { NamedExpression(passing: $0) }, plan)
+    }
   }
 
   /// The DataFrame under a name that expressions can put in front of columns.
@@ -122,7 +126,9 @@ public struct DataFrame: Sendable {
   public func groupBy(_ keys: Column...) -> GroupedData { GroupedData(self, .success(keys.map(\.expression))) }
 
   /// Aggregates over all rows.
-  public func agg(_ columns: Column...) -> DataFrame { GroupedData(self, .success([])).aggregate(columns.map(\.expression)) }
+  public func agg(_ columns: Column...) -> DataFrame {
+    GroupedData(self, .success([])).aggregate(columns.map(\.expression))
+  }
 
   func aggregate(_ keys: [SQLExpression], _ aggregates: [SQLExpression]) -> DataFrame {
     then { analyzer, before in
@@ -164,23 +170,29 @@ public struct DataFrame: Sendable {
   public func dropDuplicates(_ names: String...) -> DataFrame { deduplicated(names, isWithinWatermark: false) }
 
   /// The first row for each combination, where a repetition comes at most the watermark's delay later.
-  public func dropDuplicatesWithinWatermark(_ names: String...) -> DataFrame { deduplicated(names, isWithinWatermark: true) }
+  public func dropDuplicatesWithinWatermark(_ names: String...) -> DataFrame {
+    deduplicated(names, isWithinWatermark: true)
+  }
 
   /// The same with the names in an array.
   public func dropDuplicates(_ names: [String]) -> DataFrame { deduplicated(names, isWithinWatermark: false) }
 
   /// The same with the names in an array.
-  public func dropDuplicatesWithinWatermark(_ names: [String]) -> DataFrame { deduplicated(names, isWithinWatermark: true) }
+  public func dropDuplicatesWithinWatermark(_ names: [String]) -> DataFrame {
+    deduplicated(names, isWithinWatermark: true)
+  }
 
   func deduplicated(_ names: [String], isWithinWatermark: Bool) -> DataFrame {
     map { plan in
       let keys = try names.map { name in
         guard let key = plan.output.first(where: { $0.name.lowercased() == name.lowercased() }) else {
-          throw MillraceError("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "there is no column `\(name)` to drop duplicates by")
+          throw MillraceError(
+            "UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", "there is no column `\(name)` to drop duplicates by")
         }
         return key
       }
-      return .deduplicate(DeduplicateNode(keys: keys.isEmpty ? plan.output : keys, isWithinWatermark: isWithinWatermark, child: plan))
+      return .deduplicate(
+        DeduplicateNode(keys: keys.isEmpty ? plan.output : keys, isWithinWatermark: isWithinWatermark, child: plan))
     }
   }
 
@@ -188,7 +200,9 @@ public struct DataFrame: Sendable {
   public func withWatermark(_ column: String, _ delay: String) -> DataFrame {
     map { plan in
       guard let microseconds = DurationText.microseconds(delay), microseconds >= 0 else {
-        throw MillraceError("CANNOT_PARSE_INTERVAL", "the watermark delay '\(delay)' is no duration", hint: "write for instance '10 minutes'")
+        throw MillraceError(
+          "CANNOT_PARSE_INTERVAL", "the watermark delay '\(delay)' is no duration",
+          hint: "write for instance '10 minutes'")
       }
       return try session.makeAnalyzer().watermark(plan, column: column, delay: microseconds)
     }
@@ -211,7 +225,8 @@ public struct DataFrame: Sendable {
     then { analyzer, before in
       let right = try other.analyzed()
       return AnalyzedQuery(
-        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), on: condition.expression), subqueries: right.subqueries)
+        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), on: condition.expression),
+        subqueries: right.subqueries)
     }
   }
 
@@ -220,12 +235,15 @@ public struct DataFrame: Sendable {
     then { analyzer, before in
       let right = try other.analyzed()
       return AnalyzedQuery(
-        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), using: names), subqueries: right.subqueries)
+        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), using: names),
+        subqueries: right.subqueries)
     }
   }
 
   /// Makes the query known to SQL under a name.
-  public func createOrReplaceTempView(_ name: String) async throws { session.register(view: name, plan: try query.get().plan) }
+  public func createOrReplaceTempView(_ name: String) async throws {
+    session.register(view: name, plan: try query.get().plan)
+  }
 
   /// The same; an existing name is an error.
   public func createTempView(_ name: String) async throws {
@@ -254,7 +272,8 @@ public struct DataFrame: Sendable {
   /// The first rows as the text that `show` prints.
   public func table(_ count: Int = 20, truncate: Int = 20) throws -> String {
     let rows = RecordBatch.concatenated(try limit(count + 1).batches())
-    let text = ConsoleTable(rows.rowCount == 0 ? nil : rows.prefix(count), schema: try schema(), truncate: truncate).text
+    let text = ConsoleTable(rows.rowCount == 0 ? nil : rows.prefix(count), schema: try schema(), truncate: truncate)
+      .text
     return rows.rowCount > count ? text + "only showing top \(count) row\(count == 1 ? "" : "s")\n" : text
   }
 

@@ -95,7 +95,8 @@ public struct DataStreamReader: Sendable {
 extension SparkSession {
   /// A DataFrame of a source without a name.
   func define(_ given: SourceOptions, isStreaming: Bool) throws -> DataFrame {
-    let source = try SourceDefinition(name: given.format, given, isStreaming: isStreaming, connectors: connectors, environment: environment)
+    let source = try SourceDefinition(
+      name: given.format, given, isStreaming: isStreaming, connectors: connectors, environment: environment)
     var unnamed = source
     unnamed.name = ""
     let id = register(unnamed)

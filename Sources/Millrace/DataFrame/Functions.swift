@@ -36,7 +36,9 @@ public func callFunction(_ name: String, _ arguments: Column...) -> Column {
 public func count(_ column: Column) -> Column { call("count", column) }
 /// Number of different values.
 public func countDistinct(_ columns: Column...) -> Column {
-  Column(SQLExpression(.call(FunctionCall(["count"], columns.map { FunctionCall.Argument($0.expression) }, isDistinct: true))))
+  Column(
+    SQLExpression(
+      .call(FunctionCall(["count"], columns.map { FunctionCall.Argument($0.expression) }, isDistinct: true))))
 }
 /// Sum.
 public func sum(_ column: Column) -> Column { call("sum", column) }
@@ -55,7 +57,9 @@ public func split(_ column: Column, _ pattern: String) -> Column { call("split",
 /// Tumbling windows over event time.
 public func window(_ time: Column, _ duration: String) -> Column { call("window", time, lit(duration)) }
 /// Sliding windows over event time.
-public func window(_ time: Column, _ duration: String, _ slide: String) -> Column { call("window", time, lit(duration), lit(slide)) }
+public func window(_ time: Column, _ duration: String, _ slide: String) -> Column {
+  call("window", time, lit(duration), lit(slide))
+}
 /// The first group of a regular expression's first match; empty without one.
 public func regexpExtract(_ column: Column, _ pattern: String, _ group: Int) -> Column {
   call("regexp_extract", column, lit(pattern), lit(group))

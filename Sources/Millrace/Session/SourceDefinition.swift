@@ -18,7 +18,8 @@ public struct SourceDefinition: Sendable {
 
   /// Makes a definition.
   public init(
-    name: String, format: String, schema: Schema, isStreaming: Bool, bind: @escaping @Sendable (SourceSetup) throws -> ScanBinding
+    name: String, format: String, schema: Schema, isStreaming: Bool,
+    bind: @escaping @Sendable (SourceSetup) throws -> ScanBinding
   ) {
     self.name = name
     self.format = format
@@ -60,7 +61,9 @@ extension SourceDefinition {
   static let decoderOfFormat = ["text": "text", "json": "json", "csv": "csv"]
 
   /// Checks the options against the connector's and decoder's specs without touching the world.
-  public init(name: String, _ given: SourceOptions, isStreaming: Bool, connectors: ConnectorRegistry, environment: Environment) throws {
+  public init(
+    name: String, _ given: SourceOptions, isStreaming: Bool, connectors: ConnectorRegistry, environment: Environment
+  ) throws {
     let connector = try connectors.connector(given.format)
     let spec = connector.spec
     guard spec.kinds.contains(.source) else {
@@ -100,16 +103,20 @@ extension SourceDefinition {
   }
 
   private static func decoding(
-    for kind: SourceKind, _ decoder: String?, _ options: [String: String], schema: Schema?, _ policy: BadRecordPolicy, of name: String
+    for kind: SourceKind, _ decoder: String?, _ options: [String: String], schema: Schema?, _ policy: BadRecordPolicy,
+    of name: String
   ) throws -> (any Decoding)? {
     if case .rows = kind {
       if let decoder {
-        throw MillraceError("DECODE_NOT_APPLICABLE", "the source '\(name)' gives rows, and 'decode' is '\(decoder)'", hint: "leave 'decode' out")
+        throw MillraceError(
+          "DECODE_NOT_APPLICABLE", "the source '\(name)' gives rows, and 'decode' is '\(decoder)'",
+          hint: "leave 'decode' out")
       }
       return nil
     }
     let format = try FormatRegistry.decoder(decoder ?? "text")
-    return try format.make(try Options(options, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"), schema, policy)
+    return try format.make(
+      try Options(options, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"), schema, policy)
   }
 
   private static func input(
@@ -118,10 +125,14 @@ extension SourceDefinition {
     switch kind {
     case .rows(let source): return .rows(source)
     case .bytes(let source):
-      guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
+      guard let decoding else {
+        throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug)
+      }
       return .bytes(source, decoding)
     case .live(let source):
-      guard let decoding else { throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug) }
+      guard let decoding else {
+        throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug)
+      }
       let journaled = JournaledSource(
         source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment)
       return .bytes(journaled, decoding)

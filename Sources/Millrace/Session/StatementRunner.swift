@@ -20,7 +20,8 @@ struct StatementRunner {
     case .createView(let view): return try create(view)
     case .dropView(let name, let ifExists):
       if !session.dropView(name.last ?? "") && !ifExists {
-        throw MillraceError("TABLE_OR_VIEW_NOT_FOUND", "there is no view `\(name.joined(separator: "."))`", hint: "add IF EXISTS")
+        throw MillraceError(
+          "TABLE_OR_VIEW_NOT_FOUND", "there is no view `\(name.joined(separator: "."))`", hint: "add IF EXISTS")
       }
       return rows([], [])
     case .describeQuery(let query): return describe(try session.makeAnalyzer().analyze(query).plan.schema)
@@ -47,7 +48,8 @@ struct StatementRunner {
     let name = view.name.last ?? ""
     if !view.replaces && session.tableNames.contains(where: { $0.lowercased() == name.lowercased() }) {
       if view.ifNotExists { return rows([], []) }
-      throw MillraceError("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", "the view `\(name)` exists already", hint: "use CREATE OR REPLACE")
+      throw MillraceError(
+        "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", "the view `\(name)` exists already", hint: "use CREATE OR REPLACE")
     }
     switch view.source {
     case .query(let query):
@@ -55,7 +57,9 @@ struct StatementRunner {
       guard view.columns.isEmpty else {
         var plan = analyzed.plan
         guard view.columns.count == plan.output.count else {
-          throw MillraceError("CREATE_VIEW_COLUMN_ARITY_MISMATCH", "the view `\(name)` names \(view.columns.count) columns for \(plan.output.count)")
+          throw MillraceError(
+            "CREATE_VIEW_COLUMN_ARITY_MISMATCH",
+            "the view `\(name)` names \(view.columns.count) columns for \(plan.output.count)")
         }
         plan = .project(zip(view.columns, plan.output).map { NamedExpression($0, .attribute($1)) }, plan)
         session.register(view: name, plan: plan)
@@ -67,7 +71,8 @@ struct StatementRunner {
       source.schema = schema
       for option in options { source.options[option.key] = option.value ?? "true" }
       session.register(
-        try SourceDefinition(name: name, source, isStreaming: false, connectors: session.connectors, environment: session.environment))
+        try SourceDefinition(
+          name: name, source, isStreaming: false, connectors: session.connectors, environment: session.environment))
     }
     return rows([], [])
   }
@@ -88,13 +93,17 @@ struct StatementRunner {
     } else {
       throw MillraceError("UNRESOLVED_ROUTINE", "the function `\(name)` cannot be found")
     }
-    return rows(["function_desc"], [[.string("Function: \(name)")], [.string("Usage: \(facts.0)")], [.string("Example: \(facts.1)")]])
+    return rows(
+      ["function_desc"],
+      [[.string("Function: \(name)")], [.string("Usage: \(facts.0)")], [.string("Example: \(facts.1)")]])
   }
 
   private func show(_ show: Statement.Show) throws -> DataFrame {
     switch show.object {
     case .tables, .views:
-      return rows(["namespace", "tableName", "isTemporary"], session.tableNames.map { [.string(""), .string($0), .string("true")] })
+      return rows(
+        ["namespace", "tableName", "isTemporary"],
+        session.tableNames.map { [.string(""), .string($0), .string("true")] })
     case .functions: return rows(["function"], FunctionRegistry.builtin.names.map { [.string($0)] })
     case .columns:
       let schema = try session.makeAnalyzer().analyze(Query(.table(show.name))).plan.schema

@@ -24,10 +24,12 @@ enum Blocking {
 
   private static func start(_ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
-    pthread_create(&thread, nil, { raw in
-      if let raw { Unmanaged<Job>.fromOpaque(raw).takeRetainedValue().body() }
-      return nil
-    }, Unmanaged.passRetained(Job(body)).toOpaque())
+    pthread_create(
+      &thread, nil,
+      { raw in
+        if let raw { Unmanaged<Job>.fromOpaque(raw).takeRetainedValue().body() }
+        return nil
+      }, Unmanaged.passRetained(Job(body)).toOpaque())
     pthread_detach(thread)
   }
 }

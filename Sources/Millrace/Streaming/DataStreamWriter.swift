@@ -29,7 +29,9 @@ public struct DataStreamWriter: Sendable {
     with { writer in
       writer.mode = Result {
         guard let mode = OutputMode(rawValue: word.lowercased()) else {
-          throw MillraceError("STREAMING_OUTPUT_MODE.INVALID", "the output mode '\(word)' is unknown", hint: "one of: append, update, complete")
+          throw MillraceError(
+            "STREAMING_OUTPUT_MODE.INVALID", "the output mode '\(word)' is unknown",
+            hint: "one of: append, update, complete")
         }
         return mode
       }
@@ -38,7 +40,11 @@ public struct DataStreamWriter: Sendable {
   /// An option of the sink; `checkpointLocation` is the query's.
   public func option(_ key: String, _ value: String) -> DataStreamWriter {
     with { writer in
-      if key.lowercased() == "checkpointlocation" { writer.options.checkpointLocation = value } else { writer.settings[key] = value }
+      if key.lowercased() == "checkpointlocation" {
+        writer.options.checkpointLocation = value
+      } else {
+        writer.settings[key] = value
+      }
     }
   }
   /// An option of the sink.
@@ -52,12 +58,15 @@ public struct DataStreamWriter: Sendable {
   /// A demand on delivery, checked before the start.
   public func delivery(_ guarantee: DeliveryGuarantee) -> DataStreamWriter { with { $0.options.delivery = guarantee } }
   /// Hears of the query's life and progress.
-  public func listener(_ listener: any StreamingQueryListener) -> DataStreamWriter { with { $0.options.listeners.append(listener) } }
+  public func listener(_ listener: any StreamingQueryListener) -> DataStreamWriter {
+    with { $0.options.listeners.append(listener) }
+  }
 
   /// Starts the query.
   public func start() async throws -> StreamingQuery {
     var sink = StreamingSink(
-      name: options.name ?? format, query: try frame.analyzed(), outputMode: try mode.get(), format: format, options: settings)
+      name: options.name ?? format, query: try frame.analyzed(), outputMode: try mode.get(), format: format,
+      options: settings)
     sink.encode = encoder
     return try frame.session.start([sink], options)
   }

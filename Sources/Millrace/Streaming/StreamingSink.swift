@@ -19,7 +19,8 @@ public struct StreamingSink: Sendable {
 
   /// A sink of a query.
   public init(
-    name: String, query: AnalyzedQuery, outputMode: OutputMode = .append, format: String, options: [String: String] = [:]
+    name: String, query: AnalyzedQuery, outputMode: OutputMode = .append, format: String,
+    options: [String: String] = [:]
   ) {
     self.name = name
     self.query = query
@@ -32,7 +33,9 @@ public struct StreamingSink: Sendable {
   func bind(_ session: SparkSession) throws -> SinkBinding {
     let connector = try session.connectors.connector(format)
     let spec = connector.spec
-    guard spec.kinds.contains(.sink) else { throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink") }
+    guard spec.kinds.contains(.sink) else {
+      throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink")
+    }
     let implied = SourceDefinition.decoderOfFormat[spec.name]
     var connectorOptions = options
     var encodeOptions = self.encodeOptions
@@ -47,21 +50,26 @@ public struct StreamingSink: Sendable {
     let checked = try Options(connectorOptions, fields: spec.sinkFields, of: "the sink '\(name)' (\(spec.name))")
     let schema = query.plan.schema
     let kind = try connector.makeSink(
-      SinkRequest(name: name, options: checked, schema: schema, outputMode: outputMode, environment: session.environment))
+      SinkRequest(
+        name: name, options: checked, schema: schema, outputMode: outputMode, environment: session.environment))
     guard kind.sink.outputModes.contains(outputMode) else {
       let modes = kind.sink.outputModes.map(\.rawValue).sorted().joined(separator: ", ")
       throw MillraceError(
-        "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE", "the sink '\(name)' (\(spec.name)) does not take output mode \(outputMode.rawValue)",
+        "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE",
+        "the sink '\(name)' (\(spec.name)) does not take output mode \(outputMode.rawValue)",
         hint: "it takes: \(modes)")
     }
     guard case .bytes = kind else {
       if let encode {
-        throw MillraceError("ENCODE_NOT_APPLICABLE", "the sink '\(name)' takes rows, and 'encode' is '\(encode)'", hint: "leave 'encode' out")
+        throw MillraceError(
+          "ENCODE_NOT_APPLICABLE", "the sink '\(name)' takes rows, and 'encode' is '\(encode)'",
+          hint: "leave 'encode' out")
       }
       return SinkBinding(name: name, kind: kind, schema: schema)
     }
     let format = try FormatRegistry.encoder(encode ?? implied ?? "json")
-    let encoding = try format.make(try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
+    let encoding = try format.make(
+      try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
     _ = try encoding.makeEncoder(schema)
     return SinkBinding(name: name, kind: kind, schema: schema, encoding: encoding)
   }

@@ -75,7 +75,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     let batch = try input.accumulate(plan, context)
     batch.ensureGlobalGroup()
-    var metrics = StateOperatorMetrics(operatorName: plan.sessions == nil ? "stateStoreSave" : "sessionWindowStateStoreSaveExec")
+    var metrics = StateOperatorMetrics(
+      operatorName: plan.sessions == nil ? "stateStoreSave" : "sessionWindowStateStoreSaveExec")
     let updated = try merged(batch, context, &metrics)
     var output: [RecordBatch] = []
     if mode == .update, updated.groupCount > 0 { output.append(try updated.finish()) }
@@ -151,14 +152,16 @@ final class StatefulAggregateOperator: PhysicalOperator {
     let rows = Selection((0..<oldCount + count).filter { isTouched[merged.sessions[$0]] })
     let gone = Selection((0..<oldCount).filter { isTouched[merged.sessions[$0]] })
     let result = GroupAccumulation(plan)
-    try result.merge(keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
+    try result.merge(
+      keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
     if gone.count > 0 { try store.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
     try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
     metrics.rowsUpdated = Int64(result.groupCount)
     return result
   }
 
-  private func openGroups(_ times: ColumnVector, _ eventTime: KeyEncoder.EventTime, after watermark: Int64) -> Selection {
+  private func openGroups(_ times: ColumnVector, _ eventTime: KeyEncoder.EventTime, after watermark: Int64) -> Selection
+  {
     let values = times.values(as: Int64.self)
     let open = Selection(capacity: times.count)
     var count = 0
@@ -181,7 +184,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
       let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= watermark }
       if ended.isEmpty { return }
       let rows = Selection(ended)
-      try closed.merge(keys: keys.map { $0.gathered(rows) }, states: values.map { $0.gathered(rows) }, count: rows.count)
+      try closed.merge(
+        keys: keys.map { $0.gathered(rows) }, states: values.map { $0.gathered(rows) }, count: rows.count)
     }
     evictedTo = watermark
     if closed.groupCount == 0 { return [] }

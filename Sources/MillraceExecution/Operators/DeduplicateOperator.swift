@@ -88,11 +88,15 @@ final class DeduplicateOperator: PhysicalOperator {
   }
 
   /// Drops rows at or before the watermark.
-  private func onTime(_ batch: RecordBatch, _ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) -> RecordBatch {
+  private func onTime(
+    _ batch: RecordBatch, _ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics
+  ) -> RecordBatch {
     guard let column = state.rowTime else { return batch }
     let times = DeduplicateOperator.instants(batch.columns[column])
     let values = times.values(as: Int64.self)
-    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > context.lateWatermark &- state.inputDelay }
+    let kept = (0..<batch.rowCount).filter {
+      times.isNull($0) || values[times.slot($0)] > context.lateWatermark &- state.inputDelay
+    }
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
     return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
   }
@@ -106,7 +110,8 @@ final class DeduplicateOperator: PhysicalOperator {
     guard let delay = state.delay, let column = state.rowTime else {
       return .constant(.integer(0), type: .long, count: rows.rowCount)
     }
-    return ColumnVector.map(.long, DeduplicateOperator.instants(rows.columns[column])) { (time: Int64) in time &+ delay }
+    return ColumnVector.map(.long, DeduplicateOperator.instants(rows.columns[column])) { (time: Int64) in time &+ delay
+    }
   }
 
   private func evict(_ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws {
@@ -117,7 +122,9 @@ final class DeduplicateOperator: PhysicalOperator {
       let times = state.delay != nil ? values[0] : keys[state.eventTime?.column ?? 0]
       let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
       let instants = times.values(as: Int64.self)
-      let old = (0..<count).filter { !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark &- state.inputDelay }
+      let old = (0..<count).filter {
+        !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark &- state.inputDelay
+      }
       if old.isEmpty { return }
       let rows = Selection(old)
       gone.append(keys.map { $0.gathered(rows) })

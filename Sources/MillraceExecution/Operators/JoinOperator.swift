@@ -23,7 +23,9 @@ struct JoinPlan: Sendable {
     var pairs: [(left: Expression, right: Expression, isNullSafe: Bool)] = []
     var rest: [Expression] = []
     for condition in node.condition?.conjuncts ?? [] {
-      guard case .call(let function, let sides) = condition, sides.count == 2, ["=", "<=>", "=="].contains(function.name) else {
+      guard case .call(let function, let sides) = condition, sides.count == 2,
+        ["=", "<=>", "=="].contains(function.name)
+      else {
         rest.append(condition)
         continue
       }
@@ -41,7 +43,9 @@ struct JoinPlan: Sendable {
     rightKeys = try Evaluator(pairs.map(\.right), input: right)
     keys = KeyEncoder(types: pairs.map(\.left.type))
     isNullSafe = pairs.map(\.isNullSafe)
-    residual = try rest.first.map { first in try Evaluator([rest.dropFirst().reduce(first) { .and($0, $1) }], input: left + right) }
+    residual = try rest.first.map { first in
+      try Evaluator([rest.dropFirst().reduce(first) { .and($0, $1) }], input: left + right)
+    }
     rightTypes = right.map(\.type)
   }
 }
@@ -65,8 +69,10 @@ final class JoinTable: @unchecked Sendable {
   /// Builds the table from the right side.
   func build(_ batches: [RecordBatch], _ context: EvaluationContext) throws {
     table = GroupTable(keyTypes: plan.keys.flatTypes)
-    rows = batches.isEmpty
-      ? RecordBatch(rowCount: 0, columns: plan.rightTypes.map { .nulls($0, count: 0) }) : RecordBatch.concatenated(batches)
+    rows =
+      batches.isEmpty
+      ? RecordBatch(rowCount: 0, columns: plan.rightTypes.map { .nulls($0, count: 0) })
+      : RecordBatch.concatenated(batches)
     let count = rows.rowCount
     let keyColumns = try plan.rightKeys.evaluate(rows, context)
     let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
@@ -183,7 +189,9 @@ struct ProbeOperator: StageOperator {
 
   private static func checkSingle(_ matches: JoinTable.Matches) throws {
     for index in matches.left.indices.dropFirst() where matches.left[index] == matches.left[index - 1] {
-      throw MillraceError("SCALAR_SUBQUERY_TOO_MANY_ROWS", "a scalar subquery gave more than one row", hint: "add LIMIT 1 or an aggregate")
+      throw MillraceError(
+        "SCALAR_SUBQUERY_TOO_MANY_ROWS", "a scalar subquery gave more than one row", hint: "add LIMIT 1 or an aggregate"
+      )
     }
   }
 

@@ -53,7 +53,9 @@ struct KeyEncoder: Sendable {
         flat.append(arguments[0].type)
         expression = arguments[0]
       default:
-        if let fields = key.type.fields, fields.map(\.name) == ["start", "end"], fields.allSatisfy({ $0.type.isTimestamp }) {
+        if let fields = key.type.fields, fields.map(\.name) == ["start", "end"],
+          fields.allSatisfy({ $0.type.isTimestamp })
+        {
           forms.append(key.isNullable ? .optionalBounds : .bounds)
           flat += fields.map(\.type) + (key.isNullable ? [.boolean] : [])
         } else if key.type.isNested || key.type == .void || key.type == .calendarInterval {

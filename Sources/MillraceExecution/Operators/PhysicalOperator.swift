@@ -60,7 +60,8 @@ final class CollectOperator: PhysicalOperator {
     for input in inputs {
       try input.group.run(context)
       let parts = input.chain.terminals.compactMap { $0 as? CollectTerminal }.flatMap(\.batches)
-      result += parts.enumerated().sorted { ($0.element.split, $0.offset) < ($1.element.split, $1.offset) }.map(\.element.batch)
+      result += parts.enumerated().sorted { ($0.element.split, $0.offset) < ($1.element.split, $1.offset) }.map(
+        \.element.batch)
       input.chain.terminals = []
     }
     return result
@@ -73,7 +74,8 @@ final class MapOperator: PhysicalOperator {
   private(set) var steps: [any StageOperator]
   private let prerequisites: [(BatchContext) throws -> Void]
 
-  init(_ child: any PhysicalOperator, _ steps: [any StageOperator], prerequisites: [(BatchContext) throws -> Void] = []) {
+  init(_ child: any PhysicalOperator, _ steps: [any StageOperator], prerequisites: [(BatchContext) throws -> Void] = [])
+  {
     self.child = child
     self.steps = steps
     self.prerequisites = prerequisites
@@ -139,7 +141,10 @@ final class SetOperationOperator: PhysicalOperator {
   private let right: any PhysicalOperator
   private let keys: KeyEncoder
 
-  init(_ kind: LogicalPlan.SetOperation, isAll: Bool, _ left: any PhysicalOperator, _ right: any PhysicalOperator, types: [DataType]) {
+  init(
+    _ kind: LogicalPlan.SetOperation, isAll: Bool, _ left: any PhysicalOperator, _ right: any PhysicalOperator,
+    types: [DataType]
+  ) {
     self.kind = kind
     self.isAll = isAll
     self.left = left
@@ -152,14 +157,18 @@ final class SetOperationOperator: PhysicalOperator {
     var rightCounts: [Int] = []
     for batch in try right.execute(context) {
       let groups = keys.groups(of: batch.columns, count: batch.rowCount, in: table)
-      if rightCounts.count < table.groupCount { rightCounts += Array(repeating: 0, count: table.groupCount - rightCounts.count) }
+      if rightCounts.count < table.groupCount {
+        rightCounts += Array(repeating: 0, count: table.groupCount - rightCounts.count)
+      }
       for group in groups { rightCounts[Int(group)] += 1 }
     }
     var seen = Set<UInt32>()
     var result: [RecordBatch] = []
     for batch in try left.execute(context) {
       let groups = keys.groups(of: batch.columns, count: batch.rowCount, in: table)
-      if rightCounts.count < table.groupCount { rightCounts += Array(repeating: 0, count: table.groupCount - rightCounts.count) }
+      if rightCounts.count < table.groupCount {
+        rightCounts += Array(repeating: 0, count: table.groupCount - rightCounts.count)
+      }
       let kept = (0..<batch.rowCount).filter { keeps(groups[$0], &rightCounts, &seen) }
       if !kept.isEmpty { result.append(batch.gathered(Selection(kept))) }
     }

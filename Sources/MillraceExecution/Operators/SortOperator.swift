@@ -141,7 +141,9 @@ struct RowOrder {
     var index = start
     while true {
       var largest = index
-      for child in [2 * index + 1, 2 * index + 2] where child < heap.count && precedes(heap[largest], heap[child]) { largest = child }
+      for child in [2 * index + 1, 2 * index + 2] where child < heap.count && precedes(heap[largest], heap[child]) {
+        largest = child
+      }
       if largest == index { return }
       heap.swapAt(largest, index)
       index = largest

@@ -22,7 +22,8 @@ struct FilterOperator: StageOperator {
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     let selection = try condition.select(batch, context.evaluation)
     if selection.count == 0 { return nil }
-    let slim = kept.map { kept in RecordBatch(rowCount: batch.rowCount, columns: kept.map { batch.columns[$0] }) } ?? batch
+    let slim =
+      kept.map { kept in RecordBatch(rowCount: batch.rowCount, columns: kept.map { batch.columns[$0] }) } ?? batch
     return selection.count == batch.rowCount ? slim : slim.gathered(selection)
   }
 }

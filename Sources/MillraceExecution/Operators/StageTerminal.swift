@@ -14,7 +14,8 @@ final class CollectTerminal: StageTerminal {
   private(set) var batches: [(split: Int, batch: RecordBatch)] = []
 
   func consume(_ batch: RecordBatch, _ context: TaskContext) throws {
-    batches.append((context.splitIndex, RecordBatch(rowCount: batch.rowCount, columns: batch.columns.map { $0.detached() })))
+    batches.append(
+      (context.splitIndex, RecordBatch(rowCount: batch.rowCount, columns: batch.columns.map { $0.detached() })))
   }
 
   func endSplit(_ context: TaskContext) throws {}

@@ -32,7 +32,8 @@ final class WindowOperator: PhysicalOperator {
     let values = try arguments.evaluate(sorted, context.evaluation)
     let input = WindowInput(
       rowCount: sorted.rowCount, partitionColumns: Array(keyColumns[..<partitionCount]),
-      orderColumns: zip(keyColumns, orders).dropFirst(partitionCount).map { ($0, isDescending: !$1.isAscending) }, arguments: [])
+      orderColumns: zip(keyColumns, orders).dropFirst(partitionCount).map { ($0, isDescending: !$1.isAscending) },
+      arguments: [])
     var results: [ColumnVector] = []
     var next = 0
     for function in functions {

@@ -117,7 +117,9 @@ final class PhysicalPlanner {
       return LimitOperator(sorted, count: count, offset: offset)
     }
     let rows = try plan(child).serial
-    guard child.isStreaming, mode == .append, let count else { return LimitOperator(rows, count: count, offset: offset) }
+    guard child.isStreaming, mode == .append, let count else {
+      return LimitOperator(rows, count: count, offset: offset)
+    }
     let (store, index) = try stores.open(
       name: "limit", keyTypes: StatefulLimitOperator.keyTypes, valueTypes: StatefulLimitOperator.valueTypes,
       content: "first \(count) rows", runsOnWatermark: false)
@@ -204,7 +206,8 @@ final class PhysicalPlanner {
     let delay = node.isWithinWatermark ? rowTime.flatMap { times.delays[output[$0].id] } : nil
     let (store, index) = try stores.open(
       name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
-      content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]", runsOnWatermark: node.child.hasWatermark)
+      content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]",
+      runsOnWatermark: node.child.hasWatermark)
     let state = DeduplicateOperator.State(
       store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime,
       inputDelay: node.child.watermarkDelay, delay: delay)
@@ -215,7 +218,9 @@ final class PhysicalPlanner {
 
   private func join(_ node: JoinNode) throws -> Fragment {
     if node.left.isStreaming && node.right.isStreaming { return .serial(try streamJoin(node)) }
-    if node.kind == .right || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind)) {
+    if node.kind == .right
+      || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind))
+    {
       return try swapped(node)
     }
     let left = try plan(node.left)
@@ -245,7 +250,8 @@ final class PhysicalPlanner {
     let left = try side("left", node.left, bounds.left)
     let right = try side("right", node.right, bounds.right)
     let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
-    return StreamJoinOperator(joinPlan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
+    return StreamJoinOperator(
+      joinPlan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
   }
 
   private func side(_ name: String, _ input: LogicalPlan, _ expiry: StreamJoinBounds.Expiry?) throws -> JoinSide {
@@ -255,7 +261,9 @@ final class PhysicalPlanner {
     let (store, index) = try stores.open(
       name: "join \(name)", keyTypes: JoinSide.keyTypes, valueTypes: JoinSide.valueTypes, content: "rows [\(columns)]",
       runsOnWatermark: input.hasWatermark)
-    let position = expiry.flatMap { expiry in input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) } }
+    let position = expiry.flatMap { expiry in
+      input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) }
+    }
     return JoinSide(
       child, types: input.output.map(\.type), store: store, metricsIndex: index,
       time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position)

@@ -46,7 +46,9 @@ final class StateStores {
   }
 
   /// A store for one more operator, and the operator's number.
-  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool) throws -> (any StateStore, Int) {
+  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool) throws
+    -> (any StateStore, Int)
+  {
     let index = stores.count
     let own = directory.map { "\($0)/\(index)" }
     let store = try provider.open(
@@ -75,7 +77,8 @@ enum PushedFilters {
   static func of(_ condition: Expression, _ leaf: LeafRelation) -> [PushedFilter] {
     guard case .scan = leaf.content else { return [] }
     return condition.conjuncts.compactMap { part in
-      guard case .call(let function, let sides) = part, sides.count == 2, let comparison = comparison(function.name) else { return nil }
+      guard case .call(let function, let sides) = part, sides.count == 2, let comparison = comparison(function.name)
+      else { return nil }
       if case .attribute(let column) = sides[0], case .literal(let value, let type) = sides[1] {
         return filter(column, comparison, value, type, leaf)
       }

@@ -29,11 +29,13 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
     pthread_cond_init(changed, nil)
     buffers = (0..<PrefetchReader.slots).map { _ in MemoryBuffer(capacity: WindowReader.windowSize) }
     free = Array(0..<PrefetchReader.slots)
-    pthread_create(&thread, nil, { raw in
-      guard let raw else { return nil }
-      Unmanaged<PrefetchReader>.fromOpaque(raw).takeRetainedValue().fillLoop()
-      return nil
-    }, Unmanaged.passRetained(self).toOpaque())
+    pthread_create(
+      &thread, nil,
+      { raw in
+        guard let raw else { return nil }
+        Unmanaged<PrefetchReader>.fromOpaque(raw).takeRetainedValue().fillLoop()
+        return nil
+      }, Unmanaged.passRetained(self).toOpaque())
   }
 
   deinit {
@@ -56,7 +58,8 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
       var count = 0
       var problem: (any Error)?
       do {
-        count = try source.read(into: UnsafeMutableRawBufferPointer(start: buffers[slot].base, count: buffers[slot].capacity))
+        count = try source.read(
+          into: UnsafeMutableRawBufferPointer(start: buffers[slot].base, count: buffers[slot].capacity))
       } catch {
         problem = error
       }

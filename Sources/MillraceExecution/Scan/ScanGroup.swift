@@ -130,7 +130,8 @@ final class ScanGroup {
           do {
             let split = splits[index]
             let begun = split.continuationKey.flatMap { unsafePrevious[$0] }
-            let (result, rest) = try group.readSplit(split, index, unsafeStates[worker], begun, prefetches: workers < group.pool.count)
+            let (result, rest) = try group.readSplit(
+              split, index, unsafeStates[worker], begun, prefetches: workers < group.pool.count)
             shared.results[index] = result
             bytes.wrappingAdd(result.bytesConsumed, ordering: .relaxed)
             if let rest, let key = split.continuationKey { shared.keep(rest, key) }

@@ -66,12 +66,14 @@ package final class WorkerPool: @unchecked Sendable {
   private func startThread(_ number: Int) {
     let start = ThreadStart(pool: self, number: number, generation: generation)
     var thread = pthread_t()
-    pthread_create(&thread, nil, { raw in
-      guard let raw else { return nil }
-      let start = Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue()
-      start.pool.loop(start.number, start.generation)
-      return nil
-    }, Unmanaged.passRetained(start).toOpaque())
+    pthread_create(
+      &thread, nil,
+      { raw in
+        guard let raw else { return nil }
+        let start = Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue()
+        start.pool.loop(start.number, start.generation)
+        return nil
+      }, Unmanaged.passRetained(start).toOpaque())
     threads.append(thread)
   }
 

@@ -17,7 +17,8 @@ extension Analyzer {
     let pivoted = Set(pivot.columns.compactMap { $0.last?.lowercased() })
     let keys = scope.columns.filter { !used.contains($0.name.lowercased()) && !pivoted.contains($0.name.lowercased()) }
     let subject: SQLExpression =
-      pivot.columns.count == 1 ? SQLExpression(.column(pivot.columns[0])) : SQLExpression(.row(pivot.columns.map { SQLExpression(.column($0)) }))
+      pivot.columns.count == 1
+      ? SQLExpression(.column(pivot.columns[0])) : SQLExpression(.row(pivot.columns.map { SQLExpression(.column($0)) }))
     var projection = keys.map { SQLExpression(.column([$0.name])) }
     for value in pivot.values {
       for aggregate in pivot.aggregates {
@@ -25,13 +26,18 @@ extension Analyzer {
       }
     }
     let select = Select(projection, groupBy: GroupBy(keys.map { .expression(SQLExpression(.column([$0.name]))) }))
-    return try SelectAnalyzer(self, plan, scope: scope, outer: scope.outer).select(select, orderBy: [], limit: nil, offset: nil)
+    return try SelectAnalyzer(self, plan, scope: scope, outer: scope.outer).select(
+      select, orderBy: [], limit: nil, offset: nil)
   }
 
-  private func pivotColumn(_ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, isOnly: Bool) -> SQLExpression {
+  private func pivotColumn(_ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, isOnly: Bool)
+    -> SQLExpression
+  {
     var valueName = ColumnNaming.name(of: value)
     if case .literal(.string(let text), _) = value.unaliased.kind, value.unaliased == value { valueName = text }
-    if case .row(let parts) = value.kind { valueName = "{" + parts.map { ColumnNaming.name(of: $0) }.joined(separator: ", ") + "}" }
+    if case .row(let parts) = value.kind {
+      valueName = "{" + parts.map { ColumnNaming.name(of: $0) }.joined(separator: ", ") + "}"
+    }
     let name = isOnly ? valueName : "\(valueName)_\(ColumnNaming.name(of: aggregate))"
     let condition = SQLExpression(.binary(.nullSafeEqual, subject, value.unaliased))
     return SQLExpression(.alias(aggregate.unaliased.filteringAggregates(condition, self), [name]))
@@ -45,8 +51,12 @@ extension Analyzer {
     let kept = scope.columns.filter { !used.contains($0.id) }
     var types: [DataType] = []
     for index in unpivot.valueColumns.indices {
-      guard entries.allSatisfy({ $0.count == unpivot.valueColumns.count }), let type = TypeCoercion.commonType(entries.map { $0[index].type }) else {
-        throw MillraceError("UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "the columns of UNPIVOT have no common type", hint: "cast them to one type")
+      guard entries.allSatisfy({ $0.count == unpivot.valueColumns.count }),
+        let type = TypeCoercion.commonType(entries.map { $0[index].type })
+      else {
+        throw MillraceError(
+          "UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "the columns of UNPIVOT have no common type",
+          hint: "cast them to one type")
       }
       types.append(type)
     }
@@ -54,7 +64,9 @@ extension Analyzer {
       let name = columns.alias ?? columns.columns.compactMap(\.last).joined(separator: "_")
       let casted = try zip(values, types).map { NamedExpression("value", try $0.cast(to: $1, context)) }
       return .project(
-        kept.map { NamedExpression($0.name, .attribute($0)) } + [NamedExpression("name", .literal(.string(name), .string))] + casted, plan)
+        kept.map { NamedExpression($0.name, .attribute($0)) } + [
+          NamedExpression("name", .literal(.string(name), .string))
+        ] + casted, plan)
     }
     let names = kept.map(\.name) + [unpivot.nameColumn] + unpivot.valueColumns
     let columnTypes = kept.map(\.type) + [.string] + types
@@ -68,7 +80,8 @@ extension Analyzer {
   /// One step of the pipe syntax.
   func pipe(_ step: PipeOperator, _ plan: LogicalPlan, outer: Scope.Outer) throws -> LogicalPlan {
     let everything = SQLExpression(.star(qualifier: [], except: []))
-    func block(_ select: Select, orderBy: [SortItem] = [], limit: Int? = nil, offset: Int? = nil) throws -> LogicalPlan {
+    func block(_ select: Select, orderBy: [SortItem] = [], limit: Int? = nil, offset: Int? = nil) throws -> LogicalPlan
+    {
       try SelectAnalyzer(self, plan, outer: outer).select(select, orderBy: orderBy, limit: limit, offset: offset)
     }
     switch step {
@@ -78,7 +91,8 @@ extension Analyzer {
     case .orderBy(let items): return try block(Select([everything]), orderBy: items)
     case .limit(let limit, let offset):
       return try block(
-        Select([everything]), limit: try limit.map { try rowCount($0, "LIMIT") }, offset: try offset.map { try rowCount($0, "OFFSET") })
+        Select([everything]), limit: try limit.map { try rowCount($0, "LIMIT") },
+        offset: try offset.map { try rowCount($0, "OFFSET") })
     case .alias(let name): return .alias([name], plan)
     case .drop(let names):
       return try block(Select([SQLExpression(.star(qualifier: [], except: names))]))
@@ -89,7 +103,8 @@ extension Analyzer {
         }
         return SQLExpression(.alias(new.value, [column.name]))
       }
-      for assignment in assignments where !plan.output.contains(where: { $0.name.lowercased() == assignment.column.lowercased() }) {
+      for assignment in assignments
+      where !plan.output.contains(where: { $0.name.lowercased() == assignment.column.lowercased() }) {
         throw unresolvedColumn([assignment.column], among: plan.output)
       }
       return try block(Select(items))
@@ -98,14 +113,20 @@ extension Analyzer {
         if case .expression(let expression) = item { expression } else { nil }
       }
       let plainKeys = GroupBy(keys.map { .expression($0.unaliased) })
-      return try block(Select(keys + aggregates, groupBy: groupBy.map { $0.isAll ? $0 : keys.count == $0.items.count ? plainKeys : $0 } ?? GroupBy([])))
+      return try block(
+        Select(
+          keys + aggregates,
+          groupBy: groupBy.map { $0.isAll ? $0 : keys.count == $0.items.count ? plainKeys : $0 } ?? GroupBy([])))
     case .join(let kind, let isNatural, let relation, let condition):
       let right = try self.relation(relation, outer: outer)
-      let (joined, scope) = try join(kind, isNatural: isNatural, (plan, Scope(plan.output)), right, condition, outer: outer)
+      let (joined, scope) = try join(
+        kind, isNatural: isNatural, (plan, Scope(plan.output)), right, condition, outer: outer)
       return .project(scope.columns.map { NamedExpression(passing: $0) }, joined)
     case .setOperation(let kind, let isAll, let isByName, let query):
       return try combine(kind, isAll: isAll, isByName: isByName, plan, try self.plan(query, outer: outer))
-    case .sample: throw MillraceError("UNSUPPORTED_FEATURE.PIPE_SAMPLE", "|> TABLESAMPLE is not supported", hint: "use TABLESAMPLE in FROM")
+    case .sample:
+      throw MillraceError(
+        "UNSUPPORTED_FEATURE.PIPE_SAMPLE", "|> TABLESAMPLE is not supported", hint: "use TABLESAMPLE in FROM")
     case .pivot(let pivot): return try self.pivot(pivot, plan, Scope(plan.output))
     case .unpivot(let unpivot): return try self.unpivot(unpivot, plan, Scope(plan.output))
     case .lateralView(let view):
@@ -125,12 +146,17 @@ extension SQLExpression {
       return SQLExpression(.call(call), range)
     case .call(var call):
       call.arguments = call.arguments.map { argument in
-        argument.expression.map { FunctionCall.Argument(name: argument.name, $0.filteringAggregates(condition, analyzer)) } ?? argument
+        argument.expression.map {
+          FunctionCall.Argument(name: argument.name, $0.filteringAggregates(condition, analyzer))
+        } ?? argument
       }
       return SQLExpression(.call(call), range)
     case .binary(let op, let left, let right):
-      return SQLExpression(.binary(op, left.filteringAggregates(condition, analyzer), right.filteringAggregates(condition, analyzer)), range)
-    case .unary(let op, let operand): return SQLExpression(.unary(op, operand.filteringAggregates(condition, analyzer)), range)
+      return SQLExpression(
+        .binary(op, left.filteringAggregates(condition, analyzer), right.filteringAggregates(condition, analyzer)),
+        range)
+    case .unary(let op, let operand):
+      return SQLExpression(.unary(op, operand.filteringAggregates(condition, analyzer)), range)
     case .cast(let operand, let type, let isTry):
       return SQLExpression(.cast(operand.filteringAggregates(condition, analyzer), type, isTry: isTry), range)
     default: return self

@@ -28,7 +28,9 @@ struct Decorrelation {
       let (inner, conditions) = try pull(child)
       let parts = condition.conjuncts
       let local = parts.filter { !isCorrelated($0) }
-      let kept = local.first.map { first in LogicalPlan.filter(local.dropFirst().reduce(first) { .and($0, $1) }, inner) } ?? inner
+      let kept =
+        local.first.map { first in LogicalPlan.filter(local.dropFirst().reduce(first) { .and($0, $1) }, inner) }
+        ?? inner
       return (kept, conditions + parts.filter { isCorrelated($0) })
     case .project(let columns, let child):
       let (inner, conditions) = try pull(child)
@@ -52,12 +54,16 @@ struct Decorrelation {
     case .join(var node):
       let (left, leftConditions) = try pull(node.left)
       let (right, rightConditions) = try pull(node.right)
-      if !rightConditions.isEmpty && ![.inner, .cross, .right].contains(node.kind) || !leftConditions.isEmpty && [.right, .full].contains(node.kind) {
+      if !rightConditions.isEmpty && ![.inner, .cross, .right].contains(node.kind)
+        || !leftConditions.isEmpty && [.right, .full].contains(node.kind)
+      {
         throw unsupported("under an outer join")
       }
       node.left = left
       node.right = right
-      guard let condition = node.condition, isCorrelated(condition) else { return (.join(node), leftConditions + rightConditions) }
+      guard let condition = node.condition, isCorrelated(condition) else {
+        return (.join(node), leftConditions + rightConditions)
+      }
       guard node.kind == .inner else { throw unsupported("in the condition of an outer join") }
       let parts = condition.conjuncts
       let local = parts.filter { !isCorrelated($0) }
@@ -77,17 +83,22 @@ struct Decorrelation {
   }
 
   /// An aggregation per value of the columns that the correlated equalities compare.
-  private func groupedByCorrelation(_ aggregate: AggregateNode, _ conditions: [Expression]) throws -> (LogicalPlan, [Expression]) {
+  private func groupedByCorrelation(_ aggregate: AggregateNode, _ conditions: [Expression]) throws -> (
+    LogicalPlan, [Expression]
+  ) {
     var node = aggregate
     for condition in conditions {
-      guard case .call(let function, let sides) = condition, ["=", "<=>"].contains(function.name), sides.count == 2, isCorrelated(sides[0]) != isCorrelated(sides[1]) else {
+      guard case .call(let function, let sides) = condition, ["=", "<=>"].contains(function.name), sides.count == 2,
+        isCorrelated(sides[0]) != isCorrelated(sides[1])
+      else {
         throw unsupported("with a comparison other than equality below an aggregate")
       }
     }
     let innerColumns = Set(node.child.output.map(\.id))
     var passed: [Attribute] = []
     for condition in conditions {
-      for id in condition.references.intersection(innerColumns).sorted() where !node.grouping.contains(where: { $0.attribute.id == id }) {
+      for id in condition.references.intersection(innerColumns).sorted()
+      where !node.grouping.contains(where: { $0.attribute.id == id }) {
         guard let column = node.child.output.first(where: { $0.id == id }) else { continue }
         node.grouping.append(NamedExpression(passing: column))
         passed.append(column)
@@ -97,7 +108,9 @@ struct Decorrelation {
   }
 
   /// Columns of `plan` that conditions read and the projection does not pass on.
-  private func needed(_ conditions: [Expression], from plan: LogicalPlan, beside columns: [Attribute]) -> [NamedExpression] {
+  private func needed(_ conditions: [Expression], from plan: LogicalPlan, beside columns: [Attribute])
+    -> [NamedExpression]
+  {
     let wanted = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.subtracting(columns.map(\.id))
     return plan.output.filter { wanted.contains($0.id) }.map { NamedExpression(passing: $0) }
   }

@@ -336,12 +336,16 @@ final class ExpressionResolver {
 
   private func timeWindow(_ function: FunctionCall, _ name: String) throws -> Expression {
     if name == "session_window" {
-      guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "session_window() cannot stand here") }
+      guard let collector else {
+        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "session_window() cannot stand here")
+      }
       let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
       guard arguments.count == 2 else {
-        throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`session_window` takes 2 arguments but got \(arguments.count)")
+        throw MillraceError(
+          "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`session_window` takes 2 arguments but got \(arguments.count)")
       }
-      return try collector.sessionWindow(try windowedTime(arguments[0], name), gap: try SessionWindow.microseconds(arguments[1]))
+      return try collector.sessionWindow(
+        try windowedTime(arguments[0], name), gap: try SessionWindow.microseconds(arguments[1]))
     }
     guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "window() cannot stand here") }
     let (time, window) = try timeWindowArguments(function)
@@ -357,7 +361,8 @@ final class ExpressionResolver {
     if argument.type.isTimestamp { return argument }
     guard argument.type == .date || argument.type == .string || argument.type == .void else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "the first argument of `\(name)` must be a TIMESTAMP, but it is \(argument.type.sql)")
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        "the first argument of `\(name)` must be a TIMESTAMP, but it is \(argument.type.sql)")
     }
     return try argument.cast(to: .timestamp, analyzer.context)
   }

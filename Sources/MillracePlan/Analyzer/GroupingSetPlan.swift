@@ -42,14 +42,17 @@ struct GroupingSetPlan {
   }
 
   /// The aggregation over one copy of the rows per set.
-  func plan(over child: LogicalPlan, _ grouping: [NamedExpression], _ aggregates: [NamedAggregate]) throws -> LogicalPlan {
+  func plan(over child: LogicalPlan, _ grouping: [NamedExpression], _ aggregates: [NamedAggregate]) throws
+    -> LogicalPlan
+  {
     let keys = grouping.map { Attribute($0.attribute.name, $0.attribute.type) }
     let output = child.output.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) } + keys + [id, position]
     let inputs = sets.enumerated().map { index, set -> LogicalPlan in
       let copy = child
       let columns = copy.output.map { NamedExpression($0.name, .attribute($0)) }
       let keyColumns = grouping.enumerated().map { key, expression in
-        NamedExpression(expression.attribute.name, set.contains(key) ? expression.expression : .null(expression.attribute.type))
+        NamedExpression(
+          expression.attribute.name, set.contains(key) ? expression.expression : .null(expression.attribute.type))
       }
       let mask = grouping.indices.reduce(0) { $0 << 1 | (set.contains($1) ? 0 : 1) }
       let marks = [
@@ -85,11 +88,14 @@ struct GroupingSetPlan {
   /// `grouping(key)` and `grouping_id(keys…)`.
   func groupingFunction(_ name: String, _ keys: [Int], count: Int, _ analyzer: Analyzer) throws -> Expression {
     func bit(_ key: Int) throws -> Expression {
-      let shifted = try analyzer.call("shiftright", [.attribute(id), .literal(.integer(Int64(count - 1 - key)), .integer)])
+      let shifted = try analyzer.call(
+        "shiftright", [.attribute(id), .literal(.integer(Int64(count - 1 - key)), .integer)])
       return try analyzer.call("&", [shifted, .literal(.integer(1), .long)])
     }
     if name == "grouping" {
-      guard keys.count == 1 else { throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "grouping() takes one key") }
+      guard keys.count == 1 else {
+        throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "grouping() takes one key")
+      }
       return try bit(keys[0]).cast(to: .byte, analyzer.context)
     }
     if keys.isEmpty || keys == Array(0..<count) { return .attribute(id) }

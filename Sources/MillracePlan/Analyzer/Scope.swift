@@ -44,7 +44,8 @@ struct Scope {
       if found.count > 1 {
         let names = found.map { ($0.qualifier + [$0.name]).map { "`\($0)`" }.joined(separator: ".") }
         throw MillraceError(
-          "AMBIGUOUS_REFERENCE", "reference `\(parts.joined(separator: "."))` is ambiguous, could be: [\(names.joined(separator: ", "))]",
+          "AMBIGUOUS_REFERENCE",
+          "reference `\(parts.joined(separator: "."))` is ambiguous, could be: [\(names.joined(separator: ", "))]",
           hint: "put the table's name or alias in front")
       }
       if let column = found.first { return Match(attribute: column, path: parts[(length + 1)...]) }
@@ -63,6 +64,8 @@ struct Scope {
 extension Attribute {
   /// Whether the (lower-case) parts are the end of the column's qualifier.
   func isQualified(by parts: [String]) -> Bool {
-    parts.isEmpty || qualifier.count >= parts.count && zip(qualifier.suffix(parts.count), parts).allSatisfy { $0.lowercased() == $1 }
+    parts.isEmpty
+      || qualifier.count >= parts.count
+        && zip(qualifier.suffix(parts.count), parts).allSatisfy { $0.lowercased() == $1 }
   }
 }

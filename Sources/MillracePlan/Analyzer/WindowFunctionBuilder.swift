@@ -32,7 +32,8 @@ struct WindowFunctionBuilder {
     let settled = try frame.map { try resolve($0) }
     try settled?.check(orderKeys: order.map(\.expression.type))
     if function.requiresOrder, frame != nil {
-      throw MillraceError("WINDOW_FUNCTION_AND_FRAME_MISMATCH", "`\(name)` takes no frame", hint: "leave out ROWS or RANGE")
+      throw MillraceError(
+        "WINDOW_FUNCTION_AND_FRAME_MISMATCH", "`\(name)` takes no frame", hint: "leave out ROWS or RANGE")
     }
     if function.requiresOrder, order.isEmpty {
       throw MillraceError("WINDOW_FUNCTION_FRAME_NOT_ORDERED", "`\(name)` needs an ORDER BY in its window")

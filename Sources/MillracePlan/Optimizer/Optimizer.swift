@@ -56,7 +56,9 @@ enum FoldConstants {
 
   /// `current_timestamp()` and its kin are constant within a batch only.
   private static func dependsOnBatch(_ expression: Expression) -> Bool {
-    if case .call(let function, let arguments) = expression { return arguments.isEmpty && !["pi", "e"].contains(function.name) }
+    if case .call(let function, let arguments) = expression {
+      return arguments.isEmpty && !["pi", "e"].contains(function.name)
+    }
     return false
   }
 }
@@ -66,8 +68,14 @@ enum MergeProjections {
   static func apply(_ plan: LogicalPlan) -> LogicalPlan {
     plan.rewritten { node in
       guard case .project(let upper, let child) = node else { return nil }
-      if upper.count == child.output.count && zip(upper, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 }) { return child }
-      guard case .project(let lower, let input) = child, lower.allSatisfy({ $0.expression.isDeterministic }) else { return nil }
+      if upper.count == child.output.count
+        && zip(upper, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 })
+      {
+        return child
+      }
+      guard case .project(let lower, let input) = child, lower.allSatisfy({ $0.expression.isDeterministic }) else {
+        return nil
+      }
       let substitution = Substitution(lower)
       return .project(upper.map { NamedExpression($0.attribute, substitution.apply($0.expression)) }, input)
     }

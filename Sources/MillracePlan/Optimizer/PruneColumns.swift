@@ -17,7 +17,9 @@ enum PruneColumns {
     case .aggregate(var node):
       // Keys decide the groups, needed or not.
       node.aggregates = node.aggregates.filter { needed.contains($0.attribute.id) }
-      let read = node.grouping.map(\.expression) + node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
+      let read =
+        node.grouping.map(\.expression)
+        + node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
       node.child = prune(node.child, references(read))
       return .aggregate(node)
     case .join(var node):

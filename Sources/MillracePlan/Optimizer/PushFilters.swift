@@ -24,7 +24,9 @@ enum PushFilters {
     case .aggregate(var node):
       let keys = Substitution(node.grouping)
       let keyIDs = Set(node.grouping.map(\.attribute.id))
-      let (below, above) = split(conditions) { !$0.references.isEmpty && $0.references.isSubset(of: keyIDs) && $0.isDeterministic && !node.child.isStreaming }
+      let (below, above) = split(conditions) {
+        !$0.references.isEmpty && $0.references.isSubset(of: keyIDs) && $0.isDeterministic && !node.child.isStreaming
+      }
       node.child = push(below.map { keys.apply($0) }, into: node.child)
       return filtered(.aggregate(node), above)
     case .sort(let orders, let child): return .sort(orders, push(conditions, into: child))
@@ -35,11 +37,14 @@ enum PushFilters {
       }
       return .union(pushed, output: output)
     case .relation: return filtered(plan, conditions)
-    case .limit, .setOperation, .window, .deduplicate: return filtered(plan.mapChildren { push([], into: $0) }, conditions)
+    case .limit, .setOperation, .window, .deduplicate:
+      return filtered(plan.mapChildren { push([], into: $0) }, conditions)
     }
   }
 
-  private static func throughProject(_ conditions: [Expression], _ columns: [NamedExpression], _ child: LogicalPlan) -> LogicalPlan {
+  private static func throughProject(_ conditions: [Expression], _ columns: [NamedExpression], _ child: LogicalPlan)
+    -> LogicalPlan
+  {
     guard columns.allSatisfy({ $0.expression.isDeterministic }) else {
       return filtered(.project(columns, push([], into: child)), conditions)
     }
@@ -58,7 +63,9 @@ enum PushFilters {
     for condition in conditions {
       let references = condition.references
       let isMovable = condition.isDeterministic && !references.isEmpty
-      if isMovable, references.isSubset(of: left), [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(node.kind) {
+      if isMovable, references.isSubset(of: left),
+        [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(node.kind)
+      {
         toLeft.append(condition)
       } else if isMovable, references.isSubset(of: right), [.inner, .cross, .right].contains(node.kind) {
         toRight.append(condition)
@@ -71,7 +78,8 @@ enum PushFilters {
     // Parts of the join's own condition that concern one side only.
     for condition in node.condition?.conjuncts ?? [] {
       let references = condition.references
-      if references.isSubset(of: right), !references.isEmpty, [.inner, .left, .leftSemi, .leftAnti].contains(node.kind) {
+      if references.isSubset(of: right), !references.isEmpty, [.inner, .left, .leftSemi, .leftAnti].contains(node.kind)
+      {
         toRight.append(condition)
       } else if references.isSubset(of: left), !references.isEmpty, [.inner, .right, .leftSemi].contains(node.kind) {
         toLeft.append(condition)

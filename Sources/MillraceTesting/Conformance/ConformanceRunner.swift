@@ -36,7 +36,8 @@ public struct ConformanceRunner: Sendable {
   private func compare(_ test: ConformanceCase, schema: Schema, rows: [[Value]]) throws -> ConformanceResult {
     let expected = try ConformanceRunner.schema(test.json["schema"]?.string ?? "")
     let types = schema.fields.map(\.type)
-    guard types.count == expected.count, zip(types, expected.types).allSatisfy({ ConformanceRunner.sameType($0, $1) }) else {
+    guard types.count == expected.count, zip(types, expected.types).allSatisfy({ ConformanceRunner.sameType($0, $1) })
+    else {
       return ConformanceResult(name: test.name, failure: "schema \(schema.ddl), expected \(expected.ddl)")
     }
     let wanted = try ConformanceValue.rows(test.json["rows"], expected)
@@ -45,7 +46,8 @@ public struct ConformanceRunner: Sendable {
       return ConformanceResult(name: test.name, failure: difference)
     }
     if schema.names != expected.names {
-      return ConformanceResult(name: test.name, failure: "column names \(schema.names), expected \(expected.names)", isNameOnly: true)
+      return ConformanceResult(
+        name: test.name, failure: "column names \(schema.names), expected \(expected.names)", isNameOnly: true)
     }
     return ConformanceResult(name: test.name)
   }
@@ -56,11 +58,14 @@ public struct ConformanceRunner: Sendable {
   static func session(_ test: ConformanceCase, connectors: [any Connector] = []) throws -> SparkSession {
     let session = SparkSession(connectors: connectors, workers: 1)
     try session.set("millrace.compatibility", "spark")
-    for setting in test.json["conf"]?.members ?? [] { try session.set(setting.key, setting.value.string ?? setting.value.text) }
+    for setting in test.json["conf"]?.members ?? [] {
+      try session.set(setting.key, setting.value.string ?? setting.value.text)
+    }
     for table in test.json["tables"]?.members ?? [] {
       let schema = try self.schema(table.value["schema"]?.string ?? "")
       session.register(
-        table: table.key, schema: schema, rows: .of(try ConformanceValue.rows(table.value["rows"], schema), schema: schema))
+        table: table.key, schema: schema,
+        rows: .of(try ConformanceValue.rows(table.value["rows"], schema), schema: schema))
     }
     return session
   }

@@ -109,7 +109,11 @@ enum ConformanceValue {
     var rest = expected
     var extra: [[Value]] = []
     for row in actual {
-      if let index = rest.firstIndex(where: { equal(row, $0, schema) }) { rest.remove(at: index) } else { extra.append(row) }
+      if let index = rest.firstIndex(where: { equal(row, $0, schema) }) {
+        rest.remove(at: index)
+      } else {
+        extra.append(row)
+      }
     }
     if rest.isEmpty && extra.isEmpty { return nil }
     return "rows too many \(show(extra, schema)), missing \(show(rest, schema))"

@@ -42,7 +42,9 @@ final class ScriptSource: RowSource {
       splits: [SourceSplit(name: "\(name) \(next)", payload: .int(Int64(next)))], end: Offset(.int(Int64(next + 1))))
   }
 
-  func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset { plan.end ?? Offset(.int(0)) }
+  func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset {
+    plan.end ?? Offset(.int(0))
+  }
 
   func open(_ split: SourceSplit, columns: [Int]) throws -> any RowReader {
     let batch = batches[Int(split.payload.int ?? 0)]

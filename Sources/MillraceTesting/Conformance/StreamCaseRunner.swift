@@ -24,7 +24,9 @@ struct StreamCaseRunner {
     private let state = Mutex<[Int64: Fact]>([:])
     var facts: [Int64: Fact] { state.withLock { $0 } }
     func onQueryProgress(_ progress: StreamingQueryProgress) {
-      let fact = Fact(hasInput: progress.sources.contains { $0.startOffset != $0.endOffset }, watermark: progress.eventTime?.watermark)
+      let fact = Fact(
+        hasInput: progress.sources.contains { $0.startOffset != $0.endOffset }, watermark: progress.eventTime?.watermark
+      )
       state.withLock { state in
         // Progress of an idle trigger has the number of the next batch; the batch's own comes later and replaces it.
         state[progress.batchID] = fact
@@ -67,7 +69,9 @@ struct StreamCaseRunner {
     var schema = Schema()
     if isBacklog {
       script.release(inputs)
-      schema = try attempts { try start(script, hub, recorder, folder, isBacklog: true, until: { try $0.awaitTermination() }) }
+      schema = try attempts {
+        try start(script, hub, recorder, folder, isBacklog: true, until: { try $0.awaitTermination() })
+      }
       return schema
     }
     var first = 0
@@ -137,7 +141,8 @@ struct StreamCaseRunner {
       let definition = SourceDefinition(name: source.key, format: "script", schema: schema, isStreaming: true) { _ in
         ScanBinding(
           name: source.key,
-          input: .rows(ScriptSource(name: source.key, schema: schema, batches: batches, script: script, emptyCounts: isBacklog)),
+          input: .rows(
+            ScriptSource(name: source.key, schema: schema, batches: batches, script: script, emptyCounts: isBacklog)),
           isStreaming: true)
       }
       session.register(definition)
@@ -167,7 +172,8 @@ struct StreamCaseRunner {
   private func compare(_ hub: MemoryHub, _ recorder: Recorder, _ schema: Schema?) throws -> ConformanceResult {
     let expectedSchema = try ConformanceRunner.schema(test.json["schema"]?.string ?? "")
     if let schema {
-      guard schema.count == expectedSchema.count, zip(schema.types, expectedSchema.types).allSatisfy({ $0.matches($1) }) else {
+      guard schema.count == expectedSchema.count, zip(schema.types, expectedSchema.types).allSatisfy({ $0.matches($1) })
+      else {
         return failed("schema \(schema.ddl), expected \(expectedSchema.ddl)")
       }
     }
@@ -178,17 +184,22 @@ struct StreamCaseRunner {
     for (index, wanted) in expected.enumerated() {
       let id = wanted["batchId"]?.int ?? 0
       guard index < actual.count, actual[index].batchID == id else {
-        return failed("batch \(id) is missing: there are \(actual.map { "\($0.batchID)" }.joined(separator: ", ")), \(expected.count) expected")
+        return failed(
+          "batch \(id) is missing: there are \(actual.map { "\($0.batchID)" }.joined(separator: ", ")), \(expected.count) expected"
+        )
       }
       let rows = try ConformanceValue.rows(wanted["rows"], expectedSchema)
       if let difference = ConformanceValue.difference(actual[index].rows, rows, expectedSchema, isOrdered: isOrdered) {
         return failed("batch \(id): \(difference)")
       }
-      if let fact = facts[id], let difference = try self.difference(fact, wanted) { return failed("batch \(id): \(difference)") }
+      if let fact = facts[id], let difference = try self.difference(fact, wanted) {
+        return failed("batch \(id): \(difference)")
+      }
     }
     if actual.count > expected.count { return failed("\(actual.count) batches instead of \(expected.count)") }
     if let schema, schema.names != expectedSchema.names {
-      return ConformanceResult(name: test.name, failure: "column names \(schema.names), expected \(expectedSchema.names)", isNameOnly: true)
+      return ConformanceResult(
+        name: test.name, failure: "column names \(schema.names), expected \(expectedSchema.names)", isNameOnly: true)
     }
     return ConformanceResult(name: test.name)
   }
