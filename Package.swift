@@ -135,7 +135,7 @@ let package = Package(
     tests(
       "MillraceStreaming",
       ["MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution"]),
-    tests("Millrace", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
+    tests("Millrace", ["MemoryConnector", "MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
     tests("MillraceCLI", ["MillraceCore"]),
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
