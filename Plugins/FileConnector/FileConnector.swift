@@ -31,8 +31,9 @@ public struct FileConnector: Connector {
           example: "in/*.\(format.rawValue)"),
         OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
         OptionField(
-          "maxBytesPerTrigger", .byteCount, "About how many uncompressed bytes one batch reads.", default: "256 MiB",
-          range: 1...Int64.max),
+          "maxBytesPerTrigger", .byteCount,
+          "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
+            + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
       ],
       sinkFields: [
         OptionField("path", .path, "Folder for the part files.", isRequired: true, example: "out/\(format.rawValue)"),
@@ -45,7 +46,7 @@ public struct FileConnector: Connector {
     let settings = FileSourceSettings(
       connector: format.rawValue, path: try request.options.required("path"), order: .modification,
       maxFiles: try request.options.int("maxFilesPerTrigger").map { Int($0) },
-      maxBytes: try request.options.byteCount("maxBytesPerTrigger") ?? FileSourceSettings.defaultMaxBytes)
+      maxBytes: try request.options.byteCount("maxBytesPerTrigger"))
     return .bytes(FileSource(settings, files: request.environment.files))
   }
 

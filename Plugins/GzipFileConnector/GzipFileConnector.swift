@@ -18,8 +18,9 @@ public struct GzipFileConnector: Connector {
         example: "logs/access.log.*.gz"),
       OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
       OptionField(
-        "maxBytesPerTrigger", .byteCount, "About how many uncompressed bytes one batch reads.", default: "256 MiB",
-        range: 1...Int64.max),
+        "maxBytesPerTrigger", .byteCount,
+        "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
+          + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
     ],
     sinkFields: [
       OptionField("path", .path, "The file to append to.", isRequired: true, example: "out/errors.json.gz"),
@@ -37,7 +38,7 @@ public struct GzipFileConnector: Connector {
     let settings = FileSourceSettings(
       connector: spec.name, path: try request.options.required("path"), order: .rotation,
       maxFiles: try request.options.int("maxFilesPerTrigger").map { Int($0) },
-      maxBytes: try request.options.byteCount("maxBytesPerTrigger") ?? FileSourceSettings.defaultMaxBytes)
+      maxBytes: try request.options.byteCount("maxBytesPerTrigger"))
     return .bytes(FileSource(settings, files: request.environment.files))
   }
 

@@ -10,8 +10,8 @@ struct PlanDraft {
   private var reads: [Read] = []
 
   init(_ limit: ReadLimit) {
-    bytesLeft = limit.bytes ?? .max / 4
-    isLimited = limit.bytes != nil
+    bytesLeft = limit.byteBound() ?? .max / 4
+    isLimited = limit.byteBound() != nil
     splitsLeft = limit.files ?? .max
   }
 

@@ -5,6 +5,8 @@ import MillraceCore
 final class SQLiteRowWriter {
   /// More rows per statement are no faster.
   private static let rowsPerStatement = 50
+  /// Rows from which writing in the order of the key is faster: neighbours are then on the same page of the database.
+  private static let sortedFrom = 512
   private let table: SQLiteTable
   private let schema: Schema
   private let keyColumns: [Int]
@@ -56,9 +58,15 @@ final class SQLiteRowWriter {
   /// Removes all rows.
   func removeAll() throws { try table.database.execute("DELETE FROM \(SQLiteName.quoted(table.name))") }
 
-  /// Writes all rows of a batch, in order.
+  /// Writes all rows of a batch. Those with the same keys are written in their order.
   func write(_ batch: RecordBatch) throws {
-    if replacesRows { try refuseNullKeys(batch) }
+    var batch = batch
+    if replacesRows {
+      try refuseNullKeys(batch)
+      if batch.rowCount >= SQLiteRowWriter.sortedFrom, let leading = keyColumns.first {
+        batch = batch.gathered(SQLiteKeyOrder.order(of: batch.columns[leading]))
+      }
+    }
     var row = 0
     while row + chunk <= batch.rowCount {
       let rows = row..<row + chunk

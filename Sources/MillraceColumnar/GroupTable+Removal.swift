@@ -8,6 +8,8 @@ struct FreeGroups {
   /// No free number lies in a word below it.
   private var lowestWord = 0
 
+  var isEmpty: Bool { count == 0 }
+
   mutating func insert(_ group: Int) {
     let word = group >> 6
     if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
@@ -75,7 +77,7 @@ extension GroupTable {
       place(UInt64(hash(of: groups[row])) << 32 | UInt64(groups[row] + 1))
       usedSlots += 1
       liveCount += 1
-      if usedSlots >= slotLimit { growSlots() }
+      if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
     }
   }
 
@@ -137,7 +139,7 @@ extension GroupTable {
     slots[at] = UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: group) + 1)
     usedSlots += 1
     liveCount += 1
-    if usedSlots >= slotLimit { growSlots() }
+    if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
     return true
   }
 }

@@ -112,6 +112,40 @@ public final class GroupTable: @unchecked Sendable {
     }
   }
 
+  /// Makes room for `count` groups, so that adding them moves nothing.
+  public func reserve(_ count: Int) {
+    if count > keyCapacity { growKeys(to: count) }
+    var wanted = slotCount
+    while wanted / 2 <= count { wanted *= 2 }
+    if wanted > slotCount { growSlots(to: wanted) }
+  }
+
+  /// The groups of each of `count` parts of all possible keys, in order; a key is in the same part in every table of the
+  /// same key types. `count` is a power of two.
+  public func partitioned(_ count: Int) -> [Selection] {
+    if count == 1 { return [.range(0..<groupCount)] }
+    precondition(count & (count - 1) == 0 && count <= 256, "partitions are a power of two up to 256")
+    let mask = UInt64(count - 1)
+    let parts = MemoryBuffer(capacity: groupCount)
+    let part = parts.base.assumingMemoryBound(to: UInt8.self)
+    var sizes = Array(repeating: 0, count: count)
+    // The highest bits of a hash choose the slot, so the lowest choose the part.
+    for index in 0..<slotCount where slots[index] != 0 {
+      let slot = slots[index]
+      part[Int(UInt32(truncatingIfNeeded: slot) &- 1)] = UInt8(truncatingIfNeeded: (slot &>> 32) & mask)
+      sizes[Int((slot &>> 32) & mask)] += 1
+    }
+    let selections = sizes.map { Selection(capacity: $0) }
+    let targets = selections.map(\.rows)
+    var next = Array(repeating: 0, count: count)
+    for group in 0..<groupCount where !isFree(group) {
+      let index = Int(part[group])
+      targets[index][next[index]] = Int32(truncatingIfNeeded: group)
+      next[index] += 1
+    }
+    return selections
+  }
+
   /// Forgets all groups.
   public func removeAll() {
     groupCount = 0
@@ -237,14 +271,14 @@ public final class GroupTable: @unchecked Sendable {
   /// Makes a group for a key that is not there; `at` is the empty slot that the search ended in.
   @inline(never)
   private func addGroup(_ key: StringView, _ hash: UInt32, _ at: Int) -> UInt32 {
-    let group = freeGroups.takeLowest() ?? appendGroup()
+    let group = freeGroups.isEmpty ? appendGroup() : freeGroups.takeLowest() ?? appendGroup()
     keys[group] =
       layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
     let value = UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: group) &+ 1)
     slots[at] = value
     usedSlots += 1
     liveCount += 1
-    if usedSlots >= slotLimit { growSlots() }
+    if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
     return UInt32(truncatingIfNeeded: group)
   }
 
@@ -263,12 +297,12 @@ public final class GroupTable: @unchecked Sendable {
     keyCapacity = capacity
   }
 
-  /// Doubles the slots. Old slots in order give new slots in almost the same order.
-  func growSlots() {
+  /// More slots, a power of two. Old slots in order give new slots in almost the same order.
+  func growSlots(to count: Int) {
     let old = slots
     let oldCount = slotCount
-    slotCount *= 2
-    shift -= 1
+    shift -= UInt32(truncatingIfNeeded: (count / slotCount).trailingZeroBitCount)
+    slotCount = count
     slotLimit = slotCount / 2
     slots = .allocate(capacity: slotCount)
     slots.initialize(repeating: 0, count: slotCount)

@@ -231,6 +231,9 @@ final class PosixFile: File {
       defer { number = -1 }
       return number
     }
-    if open >= 0 && Glibc.close(open) != 0 { throw PosixFileSystem.failure("closing", path) }
+    guard open >= 0 else { return }
+    // A child process that is just being started shares the descriptor, and with it the lock, until it runs its program.
+    flock(open, LOCK_UN)
+    if Glibc.close(open) != 0 { throw PosixFileSystem.failure("closing", path) }
   }
 }

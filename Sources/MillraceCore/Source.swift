@@ -11,6 +11,8 @@ public struct ReadLimit: Sendable {
   /// Uncompressed bytes.
   public var bytes: Int64?
   public var rows: Int64?
+  /// Uncompressed bytes for a source that has no limit of its own.
+  public var defaultBytes: Int64?
   /// Worker threads, so that a plan can have at least as many parts.
   public var parallelism: Int
 
@@ -20,6 +22,12 @@ public struct ReadLimit: Sendable {
     self.bytes = bytes
     self.rows = rows
     self.parallelism = parallelism
+  }
+
+  /// About how many uncompressed bytes a source may give whose own option says `own`; nil for any number.
+  public func byteBound(own: Int64? = nil) -> Int64? {
+    guard let chosen = own ?? defaultBytes else { return bytes }
+    return bytes.map { min($0, chosen) } ?? chosen
   }
 }
 

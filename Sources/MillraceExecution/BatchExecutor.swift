@@ -10,7 +10,7 @@ public protocol BatchExecutor: AnyObject {
   var sources: [any Source] { get }
   /// Names of the sources in the same order.
   var sourceNames: [String] { get }
-  /// State stores by operator, in a fixed order.
+  /// State stores of all operators, one or more for each, in a fixed order.
   var stateStores: [any StateStore] { get }
   /// What must stay the same between runs on one checkpoint, one entry per stateful operator and source.
   var fingerprints: [OperatorFingerprint] { get }
@@ -20,8 +20,22 @@ public protocol BatchExecutor: AnyObject {
   func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput
   /// Whether a batch without input would emit or evict something now that the watermark moved from `old` to `new`.
   func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool
+  /// Whether the memory of a batch grows with its input, not only with its groups.
+  var holdsRows: Bool { get }
+  /// Calls `body` with each index below `count`, on several threads where there are some.
+  func forEach(_ count: Int, _ body: (Int) throws -> Void) throws
   /// Ends workers and open readers.
   func close()
+}
+
+extension BatchExecutor {
+  /// Unless it says otherwise.
+  public var holdsRows: Bool { true }
+
+  /// One after the other.
+  public func forEach(_ count: Int, _ body: (Int) throws -> Void) throws {
+    for index in 0..<count { try body(index) }
+  }
 }
 
 /// Where a batch's rows for one sink go. Called from the control thread, in order.

@@ -57,6 +57,14 @@ public final class QueryExecutor: BatchExecutor {
     runsOnWatermark = stores.runsOnWatermark
   }
 
+  /// Whether a batch's memory grows with its input, not only with its groups.
+  public var holdsRows: Bool { groups.contains { group in group.chains.contains(where: \.holdsRows) } }
+
+  /// Calls `body` with each index below `count` on the workers.
+  public func forEach(_ count: Int, _ body: (Int) throws -> Void) throws {
+    _ = try pool.map(count, isParallel: true, body)
+  }
+
   /// Worker threads.
   public var workerCount: Int { pool.count }
 
@@ -66,7 +74,7 @@ public final class QueryExecutor: BatchExecutor {
     let context = BatchContext(
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
       plans: input.plans.map { SourcePlanState($0) }, watermarkCount: watermarkDelays.count,
-      stateOperatorCount: stateStores.count)
+      stateOperatorCount: fingerprints.count)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
     for (output, sink) in zip(outputs, sinks) { rows.append(try output.run(context, sink)) }

@@ -71,6 +71,10 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     let numbers = rowNumbers(count)
     if isNew.capacity < count { isNew = MemoryBuffer(capacity: count * 2) }
     let flags = isNew.base.assumingMemoryBound(to: UInt8.self)
+    if table.liveCount == 0 {
+      table.reserve(count)
+      newRows.reserveCapacity(count)
+    }
     table.findOrInsert(keys, count: count, into: numbers, isNew: flags)
     ensureRows()
     let firstChange = changedRows.count
@@ -178,7 +182,8 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
     let changed = changedRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
     let added = newRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
-    let out = ByteBuffer(capacity: 64)
+    let rowBytes = memoryBytes / max(rowCount, 1)
+    let out = ByteBuffer(capacity: 64 + (changed.count + added.count) * min(rowBytes, 64))
     StateDelta.write(removed: removed, changed: changed, added: added, into: out) { numbers, withKeys in
       if withKeys {
         StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)

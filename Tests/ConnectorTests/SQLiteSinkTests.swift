@@ -75,6 +75,23 @@ struct SQLiteSinkTests {
       ])
   }
 
+  /// Large batches are written in the order of the key: a later row with the same key must still win.
+  @Test(arguments: [("user-", DataType.string), ("", .long)])
+  func laterRowsWinInLargeBatches(prefix: String, type: DataType) throws {
+    let schema = Schema([StructField("word", type), StructField("count", .long)])
+    let sink = try opened(.update, ["keys": "word"], schema: schema)
+    let rows = (0..<2000).map { row -> [Value] in
+      let key = Int64(row * 7919 % 600) - 300
+      return [type == .string ? .string("\(prefix)\(key)") : .integer(key), .integer(Int64(row))]
+    }
+    try sink.run(0, rows, schema)
+    var last: [Value: Int64] = [:]
+    for (index, row) in rows.enumerated() { last[row[0]] = Int64(index) }
+    let total = last.values.reduce(0, +)
+    #expect(query("SELECT count(*), sum(count) FROM t") == [["600", "\(total)"]])
+    try sink.close()
+  }
+
   @Test func types() throws {
     let type: [DataType] = [
       .boolean, .byte, .short, .integer, .long, .float, .double, .decimal(precision: 38, scale: 2), .string, .binary,

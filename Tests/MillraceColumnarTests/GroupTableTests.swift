@@ -142,6 +142,39 @@ import Testing
     #expect(left == right)
   }
 
+  /// Two tables that came to their keys in other orders and sizes put each key into the same part, once.
+  @Test(arguments: shapes)
+  func partitionsByKeyAlone(types: [DataType]) {
+    var random = SplitMix(seed: 11)
+    let columns = Self.columns(types, rows: 3000, distinct: 900, &random)
+    var groups = [UInt32](repeating: 0, count: 3000)
+    let whole = GroupTable(keyTypes: types)
+    whole.reserve(5000)
+    whole.findOrInsert(columns, count: 3000, into: &groups)
+    let later = GroupTable(keyTypes: types)
+    let tail = columns.map { $0.gathered(Selection.range(1000..<3000)) }
+    later.findOrInsert(tail, count: 2000, into: &groups)
+    var parts: [String: Int] = [:]
+    for table in [whole, later] {
+      let keys = table.keyColumns()
+      let selections = table.partitioned(4)
+      #expect(selections.count == 4)
+      var seen: Set<Int32> = []
+      for (part, selection) in selections.enumerated() {
+        let numbers = (0..<selection.count).map { selection.rows[$0] }
+        #expect(numbers == numbers.sorted())
+        for number in numbers {
+          #expect(seen.insert(number).inserted)
+          let name = Self.name(keys, Int(number))
+          #expect(parts[name] == nil || parts[name] == part)
+          parts[name] = part
+        }
+      }
+      #expect(seen.count == table.groupCount)
+    }
+    #expect(whole.groupCount < 500 || Set(parts.values) == [0, 1, 2, 3])
+  }
+
   @Test func memoryStaysBoundedWhenKeysComeAndGo() {
     let table = GroupTable(keyTypes: [.string])
     var peak = 0

@@ -52,6 +52,12 @@ final class GroupAccumulation {
 
   var groupCount: Int { table.groupCount }
 
+  /// Makes room for `count` groups.
+  func reserve(_ count: Int) {
+    table.reserve(count)
+    for accumulator in accumulators { accumulator.reserve(groupCount: count) }
+  }
+
   private func makeRoom(_ count: Int) {
     guard count > capacity else { return }
     groups.deallocate()
@@ -111,13 +117,15 @@ final class GroupAccumulation {
     }
   }
 
-  /// Adds all of another accumulation.
-  func merge(_ other: GroupAccumulation) throws {
-    try merge(keys: other.flatKeys(), states: try other.states(), count: other.groupCount)
-  }
-
   /// Flat key columns of all groups.
   func flatKeys() -> [ColumnVector] { table.keyColumns() }
+
+  /// Flat key columns of some groups.
+  func keys(_ groups: Selection) -> [ColumnVector] {
+    groups.rows.withMemoryRebound(to: UInt32.self, capacity: groups.count) {
+      table.keyColumns($0, count: groups.count)
+    }
+  }
 
   /// Columns of partial results of all groups.
   func states() throws -> [ColumnVector] {
@@ -135,6 +143,25 @@ final class GroupAccumulation {
       return try accumulator.finish(groupCount: groupCount)
     }
     return RecordBatch(rowCount: groupCount, columns: keys + results)
+  }
+}
+
+extension AggregationPlan {
+  /// Final results of distinct keys from their partial results.
+  func finish(keys flatKeys: [ColumnVector], states: [ColumnVector], count: Int) throws -> RecordBatch {
+    let groups = UnsafeMutablePointer<UInt32>.allocate(capacity: max(count, 1))
+    defer { groups.deallocate() }
+    for row in 0..<count { groups[row] = UInt32(truncatingIfNeeded: row) }
+    var next = 0
+    let results = try functions.map { function in
+      let accumulator = function.makeAccumulator()
+      accumulator.reserve(groupCount: count)
+      let width = function.stateTypes.count
+      try accumulator.merge(groups: groups, rowCount: count, states: Array(states[next..<next + width]))
+      next += width
+      return try accumulator.finish(groupCount: count)
+    }
+    return RecordBatch(rowCount: count, columns: try keys.decode(flatKeys, count: count) + results)
   }
 }
 

@@ -17,12 +17,20 @@ final class SortOperator: PhysicalOperator {
   }
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
-    let batches = try child.execute(context)
+    var batches = try child.execute(context)
+    if let limit, batches.count > 1 {
+      // Of each batch only its first rows can come out: nothing else is put together.
+      for index in batches.indices where batches[index].rowCount > limit {
+        batches[index] = try sorted(batches[index], context)
+      }
+    }
     let all = RecordBatch.concatenated(batches)
-    if all.rowCount == 0 { return [] }
-    let columns = try keys.evaluate(all, context.evaluation)
-    let order = RowOrder(columns, orders)
-    return [all.gathered(order.sorted(limit: limit))]
+    return all.rowCount == 0 ? [] : [try sorted(all, context)]
+  }
+
+  private func sorted(_ batch: RecordBatch, _ context: BatchContext) throws -> RecordBatch {
+    let columns = try keys.evaluate(batch, context.evaluation)
+    return batch.gathered(RowOrder(columns, orders).sorted(limit: limit))
   }
 }
 

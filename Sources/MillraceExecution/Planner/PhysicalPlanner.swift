@@ -138,11 +138,12 @@ final class PhysicalPlanner {
       for chain in chains {
         let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
         chain.chain.makeTerminal = { AggregateTerminal(own) }
+        chain.chain.holdsRows = false
         chain.chain.needsFixedAssignment = aggregation.isOrderSensitive
       }
       input = .chains(chains)
     }
-    guard node.child.isStreaming else { return AggregateOperator(aggregation, input) }
+    guard node.child.isStreaming else { return AggregateOperator(aggregation, input, pool: scans.pool) }
     let times = node.child.eventTimes
     let timeKey = node.grouping.indices.first { times.contains(node.grouping[$0].expression) }
     let keyNames = node.grouping.map { "\($0.attribute.name) \($0.attribute.type)" }.joined(separator: ", ")
@@ -159,14 +160,19 @@ final class PhysicalPlanner {
         nil
       }
     }
-    let (store, index) = try stores.open(
-      name: "aggregation", keyTypes: aggregation.keys.flatTypes, valueTypes: aggregation.stateTypes,
+    let partitionCount = StatefulAggregateOperator.partitionCount(aggregation)
+    let (own, index) = try stores.open(
+      name: "aggregation", partitions: partitionCount, keyTypes: aggregation.keys.flatTypes,
+      valueTypes: aggregation.stateTypes,
       content: "keys [\(keyNames)], aggregates [\(names.joined(separator: ", "))]"
         + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))"),
       runsOnWatermark: mode != .complete && node.child.hasWatermark)
-    return StatefulAggregateOperator(
-      aggregation, input, mode: mode, store: store, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
-      delay: node.child.watermarkDelay, metricsIndex: index)
+    let partitions = own.map { store in
+      StatePartition(
+        store, aggregation, mode: mode, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
+        delay: node.child.watermarkDelay)
+    }
+    return StatefulAggregateOperator(aggregation, input, partitions, metricsIndex: index, pool: scans.pool)
   }
 
   /// The aggregation over an input of a union, whose columns have other identities.

@@ -7,7 +7,7 @@ import MillracePlan
 /// The scans of a query by relation id. Streams are read once for all their uses; each use of a static input reads it anew.
 final class ScanGroups {
   private let bindings: [Int: ScanBinding]
-  private let pool: WorkerPool
+  let pool: WorkerPool
   private var streams: [Int: ScanGroup] = [:]
   private(set) var streamOrder: [ScanGroup] = []
 
@@ -49,14 +49,30 @@ final class StateStores {
   func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool) throws
     -> (any StateStore, Int)
   {
-    let index = stores.count
-    let own = directory.map { "\($0)/\(index)" }
-    let store = try provider.open(
-      operatorID: index, keyTypes: keyTypes, valueTypes: valueTypes, directory: own, environment: environment)
-    stores.append(store)
-    fingerprints.append(OperatorFingerprint(name: "\(name) \(index)", content: content))
+    let (stores, index) = try open(
+      name: name, partitions: 1, keyTypes: keyTypes, valueTypes: valueTypes, content: content,
+      runsOnWatermark: runsOnWatermark)
+    return (stores[0], index)
+  }
+
+  /// A store for each partition of one more operator, and the operator's number.
+  func open(
+    name: String, partitions: Int, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool
+  ) throws -> ([any StateStore], Int) {
+    let own = try (0..<partitions).map { _ in
+      let number = stores.count
+      let store = try provider.open(
+        operatorID: number, keyTypes: keyTypes, valueTypes: valueTypes, directory: directory.map { "\($0)/\(number)" },
+        environment: environment)
+      stores.append(store)
+      return store
+    }
+    let index = fingerprints.count
+    fingerprints.append(
+      OperatorFingerprint(
+        name: "\(name) \(index)", content: content + (partitions == 1 ? "" : ", \(partitions) partitions")))
     if runsOnWatermark { self.runsOnWatermark = true }
-    return (store, index)
+    return (own, index)
   }
 }
 

@@ -29,6 +29,8 @@ final class ScanGroup {
     var prerequisites: [(BatchContext) throws -> Void] = []
     /// Ends of the last run, by worker.
     var terminals: [any StageTerminal] = []
+    /// Whether the rows of a batch stay in memory until its end; else only what they were aggregated to does.
+    var holdsRows = true
     /// Whether results depend on which worker took which split.
     var needsFixedAssignment = false
 

@@ -52,6 +52,39 @@ package final class WorkerPool: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
+  /// `body(index)` for indices `0 ..< count`, side by side where `isParallel`; results in order. Throws the error of the
+  /// lowest index that has one.
+  package func map<Result>(_ count: Int, isParallel: Bool, _ body: (Int) throws -> Result) throws -> [Result] {
+    guard isParallel, count > 1, self.count > 1 else { return try (0..<count).map(body) }
+    let results = UnsafeMutablePointer<Swift.Result<Result, any Error>?>.allocate(capacity: count)
+    results.initialize(repeating: nil, count: count)
+    defer {
+      results.deinitialize(count: count)
+      results.deallocate()
+    }
+    let next = NextIndex()
+    withoutActuallyEscaping(body) { body in
+      nonisolated(unsafe) let body = body
+      nonisolated(unsafe) let results = results
+      run(workers: min(count, self.count)) { _ in
+        while true {
+          let index = next.take()
+          if index >= count { break }
+          results[index] = Swift.Result { try body(index) }
+        }
+      }
+    }
+    return try (0..<count).map { index in
+      guard let result = results[index] else { preconditionFailure("every index was computed") }
+      return try result.get()
+    }
+  }
+
+  private final class NextIndex: Sendable {
+    private let value = Atomic<Int>(0)
+    func take() -> Int { value.wrappingAdd(1, ordering: .relaxed).oldValue }
+  }
+
   private func post(_ body: @escaping @Sendable (Int) -> Void, _ workers: Int) {
     pthread_mutex_lock(mutex)
     while threads.count < count - 1 { startThread(threads.count + 1) }

@@ -74,7 +74,7 @@ extension [WaitingFile] {
   /// The files of the next batch.
   func splits(_ settings: FileSourceSettings, _ limit: ReadLimit) -> [SourceSplit] {
     let maxFiles = Swift.min(settings.maxFiles ?? .max, limit.files ?? .max)
-    let maxBytes = Swift.max(1, Swift.min(settings.maxBytes, limit.bytes ?? .max))
+    let maxBytes = Swift.max(1, limit.byteBound(own: settings.maxBytes) ?? .max)
     var splits: [SourceSplit] = []
     var total: Int64 = 0
     for file in self {
@@ -84,7 +84,8 @@ extension [WaitingFile] {
         if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes)) }
         break
       }
-      if total + file.estimate > maxBytes && splits.count >= Swift.max(1, limit.parallelism) { break }
+      // The limit says about how much: a file belongs to the batch if more than half of it is within.
+      if total + file.estimate / 2 > maxBytes && splits.count >= Swift.max(1, limit.parallelism) { break }
       splits.append(file.part.split(byteLimit: nil))
       total += file.estimate
     }

@@ -12,13 +12,13 @@ public struct FileSourceSettings: Sendable {
   public var order: FileOrder
   /// Most files of one batch.
   public var maxFiles: Int?
-  /// About how many plain bytes one batch has.
-  public var maxBytes: Int64
+  /// About how many plain bytes one batch has; nil leaves it to the engine.
+  public var maxBytes: Int64?
 
   /// Makes settings.
   public init(
     connector: String, path: String, order: FileOrder, maxFiles: Int? = nil,
-    maxBytes: Int64 = FileSourceSettings.defaultMaxBytes
+    maxBytes: Int64? = nil
   ) {
     self.connector = connector
     self.path = path
@@ -26,9 +26,6 @@ public struct FileSourceSettings: Sendable {
     self.maxFiles = maxFiles
     self.maxBytes = maxBytes
   }
-
-  /// 256 MiB, so that a long replay commits as it goes.
-  public static let defaultMaxBytes: Int64 = 256 << 20
 }
 
 /// Reads files, plain or gzip, each once and in order. New files, and what is added to known ones, come in later batches.

@@ -11,9 +11,6 @@ package struct PipelinePlanner {
   private let source: PipelineSource
   private let environment: Environment
 
-  /// Uncompressed bytes that one batch reads where no option says otherwise, so that a long replay commits as it goes.
-  static let bytesPerBatch: Int64 = 256 << 20
-
   package init(_ catalog: PipelineCatalog, _ file: PipelineFile, environment: Environment) {
     self.catalog = catalog
     source = file.source
@@ -39,7 +36,6 @@ package struct PipelinePlanner {
     options.name = pipeline.name
     options.trigger = pipeline.trigger.engineTrigger
     options.checkpointLocation = pipeline.checkpointLocation?.text
-    options.limit.bytes = Self.bytesPerBatch
     options.delivery = pipeline.delivery
     let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) {
       try session.check(sinks, options)

@@ -1,6 +1,7 @@
 import CKernels
 import MillraceColumnar
 import MillraceCore
+import MillraceExecution
 
 /// A snapshot of one operator's state.
 struct StateBase: Sendable, Hashable {
@@ -37,6 +38,9 @@ struct StateBase: Sendable, Hashable {
 final class StateFiles {
   private struct Operator {
     var base: StateBase?
+    /// The first changes of all are the whole state: until there is a snapshot, they stand for it.
+    var firstDeltaBytes: Int?
+    /// Bytes of changes that came on top.
     var deltaBytes = 0
     var deltaFiles: [Int64] = []
     /// The segment with the oldest change that is needed.
@@ -46,13 +50,15 @@ final class StateFiles {
   private let files: any FileSystem
   private let directory: String
   private let tuning: CheckpointTuning
+  private let executor: any BatchExecutor
   private let stores: [any StateStore]
   private var operators: [Operator]
 
-  init(files: any FileSystem, directory: String, stores: [any StateStore], tuning: CheckpointTuning) {
+  init(files: any FileSystem, directory: String, executor: any BatchExecutor, tuning: CheckpointTuning) {
     self.files = files
     self.directory = directory
-    self.stores = stores
+    self.executor = executor
+    stores = executor.stateStores
     self.tuning = tuning
     operators = Array(repeating: Operator(), count: stores.count)
   }
@@ -72,8 +78,18 @@ final class StateFiles {
   func save(version: Int64) throws -> (records: [StateDeltaRecord], sections: [MemoryBuffer]) {
     var records: [StateDeltaRecord] = []
     var sections: [MemoryBuffer] = []
-    for (index, store) in stores.enumerated() {
-      let changes = try store.changes()
+    let encoded = UnsafeMutablePointer<MemoryBuffer?>.allocate(capacity: stores.count)
+    encoded.initialize(repeating: nil, count: stores.count)
+    defer {
+      encoded.deinitialize(count: stores.count)
+      encoded.deallocate()
+    }
+    let isLarge = stores.contains { $0.memoryBytes > 8 * tuning.inlineLimit }
+    let encode = { (index: Int) in encoded[index] = try self.stores[index].changes() }
+    if isLarge { try executor.forEach(stores.count, encode) } else { try stores.indices.forEach(encode) }
+    for index in stores.indices {
+      guard let changes = encoded[index] else { continue }
+      encoded[index] = nil
       let record = StateDeltaRecord(
         operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
         isFile: changes.capacity > tuning.inlineLimit)
@@ -110,7 +126,11 @@ final class StateFiles {
 
   private func note(_ record: StateDeltaRecord, _ version: Int64, _ segment: Int) {
     let index = record.operatorIndex
-    operators[index].deltaBytes += record.byteCount
+    if operators[index].base == nil && operators[index].firstDeltaBytes == nil {
+      operators[index].firstDeltaBytes = record.byteCount
+    } else {
+      operators[index].deltaBytes += record.byteCount
+    }
     if record.isFile { operators[index].deltaFiles.append(version) }
     operators[index].firstSegment = operators[index].firstSegment ?? segment
   }
@@ -120,7 +140,7 @@ final class StateFiles {
     operators.indices.filter { index in
       let state = operators[index]
       return state.deltaFiles.count >= tuning.fileLimit
-        || state.deltaBytes >= max(state.base?.byteCount ?? 0, tuning.snapshotMinimum)
+        || state.deltaBytes >= max(state.base?.byteCount ?? state.firstDeltaBytes ?? 0, tuning.snapshotMinimum)
     }
   }
 

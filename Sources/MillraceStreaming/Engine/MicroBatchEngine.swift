@@ -36,7 +36,7 @@ final class MicroBatchEngine {
     heldBatches = Array(repeating: nil, count: sinks.count)
     stateFiles = checkpoint.map {
       StateFiles(
-        files: configuration.environment.files, directory: $0.stateDirectory, stores: executor.stateStores,
+        files: configuration.environment.files, directory: $0.stateDirectory, executor: executor,
         tuning: configuration.tuning)
     }
     reporter = ProgressReporter(
@@ -44,7 +44,8 @@ final class MicroBatchEngine {
       listeners: listeners)
     let seed = UInt64(LogFrame.seed(queryID: identity.id))
     machine = MicroBatchMachine(
-      trigger: configuration.trigger, limit: configuration.effectiveLimit, sourceCount: executor.sources.count,
+      trigger: configuration.trigger, limit: configuration.effectiveLimit(holdsRows: executor.holdsRows),
+      sourceCount: executor.sources.count,
       watermarkDelays: executor.watermarkDelays, querySeed: seed, watermarkPolicy: configuration.watermarkPolicy,
       wantsNoDataBatch: executor.wantsNoDataBatch)
   }

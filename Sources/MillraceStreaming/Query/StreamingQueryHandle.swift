@@ -16,14 +16,12 @@ public struct StreamingQueryConfiguration: Sendable {
   /// Which watermark counts where the query has several.
   public var watermarkPolicy = WatermarkPolicy.min
 
-  /// Without any limit a batch still ends after so many bytes, so that a long replay commits as it goes.
-  static let defaultBatchBytes: Int64 = 256 << 20
-
-  /// The limit of a batch.
-  var effectiveLimit: ReadLimit {
+  /// The limit of a batch. Without any it still ends after so many bytes, so that a long replay commits as it goes, and
+  /// sooner where the rows themselves wait in memory for the end of the batch.
+  func effectiveLimit(holdsRows: Bool) -> ReadLimit {
     guard limit.files == nil, limit.bytes == nil, limit.rows == nil else { return limit }
     var bounded = limit
-    bounded.bytes = Self.defaultBatchBytes
+    bounded.defaultBytes = holdsRows ? 256 << 20 : 1 << 30
     return bounded
   }
 

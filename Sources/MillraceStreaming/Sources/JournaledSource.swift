@@ -101,7 +101,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
       return nil
     }
     let split = SourceSplit(
-      name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.bytes, isFinal: true)
+      name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.byteBound(), isFinal: true)
     return SourcePlan(splits: [split])
   }
 

@@ -1,0 +1,45 @@
+import MillraceColumnar
+
+/// The partial results of several workers, to be put together: by partitions of the keys, so that many groups are merged on
+/// many threads, each in a table of its own.
+struct PartialGroups {
+  /// Partitions of a stateful aggregation, whose state is kept by partition. Part of the form of a checkpoint.
+  static let partitionCount = 4
+  /// Groups from which handing work to other threads pays.
+  static let parallelFrom = 1 << 13
+
+  private let parts: [GroupAccumulation]
+  private let plan: AggregationPlan
+
+  init(_ parts: [GroupAccumulation], _ plan: AggregationPlan) {
+    self.parts = parts
+    self.plan = plan
+  }
+
+  /// Number of parts.
+  var count: Int { parts.count }
+
+  /// Groups of all parts; a key counts in each part that has it.
+  var groupCount: Int { parts.reduce(0) { $0 + $1.groupCount } }
+
+  /// Calls `body` with the merged groups of each partition and its number; results in the order of partitions.
+  func merged<Result>(
+    partitions: Int, _ pool: WorkerPool, _ body: (GroupAccumulation, Int) throws -> Result
+  ) throws -> [Result] {
+    if partitions == 1 && parts.count == 1 { return [try body(parts[0], 0)] }
+    let isParallel = groupCount >= Self.parallelFrom
+    let rows = try pool.map(parts.count, isParallel: isParallel) { part in
+      (selections: parts[part].table.partitioned(partitions), states: try parts[part].states())
+    }
+    return try pool.map(partitions, isParallel: isParallel) { partition in
+      let groups = GroupAccumulation(plan)
+      groups.reserve(rows.map { $0.selections[partition].count }.max() ?? 0)
+      for (part, rows) in zip(parts, rows) {
+        let selection = rows.selections[partition]
+        try groups.merge(
+          keys: part.keys(selection), states: rows.states.map { $0.gathered(selection) }, count: selection.count)
+      }
+      return try body(groups, partition)
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillracePlan
+
+/// The groups of a streaming aggregation whose keys are in one partition. Used by one thread at a time.
+final class StatePartition {
+  let store: any StateStore
+  private let plan: AggregationPlan
+  private let mode: OutputMode
+  private let eventTime: KeyEncoder.EventTime?
+  /// By how much the input can be behind the watermark, because an operator below holds rows back.
+  private let delay: Int64
+  /// Groups that end at or before it are gone already.
+  private var evictedTo = Int64.min
+
+  /// What a batch came to.
+  struct Outcome {
+    var rows: [RecordBatch] = []
+    var updated: Int64 = 0
+    var removed: Int64 = 0
+    var dropped: Int64 = 0
+  }
+
+  init(
+    _ store: any StateStore, _ plan: AggregationPlan, mode: OutputMode, eventTime: KeyEncoder.EventTime?, delay: Int64
+  ) {
+    self.store = store
+    self.plan = plan
+    self.mode = mode
+    self.eventTime = eventTime
+    self.delay = delay
+  }
+
+  /// Takes in a batch's groups.
+  func run(_ batch: GroupAccumulation, lateWatermark: Int64, watermark: Int64) throws -> Outcome {
+    var outcome = Outcome()
+    let updated = try merged(batch, lateWatermark, &outcome)
+    switch mode {
+    case .update:
+      if updated.groupCount > 0 { outcome.rows = [try updated.finish()] }
+      _ = try evict(watermark, &outcome)
+    case .append: outcome.rows = try evict(watermark, &outcome)
+    case .complete: outcome.rows = try everything(updated)
+    }
+    return outcome
+  }
+
+  /// The batch's groups with what the state had for them; puts them into the state.
+  private func merged(_ batch: GroupAccumulation, _ lateWatermark: Int64, _ outcome: inout Outcome) throws
+    -> GroupAccumulation
+  {
+    var result = batch
+    if let eventTime, mode != .complete {
+      let keys = batch.flatKeys()
+      let open = openGroups(keys[eventTime.column], eventTime, after: lateWatermark &- delay)
+      if open.count < batch.groupCount {
+        outcome.dropped = Int64(batch.groupCount - open.count)
+        result = GroupAccumulation(plan)
+        try result.merge(
+          keys: keys.map { $0.gathered(open) }, states: try batch.states().map { $0.gathered(open) }, count: open.count)
+      }
+    }
+    outcome.updated = Int64(result.groupCount)
+    if result.groupCount == 0 { return result }
+    if let sessions = plan.sessions { return try merged(sessions, result, &outcome) }
+    if store.rowCount > 0 { result = try withState(result) }
+    try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    return result
+  }
+
+  /// The groups with what the state has for them.
+  private func withState(_ batch: GroupAccumulation) throws -> GroupAccumulation {
+    let keys = batch.flatKeys()
+    let known = try store.get(keys: keys, count: batch.groupCount)
+    let found = Selection(whereTrue: known.found)
+    if found.count == 0 { return batch }
+    let foundKeys = keys.map { $0.gathered(found) }
+    let foundStates = known.values.map { $0.gathered(found) }
+    guard plan.isOrderSensitive else {
+      try batch.merge(keys: foundKeys, states: foundStates, count: found.count)
+      return batch
+    }
+    // What came before goes first.
+    let result = GroupAccumulation(plan)
+    try result.merge(keys: foundKeys, states: foundStates, count: found.count)
+    try result.merge(keys: keys, states: try batch.states(), count: batch.groupCount)
+    return result
+  }
+
+  /// The batch's sessions merged with each other and with those of the state that they touch.
+  private func merged(_ sessions: SessionMerger, _ batch: GroupAccumulation, _ outcome: inout Outcome) throws
+    -> GroupAccumulation
+  {
+    let keys = batch.flatKeys()
+    let states = try batch.states()
+    let count = batch.groupCount
+    let index = sessions.index(keys, count: count)
+    var oldKeys = keys.map { [$0.gathered(Selection(capacity: 0))] }
+    var oldStates = states.map { [$0.gathered(Selection(capacity: 0))] }
+    var oldCount = 0
+    try store.scan { keys, values, count in
+      let rows = sessions.known(keys, count: count, in: index)
+      if rows.count == 0 { return }
+      for (column, key) in keys.enumerated() { oldKeys[column].append(key.gathered(rows)) }
+      for (column, value) in values.enumerated() { oldStates[column].append(value.gathered(rows)) }
+      oldCount += rows.count
+    }
+    let allKeys = zip(oldKeys, keys).map { ColumnVector.concatenated($0 + [$1]) }
+    let allStates = zip(oldStates, states).map { ColumnVector.concatenated($0 + [$1]) }
+    let merged = sessions.merge(allKeys, count: oldCount + count)
+    var isTouched = [Bool](repeating: false, count: merged.sessionCount)
+    for row in oldCount..<oldCount + count { isTouched[merged.sessions[row]] = true }
+    let rows = Selection((0..<oldCount + count).filter { isTouched[merged.sessions[$0]] })
+    let gone = Selection((0..<oldCount).filter { isTouched[merged.sessions[$0]] })
+    let result = GroupAccumulation(plan)
+    try result.merge(
+      keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
+    if gone.count > 0 { try store.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
+    try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    outcome.updated = Int64(result.groupCount)
+    return result
+  }
+
+  private func openGroups(_ times: ColumnVector, _ eventTime: KeyEncoder.EventTime, after watermark: Int64) -> Selection
+  {
+    let values = times.values(as: Int64.self)
+    let open = Selection(capacity: times.count)
+    var count = 0
+    for row in 0..<times.count {
+      open.rows[count] = Int32(truncatingIfNeeded: row)
+      let isOpen = times.isNull(row) || values[times.slot(row)] &+ eventTime.duration > watermark
+      count += isOpen ? 1 : 0
+    }
+    return open.truncated(to: count)
+  }
+
+  /// Removes groups that ended at or before the watermark and gives their results in append mode.
+  private func evict(_ watermark: Int64, _ outcome: inout Outcome) throws -> [RecordBatch] {
+    let watermark = watermark &- delay
+    guard let eventTime, watermark > evictedTo else { return [] }
+    let closed = GroupAccumulation(plan)
+    try store.scan { keys, values, count in
+      let times = keys[eventTime.column]
+      let ends = times.values(as: Int64.self)
+      let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= watermark }
+      if ended.isEmpty { return }
+      let rows = Selection(ended)
+      try closed.merge(
+        keys: keys.map { $0.gathered(rows) }, states: values.map { $0.gathered(rows) }, count: rows.count)
+    }
+    evictedTo = watermark
+    if closed.groupCount == 0 { return [] }
+    try store.remove(keys: closed.flatKeys(), count: closed.groupCount)
+    outcome.removed = Int64(closed.groupCount)
+    return mode == .append ? [try closed.finish()] : []
+  }
+
+  /// The results of all groups, of which the batch has changed `updated`.
+  private func everything(_ updated: GroupAccumulation) throws -> [RecordBatch] {
+    if updated.groupCount == store.rowCount { return updated.groupCount == 0 ? [] : [try updated.finish()] }
+    var rows: [RecordBatch] = []
+    try store.scan { keys, values, count in rows.append(try plan.finish(keys: keys, states: values, count: count)) }
+    return rows
+  }
+}

@@ -1,0 +1,53 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillracePlan
+
+/// GROUP BY over a stream: partial results of a batch are merged into the state, and rows come out by output mode.
+///
+/// State lies in partitions by key, each with a store of its own, so that large batches are merged on many threads.
+final class StatefulAggregateOperator: PhysicalOperator {
+  private let plan: AggregationPlan
+  private let input: AggregationInput
+  private let partitions: [StatePartition]
+  private let isSession: Bool
+  private let metricsIndex: Int
+  private let pool: WorkerPool
+
+  init(
+    _ plan: AggregationPlan, _ input: AggregationInput, _ partitions: [StatePartition], metricsIndex: Int,
+    pool: WorkerPool
+  ) {
+    self.plan = plan
+    self.input = input
+    self.partitions = partitions
+    self.metricsIndex = metricsIndex
+    self.pool = pool
+    isSession = plan.sessions != nil
+  }
+
+  /// How many stores an aggregation has.
+  static func partitionCount(_ plan: AggregationPlan) -> Int {
+    plan.keys.expressions.isEmpty || plan.sessions != nil ? 1 : PartialGroups.partitionCount
+  }
+
+  func execute(_ context: BatchContext) throws -> [RecordBatch] {
+    let partials = PartialGroups(try input.partials(plan, context), plan)
+    let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
+      try partitions[index].run(groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
+    }
+    var metrics = StateOperatorMetrics(
+      operatorName: isSession ? "sessionWindowStateStoreSaveExec" : "stateStoreSave")
+    for outcome in outcomes {
+      metrics.rowsUpdated += outcome.updated
+      metrics.rowsRemoved += outcome.removed
+      metrics.rowsDroppedByWatermark += outcome.dropped
+    }
+    for partition in partitions {
+      metrics.rowsTotal += Int64(partition.store.rowCount)
+      metrics.memoryUsedBytes += Int64(partition.store.memoryBytes)
+    }
+    context.stateOperators[metricsIndex] = metrics
+    return outcomes.flatMap(\.rows)
+  }
+}
