@@ -172,14 +172,12 @@ public final class Analyzer {
     }
     switch kind {
     case .union:
-      let union = LogicalPlan.union(flattenUnion(first) + [second], output: output)
+      let union = LogicalPlan.union([first, second], output: output)
       return isAll ? union : .distinct(union)
     case .intersect: return .setOperation(.intersect, isAll: isAll, first, second)
     case .except: return .setOperation(.except, isAll: isAll, first, second)
     }
   }
-
-  private func flattenUnion(_ plan: LogicalPlan) -> [LogicalPlan] { [plan] }
 
   private func byName(_ left: LogicalPlan, _ right: LogicalPlan) throws -> LogicalPlan {
     var columns: [NamedExpression] = []

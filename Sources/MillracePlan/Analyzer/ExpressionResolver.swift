@@ -13,9 +13,8 @@ final class ExpressionResolver {
   weak var collector: SelectAnalyzer?
   /// Expressions that names mean where no column has the name: earlier aliases of the same SELECT, grouping columns.
   var aliases: [String: Expression] = [:]
-  private var lambdaParameters: [[String: Attribute]] = []
-  private var isInsideAggregate = false
-  private var depth = 0
+  var lambdaParameters: [[String: Attribute]] = []
+  var isInsideAggregate = false
 
   init(_ analyzer: Analyzer, _ scope: Scope, collector: SelectAnalyzer? = nil) {
     self.analyzer = analyzer
@@ -62,37 +61,8 @@ final class ExpressionResolver {
     }
   }
 
-  private func call(_ name: String, _ arguments: [Expression]) throws -> Expression {
+  func call(_ name: String, _ arguments: [Expression]) throws -> Expression {
     try analyzer.call(name, arguments)
-  }
-
-  // MARK: Names
-
-  private func column(_ parts: [String]) throws -> Expression {
-    if let parameter = lambdaParameters.reversed().lazy.compactMap({ $0[parts[0].lowercased()] }).first {
-      return try access(.attribute(parameter), parts.dropFirst())
-    }
-    if parts[0].hasPrefix("\u{0}"), let id = Int(parts[0].dropFirst()) {
-      // Made by the expansion of `*` and generators: a column by identity, since names may repeat.
-      if let column = (scope.columns + scope.hidden).first(where: { $0.id == id }) { return .attribute(column) }
-    }
-    if let match = try scope.match(parts) { return try access(.attribute(match.attribute), match.path) }
-    if let alias = aliases[parts[0].lowercased()] { return try access(alias, parts.dropFirst()) }
-    if parts.count == 1, SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased()) {
-      return try functionCall(FunctionCall(parts, []))
-    }
-    var outer = scope.outer
-    while case .scope(let enclosing) = outer {
-      if let match = try enclosing.match(parts) {
-        return try access(.attribute(match.attribute), match.path)
-      }
-      outer = enclosing.outer
-    }
-    throw analyzer.unresolvedColumn(parts, among: scope.columns)
-  }
-
-  private func access(_ base: Expression, _ path: ArraySlice<String>) throws -> Expression {
-    try path.reduce(base) { try CollectionAccess.fieldAccess($0, $1, analyzer.context) }
   }
 
   private func typedLiteral(_ type: DataType, _ text: String) throws -> Expression {
@@ -121,8 +91,6 @@ final class ExpressionResolver {
   }
 
   private func binary(_ op: BinaryOperator, _ left: SQLExpression, _ right: SQLExpression) throws -> Expression {
-    depth += 1
-    defer { depth -= 1 }
     let a = try resolve(left)
     let b = try resolve(right)
     switch op {
@@ -184,7 +152,7 @@ final class ExpressionResolver {
     return .conditional(zip(conditions, unified).map { Expression.Branch($0, $1) }, otherwise: last, last.type)
   }
 
-  private func row(_ parts: [SQLExpression]) throws -> Expression {
+  func row(_ parts: [SQLExpression]) throws -> Expression {
     var arguments: [Expression] = []
     for (index, part) in parts.enumerated() {
       arguments.append(.literal(.string(structFieldName(part, index)), .string))
@@ -200,328 +168,6 @@ final class ExpressionResolver {
     case .field(_, let name): name
     default: "col\(index + 1)"
     }
-  }
-
-  // MARK: Functions
-
-  private func functionCall(_ function: FunctionCall) throws -> Expression {
-    let name = function.name.last?.lowercased() ?? ""
-    if function.window != nil {
-      guard let collector else {
-        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "the window function `\(name)` cannot stand here")
-      }
-      return try collector.windowFunction(function, self)
-    }
-    if let aggregate = analyzer.functions.aggregate(name) {
-      if analyzer.functions.scalar(name) == nil || collector != nil || function.isDistinct {
-        return try aggregateCall(function, name, aggregate)
-      }
-    }
-    if function.isDistinct || function.filter != nil {
-      throw MillraceError(
-        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
-        "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
-    }
-    switch name {
-    case "window", "session_window": return try timeWindow(function, name)
-    case "struct": return try row(function.arguments.compactMap(\.expression))
-    case "grouping", "grouping_id", "grouping__id":
-      guard let collector else { break }
-      return try collector.groupingFunction(name, function, self)
-    case "window_time": return try windowTime(function)
-    default: break
-    }
-    if Generators.names.contains(name) {
-      throw MillraceError(
-        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
-        "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
-    }
-    guard let scalar = analyzer.functions.scalar(name) else {
-      if let type = SQLExpression.castFunctions[name] { return try castFunction(function, name, type) }
-      if WindowFunctions.names.contains(name) {
-        throw MillraceError("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "the window function `\(name)` needs an OVER clause")
-      }
-      return try call(function.name.joined(separator: "."), [])
-    }
-    return try scalar.bind(try arguments(of: function), analyzer.context)
-  }
-
-  private func castFunction(_ function: FunctionCall, _ name: String, _ type: DataType) throws -> Expression {
-    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
-    guard arguments.count == 1 else {
-      throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`\(name)` takes 1 argument but got \(arguments.count)")
-    }
-    return try Cast.bind(arguments[0], to: type, context: analyzer.context)
-  }
-
-  private func arguments(of function: FunctionCall) throws -> [FunctionArgument] {
-    try function.arguments.map { argument in
-      guard let expression = argument.expression else {
-        throw MillraceError(
-          "UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "`\(function.name.joined(separator: "."))` takes no table")
-      }
-      if case .lambda(let parameters, let body) = expression.kind {
-        // Binding happens within the call, on this thread.
-        nonisolated(unsafe) let resolver = self
-        return .lambda(parameterCount: parameters.count) { types in try resolver.lambda(parameters, body, types) }
-      }
-      return .expression(try resolve(expression))
-    }
-  }
-
-  private func lambda(_ names: [String], _ body: SQLExpression, _ types: [(DataType, isNullable: Bool)]) throws
-    -> Lambda
-  {
-    guard names.count <= types.count else {
-      throw MillraceError(
-        "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
-        "the lambda has \(names.count) parameters, but \(types.count) are passed")
-    }
-    let attributes = zip(names, types).map { Attribute($0, $1.0, isNullable: $1.isNullable) }
-    var level: [String: Attribute] = [:]
-    for attribute in attributes {
-      if level.updateValue(attribute, forKey: attribute.name.lowercased()) != nil {
-        throw MillraceError(
-          "INVALID_LAMBDA_FUNCTION_CALL.DUPLICATE_ARG_NAMES", "the lambda has two parameters called `\(attribute.name)`"
-        )
-      }
-    }
-    lambdaParameters.append(level)
-    defer { lambdaParameters.removeLast() }
-    return Lambda(attributes, try resolve(body))
-  }
-
-  private func aggregateCall(_ function: FunctionCall, _ name: String, _ aggregate: AggregateFunction) throws
-    -> Expression
-  {
-    if isInsideAggregate {
-      throw MillraceError(
-        "NESTED_AGGREGATE_FUNCTION", "`\(name)` cannot stand inside another aggregate function", hint: "use a subquery")
-    }
-    guard let collector else {
-      throw MillraceError(
-        "INVALID_WHERE_CONDITION", "the aggregate function `\(name)` cannot stand here",
-        hint: "use HAVING or a subquery")
-    }
-    isInsideAggregate = true
-    defer { isInsideAggregate = false }
-    let bound = try boundAggregate(function, aggregate)
-    let filter = try function.filter.map { try resolve($0) }
-    return collector.aggregate(bound, filter: filter, isDistinct: function.isDistinct)
-  }
-
-  /// An aggregate with its arguments resolved; `count(*)` has none.
-  func boundAggregate(_ function: FunctionCall, _ aggregate: AggregateFunction) throws -> BoundAggregate {
-    var arguments: [Expression] = []
-    for argument in function.arguments.compactMap(\.expression) {
-      if case .star(let qualifier, _) = argument.kind {
-        if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {
-          continue
-        }
-        arguments += scope.star(qualifier).map { .attribute($0) }
-      } else {
-        arguments.append(try resolve(argument))
-      }
-    }
-    if let ignores = function.ignoresNulls, ignores { arguments.append(.literal(.boolean(true), .boolean)) }
-    if !function.withinGroup.isEmpty {
-      return try WithinGroup.bind(
-        aggregate.names[0], arguments: arguments,
-        ordering: try function.withinGroup.map {
-          AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
-        }, context: analyzer.context)
-    }
-    return try aggregate.bind(arguments, analyzer.context)
-  }
-
-  private func timeWindow(_ function: FunctionCall, _ name: String) throws -> Expression {
-    if name == "session_window" {
-      guard let collector else {
-        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "session_window() cannot stand here")
-      }
-      let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
-      guard arguments.count == 2 else {
-        throw MillraceError(
-          "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`session_window` takes 2 arguments but got \(arguments.count)")
-      }
-      return try collector.sessionWindow(
-        try windowedTime(arguments[0], name), gap: try SessionWindow.microseconds(arguments[1]))
-    }
-    guard let collector else { throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "window() cannot stand here") }
-    let (time, window) = try timeWindowArguments(function)
-    return try collector.timeWindow(time, window)
-  }
-
-  /// The instant by which a row falls into windows.
-  private func windowedTime(_ argument: Expression, _ name: String) throws -> Expression {
-    if let fields = argument.type.fields, fields.map(\.name) == ["start", "end"] {
-      // A window of windows counts by the inner window's last instant.
-      return try windowTime(of: argument)
-    }
-    if argument.type.isTimestamp { return argument }
-    guard argument.type == .date || argument.type == .string || argument.type == .void else {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-        "the first argument of `\(name)` must be a TIMESTAMP, but it is \(argument.type.sql)")
-    }
-    return try argument.cast(to: .timestamp, analyzer.context)
-  }
-
-  private func timeWindowArguments(_ function: FunctionCall) throws -> (Expression, TimeWindow) {
-    let arguments = function.arguments.compactMap(\.expression)
-    guard (2...4).contains(arguments.count) else {
-      throw MillraceError(
-        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`window` takes 2 to 4 arguments but got \(arguments.count)")
-    }
-    let time = try windowedTime(try resolve(arguments[0]), "window")
-    let lengths = try arguments.dropFirst().map { try duration($0) }
-    let slide = lengths.count > 1 ? lengths[1] : lengths[0]
-    return (time, try TimeWindow(duration: lengths[0], slide: slide, offset: lengths.count > 2 ? lengths[2] : 0))
-  }
-
-  private func duration(_ sql: SQLExpression) throws -> Int64 {
-    let value = try resolve(sql).constantValue()
-    if case .string(let text) = value {
-      guard let micros = DurationText.microseconds(text) else {
-        throw MillraceError(
-          "CANNOT_PARSE_INTERVAL", "'\(text)' is no duration of fixed length", hint: "write for instance '10 seconds'")
-      }
-      return micros
-    }
-    guard let micros = value.intervalMicroseconds else {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "a window's duration must be a text such as '10 seconds'")
-    }
-    return micros
-  }
-
-  private func windowTime(_ function: FunctionCall) throws -> Expression {
-    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
-    guard arguments.count == 1, arguments[0].type.fields?.map(\.name) == ["start", "end"] else {
-      throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "`window_time` takes a window")
-    }
-    return try windowTime(of: arguments[0])
-  }
-
-  /// The last instant of a window: its end less a microsecond.
-  private func windowTime(of window: Expression) throws -> Expression {
-    let end = try CollectionAccess.fieldAccess(window, "end", analyzer.context)
-    let last = BoundFunction("window_time", type: end.type, isNullable: end.isNullable) { arguments, _, _ in
-      ColumnVector.map(arguments[0].type, arguments[0]) { (time: Int64) in time &- 1 }
-    }
-    return .call(last, [end])
-  }
-
-  /// A generator call as a plan node over `child`, nil if the function is no generator.
-  func generator(_ function: FunctionCall, over child: LogicalPlan) throws -> GenerateNode? {
-    let name = function.name.last?.lowercased() ?? ""
-    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
-    guard let generator = try Generators.bind(name, arguments, analyzer.context) else { return nil }
-    let isOuter = Generators.isOuter(name)
-    let output = generator.output.map { Attribute($0.name, $0.type, isNullable: $0.isNullable || isOuter) }
-    return GenerateNode(generator: generator, output: output, isOuter: isOuter, child: child)
-  }
-
-  // MARK: Subqueries
-
-  private func subplan(_ query: Query) throws -> (LogicalPlan, isCorrelated: Bool) {
-    let plan = try analyzer.plan(query, outer: .scope(scope))
-    if plan.isStreaming {
-      throw MillraceError(
-        "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
-        hint: "join the stream instead")
-    }
-    return (plan, !plan.freeReferences.isEmpty)
-  }
-
-  private func scalarSubquery(_ query: Query) throws -> Expression {
-    let (plan, isCorrelated) = try subplan(query)
-    guard plan.output.count == 1 else {
-      throw MillraceError(
-        "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
-        "a scalar subquery must have one column, but it has \(plan.output.count)")
-    }
-    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .scalar), plan.output[0].type) }
-    guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedScalar(plan)
-  }
-
-  private func exists(_ query: Query) throws -> Expression {
-    let (plan, isCorrelated) = try subplan(query)
-    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .exists), .boolean) }
-    guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedExists(plan)
-  }
-
-  private func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
-    let (plan, isCorrelated) = try subplan(query)
-    let values: [Expression]
-    if case .row(let parts) = value.kind {
-      values = try parts.map { try resolve($0) }
-    } else {
-      values = [try resolve(value)]
-    }
-    guard values.count == plan.output.count else {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
-        "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
-    }
-    if !isCorrelated && values.count == 1 {
-      guard let type = TypeCoercion.commonType(values[0].type, plan.output[0].type) else {
-        throw MillraceError(
-          "DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
-          "IN compares \(values[0].type.sql) with the subquery's \(plan.output[0].type.sql)")
-      }
-      let list = Expression.subqueryResult(id: analyzer.addSubquery(plan, .list), .array(plan.output[0].type))
-      let items = try list.cast(to: .array(type), analyzer.context)
-      return try call("array_contains", [items, try values[0].cast(to: type, analyzer.context)]).nullWhenEmptyIsFalse(
-        items, values[0], analyzer)
-    }
-    guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedIn(values, plan)
-  }
-
-  private func unsupportedCorrelation() -> MillraceError {
-    MillraceError(
-      "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY",
-      "a correlated subquery cannot stand here", hint: "write it as a join")
-  }
-}
-
-extension Expression {
-  /// `x IN (empty list)` is false even if x is NULL, where `array_contains` gives NULL.
-  fileprivate func nullWhenEmptyIsFalse(_ items: Expression, _ value: Expression, _ analyzer: Analyzer) throws
-    -> Expression
-  {
-    guard value.isNullable else { return self }
-    let isEmpty = try analyzer.call("=", [try analyzer.call("size", [items]), .literal(.integer(0), .integer)])
-    return .conditional([Branch(isEmpty, .literal(.boolean(false), .boolean))], otherwise: self, .boolean)
-  }
-}
-
-extension LogicalPlan {
-  /// Ids of columns that are read here but come from nowhere below: those of an enclosing query.
-  var freeReferences: Set<Int> {
-    var provided: Set<Int> = []
-    var read: Set<Int> = []
-    forEach { node in
-      provided.formUnion(node.output.map(\.id))
-      read.formUnion(node.expressions.reduce(into: Set<Int>()) { $0.formUnion($1.references) })
-      for expression in node.expressions { provided.formUnion(expression.lambdaParameterIDs) }
-    }
-    return read.subtracting(provided)
-  }
-}
-
-extension Expression {
-  /// Ids of the parameters of all lambdas inside.
-  var lambdaParameterIDs: Set<Int> {
-    var ids: Set<Int> = []
-    if case .higherOrder(_, _, let lambdas) = self {
-      for lambda in lambdas { ids.formUnion(lambda.parameters.map(\.id)) }
-    }
-    for child in children { ids.formUnion(child.lambdaParameterIDs) }
-    return ids
   }
 }
 

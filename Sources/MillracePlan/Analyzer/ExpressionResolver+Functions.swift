@@ -1,0 +1,124 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillraceSQL
+
+extension ExpressionResolver {
+  func functionCall(_ function: FunctionCall) throws -> Expression {
+    let name = function.name.last?.lowercased() ?? ""
+    if function.window != nil {
+      guard let collector else {
+        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "the window function `\(name)` cannot stand here")
+      }
+      return try collector.windowFunction(function, self)
+    }
+    if let aggregate = analyzer.functions.aggregate(name) {
+      if analyzer.functions.scalar(name) == nil || collector != nil || function.isDistinct {
+        return try aggregateCall(function, name, aggregate)
+      }
+    }
+    if function.isDistinct || function.filter != nil {
+      throw MillraceError(
+        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+        "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
+    }
+    switch name {
+    case "window", "session_window": return try timeWindow(function, name)
+    case "struct": return try row(function.arguments.compactMap(\.expression))
+    case "grouping", "grouping_id", "grouping__id":
+      guard let collector else { break }
+      return try collector.groupingFunction(name, function, self)
+    case "window_time": return try windowTime(function)
+    default: break
+    }
+    if Generators.names.contains(name) {
+      throw MillraceError(
+        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+        "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
+    }
+    guard let scalar = analyzer.functions.scalar(name) else {
+      if let type = SQLExpression.castFunctions[name] { return try castFunction(function, name, type) }
+      if WindowFunctions.names.contains(name) {
+        throw MillraceError("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "the window function `\(name)` needs an OVER clause")
+      }
+      return try call(function.name.joined(separator: "."), [])
+    }
+    return try scalar.bind(try arguments(of: function), analyzer.context)
+  }
+
+  private func castFunction(_ function: FunctionCall, _ name: String, _ type: DataType) throws -> Expression {
+    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
+    guard arguments.count == 1 else {
+      throw MillraceError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`\(name)` takes 1 argument but got \(arguments.count)")
+    }
+    return try Cast.bind(arguments[0], to: type, context: analyzer.context)
+  }
+
+  private func arguments(of function: FunctionCall) throws -> [FunctionArgument] {
+    try function.arguments.map { argument in
+      guard let expression = argument.expression else {
+        throw MillraceError(
+          "UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "`\(function.name.joined(separator: "."))` takes no table")
+      }
+      if case .lambda(let parameters, let body) = expression.kind {
+        // Binding happens within the call, on this thread.
+        nonisolated(unsafe) let resolver = self
+        return .lambda(parameterCount: parameters.count) { types in try resolver.lambda(parameters, body, types) }
+      }
+      return .expression(try resolve(expression))
+    }
+  }
+
+  private func aggregateCall(_ function: FunctionCall, _ name: String, _ aggregate: AggregateFunction) throws
+    -> Expression
+  {
+    if isInsideAggregate {
+      throw MillraceError(
+        "NESTED_AGGREGATE_FUNCTION", "`\(name)` cannot stand inside another aggregate function", hint: "use a subquery")
+    }
+    guard let collector else {
+      throw MillraceError(
+        "INVALID_WHERE_CONDITION", "the aggregate function `\(name)` cannot stand here",
+        hint: "use HAVING or a subquery")
+    }
+    isInsideAggregate = true
+    defer { isInsideAggregate = false }
+    let bound = try boundAggregate(function, aggregate)
+    let filter = try function.filter.map { try resolve($0) }
+    return collector.aggregate(bound, filter: filter, isDistinct: function.isDistinct)
+  }
+
+  /// An aggregate with its arguments resolved; `count(*)` has none.
+  func boundAggregate(_ function: FunctionCall, _ aggregate: AggregateFunction) throws -> BoundAggregate {
+    var arguments: [Expression] = []
+    for argument in function.arguments.compactMap(\.expression) {
+      if case .star(let qualifier, _) = argument.kind {
+        if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {
+          continue
+        }
+        arguments += scope.star(qualifier).map { .attribute($0) }
+      } else {
+        arguments.append(try resolve(argument))
+      }
+    }
+    if let ignores = function.ignoresNulls, ignores { arguments.append(.literal(.boolean(true), .boolean)) }
+    if !function.withinGroup.isEmpty {
+      return try WithinGroup.bind(
+        aggregate.names[0], arguments: arguments,
+        ordering: try function.withinGroup.map {
+          AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
+        }, context: analyzer.context)
+    }
+    return try aggregate.bind(arguments, analyzer.context)
+  }
+
+  /// A generator call as a plan node over `child`, nil if the function is no generator.
+  func generator(_ function: FunctionCall, over child: LogicalPlan) throws -> GenerateNode? {
+    let name = function.name.last?.lowercased() ?? ""
+    let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
+    guard let generator = try Generators.bind(name, arguments, analyzer.context) else { return nil }
+    let isOuter = Generators.isOuter(name)
+    let output = generator.output.map { Attribute($0.name, $0.type, isNullable: $0.isNullable || isOuter) }
+    return GenerateNode(generator: generator, output: output, isOuter: isOuter, child: child)
+  }
+}

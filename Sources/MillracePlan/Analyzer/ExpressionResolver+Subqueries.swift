@@ -1,0 +1,106 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillraceSQL
+
+extension ExpressionResolver {
+  private func subplan(_ query: Query) throws -> (LogicalPlan, isCorrelated: Bool) {
+    let plan = try analyzer.plan(query, outer: .scope(scope))
+    if plan.isStreaming {
+      throw MillraceError(
+        "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
+        hint: "join the stream instead")
+    }
+    return (plan, !plan.freeReferences.isEmpty)
+  }
+
+  func scalarSubquery(_ query: Query) throws -> Expression {
+    let (plan, isCorrelated) = try subplan(query)
+    guard plan.output.count == 1 else {
+      throw MillraceError(
+        "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+        "a scalar subquery must have one column, but it has \(plan.output.count)")
+    }
+    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .scalar), plan.output[0].type) }
+    guard let collector else { throw unsupportedCorrelation() }
+    return try collector.correlatedScalar(plan)
+  }
+
+  func exists(_ query: Query) throws -> Expression {
+    let (plan, isCorrelated) = try subplan(query)
+    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .exists), .boolean) }
+    guard let collector else { throw unsupportedCorrelation() }
+    return try collector.correlatedExists(plan)
+  }
+
+  func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
+    let (plan, isCorrelated) = try subplan(query)
+    let values: [Expression]
+    if case .row(let parts) = value.kind {
+      values = try parts.map { try resolve($0) }
+    } else {
+      values = [try resolve(value)]
+    }
+    guard values.count == plan.output.count else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+        "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
+    }
+    if !isCorrelated && values.count == 1 {
+      guard let type = TypeCoercion.commonType(values[0].type, plan.output[0].type) else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
+          "IN compares \(values[0].type.sql) with the subquery's \(plan.output[0].type.sql)")
+      }
+      let list = Expression.subqueryResult(id: analyzer.addSubquery(plan, .list), .array(plan.output[0].type))
+      let items = try list.cast(to: .array(type), analyzer.context)
+      return try call("array_contains", [items, try values[0].cast(to: type, analyzer.context)]).nullWhenEmptyIsFalse(
+        items, values[0], analyzer)
+    }
+    guard let collector else { throw unsupportedCorrelation() }
+    return try collector.correlatedIn(values, plan)
+  }
+
+  private func unsupportedCorrelation() -> MillraceError {
+    MillraceError(
+      "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_CORRELATED_SCALAR_SUBQUERY",
+      "a correlated subquery cannot stand here", hint: "write it as a join")
+  }
+}
+
+extension Expression {
+  /// `x IN (empty list)` is false even if x is NULL, where `array_contains` gives NULL.
+  fileprivate func nullWhenEmptyIsFalse(_ items: Expression, _ value: Expression, _ analyzer: Analyzer) throws
+    -> Expression
+  {
+    guard value.isNullable else { return self }
+    let isEmpty = try analyzer.call("=", [try analyzer.call("size", [items]), .literal(.integer(0), .integer)])
+    return .conditional([Branch(isEmpty, .literal(.boolean(false), .boolean))], otherwise: self, .boolean)
+  }
+}
+
+extension LogicalPlan {
+  /// Ids of columns that are read here but come from nowhere below: those of an enclosing query.
+  var freeReferences: Set<Int> {
+    var provided: Set<Int> = []
+    var read: Set<Int> = []
+    forEach { node in
+      provided.formUnion(node.output.map(\.id))
+      read.formUnion(node.expressions.reduce(into: Set<Int>()) { $0.formUnion($1.references) })
+      for expression in node.expressions { provided.formUnion(expression.lambdaParameterIDs) }
+    }
+    return read.subtracting(provided)
+  }
+}
+
+extension Expression {
+  /// Ids of the parameters of all lambdas inside.
+  var lambdaParameterIDs: Set<Int> {
+    var ids: Set<Int> = []
+    if case .higherOrder(_, _, let lambdas) = self {
+      for lambda in lambdas { ids.formUnion(lambda.parameters.map(\.id)) }
+    }
+    for child in children { ids.formUnion(child.lambdaParameterIDs) }
+    return ids
+  }
+}
