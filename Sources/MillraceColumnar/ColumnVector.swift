@@ -3,6 +3,7 @@
 /// `values` has `type.physical.stride` bytes per row; the value of a null row has no meaning but is always readable.
 /// A constant vector holds one value that stands for all `count` rows.
 public final class ColumnVector: @unchecked Sendable {
+  /// What the rows mean and, through `type.physical`, how many bytes of `values` each takes.
   public let type: DataType
   /// Number of rows.
   public let count: Int

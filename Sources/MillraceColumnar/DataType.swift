@@ -66,7 +66,9 @@ public indirect enum DataType: Hashable, Sendable {
 public struct StructField: Hashable, Sendable {
   /// The name as written; resolution ignores case.
   public var name: String
+  /// The type of the field's values.
   public var type: DataType
+  /// Whether NULL may occur; false is a promise that it never does.
   public var isNullable: Bool
 
   /// Makes a field.

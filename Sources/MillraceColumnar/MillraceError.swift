@@ -6,6 +6,7 @@ public struct MillraceError: Error, Sendable, CustomStringConvertible {
   public var message: String
   /// What the reader can do about it.
   public var hint: String?
+  /// Who can mend it; `.bug` asks the reader to report the error.
   public var fault: Fault
   /// Whether the same attempt may succeed later.
   public var isRetryable: Bool

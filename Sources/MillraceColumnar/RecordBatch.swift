@@ -2,6 +2,7 @@
 public struct RecordBatch: Sendable {
   /// Number of rows; counts also where there is no column.
   public let rowCount: Int
+  /// The columns in the order of the batch's schema, each with `rowCount` rows.
   public let columns: [ColumnVector]
 
   /// Makes a batch; every column must have `rowCount` rows.

@@ -1,5 +1,6 @@
 /// The ordered columns of a batch, source, sink or query.
 public struct Schema: Hashable, Sendable {
+  /// The columns in order; names may repeat, as in the result of a join.
   public var fields: [StructField]
 
   /// Makes a schema from fields.

@@ -8,7 +8,9 @@ public import Glibc
 /// Two views of up to 12 bytes are equal exactly if both words are.
 @frozen
 public struct StringView: Sendable {
+  /// Length in bytes in the low 32 bits, the first four bytes of the text in the high 32.
   public var word0: UInt64
+  /// Up to 12 bytes in all: bytes 4 to 11, padded with zeros. Longer: the address of the whole text.
   public var word1: UInt64
 
   /// Most bytes that lie inline.
@@ -133,7 +135,9 @@ public struct StringView: Sendable {
 /// Where the elements of one array or map lie in the child vector.
 @frozen
 public struct ListView: Sendable {
+  /// Position of the first element in the child vector, counted in elements.
   public var offset: Int32
+  /// Number of elements; 0 for an empty list.
   public var length: Int32
 
   /// Elements `offset ..< offset + length` of the child.
@@ -150,8 +154,11 @@ public struct ListView: Sendable {
 /// Months, days and microseconds of a calendar interval, kept apart because neither converts to the other.
 @frozen
 public struct CalendarInterval: Hashable, Sendable {
+  /// Whole months, 12 to the year; may be negative, like the other parts.
   public var months: Int32
+  /// Calendar days, whose length depends on the zone's clock changes.
   public var days: Int32
+  /// The part shorter than a day; not limited to one day, and not carried into `days`.
   public var microseconds: Int64
 
   /// Makes an interval.

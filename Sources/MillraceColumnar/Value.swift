@@ -17,7 +17,9 @@ public indirect enum Value: Hashable, Sendable {
 
   /// One key and its value.
   public struct MapEntry: Hashable, Sendable {
+    /// The key; SQL's functions never make a NULL one.
     public var key: Value
+    /// What the key maps to; may be NULL.
     public var value: Value
     /// Makes an entry.
     public init(_ key: Value, _ value: Value) {

@@ -3,6 +3,7 @@
 /// Write `spec`, then `makeSource` and `makeSink` for the kinds that the spec names; the others keep the default, which
 /// refuses. The factories must not touch the world (files, network): the engine calls them to check a pipeline, too.
 public protocol Connector: Sendable {
+  /// Name, kinds and options; the same at every call.
   var spec: ConnectorSpec { get }
   /// Makes a source for one entry of a pipeline.
   func makeSource(_ request: SourceRequest) throws -> SourceKind
@@ -26,9 +27,11 @@ extension Connector {
 public struct SourceRequest: Sendable {
   /// The source's name in the pipeline.
   public var name: String
+  /// The options that the user gave, already checked against the spec's `sourceFields`.
   public var options: Options
   /// The columns that the user declared, if any.
   public var schema: Schema?
+  /// Files and clock to use in place of the system's own, so that tests can put others there.
   public var environment: Environment
 
   /// Makes a request.
@@ -44,10 +47,13 @@ public struct SourceRequest: Sendable {
 public struct SinkRequest: Sendable {
   /// The sink's name in the pipeline.
   public var name: String
+  /// The options that the user gave, already checked against the spec's `sinkFields`.
   public var options: Options
   /// The columns of the rows to come.
   public var schema: Schema
+  /// Whether the rows to come are new ones, changed ones or the whole result of each batch.
   public var outputMode: OutputMode
+  /// Files and clock to use in place of the system's own, so that tests can put others there.
   public var environment: Environment
 
   /// Makes a request.

@@ -4,7 +4,9 @@ public struct ConnectorSpec: Sendable {
   public var name: String
   /// One sentence.
   public var summary: String
+  /// What the connector can make; a request for any other kind is refused by name.
   public var kinds: Set<Kind>
+  /// How far the connector can be trusted; shown by `millrace list` and in the reference.
   public var maturity: Maturity
   /// Options of the source; empty when it is none.
   public var sourceFields: [OptionField]
@@ -38,17 +40,21 @@ public struct ConnectorSpec: Sendable {
 
 /// One option of a connector or format.
 public struct OptionField: Sendable {
+  /// The option's name as users write it (`maxFilesPerTrigger`); matching ignores case, as in Spark.
   public var name: String
+  /// What the text must look like and how `Options` reads it.
   public var type: OptionType
   /// One sentence.
   public var summary: String
   /// What holds when the option is absent, as text; nil if nothing does.
   public var defaultValue: String?
+  /// Whether leaving the option out is an error.
   public var isRequired: Bool
   /// Smallest and largest number, count of bytes or microseconds.
   public var range: ClosedRange<Int64>?
   /// Whether the value prints as `***`.
   public var isSecret: Bool
+  /// A value that makes sense, for help and reference pages; nil where the default says enough.
   public var example: String?
   /// Name of the option that replaced this one.
   public var deprecatedFor: String?

@@ -1,6 +1,8 @@
 /// The world as the engine and connectors see it: files and time. Tests put others in its place.
 public struct Environment: Sendable {
+  /// Every file that engine and connectors touch is reached through this.
   public var files: any FileSystem
+  /// Every reading of the time, and every wait, goes through this.
   public var clock: any Clock
 
   /// Makes an environment.
@@ -59,11 +61,15 @@ public enum FileMode: Sendable {
 
 /// Facts about a file.
 public struct FileStatus: Sendable, Hashable {
+  /// Length in bytes.
   public var size: Int64
+  /// Number of the file system that holds the file; with `inode` it tells files apart whatever their names.
   public var device: UInt64
+  /// Number of the file within its file system; stays the same when the file is renamed.
   public var inode: UInt64
   /// Microseconds since the epoch.
   public var modified: Int64
+  /// Whether this is a directory; links are followed first.
   public var isDirectory: Bool
 
   /// Makes a status.
@@ -78,6 +84,7 @@ public struct FileStatus: Sendable, Hashable {
 
 /// An open file. Used by one thread at a time.
 public protocol File: AnyObject, Sendable {
+  /// The path that the file was opened under; it may have been renamed since.
   var path: String { get }
   /// Facts about the open file.
   func status() throws -> FileStatus

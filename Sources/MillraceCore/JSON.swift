@@ -12,7 +12,9 @@ public indirect enum JSON: Hashable, Sendable {
 
   /// One key and its value.
   public struct Member: Hashable, Sendable {
+    /// The key with its escapes resolved; an object may hold the same key twice.
     public var key: String
+    /// What stands behind the colon.
     public var value: JSON
     /// Makes a member.
     public init(_ key: String, _ value: JSON) {

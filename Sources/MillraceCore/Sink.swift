@@ -105,6 +105,7 @@ public enum Compression: Sendable, Hashable {
 public struct EncodedBlock: @unchecked Sendable {
   /// The bytes to append, valid during the call.
   public var bytes: UnsafeRawBufferPointer
+  /// Number of records in the block, for progress.
   public var rowCount: Int
   /// Bytes before compression.
   public var plainByteCount: Int

@@ -1,5 +1,6 @@
 /// A place in a source: JSON that only the source understands. It is kept in the checkpoint, so its form is versioned by the source.
 public struct Offset: Hashable, Sendable {
+  /// The place in the source's own words, compared as a whole and otherwise left alone by the engine.
   public var json: JSON
   /// Wraps a place.
   public init(_ json: JSON) { self.json = json }
@@ -7,9 +8,11 @@ public struct Offset: Hashable, Sendable {
 
 /// How much one micro-batch may read.
 public struct ReadLimit: Sendable {
+  /// Most files, those that the batch before cut included; nil: no such limit. At least one is read all the same.
   public var files: Int?
   /// Uncompressed bytes.
   public var bytes: Int64?
+  /// Most rows, for row sources; nil: no such limit.
   public var rows: Int64?
   /// Uncompressed bytes for a source that has no limit of its own.
   public var defaultBytes: Int64?
@@ -59,6 +62,7 @@ public struct SourceSplit: Sendable {
 
 /// The input of one source for one batch.
 public struct SourcePlan: Sendable {
+  /// The parts in the order of the data: an earlier part's rows come before those of a later one in every result.
   public var splits: [SourceSplit]
   /// Where the source stands after the batch, when that is known before reading. Byte sources may leave it nil and
   /// compute it from the results.
@@ -77,6 +81,7 @@ public struct SplitResult: Sendable {
   public var bytesConsumed: Int64
   /// Whether the reader met its end (as opposed to the byte limit).
   public var reachedEnd: Bool
+  /// Number of rows that the split gave; those that the decoder left out by a pushed filter do not count.
   public var rowCount: Int64
 
   /// Makes a result.
@@ -124,8 +129,11 @@ extension Source {
 
 /// The kind of source that a connector makes.
 public enum SourceKind: Sendable {
+  /// Bytes that can be read again; the engine finds and decodes the records.
   case bytes(any ByteSource)
+  /// Rows that can be read again.
   case rows(any RowSource)
+  /// Bytes that come only once; the engine keeps them in a journal first.
   case live(any LiveSource)
 }
 

@@ -31,6 +31,7 @@ public protocol StateStore: AnyObject, Sendable {
 public struct StateLookup: Sendable {
   /// One byte per key, 1 if present.
   public var found: ColumnVector
+  /// One column per value type, each with one row per key; NULL where `found` is 0.
   public var values: [ColumnVector]
 
   /// Makes a result; `found` is a boolean vector without nulls.

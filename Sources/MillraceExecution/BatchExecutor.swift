@@ -58,8 +58,11 @@ public protocol BlockEncoder: AnyObject {
 
 /// A block of encoded records that owns its memory.
 public struct FinishedBlock: Sendable {
+  /// Encoded and, where the sink asks for it, compressed records; whole ones only.
   public var bytes: ByteBuffer
+  /// Number of records in the block.
   public var rowCount: Int
+  /// Bytes before compression.
   public var plainByteCount: Int
 
   /// Makes a block.
@@ -72,6 +75,7 @@ public struct FinishedBlock: Sendable {
 
 /// What a batch is computed from.
 public struct BatchInput: Sendable {
+  /// Number of the batch, from 0; a batch that is run again has the same number.
   public var batchID: Int64
   /// Input by source; nil where the source has nothing in this batch.
   public var plans: [SourcePlan?]
@@ -81,6 +85,7 @@ public struct BatchInput: Sendable {
   public var watermark: Int64
   /// Microseconds since the epoch: the value of `current_timestamp()`.
   public var timestamp: Int64
+  /// Seed of the batch for `rand()` and its kin, kept in the commit log so that a replay gives the same rows.
   public var seed: UInt64
 
   /// Makes an input.
@@ -102,6 +107,7 @@ public struct BatchOutput: Sendable {
   public var splitResults: [[SplitResult]]
   /// Event times seen, one entry per watermark definition; nil where no row had one.
   public var eventTimes: [EventTimeStatistics?]
+  /// What each stateful operator did, in the order of the executor's `stateStores`.
   public var stateOperators: [StateOperatorMetrics]
   /// Rows by sink.
   public var outputRows: [Int64]
@@ -123,9 +129,13 @@ public struct BatchOutput: Sendable {
 
 /// Event times of a batch in microseconds.
 public struct EventTimeStatistics: Sendable {
+  /// The earliest event time, in microseconds since the epoch.
   public var minimum: Int64
+  /// The latest event time, in microseconds since the epoch.
   public var maximum: Int64
+  /// Sum of all event times in microseconds, for their average in progress reports.
   public var sum: Double
+  /// Number of rows that had an event time; at least 1.
   public var count: Int64
 
   /// Makes statistics.
@@ -141,10 +151,15 @@ public struct EventTimeStatistics: Sendable {
 public struct StateOperatorMetrics: Sendable {
   /// Spark's name, for instance `stateStoreSave`.
   public var operatorName: String
+  /// Keys or rows in the state after the batch.
   public var rowsTotal: Int64
+  /// Keys or rows that the batch set, new ones included.
   public var rowsUpdated: Int64
+  /// Keys or rows that the batch removed because the watermark passed them.
   public var rowsRemoved: Int64
+  /// Input rows that the batch left out for being late: they lie before the watermark of the batch before.
   public var rowsDroppedByWatermark: Int64
+  /// Bytes of memory that the state takes, about.
   public var memoryUsedBytes: Int64
 
   /// Makes metrics.

@@ -7,7 +7,9 @@ public import MillracePlan
 public struct QueryOutput: Sendable {
   /// The sink's name.
   public var name: String
+  /// What is computed, with the subqueries that must run before it.
   public var query: AnalyzedQuery
+  /// Which rows come out in each batch of a stream.
   public var outputMode: OutputMode
 
   /// Names a result.
@@ -20,10 +22,15 @@ public struct QueryOutput: Sendable {
 
 /// A streaming query, compiled: several outputs fed by one read of each source.
 public final class QueryExecutor: BatchExecutor {
+  /// The streaming sources, in the order of `BatchInput.plans`; tables are not among them.
   public let sources: [any Source]
+  /// Names of the sources in the queries, in the order of `sources`.
   public let sourceNames: [String]
+  /// One store for each piece of state, in the order in which planning met the operators; the same for the same query.
   public let stateStores: [any StateStore]
+  /// What must stay the same between runs on one checkpoint, in the same order at each run.
   public let fingerprints: [OperatorFingerprint]
+  /// Delay of each watermark definition in microseconds, in the order of `BatchOutput.eventTimes`.
   public let watermarkDelays: [Int64]
   private let outputs: [CompiledOutput]
   private let groups: [ScanGroup]

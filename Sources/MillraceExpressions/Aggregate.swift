@@ -36,10 +36,13 @@ public struct AggregateFunction: Sendable {
 
 /// An aggregate with its types settled.
 public struct BoundAggregate: Sendable {
+  /// Lower-case name, for instance `approx_count_distinct`.
   public var name: String
   /// Evaluated per row before accumulation, casts included.
   public var arguments: [Expression]
+  /// The type of the result, known before any row was seen.
   public var type: DataType
+  /// Whether the result can be NULL, for instance for a group without rows or with NULLs only.
   public var isNullable: Bool
   /// Types of the columns that carry a partial result. Only flat types (no array, map or struct): what is nested is
   /// written into a BINARY column. They are what state stores keep, so a change of them breaks old checkpoints.

@@ -5,8 +5,11 @@ import Synchronization
 public struct Attribute: Hashable, Sendable {
   /// Identity; unique in the process.
   public let id: Int
+  /// The name as it comes out, spelled as the query spells it; names may repeat within one plan.
   public var name: String
+  /// The type of the column's values.
   public var type: DataType
+  /// Whether NULL may occur in the column.
   public var isNullable: Bool
   /// Names that may stand before the column's, for instance the table's alias.
   public var qualifier: [String]

@@ -22,7 +22,9 @@ public indirect enum Expression: Sendable {
 
   /// One WHEN … THEN of a CASE.
   public struct Branch: Sendable {
+    /// A BOOLEAN; NULL counts as false.
     public var condition: Expression
+    /// The branch's result, of the CASE's common type. It fails only for rows that take the branch.
     public var value: Expression
     /// Makes a branch.
     public init(_ condition: Expression, _ value: Expression) {
@@ -143,7 +145,9 @@ public indirect enum Expression: Sendable {
 
 /// A lambda `(x, i) -> body`; the parameters are attributes that only the body reads.
 public struct Lambda: Sendable {
+  /// The parameters in order, typed from the elements that will be passed.
   public var parameters: [Attribute]
+  /// Computes the lambda's result; it may also read columns of the surrounding row.
   public var body: Expression
   /// Makes a lambda.
   public init(_ parameters: [Attribute], _ body: Expression) {
@@ -164,7 +168,9 @@ public struct BoundFunction: Sendable {
   /// Tells apart functions of one name that compute differently beyond their argument and result types
   /// (a pattern or option compiled into the kernel that is not an argument any more).
   public let variant: String
+  /// The type of the result column.
   public let type: DataType
+  /// Whether the result can be NULL for some arguments.
   public let isNullable: Bool
   /// Whether the result depends on the arguments alone (not `rand()` or `uuid()`).
   public let isDeterministic: Bool
@@ -195,8 +201,11 @@ public struct BoundHigherOrder: Sendable {
   public typealias LambdaRunner = (_ lambda: Int, _ arguments: [ColumnVector], _ parents: Selection) throws ->
     ColumnVector
 
+  /// Lower-case name, for instance `transform`.
   public let name: String
+  /// The type of the result column.
   public let type: DataType
+  /// Whether the result can be NULL for some arguments.
   public let isNullable: Bool
   /// Computes the result from evaluated arguments and lambda runs.
   public let kernel:

@@ -26,7 +26,9 @@ public struct Generator: Sendable {
 
 /// Rows that a generator made.
 public struct GeneratedRows: Sendable {
+  /// For each generated row, the input row that it came from; ascending.
   public var parents: Selection
+  /// One vector per column of `Generator.output`, each as long as `parents`.
   public var columns: [ColumnVector]
 
   /// Makes a result.

@@ -39,6 +39,7 @@ public struct RecordOrigin: Sendable {
 public struct PushedFilter: Sendable {
   /// Position in the decoding's schema.
   public var column: Int
+  /// How the column stands to `value` in rows that pass.
   public var comparison: Comparison
   /// Of the column's type.
   public var value: Value
@@ -68,9 +69,11 @@ public enum BadRecordPolicy: String, Sendable, CaseIterable {
 
 /// A decoder by name.
 public struct DecoderFormat: Sendable {
+  /// The word behind `decode` in a pipeline, for instance `csv`.
   public var name: String
   /// One sentence.
   public var summary: String
+  /// The decoder's settings: the one origin of their validation, help and reference.
   public var fields: [OptionField]
   /// Checks settings and schema (as declared by the user, nil if not).
   public var make:
@@ -106,9 +109,11 @@ public protocol Encoder: AnyObject {
 
 /// An encoder by name.
 public struct EncoderFormat: Sendable {
+  /// The word behind `encode` in a pipeline, for instance `csv`.
   public var name: String
   /// One sentence.
   public var summary: String
+  /// The encoder's settings: the one origin of their validation, help and reference.
   public var fields: [OptionField]
   /// Checks the settings.
   public var make: @Sendable (_ options: Options) throws -> any Encoding

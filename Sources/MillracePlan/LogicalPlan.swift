@@ -5,11 +5,17 @@ public import MillraceExpressions
 public indirect enum LogicalPlan: Sendable {
   /// A table, a stream or literal rows.
   case relation(LeafRelation)
+  /// New columns from those of the child, one per expression; no others come out.
   case project([NamedExpression], LogicalPlan)
+  /// The rows for which a BOOLEAN is true, neither false nor NULL.
   case filter(Expression, LogicalPlan)
+  /// One row per group of equal keys, or one row in all without keys.
   case aggregate(AggregateNode)
+  /// Pairs of rows of two inputs, or rows of one that have or lack a match in the other.
   case join(JoinNode)
+  /// Any number of rows for each, such as `explode` makes.
   case generate(GenerateNode)
+  /// All rows in the order of the keys, the first of which counts most; equal rows keep their order.
   case sort([SortOrder], LogicalPlan)
   /// The first `count` rows (nil: all) after `offset` rows.
   case limit(count: Int?, offset: Int, LogicalPlan)
@@ -34,10 +40,13 @@ public indirect enum LogicalPlan: Sendable {
 
 /// A leaf of a plan.
 public struct LeafRelation: Sendable {
+  /// The table's, view's or stream's name for plan texts and errors; not used to find it.
   public var name: String
+  /// The columns that are read, fresh attributes for each use of the table.
   public var output: [Attribute]
   /// Position of each output column in the source's own schema.
   public var columns: [Int]
+  /// Where the rows come from.
   public var content: Content
 
   /// What the relation reads.
@@ -65,7 +74,9 @@ public struct LeafRelation: Sendable {
 
 /// An expression and the attribute that its value becomes.
 public struct NamedExpression: Sendable {
+  /// The column that the value becomes; its type is the expression's.
   public var attribute: Attribute
+  /// Computes the column, over the attributes of the node's child.
   public var expression: Expression
 
   /// Names an expression.
@@ -92,7 +103,9 @@ public struct NamedExpression: Sendable {
 public struct AggregateNode: Sendable {
   /// Keys, each with the attribute of its value; none for a global aggregate.
   public var grouping: [NamedExpression]
+  /// The results in the order of SELECT; they come out behind the keys.
   public var aggregates: [NamedAggregate]
+  /// The rows that are grouped.
   public var child: LogicalPlan
 
   /// Makes a node.
@@ -105,10 +118,13 @@ public struct AggregateNode: Sendable {
 
 /// One aggregate of a GROUP BY and the attribute of its result.
 public struct NamedAggregate: Sendable {
+  /// The column that the result becomes.
   public var attribute: Attribute
+  /// The aggregate with its arguments over the attributes of the node's child.
   public var function: BoundAggregate
   /// FILTER (WHERE …).
   public var filter: Expression?
+  /// Whether equal arguments count once per group.
   public var isDistinct: Bool
 
   /// Names an aggregate.
@@ -122,14 +138,21 @@ public struct NamedAggregate: Sendable {
 
 /// How two inputs are joined.
 public enum JoinKind: String, Sendable {
+  /// Matching pairs only.
   case inner
+  /// Matching pairs, and left rows without a match beside NULLs.
   case left = "left outer"
+  /// Matching pairs, and right rows without a match beside NULLs.
   case right = "right outer"
+  /// Matching pairs, and rows of either side without a match beside NULLs.
   case full = "full outer"
+  /// Left rows with at least one match, each once.
   case leftSemi = "left semi"
+  /// Left rows without a match.
   case leftAnti = "left anti"
   /// Anti join with NOT IN's treatment of NULL: no row when the right side has a NULL key.
   case nullAwareAnti = "null-aware anti"
+  /// Every pair.
   case cross
 
   /// Whether only columns of the left side come out.
@@ -138,8 +161,11 @@ public enum JoinKind: String, Sendable {
 
 /// JOIN.
 public struct JoinNode: Sendable {
+  /// Which rows without a match come out.
   public var kind: JoinKind
+  /// The side whose columns come first.
   public var left: LogicalPlan
+  /// The side whose columns come last, or not at all where the kind keeps the left only.
   public var right: LogicalPlan
   /// Over the attributes of both sides; nil: every pair.
   public var condition: Expression?
@@ -160,6 +186,7 @@ public struct JoinNode: Sendable {
 
 /// A generator such as `explode` over each row.
 public struct GenerateNode: Sendable {
+  /// Gives zero or more rows for one.
   public var generator: Generator
   /// Columns that the generator adds.
   public var output: [Attribute]
@@ -167,6 +194,7 @@ public struct GenerateNode: Sendable {
   public var isOuter: Bool
   /// Ids of child columns that are still needed; nil: all.
   public var required: Set<Int>?
+  /// The rows that the generator is run on.
   public var child: LogicalPlan
 
   /// Makes a node.
@@ -189,8 +217,11 @@ public struct GenerateNode: Sendable {
 
 /// One key of ORDER BY.
 public struct SortOrder: Sendable {
+  /// The key, over the attributes of the node's child; of a type that has an order.
   public var expression: Expression
+  /// Whether small values come first; NULL goes by `nullsFirst` either way.
   public var isAscending: Bool
+  /// Whether NULL comes before all values. Spark's default is true when ascending and false when descending.
   public var nullsFirst: Bool
 
   /// Makes a key.
@@ -203,9 +234,13 @@ public struct SortOrder: Sendable {
 
 /// Window functions that share partitioning and ordering.
 public struct WindowNode: Sendable {
+  /// PARTITION BY; none: all rows are one partition.
   public var partition: [Expression]
+  /// ORDER BY within a partition; none: all rows of a partition are peers.
   public var order: [SortOrder]
+  /// The functions in the order in which their columns come out, behind those of the child.
   public var functions: [NamedWindowFunction]
+  /// The rows that the functions look at; all of them come out.
   public var child: LogicalPlan
 
   /// Makes a node.
@@ -219,9 +254,11 @@ public struct WindowNode: Sendable {
 
 /// One window function and the attribute of its result.
 public struct NamedWindowFunction: Sendable {
+  /// The column that the result becomes.
   public var attribute: Attribute
   /// Evaluated per row for the function.
   public var arguments: [Expression]
+  /// Computes the function over one partition, its frame included.
   public var evaluator: WindowEvaluator
 
   /// Names a function.
@@ -234,9 +271,11 @@ public struct NamedWindowFunction: Sendable {
 
 /// DISTINCT or dropDuplicates.
 public struct DeduplicateNode: Sendable {
+  /// Two rows are the same if these are, NULL being equal to NULL; none: only one row comes out.
   public var keys: [Attribute]
   /// Whether keys expire with the watermark delay after their first row (dropDuplicatesWithinWatermark).
   public var isWithinWatermark: Bool
+  /// The rows, of which the first with each key comes out.
   public var child: LogicalPlan
 
   /// Makes a node.

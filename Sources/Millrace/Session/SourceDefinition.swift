@@ -11,7 +11,9 @@ public struct SourceDefinition: Sendable {
   public var name: String
   /// Word behind `format`.
   public var format: String
+  /// All columns that queries can read, in the source's own order; every scan of this source has just these.
   public var schema: Schema
+  /// Whether queries over the source run until they are stopped; false for a table, which is read to its end.
   public var isStreaming: Bool
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
@@ -33,6 +35,7 @@ public struct SourceDefinition: Sendable {
 public struct SourceSetup: Sendable {
   /// The query's checkpoint, nil without one.
   public var checkpoint: String?
+  /// Files and clock that the source is to use; the live ones unless a test put others there.
   public var environment: Environment
 
   /// Makes a setup.
@@ -44,12 +47,18 @@ public struct SourceSetup: Sendable {
 
 /// What a user says about a source, before it is checked.
 public struct SourceOptions: Sendable {
+  /// The connector's name (`socket`, `gzip-file`, …) or a file format (`json`, `csv`, `text`), ignoring case.
   public var format: String
+  /// The connector's own options as written, by name; checked against its `ConnectorSpec` when the source is made.
   public var options: [String: String] = [:]
+  /// The columns that the user declared; nil: those that the decoder or the connector has by itself.
   public var schema: Schema?
   /// Decoder of a byte source and its settings; nil: what the format implies, else `text`.
   public var decode: String?
+  /// Settings of the decoder as written, by name; checked against its `DecoderFormat`.
   public var decodeOptions: [String: String] = [:]
+  /// What becomes of records that cannot be decoded; a NULL in each column unless told otherwise, as Spark's PERMISSIVE
+  /// mode.
   public var badRecords: BadRecordPolicy = .null
 
   /// Options of a format.

@@ -7,12 +7,17 @@ import Synchronization
 
 /// How a streaming query runs.
 public struct StreamingOptions: Sendable {
+  /// The query's name in progress reports and among the active queries; nil: it has only its id.
   public var name: String?
+  /// When the next micro-batch starts; by default as soon as the one before has ended, as in Spark.
   public var trigger: Trigger = .asSoonAsPossible
+  /// Directory of the commit log and state; nil: nothing is kept, and the query starts anew each time.
   public var checkpointLocation: String?
   /// A demand that is checked before the query starts.
   public var delivery: DeliveryGuarantee?
+  /// How much one micro-batch may read; `parallelism` is overwritten with the number of workers.
   public var limit = ReadLimit()
+  /// Told of start, progress and end of this query, in this order, from the query's own thread.
   public var listeners: [any StreamingQueryListener] = []
 
   /// The defaults.

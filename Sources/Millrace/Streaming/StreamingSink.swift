@@ -8,13 +8,17 @@ import MillraceStreaming
 public struct StreamingSink: Sendable {
   /// The sink's name.
   public var name: String
+  /// The analyzed query whose result rows go to this sink.
   public var query: AnalyzedQuery
+  /// Whether the sink gets new rows (append), changed rows (update) or the whole result (complete) in each batch.
   public var outputMode: OutputMode
   /// The connector's name.
   public var format: String
+  /// The connector's own options as written, by name; checked against its `ConnectorSpec` before the query starts.
   public var options: [String: String]
   /// Encoder of a byte sink and its settings; nil: what the format implies, else `json`.
   public var encode: String?
+  /// Settings of the encoder as written, by name; checked against its `EncoderFormat`.
   public var encodeOptions: [String: String] = [:]
 
   /// A sink of a query.

@@ -1,6 +1,7 @@
 /// A day of the proleptic Gregorian calendar.
 @frozen
 public struct CivilDate: Hashable, Sendable {
+  /// Astronomical year: 0 is 1 BC, and negative years come before it.
   public var year: Int
   /// 1…12.
   public var month: Int
@@ -80,6 +81,7 @@ public struct CivilDate: Hashable, Sendable {
 /// Date and time of day without zone.
 @frozen
 public struct CivilDateTime: Hashable, Sendable {
+  /// The calendar day, without regard to any zone.
   public var date: CivilDate
   /// Microseconds since midnight.
   public var microsecondOfDay: Int

@@ -6,14 +6,18 @@ public import MillraceFormats
 public struct ScanBinding: Sendable {
   /// The relation's name in the query.
   public var name: String
+  /// The source and, where it gives bytes, what turns them into rows.
   public var input: Input
   /// All columns, those of the decoding or of the row source.
   public var schema: Schema
+  /// Whether the scan belongs to a stream; false for a table, which is read to its end for each batch that needs it.
   public var isStreaming: Bool
 
   /// A source with what its rows are made by.
   public enum Input: Sendable {
+    /// Bytes, framed and decoded by the engine.
     case bytes(any ByteSource, any Decoding)
+    /// Rows as the source makes them.
     case rows(any RowSource)
 
     /// The source whatever its kind.

@@ -8,7 +8,9 @@ import MillraceCore
 /// fault in a line is seen (and the last of equal keys wins), lines are read to their end when bad records are to be skipped or to
 /// fail the query, or when the corrupt-record column is asked for.
 public struct JSONDecoding: Decoding {
+  /// Always `json`.
   public let name = "json"
+  /// The declared columns, the corrupt-record column among them if it was declared.
   public let schema: Schema
   private let badRecords: BadRecordPolicy
   private let corruptColumn: Int?
@@ -42,6 +44,7 @@ public struct JSONDecoding: Decoding {
       hint: "declare it as STRING and convert it in the query")
   }
 
+  /// Makes a decoder that looks for the fields of `columns` only; of `filters` it uses equality with a text.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     JSONDecoder(
       schema: schema, columns: columns, filters: filters, badRecords: badRecords, corruptColumn: corruptColumn,

@@ -4,12 +4,16 @@ import MillraceCore
 
 /// Lines as they are: `value STRING`.
 public struct TextDecoding: Decoding {
+  /// Always `text`.
   public let name = "text"
+  /// The one column `value STRING`, a line without its terminator.
   public let schema = Schema([StructField("value", .string)])
 
   /// Makes the decoding.
   public init() {}
 
+  /// Makes a decoder that gives each line as often as `columns` asks for it (0 or 1 times in practice). `filters` are
+  /// not used.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     TextDecoder(columns: columns)
   }

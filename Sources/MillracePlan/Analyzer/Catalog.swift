@@ -40,6 +40,7 @@ public struct Catalog: Sendable {
 
 /// A query after analysis.
 public struct AnalyzedQuery: Sendable {
+  /// The resolved query; its attributes belong to this analysis alone.
   public var plan: LogicalPlan
   /// Scalar subqueries by the id of their `Expression.subqueryResult`; to be run before the plan.
   public var subqueries: [Subquery]
@@ -52,8 +53,11 @@ public struct AnalyzedQuery: Sendable {
 
   /// A subquery whose result goes into an expression as a constant.
   public struct Subquery: Sendable {
+    /// What `Expression.subqueryResult` and `LeafRelation.Content.result` name it by; unique within one analysis.
     public var id: Int
+    /// Computes the subquery's rows; it has no reference to columns outside itself.
     public var plan: LogicalPlan
+    /// What of the rows is kept.
     public var form: Form
 
     /// What of the subquery's rows becomes the constant.

@@ -5,6 +5,7 @@ import MillraceExpressions
 public enum Optimizer {
   /// A rule by name, so that tests can leave it out.
   public struct Rule: Sendable {
+    /// Words that tell the rule from all others in `rules`.
     public let name: String
     let apply: @Sendable (LogicalPlan) throws -> LogicalPlan
   }
