@@ -123,18 +123,20 @@ let package = Package(
     .executableTarget(
       name: "MillraceConformance", dependencies: ["MillraceTesting", "MillraceCore", argumentParser],
       swiftSettings: strict),
-    tests("MillraceColumnar"),
+    tests("MillraceColumnar", ["MillraceTesting"]),
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar"]),
     tests("MillraceCore", ["MillraceColumnar"]),
     tests("MillraceFormats", ["MillraceColumnar", "MillraceCore"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
-    tests("MillraceState", ["MillraceColumnar", "MillraceCore"]),
+    tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests(
       "MillraceExecution", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan"]),
     tests(
       "MillraceStreaming",
-      ["MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution"]),
+      [
+        "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution", "MillraceTesting",
+      ]),
     tests("Millrace", ["MemoryConnector", "MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
     tests("MillraceCLI", ["MillraceCore"]),
@@ -146,7 +148,9 @@ let package = Package(
     .testTarget(name: "ManifestTests", swiftSettings: strict),
     .testTarget(
       name: "ConnectorTests",
-      dependencies: connectors + ["MillraceCore", "MillraceFormats", "MillraceColumnar", "CSQLite", "CZlib"],
+      dependencies: connectors + [
+        "MillraceCore", "MillraceFormats", "MillraceColumnar", "MillraceTesting", "CSQLite", "CZlib",
+      ],
       swiftSettings: strict),
   ]
 )

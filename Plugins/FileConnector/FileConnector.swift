@@ -25,16 +25,7 @@ public struct FileConnector: Connector {
       summary:
         "Reads \(format.rawValue) files, gzip or not, as they appear; writes one \(format.rawValue) file per batch.",
       kinds: [.source, .sink],
-      sourceFields: [
-        OptionField(
-          "path", .path, "File, folder or shell pattern of the files to read.", isRequired: true,
-          example: "in/*.\(format.rawValue)"),
-        OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
-        OptionField(
-          "maxBytesPerTrigger", .byteCount,
-          "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
-            + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
-      ],
+      sourceFields: FileSourceSettings.fields(example: "in/*.\(format.rawValue)"),
       sinkFields: [
         OptionField("path", .path, "Folder for the part files.", isRequired: true, example: "out/\(format.rawValue)"),
         OptionField("compression", .choice(["none", "gzip"]), "How the files are compressed.", default: "none"),
@@ -43,10 +34,8 @@ public struct FileConnector: Connector {
 
   /// A source of files in the order of their modification times.
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
-    let settings = FileSourceSettings(
-      connector: format.rawValue, path: try request.options.required("path"), order: .modification,
-      maxFiles: try request.options.int("maxFilesPerTrigger").map { Int($0) },
-      maxBytes: try request.options.byteCount("maxBytesPerTrigger"))
+    let settings = try FileSourceSettings(
+      connector: format.rawValue, options: request.options, order: .modification)
     return .bytes(FileSource(settings, files: request.environment.files))
   }
 

@@ -12,16 +12,7 @@ public struct GzipFileConnector: Connector {
     name: "gzip-file",
     summary: "Reads gzip (or plain) files, oldest rotation first; appends to one gzip file, a member per commit.",
     kinds: [.source, .sink],
-    sourceFields: [
-      OptionField(
-        "path", .path, "File, folder or shell pattern of the files to read.", isRequired: true,
-        example: "logs/access.log.*.gz"),
-      OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
-      OptionField(
-        "maxBytesPerTrigger", .byteCount,
-        "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
-          + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
-    ],
+    sourceFields: FileSourceSettings.fields(example: "logs/access.log.*.gz"),
     sinkFields: [
       OptionField("path", .path, "The file to append to.", isRequired: true, example: "out/errors.json.gz"),
       OptionField(
@@ -35,10 +26,7 @@ public struct GzipFileConnector: Connector {
 
   /// A source of files.
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
-    let settings = FileSourceSettings(
-      connector: spec.name, path: try request.options.required("path"), order: .rotation,
-      maxFiles: try request.options.int("maxFilesPerTrigger").map { Int($0) },
-      maxBytes: try request.options.byteCount("maxBytesPerTrigger"))
+    let settings = try FileSourceSettings(connector: spec.name, options: request.options, order: .rotation)
     return .bytes(FileSource(settings, files: request.environment.files))
   }
 

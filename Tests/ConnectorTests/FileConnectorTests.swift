@@ -13,14 +13,8 @@ import Testing
   func sink(
     _ query: String = "q", _ format: FileConnector.Format = .csv, _ more: [String: String] = [:]
   ) throws -> any ByteSink {
-    let connector = FileConnector(format)
     let options = more.merging(["path": "\(folder.path)/a/out"]) { first, _ in first }
-    let request = SinkRequest(
-      name: "s", options: try Options(options, fields: connector.spec.sinkFields, of: "csv"), schema: Schema(),
-      outputMode: .append)
-    guard case .bytes(let sink) = try connector.makeSink(request) else {
-      throw MillraceError("TEST", "not a byte sink")
-    }
+    let sink = try FileConnector(format).sink(options, Schema()).byteSink
     try sink.open(SinkContext(queryID: query, sinkName: "../s"))
     return sink
   }

@@ -12,14 +12,8 @@ import Testing
   func sink(_ query: String = "q", name: String = "deep/er/out.gz", _ more: [String: String] = [:]) throws
     -> any ByteSink
   {
-    let connector = GzipFileConnector()
     let options = more.merging(["path": "\(folder.path)/\(name)"]) { first, _ in first }
-    let request = SinkRequest(
-      name: "s", options: try Options(options, fields: connector.spec.sinkFields, of: "gzip-file"), schema: Schema(),
-      outputMode: .append)
-    guard case .bytes(let sink) = try connector.makeSink(request) else {
-      throw MillraceError("TEST", "not a byte sink")
-    }
+    let sink = try GzipFileConnector().sink(options, Schema()).byteSink
     try sink.open(SinkContext(queryID: query, sinkName: "s"))
     return sink
   }

@@ -1,6 +1,7 @@
 import Glibc
 import MillraceCore
 import MillraceFormats
+import MillraceTesting
 import RotatingFileConnector
 import Testing
 
@@ -376,7 +377,7 @@ struct RotatingFileSourceTests {
   /// Random histories of writing, rotating, compressing, truncating, stopping and killing: every line once, in order.
   @Test(arguments: 0..<40)
   func histories(seed: UInt64) throws {
-    var random = SplitMix(state: seed)
+    var random = SeededGenerator(seed: seed)
     let writer = self.writer
     let follower = follower(["waitForFile": "true"])
     try follower.start()
@@ -430,18 +431,5 @@ struct RotatingFileSourceTests {
   ])
   func options(options: [String: String], expected: String) {
     #expect(code { try RotatingFileConnector().source(options).byteSource.start(after: nil) } == expected)
-  }
-}
-
-/// A small generator of random numbers with a seed.
-struct SplitMix {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return value ^ value >> 31
   }
 }

@@ -1,4 +1,5 @@
 import MillraceColumnar
+import MillraceTesting
 import Testing
 
 /// The table against a dictionary of printed keys.
@@ -10,7 +11,7 @@ import Testing
   ]
 
   /// A random value of few distinct ones, long strings, NULL and odd numbers among them.
-  static func value(_ type: DataType, _ random: inout SplitMix, distinct: Int) -> Value {
+  static func value(_ type: DataType, _ random: inout SeededGenerator, distinct: Int) -> Value {
     let number = Int(random.next() % UInt64(distinct))
     if number == 0 { return .null }
     switch type {
@@ -28,7 +29,8 @@ import Testing
     }
   }
 
-  static func columns(_ types: [DataType], rows: Int, distinct: Int, _ random: inout SplitMix) -> [ColumnVector] {
+  static func columns(_ types: [DataType], rows: Int, distinct: Int, _ random: inout SeededGenerator) -> [ColumnVector]
+  {
     var columns: [ColumnVector] = []
     for type in types {
       columns.append(.of((0..<rows).map { _ in value(type, &random, distinct: distinct) }, type: type))
@@ -53,7 +55,7 @@ import Testing
 
   @Test(arguments: shapes, [0, 1, 2, 63, 64, 65, 1023, 1024, 1025, 5000])
   func numbersKeysInOrderOfAppearance(types: [DataType], rows: Int) {
-    var random = SplitMix(seed: UInt64(rows) &+ 7)
+    var random = SeededGenerator(seed: UInt64(rows) &+ 7)
     let table = GroupTable(keyTypes: types)
     var oracle = Oracle()
     for distinct in [3, 3000] {
@@ -79,7 +81,7 @@ import Testing
 
   @Test(arguments: shapes)
   func takesConstantColumns(types: [DataType]) {
-    var random = SplitMix(seed: 5)
+    var random = SeededGenerator(seed: 5)
     let varying = Self.columns(types, rows: 100, distinct: 50, &random)
     let constants: [ColumnVector] = varying.map { .constant($0.value(7), type: $0.type, count: 100) }
     let half: [ColumnVector] = Array(constants.prefix(1)) + Array(varying.dropFirst())
@@ -97,7 +99,7 @@ import Testing
 
   @Test(arguments: [[DataType.long], [.string], [.string, .long]])
   func removalAgainstModel(types: [DataType]) {
-    var random = SplitMix(seed: 11)
+    var random = SeededGenerator(seed: 11)
     let table = GroupTable(keyTypes: types)
     var model: [String: UInt32] = [:]
     for round in 0..<60 {
@@ -145,7 +147,7 @@ import Testing
   /// Two tables that came to their keys in other orders and sizes put each key into the same part, once.
   @Test(arguments: shapes)
   func partitionsByKeyAlone(types: [DataType]) {
-    var random = SplitMix(seed: 11)
+    var random = SeededGenerator(seed: 12)
     let columns = Self.columns(types, rows: 3000, distinct: 900, &random)
     var groups = [UInt32](repeating: 0, count: 3000)
     let whole = GroupTable(keyTypes: types)
@@ -197,18 +199,6 @@ import Testing
     table.removeAll()
     table.findOrInsert([.of([.string("b"), .string("c")], type: .string)], count: 2, into: &groups)
     #expect(groups == [0, 1] && table.groupCount == 2)
-  }
-}
-
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
 

@@ -1,6 +1,7 @@
 import MillraceColumnar
 import MillraceCore
 import MillraceState
+import MillraceTesting
 import Testing
 
 /// The store against a dictionary, over random puts, removals, commits, rollbacks and restores.
@@ -53,7 +54,7 @@ import Testing
   @Test(arguments: shapes.indices, [1, 2, 3])
   func followsAModel(shapeIndex: Int, seed: UInt64) throws {
     let shape = Self.shapes[shapeIndex]
-    var random = SplitMix(seed: seed)
+    var random = SeededGenerator(seed: seed)
     let store = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
     var committed: [[Value]: [Value]] = [:]
     var log: [MemoryBuffer] = []
@@ -143,17 +144,5 @@ import Testing
       if version == 100 { peak = store.memoryBytes }
     }
     #expect(store.rowCount == 1 && store.memoryBytes < peak + 300_000)
-  }
-}
-
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,5 +1,6 @@
 import MillraceCore
 import MillraceExecution
+import MillraceTesting
 import Testing
 
 @testable import MillraceStreaming
@@ -20,7 +21,7 @@ import Testing
   @Test(arguments: [1, 2, 3])
   func flippedBits(seed: UInt64) {
     let stopped = Self.stopped()
-    var random = SplitMix(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var refused = 0
     for path in stopped.files.paths where path.hasPrefix("/data/checkpoint") && !path.hasSuffix("LOCK") {
       let bytes = stopped.files.bytes(path) ?? []

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceTesting
 import Testing
 
 @testable import MillraceStreaming
@@ -37,7 +38,7 @@ import Testing
 
   @Test(arguments: losses)
   func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss) throws {
-    var random = SplitMix(seed: 42)
+    var random = SeededGenerator(seed: 42)
     for round in 0..<60 {
       let run = FakeRun(files: SimulatedFileSystem(), total: 30)
       for _ in 0..<12 {

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceTesting
 import Synchronization
 
 /// Files in memory that can lose what was not made durable. The `crashAt`-th change fails, and everything after it, until
@@ -71,7 +72,7 @@ final class SimulatedFileSystem: FileSystem, Sendable {
   func reboot(_ loss: Loss) {
     with { world in
       if case .some(let seed) = loss {
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for path in world.names.keys.sorted() {
           guard let node = world.names[path] else { continue }
           for change in node.pending where Bool.random(using: &random) { change(&node.durable) }
@@ -308,17 +309,5 @@ final class SimulatedFile: File, @unchecked Sendable {
       if hasLock { node.isLocked = false }
       hasLock = false
     }
-  }
-}
-
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

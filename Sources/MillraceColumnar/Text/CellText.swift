@@ -69,8 +69,8 @@ public struct CellText: Sendable {
     case .yearMonthInterval(let from, let to):
       buffer.append(IntervalText.yearMonth(vector.values(as: Int32.self)[at], from, to))
     case .calendarInterval: buffer.append(IntervalText.calendar(vector.values(as: CalendarInterval.self)[at]))
-    case .array: array(vector, at, buffer)
-    case .map: map(vector, at, buffer)
+    case .array: list(vector, at, 0x5B, 0x5D, buffer)
+    case .map: list(vector, at, 0x7B, 0x7D, buffer)
     case .structure: structure(vector, row, buffer)
     }
   }
@@ -93,26 +93,19 @@ public struct CellText: Sendable {
     buffer.append(0x5D)
   }
 
-  private func array(_ vector: ColumnVector, _ at: Int, _ buffer: ByteBuffer) {
+  /// An array, or a map, which has a second child for its values.
+  private func list(_ vector: ColumnVector, _ at: Int, _ open: UInt8, _ close: UInt8, _ buffer: ByteBuffer) {
     let range = vector.values(as: ListView.self)[at].range
-    buffer.append(0x5B)
+    buffer.append(open)
     for element in range {
       if element > range.lowerBound { buffer.append(", ") }
       children[0].append(vector.children[0], element, to: buffer)
+      if children.count > 1 {
+        buffer.append(" -> ")
+        children[1].append(vector.children[1], element, to: buffer)
+      }
     }
-    buffer.append(0x5D)
-  }
-
-  private func map(_ vector: ColumnVector, _ at: Int, _ buffer: ByteBuffer) {
-    let range = vector.values(as: ListView.self)[at].range
-    buffer.append(0x7B)
-    for entry in range {
-      if entry > range.lowerBound { buffer.append(", ") }
-      children[0].append(vector.children[0], entry, to: buffer)
-      buffer.append(" -> ")
-      children[1].append(vector.children[1], entry, to: buffer)
-    }
-    buffer.append(0x7D)
+    buffer.append(close)
   }
 
   private func structure(_ vector: ColumnVector, _ row: Int, _ buffer: ByteBuffer) {

@@ -75,7 +75,9 @@ enum AccessLogText {
         if text[at] == 0x22 || text[at] == 0x5C {
           byte = text[at]
           at += 1
-        } else if text[at] == 0x78, at + 2 < count, let high = hex(text[at + 1]), let low = hex(text[at + 2]) {
+        } else if text[at] == 0x78, at + 2 < count, let high = HexDigit.value(text[at + 1]),
+          let low = HexDigit.value(text[at + 2])
+        {
           byte = high << 4 | low
           at += 3
         } else if text[at] == 0x6E || text[at] == 0x74 {
@@ -87,14 +89,5 @@ enum AccessLogText {
       used += 1
     }
     return used
-  }
-
-  private static func hex(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x41...0x46: byte - 0x37
-    case 0x61...0x66: byte - 0x57
-    default: nil
-    }
   }
 }

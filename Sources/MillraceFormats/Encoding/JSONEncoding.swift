@@ -170,36 +170,38 @@ final class JSONValueWriter: Sendable {
   }
 
   private func writeArray(_ vector: ColumnVector, _ slot: Int, _ writer: inout ByteWriter) {
-    let range = vector.values(as: ListView.self)[slot].range
-    writer.reserve(1)
-    writer.put(0x5B)
-    for element in range {
-      if element > range.lowerBound {
-        writer.reserve(1)
-        writer.put(0x2C)
-      }
+    Self.writeList(vector, slot, 0x5B, 0x5D, &writer) { element, writer in
       children[0].write(vector.children[0], element, &writer)
     }
-    writer.reserve(1)
-    writer.put(0x5D)
   }
 
   private func writeMap(_ vector: ColumnVector, _ slot: Int, _ writer: inout ByteWriter) {
-    let range = vector.values(as: ListView.self)[slot].range
-    writer.reserve(1)
-    writer.put(0x7B)
-    for entry in range {
-      if entry > range.lowerBound {
-        writer.reserve(1)
-        writer.put(0x2C)
-      }
+    Self.writeList(vector, slot, 0x7B, 0x7D, &writer) { entry, writer in
       writeKey(vector.children[0], entry, &writer)
       writer.reserve(1)
       writer.put(0x3A)
       children[1].write(vector.children[1], entry, &writer)
     }
+  }
+
+  /// What `body` writes for each element of the list in `slot`, with commas between and a bracket at either end.
+  @inline(__always)
+  private static func writeList(
+    _ vector: ColumnVector, _ slot: Int, _ open: UInt8, _ close: UInt8, _ writer: inout ByteWriter,
+    _ body: (Int, inout ByteWriter) -> Void
+  ) {
+    let range = vector.values(as: ListView.self)[slot].range
     writer.reserve(1)
-    writer.put(0x7D)
+    writer.put(open)
+    for element in range {
+      if element > range.lowerBound {
+        writer.reserve(1)
+        writer.put(0x2C)
+      }
+      body(element, &writer)
+    }
+    writer.reserve(1)
+    writer.put(close)
   }
 
   /// Keys are strings whatever their type.

@@ -135,6 +135,23 @@ func storedRows(_ arguments: [ColumnVector], _ rowCount: Int) -> (rows: Int, isC
   return (isConstant ? 1 : rowCount, isConstant)
 }
 
+/// An array or map for each of `rows` rows: `body` appends a row's elements to the builder's children, and is not
+/// called for rows in which an argument is NULL, which give NULL.
+func buildLists(
+  _ type: DataType, _ arguments: [ColumnVector], rows: Int, _ body: (Int, ColumnBuilder) throws -> Void
+) rethrows -> ColumnVector {
+  let builder = ColumnBuilder(type, capacity: rows)
+  for row in 0..<rows {
+    if arguments.contains(where: { $0.isNull(row) }) {
+      builder.appendNull()
+      continue
+    }
+    try body(row, builder)
+    builder.appendList()
+  }
+  return builder.finish()
+}
+
 /// Errors and types that collection functions share.
 enum CollectionBinding {
   /// An array and a value that may be among its elements, both of one element type.

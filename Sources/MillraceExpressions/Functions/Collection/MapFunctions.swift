@@ -242,21 +242,15 @@ enum MapFunctions {
     let full = inputs + defaults.dropFirst(inputs.count - 1)
     return CollectionBinding.call("str_to_map", full, type: type, canFail: true) { arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
-      let builder = ColumnBuilder(type, capacity: rows)
-      for row in 0..<rows {
-        if arguments.contains(where: { $0.isNull(row) }) {
-          builder.appendNull()
-          continue
-        }
+      let maps = buildLists(type, arguments, rows: rows) { row, builder in
         let text = arguments[0].bytes(row), outer = arguments[1].bytes(row), inner = arguments[2].bytes(row)
         for entry in ByteSplit.split(text, by: outer, limit: .max) {
           let parts = ByteSplit.split(entry, by: inner, limit: 2)
           builder.children[0].append(bytes: parts[0])
           if parts.count > 1 { builder.children[1].append(bytes: parts[1]) } else { builder.children[1].appendNull() }
         }
-        builder.appendList()
       }
-      return try checked(builder.finish()).repeated(isConstant, count)
+      return try checked(maps).repeated(isConstant, count)
     }
   }
 }

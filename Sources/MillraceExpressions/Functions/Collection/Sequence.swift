@@ -46,17 +46,10 @@ enum SequenceFunction {
     let zone = bounds == .timestamp ? try TimeZoneRules.required(context.timeZone) : nil
     return CollectionBinding.call("sequence", inputs, type: type, canFail: true) { arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
-      let builder = ColumnBuilder(type, capacity: rows)
-      for row in 0..<rows {
-        if arguments.contains(where: { $0.isNull(row) }) {
-          builder.appendNull()
-          continue
-        }
+      return try buildLists(type, arguments, rows: rows) { row, builder in
         try append(
           integer(arguments[0], row), integer(arguments[1], row), step(arguments, row, element), element, zone, builder)
-        builder.appendList()
-      }
-      return builder.finish().repeated(isConstant, count)
+      }.repeated(isConstant, count)
     }
   }
 

@@ -63,16 +63,6 @@ enum EncodingFunctions {
     writer.append(hexDigits[Int(byte & 15)])
   }
 
-  @inline(__always)
-  static func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x41...0x46: byte - 0x37
-    case 0x61...0x66: byte - 0x57
-    default: nil
-    }
-  }
-
   private static func urlEncode(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) {
     for byte in bytes {
       if isASCIIAlphanumeric(byte) || ".-*_".utf8.contains(byte) {
@@ -105,7 +95,9 @@ enum EncodingFunctions {
     var at = 0
     while at < bytes.count {
       if bytes[at] == UInt8(ascii: "%") {
-        guard at + 2 < bytes.count, let high = hexValue(bytes[at + 1]), let low = hexValue(bytes[at + 2]) else {
+        guard at + 2 < bytes.count, let high = HexDigit.value(bytes[at + 1]),
+          let low = HexDigit.value(bytes[at + 2])
+        else {
           return false
         }
         writer.append(high << 4 | low)

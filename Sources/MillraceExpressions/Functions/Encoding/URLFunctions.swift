@@ -124,8 +124,8 @@ struct ParsedURL {
     for (index, byte) in bytes.enumerated() {
       if byte <= 0x20 || byte == 0x7F || "\"<>\\^`{|}".utf8.contains(byte) { return false }
       if byte == UInt8(ascii: "%") {
-        guard index + 2 < bytes.count, EncodingFunctions.hexValue(bytes[index + 1]) != nil,
-          EncodingFunctions.hexValue(bytes[index + 2]) != nil
+        guard index + 2 < bytes.count, HexDigit.value(bytes[index + 1]) != nil,
+          HexDigit.value(bytes[index + 2]) != nil
         else { return false }
       }
     }

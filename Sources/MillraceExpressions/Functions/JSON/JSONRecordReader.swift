@@ -9,6 +9,15 @@ final class JSONRecordReader {
     case partial
     /// Replaced by NULL.
     case failed
+
+    /// Becomes the worse of the two, for a value with a part that came to `part`.
+    mutating func include(_ part: Outcome) {
+      switch part {
+      case .read: break
+      case .partial: if self == .read { self = .partial }
+      case .failed: self = .failed
+      }
+    }
   }
 
   /// One value of the schema, with scratch memory. A node is entered once at a time, as schemas do not recurse.
@@ -165,11 +174,7 @@ final class JSONRecordReader {
   private func readArray(_ node: Node, _ scanner: inout JSONScanner, _ builder: ColumnBuilder) -> Outcome {
     var outcome = Outcome.read
     _ = scanner.forEachElement { scanner in
-      switch read(node.children[0], &scanner, builder.children[0]) {
-      case .read: break
-      case .partial: if outcome == .read { outcome = .partial }
-      case .failed: outcome = .failed
-      }
+      outcome.include(read(node.children[0], &scanner, builder.children[0]))
       return true
     }
     if outcome == .failed { builder.appendNull() } else { builder.appendList() }
@@ -180,11 +185,7 @@ final class JSONRecordReader {
     var outcome = Outcome.read
     _ = scanner.forEachField { scanner, name in
       if !leaves.readKey(node.children[0].type, name, builder.children[0]) { outcome = .failed }
-      switch read(node.children[1], &scanner, builder.children[1]) {
-      case .read: break
-      case .partial: if outcome == .read { outcome = .partial }
-      case .failed: outcome = .failed
-      }
+      outcome.include(read(node.children[1], &scanner, builder.children[1]))
       return true
     }
     if outcome == .failed { builder.appendNull() } else { builder.appendList() }

@@ -133,7 +133,9 @@ struct JSONScanner {
       switch base[position] {
       case 0x22, 0x27, 0x2F, 0x5C, 0x62, 0x66, 0x6E, 0x72, 0x74: position += 1
       case 0x75:
-        guard position + 4 < count, (1...4).allSatisfy({ JSONText.hex(base[position + $0]) != nil }) else { return nil }
+        guard position + 4 < count, (1...4).allSatisfy({ HexDigit.value(base[position + $0]) != nil }) else {
+          return nil
+        }
         position += 5
       default: return nil
       }
@@ -234,15 +236,6 @@ struct JSONText {
   let bytes: UnsafeRawBufferPointer
   let hasEscapes: Bool
 
-  static func hex(_ byte: UInt8) -> UInt32? {
-    switch byte {
-    case 0x30...0x39: UInt32(byte - 0x30)
-    case 0x41...0x46: UInt32(byte - 0x37)
-    case 0x61...0x66: UInt32(byte - 0x57)
-    default: nil
-    }
-  }
-
   /// Whether the unescaped text is `other`.
   func equals(_ other: [UInt8]) -> Bool {
     if !hasEscapes {
@@ -281,7 +274,7 @@ struct JSONText {
   }
 
   private func unit(_ at: Int) -> UInt32 {
-    (0..<4).reduce(0) { $0 << 4 | (Self.hex(bytes[at + $1]) ?? 0) }
+    (0..<4).reduce(0) { $0 << 4 | UInt32(HexDigit.value(bytes[at + $1]) ?? 0) }
   }
 
   /// Appends the code point of the escape at `at` and gives the bytes it took.

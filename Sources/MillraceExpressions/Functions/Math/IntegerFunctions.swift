@@ -97,20 +97,12 @@ enum IntegerFunctions {
   private static func text(
     _ name: String, _ values: [Expression], _ body: @escaping @Sendable (Int64, inout StringWriter) -> Void
   ) -> Expression {
-    .operation(name, .string, values) { vectors, _, _ in
-      let vector = vectors[0]
-      let stored = vector.isConstant ? 1 : vector.count
-      let numbers = vector.values(as: Int64.self)
-      var writer = StringWriter(rows: stored)
-      for row in 0..<stored {
-        if vector.isNull(row) {
-          writer.endNull()
-        } else {
-          body(numbers[row], &writer)
-          writer.end()
-        }
+    .operation(name, .string, values) { vectors, count, _ in
+      let numbers = vectors[0].values(as: Int64.self)
+      return RowLoop.strings(vectors, count) { row, writer in
+        body(numbers[row], &writer)
+        return true
       }
-      return writer.finish(.string, count: vector.count, isConstant: vector.isConstant)
     }
   }
 
@@ -134,25 +126,16 @@ enum IntegerFunctions {
     var index = 0
     // An odd count means that the first digit stands alone.
     if bytes.count & 1 != 0 {
-      guard let value = hexValue(bytes[0]) else { return false }
+      guard let value = HexDigit.value(bytes[0]) else { return false }
       writer.append(value)
       index = 1
     }
     while index < bytes.count {
-      guard let high = hexValue(bytes[index]), let low = hexValue(bytes[index + 1]) else { return false }
+      guard let high = HexDigit.value(bytes[index]), let low = HexDigit.value(bytes[index + 1]) else { return false }
       writer.append(high << 4 | low)
       index += 2
     }
     return true
-  }
-
-  private static func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x41...0x46: byte - 0x37
-    case 0x61...0x66: byte - 0x57
-    default: nil
-    }
   }
 }
 

@@ -53,20 +53,12 @@ enum NumberFormatFunctions {
     guard let pattern = try pattern("to_char", values[1]), case .decimal(_, let scale) = values[0].type else {
       return .null(.string)
     }
-    return .operation("to_char", variant: values[1].fingerprint, .string, [values[0]]) { vectors, _, _ in
-      let vector = vectors[0]
-      let stored = vector.isConstant ? 1 : vector.count
-      let numbers = vector.values(as: Int128.self)
-      var writer = StringWriter(rows: stored)
-      for row in 0..<stored {
-        if vector.isNull(row) {
-          writer.endNull()
-          continue
-        }
+    return .operation("to_char", variant: values[1].fingerprint, .string, [values[0]]) { vectors, count, _ in
+      let numbers = vectors[0].values(as: Int128.self)
+      return RowLoop.strings(vectors, count) { row, writer in
         pattern.format(numbers[row], scale: scale).withUnsafeBytes { writer.append($0) }
-        writer.end()
+        return true
       }
-      return writer.finish(.string, count: vector.count, isConstant: vector.isConstant)
     }
   }
 }

@@ -43,20 +43,13 @@ enum ConcatFunctions {
     let expected: [ExpectedType] = [.string, .oneOf([.string, .type(.array(.string))])]
     let bound = try Arguments.coerce("concat_ws", arguments, expected, counts: 1...Int.max, context)
     return Bind.call("concat_ws", bound, .string, isNullable: bound[0].isNullable) { vectors, count in
-      let isConstant = count > 0 && vectors.allSatisfy(\.isConstant)
-      var writer = StringWriter(rows: isConstant ? 1 : max(count, 1))
-      for row in 0..<(isConstant ? 1 : count) {
-        if vectors[0].isNull(row) {
-          writer.endNull()
-          continue
-        }
+      RowLoop.strings(vectors, count, strict: 1) { row, writer in
         var isFirst = true
         for vector in vectors.dropFirst() where !vector.isNull(row) {
           append(vector, row, vectors[0], &isFirst, &writer)
         }
-        writer.end()
+        return true
       }
-      return writer.finish(.string, count: count, isConstant: isConstant)
     }
   }
 

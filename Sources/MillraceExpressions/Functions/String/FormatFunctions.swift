@@ -25,18 +25,11 @@ enum FormatFunctions {
     let fixed = try format.constantText.map { try JavaFormat($0) }
     return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) {
       vectors, count in
-      let isConstant = count > 0 && vectors.allSatisfy(\.isConstant)
-      var writer = StringWriter(rows: isConstant ? 1 : max(count, 1))
-      for row in 0..<(isConstant ? 1 : count) {
-        if vectors[0].isNull(row) {
-          writer.endNull()
-          continue
-        }
+      try RowLoop.strings(vectors, count, strict: 1) { row, writer in
         let format = try fixed ?? JavaFormat(String(decoding: vectors[0].bytes(row), as: UTF8.self))
         try format.write(vectors.dropFirst().map { ($0.type, $0.value(row)) }, &writer)
-        writer.end()
+        return true
       }
-      return writer.finish(.string, count: count, isConstant: isConstant)
     }
   }
 

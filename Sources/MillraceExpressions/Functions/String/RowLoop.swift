@@ -3,13 +3,13 @@ import MillraceColumnar
 /// Loops over rows of several arguments in which NULL gives NULL. Bodies read the arguments by row through
 /// `bytes(row)` and `values[slot(row)]`; with constant arguments only, one row is computed.
 enum RowLoop {
-  /// RowLoop to compute, whether they stand for all, and the arguments that may be null.
+  /// Rows to compute, whether they stand for all, and those of the first `strict` arguments that may be null.
   @inline(__always)
-  private static func shape(_ arguments: [ColumnVector], _ count: Int) -> (
+  private static func shape(_ arguments: [ColumnVector], _ count: Int, strict: Int = .max) -> (
     rows: Int, isConstant: Bool, nullable: [ColumnVector]
   ) {
     let isConstant = count > 0 && arguments.allSatisfy(\.isConstant)
-    return (isConstant ? 1 : count, isConstant, arguments.filter(\.mayHaveNulls))
+    return (isConstant ? 1 : count, isConstant, arguments.prefix(strict).filter(\.mayHaveNulls))
   }
 
   @inline(__always)
@@ -47,13 +47,13 @@ enum RowLoop {
     try values(.boolean, arguments, count) { try body($0) ? 1 as UInt8 : 0 }
   }
 
-  /// Strings made anew; false gives NULL.
+  /// Strings made anew; false gives NULL, and so does NULL in one of the first `strict` arguments.
   @inline(__always)
   static func strings(
-    _ arguments: [ColumnVector], _ count: Int, type: DataType = .string,
+    _ arguments: [ColumnVector], _ count: Int, type: DataType = .string, strict: Int = .max,
     _ body: (Int, inout StringWriter) throws -> Bool
   ) rethrows -> ColumnVector {
-    let (rows, isConstant, nullable) = shape(arguments, count)
+    let (rows, isConstant, nullable) = shape(arguments, count, strict: strict)
     var writer = StringWriter(rows: max(rows, 1))
     for row in 0..<rows {
       if !nullable.isEmpty && isNull(nullable, row) {
