@@ -34,6 +34,8 @@ final class RotatingFileSink: ByteSink, @unchecked Sendable {
   /// Files only grow: a complete result would be there once per batch.
   var outputModes: Set<OutputMode> { [.append, .update] }
   var compression: Compression? { configuration.compression }
+  /// No larger than a file, or a batch would be one file whatever its size.
+  var blockSize: Int? { Int(min(configuration.maxFileBytes, 1 << 20)) }
 
   func open(_ context: SinkContext) throws {
     query = "\(context.queryID)/\(context.sinkName)"

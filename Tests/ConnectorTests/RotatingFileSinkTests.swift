@@ -58,6 +58,12 @@ struct RotatingFileSinkTests {
     #expect(names().count == 5)
   }
 
+  /// Rotation happens between blocks, so a block must not be larger than a file.
+  @Test func asksForBlocksThatFit() throws {
+    #expect(try sink(["maxFileBytes": "32"]).blockSize == 32)
+    #expect(try sink(["maxFileBytes": "1 GiB"]).blockSize == 1 << 20)
+  }
+
   @Test func rotatesByAge() throws {
     let clock = TestClock(1_000_000_000)
     let environment = Environment(files: PosixFileSystem(), clock: clock)
