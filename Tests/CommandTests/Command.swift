@@ -14,6 +14,8 @@ struct Command: Sendable {
   struct TimedOut: Error {}
 
   let process: pid_t
+  /// The folder that the process works in lives as long as this value.
+  private let sandbox: Sandbox
   private let outputPath: String
   private let errorPath: String
 
@@ -30,6 +32,7 @@ struct Command: Sendable {
     _ arguments: [String], in sandbox: Sandbox, folder: String? = nil, environment: [String: String] = [:],
     executable: String = "\(Command.folder)/millrace"
   ) throws {
+    self.sandbox = sandbox
     let number = sandbox.nextNumber()
     outputPath = "\(sandbox.path)/.out-\(number)"
     errorPath = "\(sandbox.path)/.err-\(number)"

@@ -3,63 +3,143 @@ import Testing
 
 /// The process is killed at its durable steps and at random; started again, it must leave exactly what awk computes.
 ///
-/// `MILLRACE_KILLS=200 scripts/test --filter CrashTests` runs the long setting.
+/// `MILLRACE_KILLS=200 scripts/test --filter CrashTests` runs the long setting: each pass of each step instead of one in the middle,
+/// a walk through the recovery from each step instead of one, and so many random kills for each group of sinks.
 @Suite(.serialized)
 struct CrashTests {
   static let kills = getenv("MILLRACE_KILLS").flatMap { Int(String(cString: $0)) } ?? 0
+  static var isLong: Bool { kills > 0 }
 
-  @Test func anUndisturbedRunIsRight() async throws {
-    let pipeline = try ReplayPipeline()
-    try await pipeline.prepare()
-    let outcome = try await pipeline.start().outcome()
-    #expect(outcome.status == 0, "\(outcome.error)")
-    #expect(try await pipeline.results() == pipeline.expected())
+  @Test(arguments: ReplayGroup.all)
+  func anUndisturbedRunIsRight(group: ReplayGroup) async throws {
+    let scene = try await Scene(group)
+    try await scene.replay().finish("no crash")
   }
 
-  /// The points are those that a run passes, so that none can be forgotten here.
-  @Test func everyCrashPoint() async throws {
-    let recorded = try ReplayPipeline()
-    try await recorded.prepare()
-    let log = try await recorded.start(["MILLRACE_CRASH_POINTS": "1"]).outcome().error
-    var counts: [String: Int] = [:]
-    for line in log.split(separator: "\n") where line.hasPrefix("crash point ") {
-      counts[String(line.dropFirst("crash point ".count)), default: 0] += 1
-    }
-    #expect(counts.count > 10)
-    let expected = try await recorded.expected()
-    for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
-      let passes = Self.kills > 0 ? Array(1...count) : count > 1 ? [count / 2 + 1] : [1]
-      for pass in passes { try await crash(at: "\(name):\(pass)", expected) }
-    }
-  }
-
-  private func crash(at point: String, _ expected: [String: String]) async throws {
-    let pipeline = try ReplayPipeline()
-    try await pipeline.prepare()
-    let first = try await pipeline.start(["MILLRACE_CRASH": point]).outcome()
-    #expect(first.status == -SIGKILL, "\(point) was not passed: \(first.error)")
-    // A second kill inside the recovery.
-    _ = try await pipeline.start(["MILLRACE_CRASH": "recovery.after-state:1"]).outcome()
-    let last = try await pipeline.start().outcome()
-    #expect(last.status == 0, "\(point): \(last.error)")
-    let results = try await pipeline.results()
-    for (sink, text) in expected { #expect(results[sink] == text, "\(sink) after a crash at \(point)") }
-  }
-
-  @Test func randomKills() async throws {
-    var random = SystemRandomNumberGenerator()
-    for _ in 0..<max(Self.kills, 4) {
-      let pipeline = try ReplayPipeline(logs: [12, 11, 10, 9])
-      try await pipeline.prepare()
-      for _ in 0..<3 {
-        let command = try pipeline.start()
-        try await Task.sleep(for: .milliseconds(Int.random(in: 5...400, using: &random)))
-        command.signal(SIGKILL)
-        _ = try await command.outcome()
+  /// A kill at each step, and a second one inside the recovery, at another of its steps each time.
+  @Test(arguments: ReplayGroup.all)
+  func everyCrashPoint(group: ReplayGroup) async throws {
+    let scene = try await Scene(group)
+    let steps = try await scene.steps()
+    var count = 0
+    var killed = 0
+    for (name, passes) in steps {
+      for pass in Self.isLong ? Array(1...passes) : [passes / 2 + 1] {
+        let replay = try await scene.replay()
+        let isKilled = try await replay.run("\(name):\(pass)")
+        #expect(isKilled, "\(name):\(pass) was not passed")
+        let isKilledAgain = try await replay.run("*:\(count % 9 + 1)")
+        try await replay.finish("\(name):\(pass), then step \(count % 9 + 1) of the recovery")
+        count += 1
+        killed += 1 + (isKilledAgain ? 1 : 0)
       }
-      let last = try await pipeline.start().outcome()
-      #expect(last.status == 0, "\(last.error)")
-      #expect(try await pipeline.results() == pipeline.expected())
+    }
+    print("\(group.testDescription): \(steps.count) crash points, \(count) crashes at them, \(killed) kills")
+  }
+
+  /// A walk: each start is killed one step later than the one before it, until one comes to the end.
+  @Test(arguments: ReplayGroup.all)
+  func everyStepOfARecovery(group: ReplayGroup) async throws {
+    let scene = try await Scene(group)
+    let names = Self.isLong ? try await scene.steps().map(\.name) : ["batch.after-execute"]
+    var killed = 0
+    for name in names {
+      let replay = try await scene.replay()
+      if !(try await replay.run("\(name):2")) { continue }
+      var step = 1
+      while try await replay.run("*:\(step)") { step += 1 }
+      try await replay.finish("a walk from \(name)")
+      #expect(step > 10)
+      killed += step
+    }
+    print("\(group.testDescription): \(killed) kills in recoveries")
+  }
+
+  @Test(arguments: ReplayGroup.all)
+  func randomKills(group: ReplayGroup) async throws {
+    let scene = try await Scene(group, logs: [12, 11, 10, 9])
+    let whole = try await scene.duration()
+    var random = SystemRandomNumberGenerator()
+    var killed = 0
+    while killed < max(Self.kills, 6) {
+      let replay = try await scene.replay()
+      var delays: [Duration] = []
+      for _ in 0..<3 {
+        delays.append(.microseconds(Int64.random(in: 1000...max(whole, 2000), using: &random)))
+        if try await replay.run(after: delays[delays.count - 1]) { killed += 1 }
+      }
+      try await replay.finish("kills after \(delays)")
+    }
+    print("\(group.testDescription): \(killed) kills at random times")
+  }
+
+  // MARK: Runs
+
+  /// A group of sinks with the answers they must come to.
+  struct Scene {
+    let group: ReplayGroup
+    let logs: [Int]
+    let expected: [String: String]
+
+    init(_ group: ReplayGroup, logs: [Int] = [11, 10, 9]) async throws {
+      self.group = group
+      self.logs = logs
+      expected = try await ReplayPipeline(group, logs: logs).expected()
+    }
+
+    func pipeline() async throws -> ReplayPipeline {
+      let pipeline = ReplayPipeline(group, logs: logs)
+      try await pipeline.prepare()
+      return pipeline
+    }
+
+    func replay() async throws -> Replay { Replay(pipeline: try await pipeline(), expected: expected) }
+
+    /// The steps that an undisturbed run passes, so that none can be forgotten here, and how often it passes them.
+    func steps() async throws -> [(name: String, passes: Int)] {
+      let log = try await pipeline().start(["MILLRACE_CRASH_POINTS": "1"]).outcome().error
+      var counts: [String: Int] = [:]
+      for line in log.split(separator: "\n") where line.hasPrefix("crash point ") {
+        counts[String(line.dropFirst("crash point ".count)), default: 0] += 1
+      }
+      #expect(counts.count > 20)
+      return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Microseconds that an undisturbed run takes.
+    func duration() async throws -> Int64 {
+      let pipeline = try await pipeline()
+      let time = try await ContinuousClock().measure { _ = try await pipeline.start().outcome() }
+      return Int64(time / .microseconds(1))
+    }
+  }
+
+  /// One life of a pipeline, with the kills in it.
+  struct Replay {
+    let pipeline: ReplayPipeline
+    let expected: [String: String]
+
+    /// Runs until the nth pass of a step kills the process; false if it ends before.
+    func run(_ crash: String) async throws -> Bool {
+      let outcome = try await pipeline.start(["MILLRACE_CRASH": crash]).outcome()
+      #expect(outcome.status == 0 || outcome.status == -SIGKILL, "\(crash): \(outcome.error)")
+      return outcome.status == -SIGKILL
+    }
+
+    /// Runs for a time; false if it ends before.
+    func run(after delay: Duration) async throws -> Bool {
+      let command = try pipeline.start()
+      try await Task.sleep(for: delay)
+      command.signal(SIGKILL)
+      return try await command.outcome().status == -SIGKILL
+    }
+
+    /// Runs to the end and compares.
+    func finish(_ history: String) async throws {
+      let outcome = try await pipeline.start().outcome()
+      #expect(outcome.status == 0, "\(history): \(outcome.error)")
+      let results = try await pipeline.results()
+      for (sink, text) in expected { #expect(results[sink] == text, "\(sink) after \(history)") }
     }
   }
 }

@@ -23,9 +23,9 @@ enum Oracle {
     try await shell("\(Sandbox.root)/Tests/Oracles/traffic.sh \"$@\"", files)
   }
 
-  /// `host status` of all requests with a status of 500 or more, sorted, by awk.
-  static func errors(_ files: [String]) async throws -> String {
-    try await shell("\(Sandbox.root)/Tests/Oracles/errors.sh \"$@\"", files)
+  /// `host status` of all requests with at least a status, passed through a script, sorted, by awk.
+  static func errors(_ files: [String], least: Int = 500, as form: String = "cat") async throws -> String {
+    try await shell("LEAST=\(least) \(Sandbox.root)/Tests/Oracles/errors.sh \"$@\" | \(form) | LC_ALL=C sort", files)
   }
 
   /// The rows of a table in the same form, by sqlite3.

@@ -1,11 +1,13 @@
-/// A pipeline over a few of the sample logs with a sink of every durable kind, in batches of one file.
+/// A pipeline over a few of the sample logs with a group of sinks, in batches of one file.
 struct ReplayPipeline {
   let sandbox = Sandbox()
+  private let group: ReplayGroup
   private let logs: [Int]
 
-  init(logs: [Int] = [11, 10, 9]) throws {
+  init(_ group: ReplayGroup, logs: [Int] = [11, 10, 9]) {
+    self.group = group
     self.logs = logs
-    sandbox.write("replay.json", Self.text)
+    sandbox.write("replay.json", Self.text(group))
   }
 
   /// Copies the logs, so that the pipeline sees only these.
@@ -13,19 +15,17 @@ struct ReplayPipeline {
     _ = try await Oracle.shell("mkdir logs && cp \"$@\" logs/", Oracle.logs(logs), in: sandbox)
   }
 
-  private static let text = """
+  private static func text(_ group: ReplayGroup) -> String {
+    """
     { "version": 1, "pipelines": { "replay": {
       "sources": { "requests": { "format": "gzip-file", "options": { "path": "logs/access.log.*.gz", "maxFilesPerTrigger": 1 },
                                  "decode": "combined", "onBadRecord": "skip", "watermark": { "column": "time", "delay": "10 minutes" } } },
-      "views": { "errors": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 500" },
-      "sinks": {
-        "table": { "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
-                   "outputMode": "update", "format": "sqlite", "options": { "path": "out/traffic.db", "table": "traffic", "keys": ["minute", "status"] } },
-        "packed": { "query": "SELECT value FROM errors", "format": "gzip-file", "options": { "path": "out/errors.gz" }, "encode": "text" },
-        "folder": { "query": "SELECT value FROM errors", "format": "text", "options": { "path": "out/folder" } }
-      },
+      "views": { "errors": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 500",
+                 "moved": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 300" },
+      "sinks": { \(group.sinks.map { "\"\($0.name)\": { \($0.entry) }" }.joined(separator: ",\n")) },
       "trigger": { "availableNow": true }, "checkpointLocation": "out/checkpoint", "delivery": "exactly-once" } } }
     """
+  }
 
   /// Starts the pipeline.
   func start(_ environment: [String: String] = [:]) throws -> Command {
@@ -34,17 +34,23 @@ struct ReplayPipeline {
 
   /// What the sinks hold, each in the oracle's form.
   func results() async throws -> [String: String] {
-    [
-      "table": try await Oracle.table("\(sandbox.path)/out/traffic.db"),
-      "packed": try await Oracle.shell("gzip -dc out/errors.gz | LC_ALL=C sort", in: sandbox),
-      "folder": try await Oracle.shell("cat out/folder/* | LC_ALL=C sort", in: sandbox),
-    ]
+    var results: [String: String] = [:]
+    for sink in group.sinks {
+      results[sink.name] = try await Oracle.shell("{ \(sink.read)\n} > read && LC_ALL=C sort read", in: sandbox)
+    }
+    return results
   }
 
   /// What they must hold.
   func expected() async throws -> [String: String] {
     let files = Oracle.logs(logs)
-    let errors = try await Oracle.errors(files)
-    return ["table": try await Oracle.traffic(files), "packed": errors, "folder": errors]
+    var results: [String: String] = [:]
+    for sink in group.sinks {
+      switch sink.oracle {
+      case .traffic: results[sink.name] = try await Oracle.traffic(files)
+      case .requests(let least, let form): results[sink.name] = try await Oracle.errors(files, least: least, as: form)
+      }
+    }
+    return results
   }
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # errors.sh FILE.gz… : "host status" of every whole line of the combined log format with a status of 500 or more, sorted.
-gzip -dc "$@" | awk '
+# The environment variable LEAST sets another least status.
+gzip -dc "$@" | awk -v least="${LEAST:-500}" '
   BEGIN {
     quoted = "\"([^\"\\\\]|\\\\.)*\""
     line = "^[^ ]+ [^ ]+ [^ ]+ \\[[0-3][0-9]/[A-Z][a-z][a-z]/[0-9][0-9][0-9][0-9]:[0-9][0-9]:[0-9][0-9]:[0-9][0-9] \\+0000\\] " \
@@ -10,6 +11,6 @@ gzip -dc "$@" | awk '
     rest = substr($0, index($0, "] \"") + 2)
     match(rest, "^" quoted)
     split(substr(rest, RLENGTH + 2), fields, " ")
-    if (fields[1] >= 500) print $1, fields[1]
+    if (fields[1] >= least + 0) print $1, fields[1]
   }
 ' | LC_ALL=C sort

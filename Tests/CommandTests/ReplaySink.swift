@@ -1,0 +1,112 @@
+import Testing
+
+/// A sink of a replay: its entry in the pipeline file, and how a shell reads what it holds, in the oracle's form.
+struct ReplaySink: Sendable {
+  /// Its name in the pipeline.
+  var name: String
+  /// Its keys in the pipeline file.
+  var entry: String
+  /// A script that prints what it holds, in any order.
+  var read: String
+  /// What it must hold.
+  var oracle: Answer
+
+  /// An answer that does not come from the engine.
+  enum Answer: Sendable {
+    /// `minute|status|hits|bytes`.
+    case traffic
+    /// `host status` of the requests with at least this status, passed through a script.
+    case requests(least: Int, as: String = "cat")
+  }
+}
+
+/// Sinks that are replayed into together.
+struct ReplayGroup: Sendable, CustomTestStringConvertible {
+  var testDescription: String
+  var sinks: [ReplaySink]
+
+  static let all = [databaseAndFiles, rotatingFiles, folders]
+
+  /// A database, one gzip file and a folder, as in the pipeline `traffic`.
+  static let databaseAndFiles = ReplayGroup(
+    testDescription: "database and files",
+    sinks: [
+      ReplaySink(
+        name: "table",
+        entry: """
+          "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
+          "outputMode": "update", "format": "sqlite", "options": { "path": "out/traffic.db", "table": "traffic", "keys": ["minute", "status"] }
+          """,
+        read: "sqlite3 out/traffic.db 'SELECT minute, status, hits, bytes FROM traffic'", oracle: .traffic),
+      ReplaySink(
+        name: "packed",
+        entry: """
+          "query": "SELECT value FROM errors", "format": "gzip-file", "options": { "path": "out/errors.gz" }, "encode": "text"
+          """,
+        read: "gzip -dc out/errors.gz", oracle: .requests(least: 500)),
+      ReplaySink(
+        name: "folder",
+        entry: #""query": "SELECT value FROM errors", "format": "text", "options": { "path": "out/folder" }"#,
+        read: "cat out/folder/*", oracle: .requests(least: 500)),
+    ])
+
+  /// Rotating files, plain, compressed, and with all but the newest removed; each rotates several times in a batch.
+  static let rotatingFiles = ReplayGroup(
+    testDescription: "rotating files",
+    sinks: [
+      ReplaySink(
+        name: "plain",
+        entry: """
+          "query": "SELECT value FROM moved", "format": "rotating-file",
+          "options": { "path": "out/plain/moved.log", "maxFileBytes": "4 KiB" }, "encode": "text"
+          """,
+        read: "test $(ls out/plain | wc -l) -ge 8 && cat out/plain/moved.*.log", oracle: .requests(least: 300)),
+      ReplaySink(
+        name: "packed",
+        entry: """
+          "query": "SELECT value FROM moved", "format": "rotating-file",
+          "options": { "path": "out/packed/moved.log.gz", "maxFileBytes": "1 KiB" }, "encode": "text"
+          """,
+        read: "test $(ls out/packed | wc -l) -ge 8 && gzip -dc out/packed/moved.*.log.gz",
+        oracle: .requests(least: 300)),
+      // The last files of the same rows in files of the same size; what was removed is taken from those.
+      ReplaySink(
+        name: "kept",
+        entry: """
+          "query": "SELECT value FROM moved", "format": "rotating-file",
+          "options": { "path": "out/kept/moved.log", "maxFileBytes": "4 KiB", "keepFiles": 3 }, "encode": "text"
+          """,
+        read: """
+          test $(ls out/kept | wc -l) -eq 3 && for file in out/plain/moved.*.log; do
+            name=$(basename $file); if test -e out/kept/$name; then cat out/kept/$name; else cat $file; fi
+          done
+          """,
+        oracle: .requests(least: 300)),
+    ])
+
+  /// Folders of every format, one of them compressed; files of `csv` begin with a header.
+  static let folders = ReplayGroup(
+    testDescription: "folders",
+    sinks: [
+      ReplaySink(
+        name: "text",
+        entry: #""query": "SELECT value FROM moved", "format": "text", "options": { "path": "out/text" }"#,
+        read: "cat out/text/*", oracle: .requests(least: 300)),
+      ReplaySink(
+        name: "json",
+        entry: """
+          "query": "SELECT host, status FROM requests WHERE status >= 300", "format": "json",
+          "options": { "path": "out/json", "compression": "gzip" }
+          """,
+        read: "gzip -dc out/json/*.json.gz",
+        oracle: .requests(least: 300, as: #"awk '{ printf "{\"host\":\"%s\",\"status\":%d}\n", $1, $2 }'"#)),
+      ReplaySink(
+        name: "csv",
+        entry: """
+          "query": "SELECT host, status FROM requests WHERE status >= 300", "format": "csv",
+          "options": { "path": "out/csv", "header": true }
+          """,
+        read: "for file in out/csv/*.csv; do test \"$(head -n 1 $file)\" = host,status && tail -n +2 $file; done",
+        oracle: .requests(least: 300, as: "tr ' ' ,")),
+    ])
+}
