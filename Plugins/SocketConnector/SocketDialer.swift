@@ -64,10 +64,14 @@ struct SocketDialer: Sendable {
       if reason == 0 { return }
       next = address.pointee.ai_next
     }
+    if reason == ECONNREFUSED {
+      throw MillraceError(
+        "SOCKET_CONNECT_FAILED", "connecting to \(name): nobody listens there",
+        hint: "start the server first, for example 'nc -lk \(port)', or set 'connectRetry' to wait for it",
+        fault: .external, isRetryable: true)
+    }
     throw MillraceError(
       "SOCKET_CONNECT_FAILED", "connecting to \(name): \(String(cString: strerror(reason)))",
-      hint: reason == ECONNREFUSED
-        ? "start a server first, for example: nc -lk \(port)" : "check host, port and network",
-      fault: .external, isRetryable: true)
+      hint: "check host, port and network", fault: .external, isRetryable: true)
   }
 }

@@ -174,9 +174,10 @@ public protocol RowReader: AnyObject {
 public protocol LiveSource: AnyObject, Sendable {
   /// One line for progress and `explain`.
   var description: String { get }
-  /// Connects. Called on the journal's own thread, again after a failure.
+  /// Connects, as patiently as the source's options say. Called once, on the journal's own thread.
   func connect() throws
-  /// Waits for bytes and gives how many were put at the start of the buffer; 0 when the peer ended the stream.
+  /// Waits for bytes and gives how many were put at the start of the buffer; 0 when the peer ended the stream. A source that connects
+  /// again after a failure does so in here; an error ends the query.
   func receive(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
   /// Ends a waiting `receive`. Called from another thread.
   func close()

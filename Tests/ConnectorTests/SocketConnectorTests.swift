@@ -108,8 +108,8 @@ struct SocketConnectorTests {
   @Test func nobodyListens() throws {
     let port = LoopbackServer().port
     let error = message { try source(port).connect() }
-    #expect(error.contains("[SOCKET_CONNECT_FAILED] connecting to localhost:\(port): Connection refused"))
-    #expect(error.contains("hint: start a server first, for example: nc -lk \(port)"))
+    #expect(error.contains("[SOCKET_CONNECT_FAILED] connecting to localhost:\(port): nobody listens there"))
+    #expect(error.contains("hint: start the server first, for example 'nc -lk \(port)'"))
     #expect(code { _ = try sink(port, ["connectRetry": "100 ms"]) } == "SOCKET_CONNECT_FAILED")
     let unknown = message { try source(1, ["host": "no-such-host.invalid"]).connect() }
     #expect(unknown.contains("[SOCKET_HOST_UNKNOWN] finding the address of 'no-such-host.invalid'"))

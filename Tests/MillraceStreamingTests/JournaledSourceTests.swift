@@ -92,13 +92,17 @@ final class FakePeer: LiveSource {
     #expect(files.paths.count <= 1)
   }
 
-  @Test func firstConnectionFailureSurfaces() throws {
-    let source = Self.source(
-      FakePeer([], failsWith: MillraceError("SOCKET_CONNECT", "refused")), SimulatedFileSystem())
+  /// Whether to try again is the source's to decide: what it throws ends the query, also one that would end without input.
+  @Test(arguments: [true, false])
+  func failedConnectionEndsTheQuery(isRetryable: Bool) throws {
+    let refused = MillraceError("SOCKET_CONNECT", "refused", isRetryable: isRetryable)
+    let source = Self.source(FakePeer([], failsWith: refused), SimulatedFileSystem())
     try source.start(after: nil)
-    Self.wait { (try? source.plan(after: nil, limit: ReadLimit())) == nil && source.backlog(after: nil) == 0 }
-    Self.wait {
-      do { return try source.plan(after: nil, limit: ReadLimit()) != nil } catch { return true }
+    try source.freeze()
+    #expect {
+      try source.plan(after: nil, limit: ReadLimit())
+    } throws: {
+      ($0 as? MillraceError)?.code == refused.code
     }
     source.close()
   }

@@ -34,6 +34,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     var failure: (any Error)?
     var isClosed = false
     var isReceiving = false
+    var isConnecting = false
     var droppedRecords: Int64 = 0
     /// Without a journal: the bytes from `committed` on, by their offsets.
     var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
@@ -81,16 +82,24 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
       state.committed = committed
       state.end = end
       state.isReceiving = true
+      state.isConnecting = true
     }
     try EngineThread.start("receive \(name)") { [self] in
       receiveAll()
-      shared.change { $0.isReceiving = false }
+      shared.change {
+        $0.isReceiving = false
+        $0.isConnecting = false
+      }
       wake()
     }
   }
 
-  /// Offers only what was received by now.
-  public func freeze() throws { shared.change { $0.frozenEnd = $0.end } }
+  /// Offers only what was received by now. A peer that is not there is an error, not an end without rows, so a connection in the
+  /// making is waited for.
+  public func freeze() throws {
+    _ = shared.wait(microseconds: 30_000_000) { $0.isConnecting ? nil : true }
+    shared.change { $0.frozenEnd = $0.end }
+  }
 
   /// Whole records that are kept; throws what ended the receiving once all of them were planned.
   public func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
@@ -158,18 +167,12 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   private var isClosed: Bool { shared.read(\.isClosed) }
 
   private func receiveAll() {
-    var pause: Int64 = 100_000
-    while !isClosed {
-      do {
-        try live.connect()
-        pause = 100_000
-        try receiveConnection()
-        return
-      } catch {
-        guard let error = error as? MillraceError, error.isRetryable else { return fail(error) }
-        _ = shared.wait(microseconds: pause) { $0.isClosed ? true : nil }
-        pause = min(pause * 2, 5_000_000)
-      }
+    do {
+      try live.connect()
+      shared.change { $0.isConnecting = false }
+      try receiveConnection()
+    } catch {
+      fail(error)
     }
   }
 
