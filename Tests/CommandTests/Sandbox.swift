@@ -20,10 +20,15 @@ final class Sandbox: Sendable {
   @discardableResult
   func write(_ name: String, _ text: String) -> String {
     let file = "\(path)/\(name)"
-    guard let handle = fopen(file, "w") else { return file }
+    Self.write(text, to: file)
+    return file
+  }
+
+  /// Writes a text file anywhere.
+  static func write(_ text: String, to path: String) {
+    guard let handle = fopen(path, "w") else { return }
     fputs(text, handle)
     fclose(handle)
-    return file
   }
 
   /// The checkout that this test was compiled from.

@@ -166,7 +166,11 @@ public final class GzipDecompressor: Decompressor {
   }
 
   private func failure(_ code: String, _ what: String, at offset: Int64) -> MillraceError {
-    MillraceError(code, "the gzip file \(what), at compressed byte \(offset)", fault: .external)
+    MillraceError(
+      code, "the gzip file \(what), at compressed byte \(offset)",
+      hint: code == "GZIP_TRAILING_DATA"
+        ? "remove what stands behind the last member" : "put the whole file there again; 'gzip -t' tells whether it is",
+      fault: .external)
   }
 }
 

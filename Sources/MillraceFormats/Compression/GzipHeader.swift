@@ -39,7 +39,9 @@ struct GzipHeader {
       default: true
       }
     if !isExpected {
-      throw MillraceError("GZIP_HEADER", "compressed byte \(offset) does not belong to a gzip header", fault: .external)
+      throw MillraceError(
+        "GZIP_HEADER", "compressed byte \(offset) does not belong to a gzip header",
+        hint: "name only files that gzip wrote; 'gzip -t' tells whether it did", fault: .external)
     }
     if count == 3 { flags = byte }
     if count == 9 { next(after: 0) }

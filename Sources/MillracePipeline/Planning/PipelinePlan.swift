@@ -1,4 +1,5 @@
 package import Millrace
+import MillraceCore
 package import MillraceStreaming
 
 /// A pipeline that was planned: its queries resolved over a session of its own, its sinks checked, nothing opened.
@@ -9,15 +10,29 @@ package struct PipelinePlan: Sendable {
   package var sinks: [StreamingSink]
   package var options: StreamingOptions
   package var guarantee: DeliveryGuarantee
+  /// The pipeline file, as the user named it.
+  package var file: String
 
-  /// Compiles and starts the pipeline. What is wrong with its checkpoint is thrown from here; later failures end the query.
+  /// Compiles and starts the pipeline. What is wrong with its checkpoint is thrown from here, with the place of `checkpointLocation`
+  /// in the file; later failures end the query.
   package func start(
     trigger: Trigger? = nil, listeners: [any StreamingQueryListener] = []
   ) throws -> StreamingQueryHandle {
     var options = self.options
     if let trigger { options.trigger = trigger }
     options.listeners = listeners
-    return try session.start(sinks, options).handle
+    do {
+      return try session.start(sinks, options).handle
+    } catch var error as MillraceError {
+      if let place = definition.checkpointLocation?.place, error.location == nil, Self.isAboutCheckpoint(error) {
+        error.location = "\(file):\(place.line):\(place.column)"
+      }
+      throw error
+    }
+  }
+
+  private static func isAboutCheckpoint(_ error: MillraceError) -> Bool {
+    error.code.hasPrefix("CHECKPOINT_") || error.code.hasPrefix("STATE_")
   }
 }
 

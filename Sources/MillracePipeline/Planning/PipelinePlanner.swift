@@ -41,7 +41,8 @@ package struct PipelinePlanner {
       try session.check(sinks, options)
     }
     guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
-    return PipelinePlan(definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee)
+    return PipelinePlan(
+      definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee, file: source.file)
   }
 
   // MARK: Sources
