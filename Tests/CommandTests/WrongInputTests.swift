@@ -31,6 +31,16 @@ struct WrongInputTests {
   static let cases: [Case] = [
     Case("a misspelt option", file(source: #""format": "gzip-file", "options": { "pat": "logs/*.gz" }"#)),
     Case("a missing file", file(source: #""format": "gzip-file", "options": { "path": "nowhere/a.gz" }"#)),
+    Case(
+      "a schema that nothing heeds", file(source: #""format": "rate", "schema": "a INT""#)),
+    Case("bad records of a source that decodes nothing", file(source: #""format": "rate", "onBadRecord": "skip""#)),
+    Case(
+      "a table without an end",
+      file(
+        more: #"""
+          , "tables": { "t": { "format": "socket", "options": { "host": "127.0.0.1", "port": 9 }, "schema": "a INT" },
+                        "u": { "format": "socket", "options": { "host": "127.0.0.1", "port": 9 } } }
+          """#)),
     Case("an unknown column", file(query: "SELECT vlaue FROM lines")),
     Case("an unknown table", file(query: "SELECT value FROM line")),
     Case(

@@ -57,9 +57,8 @@ public struct SourceOptions: Sendable {
   public var decode: String?
   /// Settings of the decoder as written, by name; checked against its `DecoderFormat`.
   public var decodeOptions: [String: String] = [:]
-  /// What becomes of records that cannot be decoded; a NULL in each column unless told otherwise, as Spark's PERMISSIVE
-  /// mode.
-  public var badRecords: BadRecordPolicy = .null
+  /// What becomes of records that cannot be decoded; nil: their columns are NULL, as in Spark's PERMISSIVE mode.
+  public var badRecords: BadRecordPolicy?
 
   /// Options of a format.
   public init(format: String) { self.format = format }
@@ -99,7 +98,13 @@ extension SourceDefinition {
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
     let schema: Schema
     switch probe {
-    case .rows(let source): schema = source.schema
+    case .rows(let source):
+      schema = source.schema
+      try SourceDefinition.checkRowSource(source, given, name: name)
+    case .live where !isStreaming:
+      throw MillraceError(
+        "SOURCE_NOT_BOUNDED", "'\(spec.name)' has no end, and '\(name)' is read once to its end",
+        hint: "read it as a stream")
     case .bytes, .live: schema = decoding?.schema ?? Schema()
     }
     self.init(name: name, format: spec.name, schema: schema, isStreaming: isStreaming) { setup in
@@ -111,8 +116,21 @@ extension SourceDefinition {
     }
   }
 
+  /// Refuses what only a decoder could heed.
+  private static func checkRowSource(_ source: any RowSource, _ given: SourceOptions, name: String) throws {
+    if let schema = given.schema, schema != source.schema {
+      throw MillraceError(
+        "SCHEMA_NOT_ALLOWED", "the source '\(name)' has columns of its own", hint: "leave the schema out")
+    }
+    if given.badRecords != nil {
+      throw MillraceError(
+        "BAD_RECORDS_NOT_APPLICABLE", "the source '\(name)' gives rows, which need no decoding",
+        hint: "leave 'onBadRecord' out")
+    }
+  }
+
   private static func decoding(
-    for kind: SourceKind, _ decoder: String?, _ options: [String: String], schema: Schema?, _ policy: BadRecordPolicy,
+    for kind: SourceKind, _ decoder: String?, _ options: [String: String], schema: Schema?, _ policy: BadRecordPolicy?,
     of name: String
   ) throws -> (any Decoding)? {
     if case .rows = kind {
@@ -125,7 +143,8 @@ extension SourceDefinition {
     }
     let format = try FormatRegistry.decoder(decoder ?? "text")
     return try format.make(
-      try Options(options, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"), schema, policy)
+      try Options(options, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"), schema,
+      policy ?? .null)
   }
 
   private static func input(

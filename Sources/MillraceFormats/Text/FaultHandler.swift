@@ -63,7 +63,7 @@ struct FaultHandler {
       let offset = origin.offset + Int64(ck_span_offset(lines[Int(table.lines[row])]))
       throw MillraceError(
         "MALFORMED_RECORD_IN_PARSING", "a record does not fit the \(format) format or the declared schema",
-        hint: "mend the record, or set onBadRecord to skip, null or deadLetter", location: "\(origin.name)@\(offset)")
+        hint: "mend the record, or set onBadRecord to skip or null", location: "\(origin.name)@\(offset)")
     }
   }
 }

@@ -2,15 +2,15 @@ import CKernels
 public import MillraceColumnar
 import MillraceCore
 
-/// Lines as they are: `value STRING`.
+/// Lines as they are: `value STRING`, or a string column of another name.
 public struct TextDecoding: Decoding {
   /// Always `text`.
   public let name = "text"
-  /// The one column `value STRING`, a line without its terminator.
-  public let schema = Schema([StructField("value", .string)])
+  /// The one string column, a line without its terminator.
+  public let schema: Schema
 
   /// Makes the decoding.
-  public init() {}
+  public init(column: String = "value") { schema = Schema([StructField(column, .string)]) }
 
   /// Makes a decoder that gives each line as often as `columns` asks for it (0 or 1 times in practice). `filters` are
   /// not used.
@@ -48,7 +48,13 @@ final class TextDecoder: Decoder {
 extension DecoderFormat {
   /// Lines of text.
   public static let text = DecoderFormat(name: "text", summary: "Each line as it is, in the column value STRING") {
-    _, _, _ in
-    TextDecoding()
+    _, schema, _ in
+    guard let schema else { return TextDecoding() }
+    guard schema.fields.count == 1, schema.fields[0].type == .string else {
+      throw MillraceError(
+        "SCHEMA_NOT_ALLOWED", "decode 'text' has one column, a STRING",
+        hint: "leave the schema out, or name a decoder that makes columns, such as json or csv")
+    }
+    return TextDecoding(column: schema.fields[0].name)
   }
 }

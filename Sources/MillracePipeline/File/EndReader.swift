@@ -34,12 +34,10 @@ struct EndReader {
   func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceEntry? {
     guard let reader = entry(member, role), let end = end(member, reader, role) else { return nil }
     return SourceEntry(
-      end: end,
-      decode: codec(
-        reader, "decode", of: "the decoder", fields: catalog.decoderFields, names: catalog.decoders.map(\.name)),
-      schema: reader.sql("schema", SQLParser.parseSchema)?.tree, watermark: watermark(reader),
-      startAfter: reader.texts("startAfter"),
-      onBadRecord: reader.word("onBadRecord", BadRecordHandling.self) ?? .null)
+      end: end, decode: decode(reader),
+      schema: reader.sql("schema", SQLParser.parseSchema)?.tree, schemaPlace: reader["schema"]?.place,
+      watermark: watermark(reader), startAfter: reader.texts("startAfter"),
+      onBadRecord: reader.word("onBadRecord", BadRecordHandling.self), onBadRecordPlace: reader["onBadRecord"]?.place)
   }
 
   func sink(_ member: LocatedJSON.Member) -> SinkEntry? {
@@ -47,8 +45,7 @@ struct EndReader {
     let query = reader.sql("query", SQLParser.parseQuery)
     if reader["query"] == nil { reader.reportMissing("query", "a sink", hint: "the SELECT whose rows it gets") }
     let mode = reader.word("outputMode", OutputMode.self) ?? .append
-    let encode = codec(
-      reader, "encode", of: "the encoder", fields: catalog.encoderFields, names: catalog.encoders.map(\.name))
+    let encode = encode(reader)
     guard let end = end(member, reader, .sink), let query else { return nil }
     return SinkEntry(
       end: end, query: query.text, syntax: query.tree, outputMode: mode,
@@ -59,6 +56,9 @@ struct EndReader {
   /// Checks a named connector as far as it goes alone; what is missing may come from the entry that uses it.
   func checkConnector(_ member: LocatedJSON.Member) {
     guard let reader = ObjectReader(member.value, "a connector", keys: Self.connectorKeys, diagnostics) else { return }
+    _ = decode(reader)
+    _ = encode(reader)
+    _ = reader.sql("schema", SQLParser.parseSchema)
     guard let format = reader.text("format"), let spec = spec(of: format) else { return }
     let fields =
       spec.sourceFields + spec.sinkFields.filter { field in !spec.sourceFields.contains { $0.name == field.name } }
@@ -162,6 +162,14 @@ struct EndReader {
     }
     guard let column = watermark.text("column"), let delay = watermark.duration("delay") else { return nil }
     return WatermarkEntry(column: column.text, delay: delay, place: column.place)
+  }
+
+  private func decode(_ reader: ObjectReader) -> CodecEntry? {
+    codec(reader, "decode", of: "the decoder", fields: catalog.decoderFields, names: catalog.decoders.map(\.name))
+  }
+
+  private func encode(_ reader: ObjectReader) -> CodecEntry? {
+    codec(reader, "encode", of: "the encoder", fields: catalog.encoderFields, names: catalog.encoders.map(\.name))
   }
 
   /// `"csv"`, or `{"format": "csv", "header": true}`.

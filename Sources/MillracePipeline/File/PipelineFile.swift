@@ -8,8 +8,6 @@ package struct PipelineFile: Sendable {
   package var path: String
   package var source: PipelineSource
   package var pipelines: [PipelineDefinition]
-  /// Shared libraries with connectors.
-  package var plugins: [LocatedText]
   /// Found along the way; the file can be used all the same.
   package var warnings: [Diagnostic]
 
@@ -92,10 +90,13 @@ package struct SourceEntry: Sendable {
   package var decode: CodecEntry?
   /// Columns that the file declares.
   package var schema: Schema?
+  package var schemaPlace: Place?
   package var watermark: WatermarkEntry?
   /// Names of the sources that must have ended before this one is read.
   package var startAfter: [LocatedText]
-  package var onBadRecord: BadRecordHandling
+  /// Nil: not said.
+  package var onBadRecord: BadRecordHandling?
+  package var onBadRecordPlace: Place?
 
   package var name: String { end.name }
 }

@@ -1,4 +1,5 @@
 import Millrace
+import MillraceCore
 import MillraceSQL
 
 /// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
@@ -25,18 +26,16 @@ package struct PipelineFileReader {
     let source = PipelineSource(file: file, bytes: bytes)
     let diagnostics = DiagnosticCollector(source)
     var pipelines: [PipelineDefinition] = []
-    var plugins: [LocatedText] = []
     if let parsed = LocatedJSONParser.parse(bytes, into: diagnostics) {
       let root = Interpolation(variable: variable, contents: contents).resolve(parsed, diagnostics)
       if let reader = ObjectReader(root, "a pipeline file", keys: Self.topKeys, diagnostics) {
         checkVersion(reader)
-        plugins = reader.texts("plugins")
+        checkPlugins(reader)
         pipelines = self.pipelines(reader, diagnostics)
       }
     }
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
-    return PipelineFile(
-      path: file, source: source, pipelines: pipelines, plugins: plugins, warnings: diagnostics.sorted)
+    return PipelineFile(path: file, source: source, pipelines: pipelines, warnings: diagnostics.sorted)
   }
 
   private func checkVersion(_ reader: ObjectReader) {
@@ -48,6 +47,17 @@ package struct PipelineFileReader {
     reader.diagnostics.report(
       "PIPELINE_VERSION", "this version of the pipeline file is not known", hint: "write \"version\": 1",
       at: version.place)
+  }
+
+  /// What a plug-in would bring must be there already: shared libraries cannot be loaded yet.
+  private func checkPlugins(_ reader: ObjectReader) {
+    for plugin in reader.texts("plugins") where (try? catalog.connectors.connector(plugin.text)) == nil {
+      reader.diagnostics.report(
+        "PIPELINE_NOT_SUPPORTED",
+        "the plug-in '\(plugin.text)' cannot be loaded: shared libraries are not supported yet",
+        hint: "remove it, and give its connectors to MillraceCommandLine.main in a command of your own",
+        at: plugin.place)
+    }
   }
 
   private func pipelines(_ reader: ObjectReader, _ diagnostics: DiagnosticCollector) -> [PipelineDefinition] {
@@ -81,8 +91,18 @@ package struct PipelineFileReader {
       tables: reader.entries("tables", "table").compactMap { ends.source($0, .table) },
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
       trigger: trigger(reader),
-      checkpointLocation: reader.text("checkpointLocation"),
+      checkpointLocation: checkpointLocation(reader),
       delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place)
+  }
+
+  private func checkpointLocation(_ reader: ObjectReader) -> LocatedText? {
+    guard let location = reader.text("checkpointLocation"), location.text.isEmpty else {
+      return reader.text("checkpointLocation")
+    }
+    reader.diagnostics.report(
+      "PIPELINE_WRONG_VALUE", "'checkpointLocation' is empty", hint: "name a folder, or leave it out",
+      at: location.place)
+    return nil
   }
 
   private func delivery(_ reader: ObjectReader) -> DeliveryGuarantee? {
@@ -150,11 +170,23 @@ package struct PipelineFileReader {
       return .asSoonAsPossible
     }
     switch given[0] {
-    case "availableNow": return trigger.flag("availableNow") == true ? .availableNow : .asSoonAsPossible
-    case "once": return trigger.flag("once") == true ? .once : .asSoonAsPossible
+    case "availableNow": return isOn("availableNow", trigger) ? .availableNow : .asSoonAsPossible
+    case "once": return isOn("once", trigger) ? .once : .asSoonAsPossible
     case "continuous": return trigger.duration("continuous").map { .continuous($0) } ?? .asSoonAsPossible
     default: return trigger.duration("processingTime").map { .processingTime($0) } ?? .asSoonAsPossible
     }
+  }
+}
+
+extension PipelineFileReader {
+  /// A trigger that is switched off says nothing about when batches run.
+  private func isOn(_ key: String, _ trigger: ObjectReader) -> Bool {
+    guard trigger.flag(key) == false else { return trigger.flag(key) == true }
+    trigger.diagnostics.report(
+      "PIPELINE_WRONG_VALUE", "'\(key)' is false",
+      hint: "it takes true; leave 'trigger' out for a batch as soon as there is new data",
+      at: trigger[key]?.place ?? trigger.node.place)
+    return false
   }
 }
 

@@ -55,14 +55,30 @@ package struct PipelinePlanner {
     given.schema = entry.schema
     given.decode = entry.decode?.name
     given.decodeOptions = entry.decode?.values ?? [:]
-    given.badRecords = BadRecordPolicy(rawValue: entry.onBadRecord.rawValue) ?? .null
-    let definition = attempt(at: entry.end.place, diagnostics) {
-      try SourceDefinition(
+    given.badRecords = entry.onBadRecord.flatMap { BadRecordPolicy(rawValue: $0.rawValue) }
+    let definition: SourceDefinition
+    do {
+      definition = try SourceDefinition(
         name: entry.name, given, isStreaming: isStreaming, connectors: session.connectors, environment: environment)
+    } catch let error as MillraceError {
+      return diagnostics.report(error, at: place(of: error, in: entry))
+    } catch {
+      return diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
     }
-    guard let definition else { return }
     if let watermark = entry.watermark { check(watermark, definition.schema, diagnostics) }
     session.register(definition, watermark: entry.watermark.map { ($0.column, $0.delay) })
+  }
+
+  /// The key that an error of a source is about.
+  private func place(of error: MillraceError, in entry: SourceEntry) -> Place {
+    let place: Place? =
+      switch error.code.prefix(while: { $0 != "_" }) {
+      case "SCHEMA": entry.schemaPlace
+      case "DECODE": entry.decode?.place
+      case "BAD": entry.onBadRecordPlace
+      default: nil
+      }
+    return place ?? entry.end.place
   }
 
   private func check(_ watermark: WatermarkEntry, _ schema: Schema, _ diagnostics: DiagnosticCollector) {
@@ -98,8 +114,8 @@ package struct PipelinePlanner {
       _ = try session.check([sink], StreamingOptions())
       return sink
     } catch let error as MillraceError {
-      diagnostics.report(
-        error, at: error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place)
+      let place = error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place
+      diagnostics.report(error, at: error.code.hasPrefix("ENCODE_") ? entry.encode?.place ?? place : place)
     } catch {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
     }
