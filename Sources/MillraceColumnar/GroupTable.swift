@@ -319,7 +319,8 @@ public final class GroupTable: @unchecked Sendable {
   }
 }
 
-/// The hash of a 16-byte key. Changing it changes no stored data: hashes are never written.
+/// The hash of a 16-byte key. Hashes are never written, but they choose the partition of a checkpoint in which a key's state
+/// lies: another hash would be another form of checkpoint.
 enum GroupHash {
   @inline(__always)
   private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
