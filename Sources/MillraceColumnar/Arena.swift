@@ -3,8 +3,8 @@ import Glibc
 /// Memory for string bytes that grows by blocks and never moves what it holds, so that views stay good.
 public final class Arena: @unchecked Sendable {
   private var blocks: [MemoryBuffer] = []
-  private var free: UnsafeMutableRawPointer
-  private var left = 0
+  @exclusivity(unchecked) private var free: UnsafeMutableRawPointer
+  @exclusivity(unchecked) private var left = 0
   /// Bytes of all blocks.
   public private(set) var byteCount = 0
 
@@ -19,7 +19,7 @@ public final class Arena: @unchecked Sendable {
   /// Address of `count` bytes that the caller fills.
   public func reserve(_ count: Int) -> UnsafeMutableRawPointer {
     if count > left {
-      let size = max(count, min(max(byteCount, 1024), 1 << 20))
+      let size = max(count, min(max(byteCount, 1024), 4 << 20))
       let block = MemoryBuffer(capacity: size)
       blocks.append(block)
       byteCount += size

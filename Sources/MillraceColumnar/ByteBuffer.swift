@@ -11,7 +11,7 @@ public final class ByteBuffer: @unchecked Sendable {
   /// An empty buffer with room for `capacity` bytes.
   public init(capacity: Int = 4096) {
     self.capacity = max(capacity, 64)
-    base = .allocate(byteCount: self.capacity + 64, alignment: 64)
+    base = RawMemory.allocate(byteCount: self.capacity + 64)
   }
 
   deinit { base.deallocate() }
@@ -27,11 +27,20 @@ public final class ByteBuffer: @unchecked Sendable {
 
   private func grow(_ more: Int) {
     let size = max(capacity * 2, count + more)
-    let larger = UnsafeMutableRawPointer.allocate(byteCount: size + 64, alignment: 64)
+    let larger = RawMemory.allocate(byteCount: size + 64)
     memcpy(larger, base, count)
     base.deallocate()
     base = larger
     capacity = size
+  }
+
+  /// The bytes so far, without a copy. The buffer is empty afterwards.
+  public func take() -> MemoryBuffer {
+    let taken = MemoryBuffer(adopting: base, capacity: count)
+    count = 0
+    capacity = 64
+    base = RawMemory.allocate(byteCount: capacity + 64)
+    return taken
   }
 
   /// Says how many reserved bytes were filled.

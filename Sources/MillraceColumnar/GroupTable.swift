@@ -8,6 +8,9 @@ import Glibc
 /// Each key becomes 16 bytes, however many columns it has (see `GroupKeyLayout`), so that comparing two is two words for all
 /// but long strings. A slot of the open-addressing table holds 32 hash bits and the group's number; the highest hash bits
 /// choose the slot, so growing reads and writes memory in order and touches no key.
+///
+/// Properties that change with each new group are not checked for overlapping access at run time, which cost more than the rest
+/// of adding one: no closure of this type's runs while they change.
 public final class GroupTable: @unchecked Sendable {
   /// What `find` gives for an absent key.
   public static let absent = UInt32.max
@@ -15,27 +18,27 @@ public final class GroupTable: @unchecked Sendable {
   /// Types of the key columns.
   public let keyTypes: [DataType]
   /// Groups so far: every group number is below it. Without removals each of them is in use.
-  public internal(set) var groupCount = 0
+  @exclusivity(unchecked) public internal(set) var groupCount = 0
   /// Groups in use.
-  public internal(set) var liveCount = 0
+  @exclusivity(unchecked) public internal(set) var liveCount = 0
   let layout: GroupKeyLayout
   /// The 16-byte key of each group.
-  var keys: UnsafeMutablePointer<StringView>
+  @exclusivity(unchecked) var keys: UnsafeMutablePointer<StringView>
   var keyCapacity: Int
   /// Bytes of keys that do not fit into 16.
-  var arena = Arena()
+  @exclusivity(unchecked) var arena = Arena()
   /// Bytes in `arena` that belong to no group any more.
   var garbageBytes = 0
   /// 0 = empty; else hash bits << 32 | group + 1.
-  var slots: UnsafeMutablePointer<UInt64>
+  @exclusivity(unchecked) var slots: UnsafeMutablePointer<UInt64>
   var slotCount: Int
   /// `hash >> shift` is a slot.
   var shift: UInt32
   /// Slots in use, which must stay below `slotLimit`.
-  var usedSlots = 0
+  @exclusivity(unchecked) var usedSlots = 0
   var slotLimit: Int
   /// Groups below `groupCount` that may be given to a new key; empty without removals.
-  var freeGroups = FreeGroups()
+  @exclusivity(unchecked) var freeGroups = FreeGroups()
   private let scratch = Scratch()
 
   /// Memory for the keys and hashes of a chunk.
@@ -53,11 +56,11 @@ public final class GroupTable: @unchecked Sendable {
     self.keyTypes = keyTypes
     layout = GroupKeyLayout(keyTypes)
     keyCapacity = 64
-    keys = .allocate(capacity: keyCapacity)
+    keys = RawMemory.allocate(StringView.self, capacity: keyCapacity)
     slotCount = 128
     shift = 32 - 7
     slotLimit = 64
-    slots = .allocate(capacity: slotCount)
+    slots = RawMemory.allocate(UInt64.self, capacity: slotCount)
     slots.initialize(repeating: 0, count: slotCount)
   }
 
@@ -290,7 +293,7 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   func growKeys(to capacity: Int) {
-    let larger = UnsafeMutablePointer<StringView>.allocate(capacity: capacity)
+    let larger = RawMemory.allocate(StringView.self, capacity: capacity)
     larger.update(from: keys, count: groupCount)
     keys.deallocate()
     keys = larger
@@ -304,7 +307,7 @@ public final class GroupTable: @unchecked Sendable {
     shift -= UInt32(truncatingIfNeeded: (count / slotCount).trailingZeroBitCount)
     slotCount = count
     slotLimit = slotCount / 2
-    slots = .allocate(capacity: slotCount)
+    slots = RawMemory.allocate(UInt64.self, capacity: slotCount)
     slots.initialize(repeating: 0, count: slotCount)
     for index in 0..<oldCount where old[index] != 0 { place(old[index]) }
     old.deallocate()

@@ -13,7 +13,13 @@ public final class MemoryBuffer: @unchecked Sendable {
   /// Allocates uninitialised memory.
   public init(capacity: Int) {
     self.capacity = capacity
-    base = UnsafeMutableRawPointer.allocate(byteCount: capacity + 64, alignment: 64)
+    base = RawMemory.allocate(byteCount: capacity + 64)
+  }
+
+  /// Takes over memory of `capacity` + 64 bytes that `RawMemory` gave.
+  init(adopting base: UnsafeMutableRawPointer, capacity: Int) {
+    self.capacity = capacity
+    self.base = base
   }
 
   /// Allocates memory of zeros.

@@ -23,9 +23,9 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
   private let columns: [ValueColumn]
   private let keyTypes: [DataType]
   private let valueTypes: [DataType]
-  private var marks: [UInt8] = []
-  private var changedRows: [UInt32] = []
-  private var newRows: [UInt32] = []
+  @exclusivity(unchecked) private var marks: [UInt8] = []
+  @exclusivity(unchecked) private var changedRows: [UInt32] = []
+  @exclusivity(unchecked) private var newRows: [UInt32] = []
   private var removedRows: [UInt32] = []
   private var rows = MemoryBuffer(capacity: 0)
   private var isNew = MemoryBuffer(capacity: 0)
@@ -183,14 +183,14 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     let changed = changedRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
     let added = newRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
     let rowBytes = memoryBytes / max(rowCount, 1)
-    let out = ByteBuffer(capacity: 64 + (changed.count + added.count) * min(rowBytes, 64))
+    let out = ByteBuffer(capacity: 64 + (changed.count + added.count) * rowBytes)
     StateDelta.write(removed: removed, changed: changed, added: added, into: out) { numbers, withKeys in
       if withKeys {
         StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
       }
       StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
     }
-    return MemoryBuffer(copying: out.bytes)
+    return out.take()
   }
 
   /// Everything, in pieces of about 1 MiB.

@@ -4,8 +4,9 @@ import MillraceCore
 
 /// Columns as bytes and back, for state files and the commit log.
 ///
-/// A column is a flag byte (1: a NULL bitmap follows), the bitmap, then values of fixed width side by side, or for strings
-/// all lengths (`UInt32`) and then all bytes. Types are not written: whoever reads knows them from the query. Little-endian.
+/// A column is a flag byte (1: a NULL bitmap follows), the bitmap, then its values: integers as `NarrowIntegers`, others of fixed
+/// width side by side, strings as their lengths (`NarrowIntegers`) and then all bytes. Types are not written: whoever reads knows
+/// them from the query. Little-endian.
 public enum StateCodec {
   /// Appends `count` rows of `columns`.
   public static func encode(_ columns: [ColumnVector], count: Int, into out: ByteBuffer) {
@@ -18,19 +19,22 @@ public enum StateCodec {
       out.append(UnsafeRawBufferPointer(start: validity.words, count: (count + 7) / 8))
     }
     let stride = column.type.physical.stride
-    guard column.type.physical == .view else {
-      out.append(UnsafeRawBufferPointer(start: column.values(as: UInt8.self), count: count * stride))
-      return
+    switch column.type.physical {
+    case .int32: return NarrowIntegers.encode(column.values(as: Int32.self), count, into: out)
+    case .int64: return NarrowIntegers.encode(column.values(as: Int64.self), count, into: out)
+    case .view: break
+    default: return out.append(UnsafeRawBufferPointer(start: column.values(as: UInt8.self), count: count * stride))
     }
     let views = column.views
     var total = 0
-    let lengths = out.reserve(count * 4)
+    let scratch = MemoryBuffer(capacity: count * 4)
+    let lengths = scratch.base.assumingMemoryBound(to: Int32.self)
     for row in 0..<count {
       let length = column.isNull(row) ? 0 : views[row].count
-      lengths.storeBytes(of: UInt32(truncatingIfNeeded: length), toByteOffset: row * 4, as: UInt32.self)
+      lengths[row] = Int32(truncatingIfNeeded: length)
       total += length
     }
-    out.advance(count * 4)
+    NarrowIntegers.encode(lengths, count, into: out)
     var target = out.reserve(total)
     for row in 0..<count where !column.isNull(row) {
       let bytes = column.bytes(row)
@@ -56,16 +60,28 @@ public enum StateCodec {
       validity = bits
     }
     let stride = type.physical.stride
-    guard type.physical == .view else {
+    switch type.physical {
+    case .int32, .int64:
+      let values = MemoryBuffer(capacity: count * stride)
+      if stride == 4 {
+        try NarrowIntegers.decode(count, from: &reader, into: values.base.assumingMemoryBound(to: Int32.self))
+      } else {
+        try NarrowIntegers.decode(count, from: &reader, into: values.base.assumingMemoryBound(to: Int64.self))
+      }
+      return ColumnVector(type: type, count: count, values: values, validity: validity)
+    case .view: break
+    default:
       let bytes = UnsafeRawBufferPointer(start: try reader.take(count * stride), count: count * stride)
       return ColumnVector(type: type, count: count, values: MemoryBuffer(copying: bytes), validity: validity)
     }
-    let lengths = try reader.take(count * 4)
+    let scratch = MemoryBuffer(capacity: count * 4)
+    let lengths = scratch.base.assumingMemoryBound(to: Int32.self)
+    try NarrowIntegers.decode(count, from: &reader, into: lengths)
     let arena = Arena()
     let out = MemoryBuffer(capacity: count * 16)
     let views = out.base.assumingMemoryBound(to: StringView.self)
     for row in 0..<count {
-      let length = Int(lengths.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
+      let length = Int(lengths[row])
       views[row] = arena.store(try reader.take(length), length)
     }
     return ColumnVector(type: type, count: count, values: out, validity: validity, owners: arena.owners)

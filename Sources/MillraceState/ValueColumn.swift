@@ -35,8 +35,8 @@ final class ValueColumn {
   func ensure(_ count: Int) {
     guard count > capacity else { return }
     let size = max(count, capacity * 2, 64)
-    let largerValues = UnsafeMutableRawPointer.allocate(byteCount: size * stride + 64, alignment: 64)
-    let largerNulls = UnsafeMutablePointer<UInt8>.allocate(capacity: size)
+    let largerValues = RawMemory.allocate(byteCount: size * stride + 64)
+    let largerNulls = RawMemory.allocate(UInt8.self, capacity: size)
     memcpy(largerValues, values, capacity * stride)
     memset(largerValues + capacity * stride, 0, (size - capacity) * stride)
     memcpy(largerNulls, nulls, capacity)

@@ -22,7 +22,7 @@ final class GroupArray<Element: BitwiseCopyable> {
     guard groupCount > count else { return }
     if groupCount > capacity {
       capacity = max(groupCount, capacity * 2)
-      let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+      let larger = RawMemory.allocate(Element.self, capacity: capacity)
       memcpy(larger, base, count * MemoryLayout<Element>.stride)
       base.deallocate()
       base = larger

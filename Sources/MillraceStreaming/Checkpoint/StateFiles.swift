@@ -76,27 +76,35 @@ final class StateFiles {
 
   /// Makes the changes of the batch ready for its commit record: small ones as sections, large ones as durable files.
   func save(version: Int64) throws -> (records: [StateDeltaRecord], sections: [MemoryBuffer]) {
-    var records: [StateDeltaRecord] = []
-    var sections: [MemoryBuffer] = []
-    let encoded = UnsafeMutablePointer<MemoryBuffer?>.allocate(capacity: stores.count)
-    encoded.initialize(repeating: nil, count: stores.count)
+    let slots = UnsafeMutableBufferPointer<Saved?>.allocate(capacity: stores.count)
+    slots.initialize(repeating: nil)
     defer {
-      encoded.deinitialize(count: stores.count)
-      encoded.deallocate()
+      slots.deinitialize()
+      slots.deallocate()
     }
     let isLarge = stores.contains { $0.memoryBytes > 8 * tuning.inlineLimit }
-    let encode = { (index: Int) in encoded[index] = try self.stores[index].changes() }
-    if isLarge { try executor.forEach(stores.count, encode) } else { try stores.indices.forEach(encode) }
-    for index in stores.indices {
-      guard let changes = encoded[index] else { continue }
-      encoded[index] = nil
-      let record = StateDeltaRecord(
-        operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
-        isFile: changes.capacity > tuning.inlineLimit)
-      if record.isFile { try writeDelta(changes, index, version) } else { sections.append(changes) }
-      records.append(record)
+    if isLarge {
+      try executor.forEach(stores.count) { slots[$0] = try save($0, version) }
+    } else {
+      for index in stores.indices { slots[index] = try save(index, version) }
     }
-    return (records, sections)
+    let saved = slots.compactMap { $0 }
+    return (saved.map(\.record), saved.compactMap(\.section))
+  }
+
+  /// The changes of one store; without a section when they are in a file.
+  private struct Saved {
+    var record: StateDeltaRecord
+    var section: MemoryBuffer?
+  }
+
+  private func save(_ index: Int, _ version: Int64) throws -> Saved {
+    let changes = try stores[index].changes()
+    let record = StateDeltaRecord(
+      operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
+      isFile: changes.capacity > tuning.inlineLimit)
+    if record.isFile { try writeDelta(changes, index, version) }
+    return Saved(record: record, section: record.isFile ? nil : changes)
   }
 
   private func writeDelta(_ changes: MemoryBuffer, _ index: Int, _ version: Int64) throws {
