@@ -101,7 +101,9 @@ public struct Options: Sendable {
   private var values: [String: String] = [:]
   private let fields: [String: OptionField]
 
-  /// Values checked against `fields`: unknown names are refused with the nearest known one (`OPTION_UNKNOWN`).
+  /// Values checked against `fields`: unknown names are refused with the nearest known one (`OPTION_UNKNOWN`), and so are two
+  /// spellings of one name (`OPTION_REPEATED`), required options that are absent, and values that are not of their field's type.
+  /// `owner` names the connector or format in messages.
   public init(_ values: [String: String], fields: [OptionField], of owner: String) throws {
     self.fields = Dictionary(fields.map { ($0.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
     for (name, value) in values {
@@ -111,7 +113,11 @@ public struct Options: Sendable {
           "OPTION_UNKNOWN", "\(owner) has no option '\(name)'",
           hint: nearest.map { "did you mean '\($0)'?" } ?? "options are: \(fields.map(\.name).joined(separator: ", "))")
       }
-      self.values[name.lowercased()] = value
+      if self.values.updateValue(value, forKey: name.lowercased()) != nil {
+        throw MillraceError(
+          "OPTION_REPEATED", "\(owner) has the option '\(name.lowercased())' twice",
+          hint: "give it once; names ignore case")
+      }
     }
     for field in fields where field.isRequired && self.values[field.name.lowercased()] == nil {
       throw MillraceError("OPTION_MISSING", "\(owner) needs the option '\(field.name)'", hint: field.summary)
@@ -132,7 +138,9 @@ public struct Options: Sendable {
           "OPTION_OUT_OF_RANGE", "option '\(field.name)' is '\(text)'", hint: "one of: \(words.joined(separator: ", "))"
         )
       }
-    case .string, .number, .path, .list: break
+    case .number:
+      if let text = string(field.name), Double(text) == nil { throw wrongType(field.name, text, "a number") }
+    case .string, .path, .list: break
     }
   }
 

@@ -152,10 +152,35 @@ public indirect enum JSON: Hashable, Sendable {
       let start = at
       while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
       let text = String(decoding: bytes[start..<at], as: UTF8.self)
-      if let number = Int64(text) { return .int(number) }
-      if let number = Double(text) { return .double(number) }
+      if Self.isNumber(bytes[start..<at]) {
+        if let number = Int64(text) { return .int(number) }
+        if let number = Double(text) { return .double(number) }
+      }
       at = start
       throw failure("an unexpected character")
+    }
+
+    /// Whether a text is a number in JSON's sense: no plus sign, no needless zero, digits on both sides of the point.
+    private static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
+      var rest = text
+      func digits() -> ArraySlice<UInt8> {
+        let digits = rest.prefix { (0x30...0x39).contains($0) }
+        rest = rest.dropFirst(digits.count)
+        return digits
+      }
+      if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+      let whole = digits()
+      if whole.isEmpty || (whole.count > 1 && whole.first == UInt8(ascii: "0")) { return false }
+      if rest.first == UInt8(ascii: ".") {
+        rest = rest.dropFirst()
+        if digits().isEmpty { return false }
+      }
+      if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+        rest = rest.dropFirst()
+        if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        if digits().isEmpty { return false }
+      }
+      return rest.isEmpty
     }
 
     mutating func array() throws -> JSON {
@@ -208,6 +233,10 @@ public indirect enum JSON: Hashable, Sendable {
         let byte = bytes[at]
         at += 1
         if byte == UInt8(ascii: "\"") { return String(decoding: out, as: UTF8.self) }
+        if byte < 0x20 {
+          at -= 1
+          throw failure("a control character in a string")
+        }
         if byte != UInt8(ascii: "\\") {
           out.append(byte)
           continue
@@ -222,7 +251,8 @@ public indirect enum JSON: Hashable, Sendable {
         case UInt8(ascii: "b"): out.append(0x08)
         case UInt8(ascii: "f"): out.append(0x0C)
         case UInt8(ascii: "u"): out.append(contentsOf: String(try unicode()).utf8)
-        default: out.append(escape)
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(escape)
+        default: throw failure("an unknown escape")
         }
       }
       throw failure("an open string")
@@ -233,22 +263,23 @@ public indirect enum JSON: Hashable, Sendable {
       if (0xD800..<0xDC00).contains(high), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
         bytes[at + 1] == UInt8(ascii: "u")
       {
+        let next = at
         at += 2
         let low = try hex()
         if (0xDC00..<0xE000).contains(low) {
           return Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00)) ?? "\u{FFFD}"
         }
+        // No pair: the second escape is a character of its own.
+        at = next
       }
       return Unicode.Scalar(high) ?? "\u{FFFD}"
     }
 
     mutating func hex() throws -> UInt32 {
-      guard at + 4 <= bytes.count, let number = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
-      else {
-        throw failure("a broken \\u escape")
-      }
+      let digits = bytes[at...].prefix(4).compactMap { HexDigit.value($0) }
+      guard digits.count == 4 else { throw failure("a broken \\u escape") }
       at += 4
-      return number
+      return digits.reduce(0) { $0 << 4 | UInt32($1) }
     }
   }
 }

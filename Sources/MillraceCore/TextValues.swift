@@ -39,13 +39,16 @@ public enum ByteCountText {
   private static let units: [(String, Int64)] = [
     ("", 1), ("b", 1), ("kb", 1000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("k", 1 << 10), ("m", 1 << 20),
     ("g", 1 << 30),
-    ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30),
+    ("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30), ("tb", 1_000_000_000_000), ("t", 1 << 40), ("tib", 1 << 40),
   ]
 
   /// `"64 MiB"`, `"10 MB"`, `"4096"`; nil if it is not a size.
   public static func bytes(_ text: String) -> Int64? {
+    let text = text.drop { $0 == " " }
     let digits = text.prefix { $0.isNumber || $0 == "." }
-    let name = String(text.dropFirst(digits.count).drop { $0 == " " }).lowercased()
+    let rest = text.dropFirst(digits.count).drop { $0 == " " }
+    let name = rest.prefix { $0.isLetter }.lowercased()
+    guard rest.dropFirst(name.count).allSatisfy({ $0 == " " }) else { return nil }
     guard let number = Double(digits), let unit = units.first(where: { $0.0 == name }) else { return nil }
     let bytes = number * Double(unit.1)
     return bytes < 9e18 ? Int64(bytes) : nil
@@ -54,12 +57,13 @@ public enum ByteCountText {
 
 /// Finds the known name that a misspelt one was probably meant to be.
 public enum NearestName {
-  /// The nearest of `names`, or nil when none is near.
+  /// The nearest of `names`, or nil when none is near: at most two changes of a byte, or a third of the bytes, and never all.
   public static func of(_ name: String, among names: [String]) -> String? {
     let wanted = Array(name.lowercased().utf8)
     let ranked = names.map { (name: $0, distance: distance(wanted, Array($0.lowercased().utf8))) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= max(2, wanted.count / 3) ? best.name : nil
+    let isNear = best.distance <= max(2, wanted.count / 3) && best.distance < max(wanted.count, best.name.utf8.count)
+    return isNear ? best.name : nil
   }
 
   private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {

@@ -21,7 +21,9 @@ public struct DataFrameReader: Sendable {
   /// The connector's name.
   public func format(_ name: String) -> DataFrameReader { with { $0.source.format = name } }
   /// An option of the connector or decoder.
-  public func option(_ key: String, _ value: String) -> DataFrameReader { with { $0.source.options[key] = value } }
+  public func option(_ key: String, _ value: String) -> DataFrameReader {
+    with { $0.source.options.set(option: key, value) }
+  }
   /// An option.
   public func option(_ key: String, _ value: Bool) -> DataFrameReader { option(key, String(value)) }
   /// An option.
@@ -66,7 +68,9 @@ public struct DataStreamReader: Sendable {
   /// The connector's name.
   public func format(_ name: String) -> DataStreamReader { with { $0.source.format = name } }
   /// An option of the connector or decoder.
-  public func option(_ key: String, _ value: String) -> DataStreamReader { with { $0.source.options[key] = value } }
+  public func option(_ key: String, _ value: String) -> DataStreamReader {
+    with { $0.source.options.set(option: key, value) }
+  }
   /// An option.
   public func option(_ key: String, _ value: Bool) -> DataStreamReader { option(key, String(value)) }
   /// An option.
@@ -75,7 +79,7 @@ public struct DataStreamReader: Sendable {
   public func option(_ key: String, _ value: Double) -> DataStreamReader { option(key, String(value)) }
   /// Several options.
   public func options(_ values: [String: String]) -> DataStreamReader {
-    with { reader in for (key, value) in values { reader.source.options[key] = value } }
+    with { reader in for (key, value) in values { reader.source.options.set(option: key, value) } }
   }
   /// The columns as DDL; parsed by `load`.
   public func schema(_ ddl: String) -> DataStreamReader { with { $0.schemaText = ddl } }

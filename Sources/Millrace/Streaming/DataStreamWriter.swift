@@ -43,7 +43,7 @@ public struct DataStreamWriter: Sendable {
       if key.lowercased() == "checkpointlocation" {
         writer.options.checkpointLocation = value
       } else {
-        writer.settings[key] = value
+        writer.settings.set(option: key, value)
       }
     }
   }
