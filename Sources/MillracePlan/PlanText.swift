@@ -75,6 +75,9 @@ public enum PlanText {
     switch expression {
     case .attribute(let attribute): return attribute.name
     case .literal(let value, let type): return literal(value, type)
+    case .call(let function, let arguments) where ["cast", "try_cast"].contains(function.name):
+      let operands = arguments.map(text).joined(separator: ", ")
+      return "\(function.name.uppercased())(\(operands) AS \(function.type.sql))"
     case .call(let function, let arguments): return "\(function.name)(\(arguments.map(text).joined(separator: ", ")))"
     case .and(let left, let right): return "(\(text(left)) AND \(text(right)))"
     case .or(let left, let right): return "(\(text(left)) OR \(text(right)))"
@@ -93,9 +96,10 @@ public enum PlanText {
     switch value {
     case .null: "NULL"
     case .boolean(let flag): "\(flag)"
-    case .integer(let number): "\(number)"
+    case .integer(let number) where type.isIntegral: "\(number)"
     case .double(let number): "\(number)"
     case .string(let text): "'\(text)'"
+    case .integer, .decimal, .interval: "\(type.sql) '\(CellText(type).string(value))'"
     default: "\(type.sql) literal"
     }
   }

@@ -10,7 +10,11 @@ public struct TimeWindow: Hashable, Sendable {
   /// Microseconds by which window starts are shifted from the epoch.
   public var offset: Int64
 
-  /// Makes a window; throws as Spark when the slide exceeds the duration or one of them is not positive.
+  /// Most windows that one instant may lie in. Spark has no limit but its memory, which so many windows of each row would fill.
+  static let windowLimit = 100_000
+
+  /// Makes a window; throws as Spark when the slide exceeds the duration or one of them is not positive, and when an instant
+  /// would lie in more than 100 000 windows.
   public init(duration: Int64, slide: Int64, offset: Int64) throws {
     func mismatch(_ what: String) -> MillraceError {
       MillraceError("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION", "the window's \(what)")
@@ -24,13 +28,16 @@ public struct TimeWindow: Hashable, Sendable {
     self.duration = duration
     self.slide = slide
     self.offset = offset
+    if windowsPerRow > TimeWindow.windowLimit {
+      throw mismatch("slide must not be shorter than 1/\(TimeWindow.windowLimit) of its duration")
+    }
   }
 
   /// Whether every instant lies in exactly one window.
   public var isTumbling: Bool { slide == duration }
 
   /// Most windows that an instant can lie in.
-  public var windowsPerRow: Int { Int((duration + slide - 1) / slide) }
+  public var windowsPerRow: Int { Int(duration / slide) + (duration % slide == 0 ? 0 : 1) }
 
   /// Name of the function that makes a window struct out of its start; plans are matched by it.
   public static let structName = "window_struct"

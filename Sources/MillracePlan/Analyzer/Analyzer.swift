@@ -115,7 +115,10 @@ public final class Analyzer {
 
   func limited(_ plan: LogicalPlan, _ limit: Int?, _ offset: Int?) -> LogicalPlan {
     if let limit { limitRecursion(under: plan, to: min(limit, 1 << 40) + min(offset ?? 0, 1 << 40)) }
-    return limit == nil && offset == nil ? plan : .limit(count: limit, offset: offset ?? 0, plan)
+    if limit == nil && offset == nil { return plan }
+    // A sort below keeps as many rows as both together, which must be a number.
+    let skipped = offset ?? 0
+    return .limit(count: limit.map { min($0, Int.max - skipped) }, offset: skipped, plan)
   }
 
   private func body(_ body: Query.Body, outer: Scope.Outer) throws -> LogicalPlan {
@@ -137,6 +140,9 @@ public final class Analyzer {
 
   /// A constant number of rows.
   func rowCount(_ expression: SQLExpression, _ clause: String) throws -> Int {
+    if expression.contains(where: { if case .column = $0.kind { true } else { false } }) {
+      throw MillraceError("INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", "\(clause) must be a constant")
+    }
     let resolver = ExpressionResolver(self, Scope([]))
     let value = try resolver.resolve(expression)
     guard value.references.isEmpty, !value.containsSubquery else {

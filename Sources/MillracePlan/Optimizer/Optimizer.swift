@@ -37,10 +37,13 @@ enum RemoveAliases {
   }
 }
 
-/// Expressions of constants become constants. What would fail stays, so that it fails only if a row needs it.
+/// Expressions of constants become constants, and conditions that are always true go. What would fail stays, so that it fails
+/// only if a row needs it.
 enum FoldConstants {
   static func apply(_ plan: LogicalPlan) -> LogicalPlan {
-    plan.mapAllExpressions { $0.rewritten(fold) }
+    plan.mapAllExpressions { $0.rewritten(fold) }.rewritten { node in
+      if case .filter(.literal(.boolean(true), _), let child) = node { child } else { nil }
+    }
   }
 
   private static func fold(_ expression: Expression) -> Expression? {

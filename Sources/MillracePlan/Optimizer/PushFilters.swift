@@ -78,10 +78,10 @@ enum PushFilters {
     // Parts of the join's own condition that concern one side only.
     for condition in node.condition?.conjuncts ?? [] {
       let references = condition.references
-      if references.isSubset(of: right), !references.isEmpty, [.inner, .left, .leftSemi, .leftAnti].contains(node.kind)
-      {
+      let isMovable = condition.isDeterministic && !references.isEmpty
+      if isMovable, references.isSubset(of: right), [.inner, .left, .leftSemi, .leftAnti].contains(node.kind) {
         toRight.append(condition)
-      } else if references.isSubset(of: left), !references.isEmpty, [.inner, .right, .leftSemi].contains(node.kind) {
+      } else if isMovable, references.isSubset(of: left), [.inner, .right, .leftSemi].contains(node.kind) {
         toLeft.append(condition)
       } else {
         inner.append(condition)
