@@ -131,7 +131,8 @@ let package = Package(
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
     tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests(
-      "MillraceExecution", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan"]),
+      "MillraceExecution",
+      ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan", "MillraceTesting"]),
     tests(
       "MillraceStreaming",
       [
