@@ -15,18 +15,22 @@ public struct SourceDefinition: Sendable {
   public var schema: Schema
   /// Whether queries over the source run until they are stopped; false for a table, which is read to its end.
   public var isStreaming: Bool
+  /// Whether the source itself can give its rows again to a new process; false for a socket, whose bytes are only in the
+  /// query's checkpoint.
+  public var isReplayable: Bool
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 
   /// Makes a definition.
   public init(
-    name: String, format: String, schema: Schema, isStreaming: Bool,
+    name: String, format: String, schema: Schema, isStreaming: Bool, isReplayable: Bool = true,
     bind: @escaping @Sendable (SourceSetup) throws -> ScanBinding
   ) {
     self.name = name
     self.format = format
     self.schema = schema
     self.isStreaming = isStreaming
+    self.isReplayable = isReplayable
     self.bind = bind
   }
 }
@@ -97,17 +101,21 @@ extension SourceDefinition {
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
     let schema: Schema
+    let isReplayable: Bool
     switch probe {
     case .rows(let source):
-      schema = source.schema
+      (schema, isReplayable) = (source.schema, true)
       try SourceDefinition.checkRowSource(source, given, name: name)
     case .live where !isStreaming:
       throw MillraceError(
         "SOURCE_NOT_BOUNDED", "'\(spec.name)' has no end, and '\(name)' is read once to its end",
         hint: "read it as a stream")
-    case .bytes, .live: schema = decoding?.schema ?? Schema()
+    case .bytes: (schema, isReplayable) = (decoding?.schema ?? Schema(), true)
+    case .live: (schema, isReplayable) = (decoding?.schema ?? Schema(), false)
     }
-    self.init(name: name, format: spec.name, schema: schema, isStreaming: isStreaming) { setup in
+    self.init(
+      name: name, format: spec.name, schema: schema, isStreaming: isStreaming, isReplayable: isReplayable
+    ) { setup in
       var fresh = request
       fresh.environment = setup.environment
       let kind = try connector.makeSource(fresh)

@@ -149,6 +149,11 @@ public final class SparkSession: Sendable {
 
   /// The sources of a plan, made anew for one query.
   func bindings(for queries: [AnalyzedQuery], _ setup: SourceSetup) throws -> [Int: ScanBinding] {
+    try definitions(of: queries).mapValues { try $0.bind(setup) }
+  }
+
+  /// The sources that queries read, by relation id.
+  func definitions(of queries: [AnalyzedQuery]) throws -> [Int: SourceDefinition] {
     let known = state.withLock { $0.sources }
     var ids: Set<Int> = []
     func collect(_ plan: LogicalPlan) {
@@ -160,12 +165,12 @@ public final class SparkSession: Sendable {
       collect(query.plan)
       for subquery in query.subqueries { collect(subquery.plan) }
     }
-    var result: [Int: ScanBinding] = [:]
+    var result: [Int: SourceDefinition] = [:]
     for id in ids {
       guard let source = known[id] else {
         throw MillraceError("INTERNAL_ERROR", "relation \(id) is unknown", fault: .bug)
       }
-      result[id] = try source.bind(setup)
+      result[id] = source
     }
     return result
   }

@@ -74,11 +74,18 @@ extension SparkSession {
     if options.checkpointLocation == nil {
       guarantee = .atLeastOnce
       weakest = "there is no checkpointLocation"
+      let sources = try definitions(of: sinks.map(\.query)).values.filter { $0.isStreaming && !$0.isReplayable }
+      if let source = sources.map(\.name).min() {
+        guarantee = .atMostOnce
+        weakest = "there is no checkpointLocation that keeps what the source '\(source)' sent"
+      }
     }
     if let demanded = options.delivery, guarantee < demanded {
-      throw MillraceError(
-        "DELIVERY_NOT_MET", "the pipeline demands \(demanded.rawValue), but \(weakest)",
-        hint: "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'")
+      let hint =
+        options.checkpointLocation == nil
+        ? "set 'checkpointLocation', or weaken 'delivery'"
+        : "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'"
+      throw MillraceError("DELIVERY_NOT_MET", "the pipeline demands \(demanded.rawValue), but \(weakest)", hint: hint)
     }
     return (bindings, guarantee)
   }

@@ -80,10 +80,22 @@ public struct StreamingSink: Sendable {
 }
 
 /// What a query promises about each row of its results.
-public enum DeliveryGuarantee: String, Sendable, Comparable {
+public enum DeliveryGuarantee: String, Sendable, Comparable, CaseIterable {
+  /// A crash may lose rows: they came from a source that cannot give them again, and were kept in memory only.
+  case atMostOnce = "at-most-once"
+  /// A crash may repeat rows.
   case atLeastOnce = "at-least-once"
+  /// Each row has its effect once, whatever happens.
   case exactlyOnce = "exactly-once"
 
-  /// At-least-once is the weaker.
-  public static func < (left: Self, right: Self) -> Bool { left == .atLeastOnce && right == .exactlyOnce }
+  /// Weaker before stronger, in the order of the cases.
+  public static func < (left: Self, right: Self) -> Bool { left.strength < right.strength }
+
+  private var strength: Int {
+    switch self {
+    case .atMostOnce: 0
+    case .atLeastOnce: 1
+    case .exactlyOnce: 2
+    }
+  }
 }
