@@ -145,6 +145,13 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["MillraceCommand", "MillraceConformance", "MillraceTesting"], swiftSettings: strict),
+    // Compiles and runs the examples of README and docs, and holds what they say of keys, codes and commands to the code.
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: [
+        "Millrace", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", argumentParser,
+      ],
+      swiftSettings: strict),
     // Parses the manifest and fails on an import edge that the layers do not allow.
     .testTarget(name: "ManifestTests", swiftSettings: strict),
     .testTarget(

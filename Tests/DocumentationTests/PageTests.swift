@@ -1,0 +1,119 @@
+import ArgumentParser
+import MillraceCore
+import MillraceFormats
+import MillracePipeline
+import Testing
+
+@testable import MillraceCLI
+
+/// What the pages say of files, keys, codes and commands is so.
+@Suite struct PageTests {
+  @Test(arguments: Page.all.map(\.path)) func linksLeadSomewhere(path: String) {
+    let page = Page(path)
+    #expect(!page.text.isEmpty)
+    let folder = path.split(separator: "/").dropLast().map { "\($0)/" }.joined()
+    for link in page.links {
+      #expect(Page.exists(folder + (link.split(separator: "#").first ?? "")), "\(path) links to \(link)")
+    }
+  }
+
+  /// Paths in back-ticks, such as `Sources/MillraceCore` or `scripts/run`, exist.
+  @Test(arguments: Page.all.map(\.path)) func pathsExist(path: String) {
+    let tops = ["Sources/", "Tests/", "Plugins/", "docs/", "scripts/", "Benchmarks/"]
+    for code in Page(path).codes where tops.contains(where: { code.hasPrefix($0) }) && !code.contains("*") {
+      let words = code.split(separator: " ")[0]
+      #expect(Page.exists(String(words)) || Page.exists("\(words).swift"), "\(path) names \(code)")
+    }
+  }
+
+  /// `millrace run`, `millrace validate FILE`, … are commands.
+  @Test(arguments: Page.all.map(\.path)) func commandsExist(path: String) {
+    let known = Set(RootCommand.configuration.subcommands.map { $0._commandName })
+    for code in Page(path).codes where code.hasPrefix("millrace ") {
+      let word = String(code.split(separator: " ")[1])
+      #expect(known.contains(word), "\(path) names `\(code)`")
+    }
+  }
+
+  // MARK: The pipeline file
+
+  /// The page's parts of a source and a sink, put into a file, make a pipeline.
+  @Test func partsOfAPipelineAreRead() throws {
+    let blocks = Page.pipeline.blocks("jsonc")
+    #expect(blocks.count == 3)
+    let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
+    let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
+    let query = "SELECT time AS minute, status FROM requests"
+    let file = """
+      { "version": 1,
+        "connectors": { "archive": { "format": "gzip-file", "options": { "path": "x" } } },
+        "pipelines": { "p": {
+          "sources": { \(source) },
+          "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
+          "checkpointLocation": "c" } } }
+      """
+    #expect(PipelinePages.complaints(file) == [])
+  }
+
+  /// Every key that a pipeline file can have stands on the page. Options of connectors are in the reference.
+  @Test func everyKeyIsToldOf() throws {
+    let schema = PipelineSchema(PipelinePages.catalog).json
+    let pipeline = try #require(schema["properties"]?["pipelines"]?["additionalProperties"])
+    let top = schema["properties"]?.members ?? []
+    let parts = pipeline["properties"]?.members ?? []
+    let ends = ["sources", "tables", "sinks"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
+    let triggers = Self.keys(of: pipeline["properties"]?["trigger"])
+    let keys = Set(top.map(\.key) + parts.map(\.key) + ends + triggers)
+    #expect(keys.isSuperset(of: ["sources", "watermark", "encode", "availableNow", "startAfter"]))
+    for key in keys.sorted() {
+      let isToldOf = Page.pipeline.text.contains("\"\(key)\"") || Page.pipeline.codes.contains(key)
+      #expect(isToldOf, "docs/pipeline.md does not tell of '\(key)'")
+    }
+  }
+
+  /// Keys of the objects that a part of the schema allows: directly, as values of a map, or as one of several forms.
+  private static func keys(of schema: JSON?) -> [String] {
+    guard let schema else { return [] }
+    let forms = ["anyOf", "oneOf", "allOf"].flatMap { schema[$0]?.array ?? [] }
+    return (schema["properties"]?.members ?? []).map(\.key) + keys(of: schema["additionalProperties"])
+      + forms.flatMap { keys(of: $0) }
+  }
+
+  /// The codes of the table are in the code, and all codes of pipeline files are in the table.
+  @Test func codesAreTheOnesThereAre() {
+    let told = Set(
+      Page.pipeline.codes.filter { $0.allSatisfy { $0.isUppercase || $0 == "_" } && $0.contains("_") && $0.count > 1 })
+    let sources = Self.swiftFiles(below: [
+      "Sources/MillracePipeline", "Sources/MillraceCLI", "Sources/MillraceCore", "Sources/Millrace",
+      "Sources/MillraceFormats",
+    ])
+    .map { Page.read($0) }.joined()
+    let quoted = Set(sources.split(separator: "\"").map(String.init))
+    #expect(told.count > 15)
+    for code in told.sorted() { #expect(quoted.contains(code), "no code says \(code)") }
+    for code in quoted.sorted() where code.hasPrefix("PIPELINE_") && code.allSatisfy({ $0.isUppercase || $0 == "_" }) {
+      #expect(told.contains(code), "docs/pipeline.md does not tell of \(code)")
+    }
+  }
+
+  private static func swiftFiles(below folders: [String]) -> [String] {
+    folders.flatMap { folder -> [String] in
+      let files = PosixFileSystem()
+      let names = (try? files.list("\(Page.root)/\(folder)")) ?? []
+      return names.flatMap { name -> [String] in
+        name.hasSuffix(".swift")
+          ? ["\(folder)/\(name)"] : name.contains(".") ? [] : swiftFiles(below: ["\(folder)/\(name)"])
+      }
+    }
+  }
+
+  /// The decoders of the page are those of the registry.
+  @Test func decodersAreToldOf() {
+    for format in FormatRegistry.decoders {
+      #expect(Page.pipeline.codes.contains(format.name), "docs/pipeline.md does not tell of decoder '\(format.name)'")
+    }
+    for format in FormatRegistry.encoders {
+      #expect(Page.pipeline.codes.contains(format.name), "docs/pipeline.md does not tell of encoder '\(format.name)'")
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import Millrace
+import MillraceCore
+import MillraceFormats
+import MillracePipeline
+
+/// Reads texts of pipeline files as `millrace validate` does.
+enum PipelinePages {
+  static let catalog = PipelineCatalog(
+    connectors: ConnectorRegistry(BundledConnectors.all), decoders: FormatRegistry.decoders,
+    encoders: FormatRegistry.encoders)
+
+  /// The plans of all pipelines of a text; throws what is wrong with it.
+  static func plans(_ text: String, file name: String = "page.json") throws -> [PipelinePlan] {
+    let file = try PipelineFileReader(catalog: catalog, variable: { _ in nil }, contents: { _ in "" })
+      .read(Array(text.utf8), file: name)
+    return try file.pipelines.map { try PipelinePlanner(catalog, file, environment: .live).plan($0) }
+  }
+
+  /// All that `millrace validate` complains about.
+  static func complaints(_ text: String, file name: String = "page.json") -> [String] {
+    do {
+      _ = try plans(text, file: name)
+      return []
+    } catch let error as PipelineFileError {
+      return error.diagnostics.map { "\($0)" }
+    } catch {
+      return ["\(error)"]
+    }
+  }
+}
