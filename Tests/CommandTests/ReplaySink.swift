@@ -10,6 +10,8 @@ struct ReplaySink: Sendable {
   var read: String
   /// What it must hold.
   var oracle: Answer
+  /// A script that fails if the output of a whole run is not spread over files as the tests want it.
+  var check = "true"
 
   /// An answer that does not come from the engine.
   enum Answer: Sendable {
@@ -60,15 +62,15 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
           "query": "SELECT value FROM moved", "format": "rotating-file",
           "options": { "path": "out/plain/moved.log", "maxFileBytes": "4 KiB" }, "encode": "text"
           """,
-        read: "test $(ls out/plain | wc -l) -ge 8 && cat out/plain/moved.*.log", oracle: .requests(least: 300)),
+        read: "cat out/plain/moved.*.log", oracle: .requests(least: 300), check: "test $(ls out/plain | wc -l) -ge 8"),
       ReplaySink(
         name: "packed",
         entry: """
           "query": "SELECT value FROM moved", "format": "rotating-file",
           "options": { "path": "out/packed/moved.log.gz", "maxFileBytes": "1 KiB" }, "encode": "text"
           """,
-        read: "test $(ls out/packed | wc -l) -ge 8 && gzip -dc out/packed/moved.*.log.gz",
-        oracle: .requests(least: 300)),
+        read: "gzip -dc out/packed/moved.*.log.gz", oracle: .requests(least: 300),
+        check: "test $(ls out/packed | wc -l) -ge 8"),
       // The last files of the same rows in files of the same size; what was removed is taken from those.
       ReplaySink(
         name: "kept",
@@ -77,11 +79,11 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
           "options": { "path": "out/kept/moved.log", "maxFileBytes": "4 KiB", "keepFiles": 3 }, "encode": "text"
           """,
         read: """
-          test $(ls out/kept | wc -l) -eq 3 && for file in out/plain/moved.*.log; do
+          test $(ls out/kept | wc -l) -le 3 && for file in out/plain/moved.*.log; do
             name=$(basename $file); if test -e out/kept/$name; then cat out/kept/$name; else cat $file; fi
           done
           """,
-        oracle: .requests(least: 300)),
+        oracle: .requests(least: 300), check: "test $(ls out/kept | wc -l) -eq 3"),
     ])
 
   /// Folders of every format, one of them compressed; files of `csv` begin with a header.
