@@ -83,12 +83,17 @@ public struct SplitResult: Sendable {
   public var reachedEnd: Bool
   /// Number of rows that the split gave; those that the decoder left out by a pushed filter do not count.
   public var rowCount: Int64
+  /// Records that could not be decoded, left out or not.
+  public var badRecordCount: Int64
 
   /// Makes a result.
-  public init(bytesConsumed: Int64 = 0, reachedEnd: Bool = true, rowCount: Int64 = 0) {
+  public init(
+    bytesConsumed: Int64 = 0, reachedEnd: Bool = true, rowCount: Int64 = 0, badRecordCount: Int64 = 0
+  ) {
     self.bytesConsumed = bytesConsumed
     self.reachedEnd = reachedEnd
     self.rowCount = rowCount
+    self.badRecordCount = badRecordCount
   }
 }
 

@@ -217,6 +217,8 @@ final class ScanGroup {
     defer { if !isOpen { reader.close() } }
     guard let decoder = state.decoder else { return (SplitResult(), nil) }
     var rows: Int64 = 0
+    // The decoder is the worker's and goes from split to split.
+    let badBefore = decoder.badRecordCount
     while let window = try windows.next() {
       let origin = RecordOrigin(name: split.name, offset: window.offset)
       let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
@@ -225,7 +227,9 @@ final class ScanGroup {
       windows.release(window)
     }
     for terminal in state.terminals { try terminal.endSplit(state.task) }
-    let result = SplitResult(bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd, rowCount: rows)
+    let result = SplitResult(
+      bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd, rowCount: rows,
+      badRecordCount: decoder.badRecordCount - badBefore)
     if split.continuationKey != nil && !windows.reachedEnd {
       isOpen = true
       return (result, OpenSplit(reader: reader, leftover: windows.leftover))

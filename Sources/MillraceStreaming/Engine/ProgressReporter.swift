@@ -107,7 +107,8 @@ final class ProgressReporter {
       StreamingQueryProgress.SourceProgress(
         name: executor.sourceNames[index], description: source.description, startOffset: startOffsets[index]?.json,
         endOffset: endOffsets[index]?.json, backlog: source.backlog(after: endOffsets[index]),
-        inputRows: output.splitResults[index].reduce(0) { $0 + $1.rowCount })
+        inputRows: output.splitResults[index].reduce(0) { $0 + $1.rowCount },
+        badRecords: output.splitResults[index].reduce(0) { $0 + $1.badRecordCount })
     }
   }
 

@@ -56,6 +56,8 @@ public struct StreamingQueryProgress: Sendable {
     public var backlog: Int64?
     /// Rows read.
     public var inputRows: Int64
+    /// Records that could not be decoded; whether they are among the rows is the source's `onBadRecord`.
+    public var badRecords: Int64
   }
 
   /// One sink.
@@ -72,6 +74,9 @@ public struct StreamingQueryProgress: Sendable {
 
   /// Rows of all sources.
   public var inputRows: Int64 { sources.reduce(0) { $0 + $1.inputRows } }
+
+  /// Records of all sources that could not be decoded.
+  public var badRecords: Int64 { sources.reduce(0) { $0 + $1.badRecords } }
 
   /// The progress as Spark writes it. With several sinks there is a `sinks` list beside Spark's `sink`.
   public var json: JSON {
@@ -119,8 +124,10 @@ extension StreamingQueryProgress.SourceProgress {
       .init("startOffset", startOffset ?? .null),
       .init("endOffset", endOffset ?? .null), .init("latestOffset", .null), .init("numInputRows", .int(inputRows)),
     ]
-    let metrics: [JSON.Member] = backlog.map { [.init("metrics", .dictionary(["backlog": .string(String($0))]))] } ?? []
-    return .object(start + rates + metrics)
+    var metrics: [JSON.Member] = []
+    if let backlog { metrics.append(.init("backlog", .string(String(backlog)))) }
+    if badRecords > 0 { metrics.append(.init("badRecords", .string(String(badRecords)))) }
+    return .object(start + rates + (metrics.isEmpty ? [] : [.init("metrics", .object(metrics))]))
   }
 }
 
