@@ -5,7 +5,7 @@ import MillraceFormats
 ///
 /// A batch is written under a hidden name, made durable, and renamed; its final name is a function of query, sink and batch, so a batch
 /// that is run again replaces its file. Recovery removes the files of batches after the last committed one.
-final class DirectorySink: ByteSink {
+final class DirectorySink: HeaderedByteSink {
   private let folder: String
   private let format: String
   private let isCompressed: Bool
@@ -14,7 +14,7 @@ final class DirectorySink: ByteSink {
   nonisolated(unsafe) private var names = PartNames(queryID: "", sinkName: "", suffix: "")
   nonisolated(unsafe) private var open: (file: any File, size: Int64)?
   nonisolated(unsafe) private var batch: Int64 = 0
-  /// What stands in front of the records of each file: the block without rows that the engine writes in the first batch.
+  /// What stands in front of the records of each file.
   nonisolated(unsafe) private var header: [UInt8] = []
 
   init(folder: String, format: String, isCompressed: Bool, files: any FileSystem) {
@@ -28,6 +28,8 @@ final class DirectorySink: ByteSink {
   let guarantee = SinkGuarantee.truncatable
   let outputModes: Set<OutputMode> = [.append]
   var compression: Compression? { isCompressed ? .gzip(level: 2) : nil }
+
+  func setHeader(_ header: EncodedBlock) { self.header = Array(header.bytes) }
 
   func open(_ context: SinkContext) throws {
     names = PartNames(
@@ -46,7 +48,6 @@ final class DirectorySink: ByteSink {
       hasChanged = true
     }
     if hasChanged { try files.syncDirectory(folder) }
-    header = (token?["header"]?.array ?? []).compactMap { $0.int.map { UInt8(truncatingIfNeeded: $0) } }
     if let name = token?["file"]?.string, let length = token?["length"]?.int {
       guard try files.status("\(folder)/\(name)")?.size == length else {
         throw MillraceError(
@@ -63,10 +64,6 @@ final class DirectorySink: ByteSink {
   }
 
   func write(_ block: EncodedBlock) throws {
-    if block.rowCount == 0 {
-      header = Array(block.bytes)
-      return
-    }
     if open == nil { try create() }
     guard let (file, size) = open else { return }
     CrashPoint.pass("file.before-write")
@@ -82,8 +79,7 @@ final class DirectorySink: ByteSink {
   }
 
   func commit(batchID: Int64) throws -> JSON {
-    // As numbers, since it may be compressed.
-    var token: [JSON.Member] = [.init("version", .int(1)), .init("header", .array(header.map { .int(Int64($0)) }))]
+    var token: [JSON.Member] = [.init("version", .int(1))]
     if let (file, size) = open {
       CrashPoint.pass("file.before-sync")
       try file.sync()

@@ -4,7 +4,7 @@ import MillraceCore
 ///
 /// The token of a batch names the file and its length; recovery cuts that file back and removes those after it, so a batch is in
 /// the files once. Files before the one of the last token are never changed again.
-final class RotatingFileSink: ByteSink, @unchecked Sendable {
+final class RotatingFileSink: HeaderedByteSink, @unchecked Sendable {
   private static let tailLength: Int64 = 256
   private let configuration: RotatingFileSinkConfiguration
   private let environment: Environment
@@ -13,6 +13,8 @@ final class RotatingFileSink: ByteSink, @unchecked Sendable {
   private var place = Place()
   private var file: (any File)?
   private var hasNewFiles = false
+  /// What each file begins with.
+  private var header: [UInt8] = []
 
   /// Where the sink stands.
   private struct Place {
@@ -35,7 +37,9 @@ final class RotatingFileSink: ByteSink, @unchecked Sendable {
   var outputModes: Set<OutputMode> { [.append, .update] }
   var compression: Compression? { configuration.compression }
   /// No larger than a file, or a batch would be one file whatever its size.
-  var blockSize: Int? { Int(min(configuration.maxFileBytes, 1 << 20)) }
+  var blockSize: Int? { Int(max(min(configuration.maxFileBytes - Int64(header.count), 1 << 20), 1)) }
+
+  func setHeader(_ header: EncodedBlock) { self.header = Array(header.bytes) }
 
   func open(_ context: SinkContext) throws {
     query = "\(context.queryID)/\(context.sinkName)"
@@ -115,7 +119,8 @@ final class RotatingFileSink: ByteSink, @unchecked Sendable {
 
   func write(_ block: EncodedBlock) throws {
     if block.bytes.isEmpty { return }
-    if place.length > 0 && place.length + Int64(block.bytes.count) > configuration.maxFileBytes { try rotate() }
+    let hasRecords = place.length > header.count
+    if hasRecords && place.length + Int64(block.bytes.count) > configuration.maxFileBytes { try rotate() }
     let file = try current()
     try file.write(block.bytes, at: place.length)
     place.length += Int64(block.bytes.count)
@@ -139,6 +144,8 @@ final class RotatingFileSink: ByteSink, @unchecked Sendable {
       place.opened = environment.clock.now()
       hasNewFiles = true
       CrashPoint.pass("rotating.create")
+      try header.withUnsafeBytes { try opened.write($0, at: 0) }
+      place.length = Int64(header.count)
     }
     file = opened
     return opened

@@ -95,6 +95,16 @@ extension ByteSink {
   public var blockSize: Int? { nil }
 }
 
+/// A byte sink that begins files by itself and puts what stands in front of all records, such as the names of the columns in CSV, at the
+/// start of each.
+///
+/// Other byte sinks get a header as the first block of the first batch, with a row count of 0.
+public protocol HeaderedByteSink: ByteSink {
+  /// Takes the header, compressed if the sink asks for that, valid during the call. Called once before `open`, and not at all where the
+  /// format has none.
+  func setHeader(_ header: EncodedBlock)
+}
+
 /// How blocks are compressed.
 public enum Compression: Sendable, Hashable {
   /// gzip members; level 0…9 in zlib's scale.

@@ -52,7 +52,7 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
         read: "cat out/folder/*", oracle: .requests(least: 500)),
     ])
 
-  /// Rotating files, plain, compressed, and with all but the newest removed; each rotates several times in a batch.
+  /// Rotating files, plain, compressed with a header each, and with all but the newest removed; each rotates several times in a batch.
   static let rotatingFiles = ReplayGroup(
     testDescription: "rotating files",
     sinks: [
@@ -66,10 +66,15 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
       ReplaySink(
         name: "packed",
         entry: """
-          "query": "SELECT value FROM moved", "format": "rotating-file",
-          "options": { "path": "out/packed/moved.log.gz", "maxFileBytes": "1 KiB" }, "encode": "text"
+          "query": "SELECT host, status FROM requests WHERE status >= 300", "format": "rotating-file",
+          "options": { "path": "out/packed/moved.csv.gz", "maxFileBytes": "1 KiB" }, "encode": { "format": "csv", "header": true }
           """,
-        read: "gzip -dc out/packed/moved.*.log.gz", oracle: .requests(least: 300),
+        read: """
+          for file in out/packed/moved.*.csv.gz; do
+            test "$(gzip -dc $file | head -n 1)" = host,status && gzip -dc $file | tail -n +2
+          done
+          """,
+        oracle: .requests(least: 300, as: "tr ' ' ,"),
         check: "test $(ls out/packed | wc -l) -ge 8"),
       // The last files of the same rows in files of the same size; what was removed is taken from those.
       ReplaySink(

@@ -15,13 +15,16 @@ import Testing
   ) throws -> any ByteSink {
     let options = more.merging(["path": "\(folder.path)/a/out"]) { first, _ in first }
     let sink = try FileConnector(format).sink(options, Schema()).byteSink
+    let header = sink.compression == nil ? Array("h\n".utf8) : gzip("h\n")
+    header.withUnsafeBytes {
+      (sink as? any HeaderedByteSink)?.setHeader(EncodedBlock(bytes: $0, rowCount: 0, plainByteCount: 2))
+    }
     try sink.open(SinkContext(queryID: query, sinkName: "../s"))
     return sink
   }
 
-  func write(_ sink: any ByteSink, _ batch: Int64, _ texts: [String], header: String? = nil) throws -> JSON {
+  func write(_ sink: any ByteSink, _ batch: Int64, _ texts: [String]) throws -> JSON {
     try sink.begin(batchID: batch)
-    if let header { try put(sink, header, 0) }
     for text in texts { try put(sink, text, 1) }
     return try sink.commit(batchID: batch)
   }
@@ -44,7 +47,7 @@ import Testing
   @Test func writesAFilePerBatch() throws {
     let sink = try sink()
     _ = try sink.recover(batchID: nil, token: nil)
-    _ = try write(sink, 0, ["1\n", "2\n"], header: "h\n")
+    _ = try write(sink, 0, ["1\n", "2\n"])
     _ = try write(sink, 1, [])
     _ = try write(sink, 2, ["3\n"])
     try sink.close()
@@ -55,7 +58,7 @@ import Testing
     let end = options.isEmpty ? ".csv" : ".csv.gz"
     var sink = try sink("q", .csv, options)
     _ = try sink.recover(batchID: nil, token: nil)
-    let token = try write(sink, 0, ["1\n"], header: "h\n")
+    let token = try write(sink, 0, ["1\n"])
     _ = try write(sink, 1, ["lost\n"])
     try sink.begin(batchID: 2)
     try put(sink, "torn\n", 1)

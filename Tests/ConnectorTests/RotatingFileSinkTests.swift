@@ -64,6 +64,25 @@ struct RotatingFileSinkTests {
     #expect(try sink(["maxFileBytes": "1 GiB"]).blockSize == 1 << 20)
   }
 
+  /// Each file is one that a reader of the format takes, also those of a run after a crash.
+  @Test func beginsEachFileWithTheHeader() throws {
+    func headered() throws -> any ByteSink {
+      let sink = try sink(["maxFileBytes": "24"])
+      Array("head\n".utf8).withUnsafeBytes {
+        (sink as? any HeaderedByteSink)?.setHeader(EncodedBlock(bytes: $0, rowCount: 0, plainByteCount: 5))
+      }
+      return sink
+    }
+    #expect(try headered().blockSize == 19)
+    var log = Log()
+    try run(upTo: 0, &log, headered())
+    #expect(texts() == ["head\nb0.0...\nb0.1...\n", "head\nb0.2...\n"])
+    var lost = log
+    try run(upTo: 1, &lost, headered())
+    try run(upTo: 1, &log, headered())
+    #expect(texts() == ["head\nb0.0...\nb0.1...\n", "head\nb0.2...\nb1.0...\n", "head\nb1.1...\nb1.2...\n"])
+  }
+
   @Test func rotatesByAge() throws {
     let clock = TestClock(1_000_000_000)
     let environment = Environment(files: PosixFileSystem(), clock: clock)

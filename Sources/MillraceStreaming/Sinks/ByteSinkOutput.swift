@@ -10,23 +10,33 @@ final class ByteSinkOutput: SinkOutput {
   private let encoding: any MillraceFormats.Encoding
   /// For rows that come on the control thread.
   private let encoder: RecordBlockEncoder
-  private let header: [UInt8]
+  /// What the first batch begins with.
+  private let header: FinishedBlock?
 
   init(_ sink: any ByteSink, schema: Schema, encoding: any MillraceFormats.Encoding) throws {
     self.sink = sink
     self.schema = schema
     self.encoding = encoding
     let encoder = try encoding.makeEncoder(schema)
-    header = encoder.header
+    let header = Self.header(of: encoder, compression: sink.compression)
+    let headered = sink as? any HeaderedByteSink
+    if let headered, let header { headered.setHeader(EncodedBlock(header)) }
+    self.header = headered == nil ? header : nil
+    // The sink's block size may depend on its header.
     self.encoder = RecordBlockEncoder(encoder, blockSize: sink.blockSize, compression: sink.compression)
   }
 
-  /// A batch begins. The first batch of a query also writes what stands in front of all records.
+  /// What stands in front of all records as a block, nil if nothing does.
+  private static func header(of encoder: any MillraceFormats.Encoder, compression: Compression?) -> FinishedBlock? {
+    if encoder.header.isEmpty { return nil }
+    let plain = ByteBuffer(capacity: encoder.header.count)
+    encoder.header.withUnsafeBytes { plain.append($0) }
+    return RecordBlockEncoder(encoder, blockSize: nil, compression: compression).block(plain, rowCount: 0)
+  }
+
+  /// A batch begins. The first batch of a query also writes what stands in front of all records, unless the sink does so itself.
   func begin(batchID: Int64) throws {
-    guard batchID == 0, !header.isEmpty else { return }
-    let plain = ByteBuffer(capacity: header.count)
-    header.withUnsafeBytes { plain.append($0) }
-    try append(encoder.block(plain, rowCount: 0))
+    if batchID == 0, let header { try append(header) }
   }
 
   func write(_ batch: RecordBatch) throws {
@@ -46,8 +56,14 @@ final class ByteSinkOutput: SinkOutput {
   func finish() throws { try write(encoder.finish()) }
 
   private func append(_ block: FinishedBlock) throws {
-    try sink.write(
-      EncodedBlock(bytes: block.bytes.bytes, rowCount: block.rowCount, plainByteCount: block.plainByteCount))
+    try sink.write(EncodedBlock(block))
+  }
+}
+
+extension EncodedBlock {
+  /// A view of a block that goes on living.
+  init(_ block: FinishedBlock) {
+    self.init(bytes: block.bytes.bytes, rowCount: block.rowCount, plainByteCount: block.plainByteCount)
   }
 }
 
