@@ -12,6 +12,10 @@ public struct MillraceError: Error, Sendable, CustomStringConvertible {
   public var isRetryable: Bool
   /// Where in a pipeline file, query or input: `file:line:column` or `file@offset`.
   public var location: String?
+  /// The piece of a SQL text that it is about.
+  public var fragment: SQLFragment?
+  /// Lines that show the text at fault, the place marked.
+  public var excerpt: String?
   /// The error that led to this one.
   public var cause: (any Error)?
 
@@ -23,6 +27,20 @@ public struct MillraceError: Error, Sendable, CustomStringConvertible {
     case external
     /// Millrace itself.
     case bug
+  }
+
+  /// A piece of a SQL text. Whoever has the text makes a line and a column, or an excerpt, of it.
+  public struct SQLFragment: Hashable, Sendable {
+    /// UTF-8 offsets in the text.
+    public var range: Range<Int>
+    /// The view whose text is meant; nil for the text of the query itself.
+    public var view: String?
+
+    /// Makes a fragment.
+    public init(_ range: Range<Int>, view: String? = nil) {
+      self.range = range
+      self.view = view
+    }
   }
 
   /// Makes an error.
@@ -39,10 +57,11 @@ public struct MillraceError: Error, Sendable, CustomStringConvertible {
     self.cause = cause
   }
 
-  /// `location: [CODE] message. hint`
+  /// `location: [CODE] message`, then the excerpt, the hint and the cause on lines of their own.
   public var description: String {
     var text = location.map { "\($0): " } ?? ""
     text += "[\(code)] \(message)"
+    if let excerpt { text += "\n\(excerpt)" }
     if let hint { text += "\n  hint: \(hint)" }
     if let cause { text += "\n  cause: \(cause)" }
     return text

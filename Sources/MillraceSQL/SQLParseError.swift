@@ -49,7 +49,7 @@ public struct SQLParseError: Error, Hashable, Sendable, CustomStringConvertible 
 
 extension SQLParseError.Excerpt {
   /// Cuts the line around an offset, at most 60 bytes to each side.
-  init(offset: Int, in text: String) {
+  public init(offset: Int, in text: String) {
     let bytes = Array(text.utf8.dropFirst(Swift.max(0, offset - 60)).prefix(120))
     let at = Swift.min(offset, 60, bytes.count)
     let before = bytes[..<at].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? 0
@@ -57,5 +57,11 @@ extension SQLParseError.Excerpt {
     let shown = bytes[before..<after].map { $0 == 0x09 ? 0x20 : $0 }
     self.text = String(decoding: shown, as: UTF8.self)
     caret = String(decoding: shown.prefix(at - before), as: UTF8.self).unicodeScalars.count
+  }
+
+  /// A line that marks what is `length` characters long at the fault, as far as the piece goes.
+  public func mark(length: Int) -> String {
+    let room = text.unicodeScalars.count - caret
+    return String(repeating: " ", count: caret) + String(repeating: "^", count: Swift.max(1, Swift.min(length, room)))
   }
 }

@@ -42,6 +42,13 @@ struct WrongInputTests {
                         "u": { "format": "socket", "options": { "host": "127.0.0.1", "port": 9 } } }
           """#)),
     Case("an unknown column", file(query: "SELECT vlaue FROM lines")),
+    Case(
+      "an unknown column behind escapes",
+      file(query: #"SELECT \"\u00fc\" AS b,\n  '\u0061\ud83d\ude00ü', length(vlaue)\nFROM lines"#)),
+    Case(
+      "an unknown function in a view",
+      file(query: "SELECT n FROM v", more: #", "views": { "v": "SELECT lenght(value) AS n FROM lines" }"#)),
+    Case("an argument of a wrong type", file(query: "SELECT value, 1 + array(1) AS n FROM lines WHERE value > ''")),
     Case("an unknown table", file(query: "SELECT value FROM line")),
     Case(
       "a sink that cannot meet the demand", file(sink: #""format": "console""#, more: #", "delivery": "exactly-once""#)),
@@ -62,6 +69,23 @@ struct WrongInputTests {
       "mkdir logs && cp \"$1\" logs/a.gz && head -c 20000 \"$1\" > cut.gz", Oracle.logs([10]), in: sandbox)
     let outcome = try await Command(["run", "p.json"], in: sandbox).outcome(within: 30)
     try expectGolden("wrong-input/\(one.testDescription)", one.file, outcome)
+  }
+
+  static let queries = [
+    "an unknown column": "SELECT vlaue FROM range(3)",
+    "an unknown column of a table": "SELECT id,\n       t.nmae\nFROM range(3) AS t",
+    "an unknown function": "SELECT id, 1 + lenght('ü' || id) FROM range(3)",
+    "an unknown table function": "SELECT * FROM rang(3)",
+    "an unknown table": "SELECT id FROM range(3) WHERE id IN (SELECT id FROM nowhere)",
+    "wrong types": "SELECT id FROM range(3) WHERE id + array(1) > 2",
+    "wrong syntax": "SELECT id FORM range(3)",
+  ]
+
+  @Test(arguments: queries.keys.sorted())
+  func query(name: String) async throws {
+    let query = Self.queries[name, default: ""]
+    let outcome = try await Command.millrace(["sql", query])
+    try expectGolden("wrong-sql/\(name)", "", outcome, command: "sql '\(query)'")
   }
 
   @Test func aCheckpointInUse() async throws {
@@ -103,11 +127,14 @@ struct WrongInputTests {
   }
 
   /// Compares all that was said, lines about batches excepted, with a file of `Tests/Golden`.
-  private func expectGolden(_ name: String, _ file: String, _ outcome: Command.Outcome) throws {
+  private func expectGolden(_ name: String, _ file: String, _ outcome: Command.Outcome, command: String = "run p.json")
+    throws
+  {
     let lines = outcome.error.split(separator: "\n", omittingEmptySubsequences: false).filter {
       !$0.hasPrefix("p batch ") && !($0.hasPrefix("p: ") && $0.contains(" rows in"))
     }
-    let said = "\(file)\n\n$ millrace run p.json\n\(lines.joined(separator: "\n"))exit status \(outcome.status)\n"
+    let said =
+      "\(file.isEmpty ? "" : file + "\n\n")$ millrace \(command)\n\(lines.joined(separator: "\n"))exit status \(outcome.status)\n"
     let path = "\(Sandbox.root)/Tests/Golden/\(name.split(separator: " ").joined(separator: "-")).txt"
     if getenv("MILLRACE_UPDATE_GOLDEN") == nil {
       #expect(said == Sandbox.read(path))

@@ -179,10 +179,13 @@ public final class SparkSession: Sendable {
 
   /// Resolves a SQL query.
   public func analyze(_ sql: String) throws -> AnalyzedQuery {
+    let text = substituted(sql)
     do {
-      return try makeAnalyzer().analyze(try SQLParser.parseQuery(substituted(sql)))
+      return try makeAnalyzer().analyze(try SQLParser.parseQuery(text))
     } catch let error as SQLParseError {
       throw MillraceError(error)
+    } catch let error as MillraceError {
+      throw error.shown(in: text)
     }
   }
 
@@ -197,13 +200,14 @@ public final class SparkSession: Sendable {
 
   /// The same without suspension.
   public func execute(statement text: String) throws -> DataFrame {
-    let statement: Statement
+    let text = substituted(text)
     do {
-      statement = try SQLParser.parseStatement(substituted(text))
-    } catch {
+      return try StatementRunner(self).run(try SQLParser.parseStatement(text))
+    } catch let error as SQLParseError {
       throw MillraceError(error)
+    } catch let error as MillraceError {
+      throw error.shown(in: text)
     }
-    return try StatementRunner(self).run(statement)
   }
 
   /// Rows of a bounded query.
@@ -247,14 +251,4 @@ public final class SparkSession: Sendable {
 
   /// Ends the session. Queries that run go on until they are stopped.
   public func stop() async {}
-}
-
-extension MillraceError {
-  /// A parse error with its place in the query.
-  public init(_ error: SQLParseError) {
-    self.init(
-      error.code,
-      "\(error.message) (line \(error.line), column \(error.column))\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
-      hint: error.hint)
-  }
 }

@@ -1,3 +1,5 @@
+import Millrace
+import MillraceCore
 import MillraceSQL
 
 /// The bytes of a pipeline file, to find the place of a word inside one of its strings: an error in a query is shown where the
@@ -36,6 +38,16 @@ package struct PipelineSource: Sendable {
       return isHighSurrogate ? 12 : 6
     }
     return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
+  }
+
+  /// A complaint about a name or an expression of the SQL in a string, at its place in the file.
+  func diagnostic(_ error: MillraceError, _ fragment: MillraceError.SQLFragment, in text: LocatedText) -> Diagnostic {
+    let start = fragment.range.lowerBound
+    let location = SourceLocation(offset: start, in: text.text)
+    let excerpt = SQLParseError.Excerpt(offset: start, in: text.text)
+    return Diagnostic(
+      error.code, "\(error.message)\n  \(excerpt.text)\n  \(excerpt.mark(length: fragment.length(in: text.text)))",
+      hint: error.hint, file: file, place: place(line: location.line, column: location.column, in: text))
   }
 
   /// A complaint about the SQL in a string, at its place in the file.

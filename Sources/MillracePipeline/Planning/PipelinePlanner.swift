@@ -165,7 +165,11 @@ package struct PipelinePlanner {
     do {
       return try body()
     } catch let error as MillraceError {
-      if !diagnostics.diagnostics.contains(where: { $0.code == error.code && $0.message == error.message }) {
+      if let fragment = error.fragment, fragment.view == nil {
+        diagnostics.add(source.diagnostic(error, fragment, in: text))
+      } else if !diagnostics.diagnostics.contains(where: {
+        $0.code == error.code && $0.message.hasPrefix(error.message)
+      }) {
         diagnostics.report(error, at: text.place)
       }
     } catch let error as SQLParseError {

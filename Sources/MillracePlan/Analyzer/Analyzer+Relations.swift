@@ -26,7 +26,7 @@ extension Analyzer {
   }
 
   func relation(_ relation: Relation, outer: Scope.Outer) throws -> (LogicalPlan, Scope) {
-    var (plan, scope) = try bareRelation(relation, outer: outer)
+    var (plan, scope) = try relation.range.locating { try bareRelation(relation, outer: outer) }
     if let sample = relation.sample { plan = try sampled(plan, sample) }
     if let clause = relation.watermark {
       plan = try watermarked(plan, clause)
@@ -103,7 +103,9 @@ extension Analyzer {
       let saved = commonTables
       commonTables = []
       defer { commonTables = saved }
-      return .alias([last], try plan(query, outer: .none))
+      do { return .alias([last], try plan(query, outer: .none)) } catch let error as MillraceError {
+        throw error.inView(last)
+      }
     case .plan(let plan): return .alias([last], plan.withFreshAttributes())
     }
   }
@@ -111,7 +113,7 @@ extension Analyzer {
   private func nearestTable(_ name: String) -> String? {
     let names = catalog.names
     if let close = NearestName.of(name, among: names) { return "did you mean `\(close)`?" }
-    return names.isEmpty ? nil : "known are: \(names.joined(separator: ", "))"
+    return names.isEmpty ? "no table is known here" : "known are: \(names.joined(separator: ", "))"
   }
 
   private func commonTable(_ name: String, _ table: CommonTable, level: Int) throws -> LogicalPlan {
@@ -293,7 +295,9 @@ extension Analyzer {
     if name == "range" { return try range(arguments) }
     let one = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
     guard let node = try resolver.generator(call, over: one) else {
-      throw MillraceError("UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(name)`")
+      throw MillraceError(
+        "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(name)`",
+        hint: NearestName.of(name, among: Generators.names.sorted() + ["range"]).map { "did you mean `\($0)`?" })
     }
     return .generate(node)
   }

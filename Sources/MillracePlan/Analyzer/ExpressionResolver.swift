@@ -23,7 +23,11 @@ final class ExpressionResolver {
   }
 
   func resolve(_ sql: SQLExpression) throws -> Expression {
-    switch sql.kind {
+    do { return try resolve(sql.kind) } catch { throw sql.range.located(error) }
+  }
+
+  private func resolve(_ kind: SQLExpression.Kind) throws -> Expression {
+    switch kind {
     case .literal(let value, let type): return .literal(value, type)
     case .typedLiteral(let type, let text): return try typedLiteral(type, text)
     case .column(let parts): return try column(parts)

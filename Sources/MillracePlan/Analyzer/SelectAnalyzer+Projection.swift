@@ -7,21 +7,26 @@ extension SelectAnalyzer {
   func expandStars(_ items: [SQLExpression]) throws -> [SQLExpression] {
     try items.flatMap { item -> [SQLExpression] in
       guard case .star(let qualifier, let except) = item.kind else { return [item] }
-      var columns = scope.star(qualifier)
-      if columns.isEmpty && !qualifier.isEmpty, let match = try scope.match(qualifier),
-        let fields = match.attribute.type.fields
-      {
-        return fields.map { SQLExpression(.alias(SQLExpression(.column(qualifier + [$0.name])), [$0.name])) }
-      }
-      if columns.isEmpty && !qualifier.isEmpty {
-        throw MillraceError("CANNOT_RESOLVE_STAR_EXPAND", "`\(qualifier.joined(separator: "."))`.* names no table here")
-      }
-      for name in except {
-        guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
-        columns.removeAll { $0 == match.attribute }
-      }
-      return columns.map { column in SQLExpression(.column(["\u{0}\(column.id)"]), item.range) }
+      return try item.range.locating { try expandStar(item, qualifier, except) }
     }
+  }
+
+  private func expandStar(_ item: SQLExpression, _ qualifier: [String], _ except: [[String]]) throws -> [SQLExpression]
+  {
+    var columns = scope.star(qualifier)
+    if columns.isEmpty && !qualifier.isEmpty, let match = try scope.match(qualifier),
+      let fields = match.attribute.type.fields
+    {
+      return fields.map { SQLExpression(.alias(SQLExpression(.column(qualifier + [$0.name])), [$0.name])) }
+    }
+    if columns.isEmpty && !qualifier.isEmpty {
+      throw MillraceError("CANNOT_RESOLVE_STAR_EXPAND", "`\(qualifier.joined(separator: "."))`.* names no table here")
+    }
+    for name in except {
+      guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
+      columns.removeAll { $0 == match.attribute }
+    }
+    return columns.map { column in SQLExpression(.column(["\u{0}\(column.id)"]), item.range) }
   }
 
   /// `explode(…)` in the select list becomes a generate node under the block.
@@ -40,7 +45,7 @@ extension SelectAnalyzer {
       }
       found = true
       let resolver = ExpressionResolver(analyzer, scope)
-      guard var node = try resolver.generator(call, over: child) else { continue }
+      guard var node = try item.range.locating({ try resolver.generator(call, over: child) }) else { continue }
       if case .alias(_, let names) = item.kind {
         node.output = try analyzer.renamed(node.output, TableAlias(nil, columns: names))
       }
