@@ -31,15 +31,15 @@ public struct DataFrame: Sendable {
   /// Whether the query reads a stream.
   public var isStreaming: Bool { (try? query.get().plan.isStreaming) ?? false }
 
-  private func then(_ step: (Analyzer, AnalyzedQuery) throws -> AnalyzedQuery) -> DataFrame {
+  /// The next query: `step` makes its plan of the present one with an analyzer that gathers the subqueries of both.
+  private func then(_ step: (Analyzer, LogicalPlan) throws -> LogicalPlan) -> DataFrame {
     DataFrame(
       session,
       query.flatMap { before in
         Result {
           do {
-            var after = try step(session.makeAnalyzer(), before)
-            after.subqueries = before.subqueries + after.subqueries
-            return after
+            let analyzer = session.makeAnalyzer()
+            return analyzer.query(try step(analyzer, analyzer.adopt(before)))
           } catch let error as SQLParseError {
             throw MillraceError(error)
           }
@@ -48,7 +48,7 @@ public struct DataFrame: Sendable {
   }
 
   private func map(_ step: (LogicalPlan) throws -> LogicalPlan) -> DataFrame {
-    then { _, before in AnalyzedQuery(plan: try step(before.plan), subqueries: []) }
+    then { _, before in try step(before) }
   }
 
   // MARK: Steps
@@ -60,23 +60,23 @@ public struct DataFrame: Sendable {
   public func select(_ columns: any ColumnConvertible...) -> DataFrame { select(columns.map(\.column)) }
 
   private func select(_ columns: [Column]) -> DataFrame {
-    then { try $0.select(columns.map(\.expression), from: $1.plan) }
+    then { try $0.select(columns.map(\.expression), from: $1).plan }
   }
 
   /// Columns written in SQL.
   public func selectExpr(_ expressions: String...) -> DataFrame {
     then { analyzer, before in
-      try analyzer.select(try expressions.map { try SQLParser.parseExpression($0) }, from: before.plan)
+      try analyzer.select(try expressions.map { try SQLParser.parseExpression($0) }, from: before).plan
     }
   }
 
   /// Rows for which a condition in SQL is true.
   public func filter(_ condition: String) -> DataFrame {
-    then { try $0.filter(try SQLParser.parseExpression(condition), from: $1.plan) }
+    then { try $0.filter(try SQLParser.parseExpression(condition), from: $1).plan }
   }
 
   /// Rows for which the condition is true.
-  public func filter(_ condition: Column) -> DataFrame { then { try $0.filter(condition.expression, from: $1.plan) } }
+  public func filter(_ condition: Column) -> DataFrame { then { try $0.filter(condition.expression, from: $1).plan } }
 
   /// The same as `filter`.
   public func `where`(_ condition: String) -> DataFrame { filter(condition) }
@@ -88,10 +88,10 @@ public struct DataFrame: Sendable {
   public func withColumn(_ name: String, _ column: any ColumnConvertible) -> DataFrame {
     then { analyzer, before in
       let new = SQLExpression(.alias(column.column.expression.unaliased, [name]))
-      let old = before.plan.output
+      let old = before.output
       var items = old.map { $0.name.lowercased() == name.lowercased() ? new : SQLExpression(.column([$0.name])) }
       if !old.contains(where: { $0.name.lowercased() == name.lowercased() }) { items.append(new) }
-      return try analyzer.select(items, from: before.plan)
+      return try analyzer.select(items, from: before).plan
     }
   }
 
@@ -133,7 +133,7 @@ public struct DataFrame: Sendable {
   func aggregate(_ keys: [SQLExpression], _ aggregates: [SQLExpression]) -> DataFrame {
     then { analyzer, before in
       let select = Select(keys + aggregates, groupBy: GroupBy(keys.map { .expression($0.unaliased) }))
-      return try analyzer.select(select, orderBy: [], from: before.plan)
+      return try analyzer.select(select, orderBy: [], from: before).plan
     }
   }
 
@@ -153,7 +153,7 @@ public struct DataFrame: Sendable {
 
   private func sorted(_ items: [SortItem]) -> DataFrame {
     then { analyzer, before in
-      try analyzer.select(Select([SQLExpression(.star(qualifier: [], except: []))]), orderBy: items, from: before.plan)
+      try analyzer.select(Select([SQLExpression(.star(qualifier: [], except: []))]), orderBy: items, from: before).plan
     }
   }
 
@@ -211,9 +211,7 @@ public struct DataFrame: Sendable {
   /// Rows of both; columns by position.
   public func union(_ other: DataFrame) -> DataFrame {
     then { analyzer, before in
-      let right = try other.analyzed()
-      return AnalyzedQuery(
-        plan: try analyzer.union(before.plan, right.plan.withFreshAttributes()), subqueries: right.subqueries)
+      try analyzer.union(before, analyzer.adopt(try other.analyzed()).withFreshAttributes())
     }
   }
 
@@ -223,26 +221,21 @@ public struct DataFrame: Sendable {
   /// Pairs of rows for which a condition over both sides holds. `kind` is Spark's: inner, left, right, full, semi, anti, cross.
   public func join(_ other: DataFrame, _ condition: Column, _ kind: String = "inner") -> DataFrame {
     then { analyzer, before in
-      let right = try other.analyzed()
-      return AnalyzedQuery(
-        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), on: condition.expression),
-        subqueries: right.subqueries)
+      try analyzer.join(
+        before, analyzer.adopt(try other.analyzed()), kind: try JoinKind(spark: kind), on: condition.expression)
     }
   }
 
   /// Pairs of rows with equal values in the named columns, which come out once.
   public func join(_ other: DataFrame, _ names: [String], _ kind: String = "inner") -> DataFrame {
     then { analyzer, before in
-      let right = try other.analyzed()
-      return AnalyzedQuery(
-        plan: try analyzer.join(before.plan, right.plan, kind: try JoinKind(spark: kind), using: names),
-        subqueries: right.subqueries)
+      try analyzer.join(before, analyzer.adopt(try other.analyzed()), kind: try JoinKind(spark: kind), using: names)
     }
   }
 
   /// Makes the query known to SQL under a name.
   public func createOrReplaceTempView(_ name: String) async throws {
-    session.register(view: name, plan: try query.get().plan)
+    session.register(view: name, try query.get())
   }
 
   /// The same; an existing name is an error.

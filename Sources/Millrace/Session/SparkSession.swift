@@ -124,9 +124,9 @@ public final class SparkSession: Sendable {
   /// Makes a query known as a view.
   public func register(view name: String, _ query: Query) { state.withLock { $0.catalog.register(name, .view(query)) } }
 
-  /// Makes a plan known as a view.
-  public func register(view name: String, plan: LogicalPlan) {
-    state.withLock { $0.catalog.register(name, .plan(plan)) }
+  /// Makes a resolved query known as a view.
+  public func register(view name: String, _ query: AnalyzedQuery) {
+    state.withLock { $0.catalog.register(name, .plan(query)) }
   }
 
   /// Makes rows known as a table.
@@ -163,7 +163,10 @@ public final class SparkSession: Sendable {
     }
     for query in queries {
       collect(query.plan)
-      for subquery in query.subqueries { collect(subquery.plan) }
+      for subquery in query.subqueries {
+        collect(subquery.plan)
+        if case .recursion(let step, _, _, _) = subquery.form { collect(step) }
+      }
     }
     var result: [Int: SourceDefinition] = [:]
     for id in ids {

@@ -62,7 +62,7 @@ struct StatementRunner {
             "the view `\(name)` names \(view.columns.count) columns for \(plan.output.count)")
         }
         plan = .project(zip(view.columns, plan.output).map { NamedExpression($0, .attribute($1)) }, plan)
-        session.register(view: name, plan: plan)
+        session.register(view: name, AnalyzedQuery(plan: plan, subqueries: analyzed.subqueries))
         return rows([], [])
       }
       session.register(view: name, query)

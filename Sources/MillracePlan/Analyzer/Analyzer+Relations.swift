@@ -106,7 +106,7 @@ extension Analyzer {
       do { return .alias([last], try plan(query, outer: .none)) } catch let error as MillraceError {
         throw error.inView(last)
       }
-    case .plan(let plan): return .alias([last], plan.withFreshAttributes())
+    case .plan(let query): return .alias([last], adopt(query).withFreshAttributes())
     }
   }
 

@@ -11,8 +11,8 @@ public struct Catalog: Sendable {
     case rows(Schema, RecordBatch)
     /// A query, analysed anew at each use so that its columns are never shared between uses.
     case view(Query)
-    /// A plan, given new columns at each use.
-    case plan(LogicalPlan)
+    /// A plan with its subqueries, given new columns at each use.
+    case plan(AnalyzedQuery)
   }
 
   private var entries: [String: Entry] = [:]

@@ -150,7 +150,7 @@ struct StreamCaseRunner {
       // Through a view, so that a faulty watermark is reported as an error of the query.
       let plain = try session.execute(statement: "SELECT * FROM `\(source.key)`")
       let marked = plain.withWatermark(watermark["column"]?.string ?? "", watermark["delay"]?.string ?? "")
-      session.register(view: source.key, plan: try marked.analyzed().plan)
+      session.register(view: source.key, try marked.analyzed())
     }
   }
 
@@ -161,7 +161,7 @@ struct StreamCaseRunner {
     case "dropDuplicatesWithinWatermark": return frame.dropDuplicatesWithinWatermark(columns)
     case "withWatermark": return frame.withWatermark(step["column"]?.string ?? "", step["delay"]?.string ?? "")
     case "sql":
-      session.register(view: step["view"]?.string ?? "", plan: try frame.analyzed().plan)
+      session.register(view: step["view"]?.string ?? "", try frame.analyzed())
       return try session.execute(statement: step["sql"]?.string ?? "")
     default: throw MillraceError("CONFORMANCE_FORMAT", "the operation \(step.text) is unknown")
     }
