@@ -25,7 +25,7 @@ struct SmallTables {
     }
     let empty = LogicalPlan.relation(
       LeafRelation(name: name, output: output, content: .rows(.of([], schema: schema))))
-    catalog.register(name, .plan(parts.isEmpty ? empty : .union(parts, output: output)))
+    catalog.register(name, .plan(AnalyzedQuery(plan: parts.isEmpty ? empty : .union(parts, output: output))))
   }
 
   func batches(_ sql: String) throws -> [RecordBatch] {
