@@ -161,6 +161,17 @@ func call(_ name: String, _ literals: [Literal], keepConstant: Set<Int> = []) th
     ("slice", [.ints(1), .int(1), .int(-1)], "INVALID_PARAMETER_VALUE.LENGTH"),
     ("array_insert", [.ints(1), .int(0), .int(1)], "INVALID_INDEX_OF_ZERO"),
     ("sequence", [.int(1), .int(5), .int(-1)], "ILLEGAL_SEQUENCE_BOUNDARIES"),
+    (
+      "sequence", [L(value: .integer(.min), type: .long), L(value: .integer(.max), type: .long)],
+      "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER"
+    ),
+    (
+      "sequence",
+      [
+        L(value: .integer(0), type: .long), L(value: .integer(.min), type: .long), L(value: .integer(-1), type: .long),
+      ],
+      "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER"
+    ),
     ("size", [.int(1)], "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"),
     ("array_contains", [.ints(1), .ints(1)], "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES"),
     ("array_union", [.ints(1)], "WRONG_NUM_ARGS.WITHOUT_SUGGESTION"),

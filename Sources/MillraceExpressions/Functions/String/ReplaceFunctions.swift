@@ -47,10 +47,17 @@ enum ReplaceFunctions {
     },
     ScalarFunction(
       "repeat", summary: "The string `count` times.", example: "repeat('123', 2)",
-      bind: Bind.fixed("repeat", [.string, .integer], .string) { vectors, count in
-        RowLoop.strings(vectors, count) { row, writer in
+      bind: Bind.fixed("repeat", [.string, .integer], .string, canFail: true) { vectors, count in
+        try RowLoop.strings(vectors, count) { row, writer in
           let bytes = vectors[0].bytes(row)
-          for _ in 0..<max(vectors[1].int(row), 0) { writer.append(bytes) }
+          let times = max(vectors[1].int(row), 0)
+          if bytes.isEmpty { return true }
+          guard times <= Int(Int32.max) / bytes.count else {
+            throw MillraceError(
+              "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION", "`repeat` would make a string of more than 2 GiB",
+              hint: "repeat it less often")
+          }
+          for _ in 0..<times { writer.append(bytes) }
           return true
         }
       }),
