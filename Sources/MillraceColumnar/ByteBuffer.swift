@@ -14,7 +14,7 @@ public final class ByteBuffer: @unchecked Sendable {
     base = RawMemory.allocate(byteCount: self.capacity + 64)
   }
 
-  deinit { base.deallocate() }
+  deinit { RawMemory.deallocate(base, byteCount: capacity + 64) }
 
   /// The bytes so far, valid until the next change.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
@@ -29,14 +29,14 @@ public final class ByteBuffer: @unchecked Sendable {
     let size = max(capacity * 2, count + more)
     let larger = RawMemory.allocate(byteCount: size + 64)
     memcpy(larger, base, count)
-    base.deallocate()
+    RawMemory.deallocate(base, byteCount: capacity + 64)
     base = larger
     capacity = size
   }
 
   /// The bytes so far, without a copy. The buffer is empty afterwards.
   public func take() -> MemoryBuffer {
-    let taken = MemoryBuffer(adopting: base, capacity: count)
+    let taken = MemoryBuffer(adopting: base, capacity: count, allocated: capacity + 64)
     count = 0
     capacity = 64
     base = RawMemory.allocate(byteCount: capacity + 64)

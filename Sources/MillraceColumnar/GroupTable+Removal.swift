@@ -54,19 +54,19 @@ extension GroupTable {
   private func unlink(_ group: UInt32) {
     let mask = slotCount - 1
     var hole = Int(hash(of: group) >> shift)
-    while slots[hole] != 0 && UInt32(truncatingIfNeeded: slots[hole]) != group &+ 1 { hole = (hole + 1) & mask }
-    precondition(slots[hole] != 0, "a group that is unlinked must be linked")
+    while slots[hole].mark != 0 && slots[hole].mark != group &+ 1 { hole = (hole + 1) & mask }
+    precondition(slots[hole].mark != 0, "a group that is unlinked must be linked")
     // Later entries of the run move up unless that would put them in front of their own first slot.
     var at = (hole + 1) & mask
-    while slots[at] != 0 {
-      let home = Int(UInt32(truncatingIfNeeded: slots[at] >> 32) >> shift)
+    while slots[at].mark != 0 {
+      let home = Int(slots[at].hash >> shift)
       if (at - home) & mask >= (at - hole) & mask {
         slots[hole] = slots[at]
         hole = at
       }
       at = (at + 1) & mask
     }
-    slots[hole] = 0
+    slots[hole] = Slot()
     usedSlots -= 1
     liveCount -= 1
   }
@@ -74,7 +74,7 @@ extension GroupTable {
   /// Makes unlinked groups present again. No other group may have got their keys meanwhile.
   public func relink(_ groups: UnsafePointer<UInt32>, count: Int) {
     for row in 0..<count {
-      place(UInt64(hash(of: groups[row])) << 32 | UInt64(groups[row] + 1))
+      place(Slot(keys[Int(groups[row])], hash(of: groups[row]), group: groups[row]))
       usedSlots += 1
       liveCount += 1
       if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
@@ -99,6 +99,7 @@ extension GroupTable {
     for group in 0..<groupCount where !keys[group].isInline && keys[group].word0 != GroupKeyLayout.nullWord {
       keys[group] = fresh.store(keys[group])
     }
+    for index in 0..<slotCount where slots[index].mark != 0 { slots[index].key = keys[Int(slots[index].mark) - 1] }
     arena = fresh
     garbageBytes = 0
   }
@@ -119,9 +120,8 @@ extension GroupTable {
   private func insert(_ key: StringView, _ hash: UInt32, at group: Int) -> Bool {
     guard isFree(group), group < Int(UInt32.max) - 1 else { return false }
     var at = Int(hash >> shift)
-    while slots[at] != 0 {
-      let other = Int(UInt32(truncatingIfNeeded: slots[at]) &- 1)
-      if GroupTable.isSame(keys[other], key, isPacked: layout.form == .packed) { return false }
+    while slots[at].mark != 0 {
+      if GroupTable.isSame(slots[at].key, key, isPacked: layout.form == .packed) { return false }
       at = (at + 1) & (slotCount - 1)
     }
     if group < groupCount {
@@ -136,7 +136,7 @@ extension GroupTable {
     }
     keys[group] =
       layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
-    slots[at] = UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: group) + 1)
+    slots[at] = Slot(keys[group], hash, group: UInt32(truncatingIfNeeded: group))
     usedSlots += 1
     liveCount += 1
     if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }

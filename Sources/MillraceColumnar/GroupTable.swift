@@ -6,8 +6,11 @@ import Glibc
 /// and every NaN is the same. Used by one thread at a time.
 ///
 /// Each key becomes 16 bytes, however many columns it has (see `GroupKeyLayout`), so that comparing two is two words for all
-/// but long strings. A slot of the open-addressing table holds 32 hash bits and the group's number; the highest hash bits
-/// choose the slot, so growing reads and writes memory in order and touches no key.
+/// but long strings. A slot of the open-addressing table holds the key beside the group's number, so that a lookup touches
+/// one line of memory; the highest hash bits choose the slot, so growing reads and writes memory in order.
+///
+/// Rows go through in chunks and passes: first all are hashed and their slots fetched ahead, then all first slots are compared
+/// without a branch, and only what did not match there is searched for. So the processor waits for many slots at once.
 ///
 /// Properties that change with each new group are not checked for overlapping access at run time, which cost more than the rest
 /// of adding one: no closure of this type's runs while they change.
@@ -29,8 +32,7 @@ public final class GroupTable: @unchecked Sendable {
   @exclusivity(unchecked) var arena = Arena()
   /// Bytes in `arena` that belong to no group any more.
   var garbageBytes = 0
-  /// 0 = empty; else hash bits << 32 | group + 1.
-  @exclusivity(unchecked) var slots: UnsafeMutablePointer<UInt64>
+  @exclusivity(unchecked) var slots: UnsafeMutablePointer<Slot>
   var slotCount: Int
   /// `hash >> shift` is a slot.
   var shift: UInt32
@@ -41,15 +43,39 @@ public final class GroupTable: @unchecked Sendable {
   @exclusivity(unchecked) var freeGroups = FreeGroups()
   private let scratch = Scratch()
 
-  /// Memory for the keys and hashes of a chunk.
+  /// A place for a group, half a line of memory so that none lies across two.
+  struct Slot: BitwiseCopyable {
+    var key: StringView
+    var hash: UInt32
+    /// Group + 1; 0 for an empty slot, whose key is empty too.
+    var mark: UInt32
+    private var padding: UInt64 = 0
+
+    /// An empty slot.
+    init() {
+      key = StringView()
+      hash = 0
+      mark = 0
+    }
+
+    init(_ key: StringView, _ hash: UInt32, group: UInt32) {
+      self.key = key
+      self.hash = hash
+      mark = group &+ 1
+    }
+  }
+
+  /// Memory for the keys and hashes of a chunk, and for the rows whose first slot held another key.
   struct Scratch {
     let keys = MemoryBuffer(capacity: GroupTable.chunk * 16)
     let hashes = MemoryBuffer(capacity: GroupTable.chunk * 4)
+    let misses = MemoryBuffer(capacity: GroupTable.chunk * 2)
     let bytes = ByteBuffer()
   }
 
-  /// Rows that are hashed together, so that keys and hashes stay in the first-level cache.
-  static let chunk = 1024
+  /// Rows that go through together, so few that the slots fetched ahead for them are still in the first-level cache when they
+  /// are compared.
+  static let chunk = 256
 
   /// An empty table for keys of these types.
   public init(keyTypes: [DataType]) {
@@ -59,18 +85,18 @@ public final class GroupTable: @unchecked Sendable {
     keys = RawMemory.allocate(StringView.self, capacity: keyCapacity)
     slotCount = 128
     shift = 32 - 7
-    slotLimit = 64
-    slots = RawMemory.allocate(UInt64.self, capacity: slotCount)
-    slots.initialize(repeating: 0, count: slotCount)
+    slotLimit = Self.limit(slotCount)
+    slots = RawMemory.allocate(Slot.self, capacity: slotCount)
+    slots.initialize(repeating: Slot(), count: slotCount)
   }
 
   deinit {
-    keys.deallocate()
-    slots.deallocate()
+    RawMemory.deallocate(keys, capacity: keyCapacity)
+    RawMemory.deallocate(slots, capacity: slotCount)
   }
 
   /// Bytes of memory in use.
-  public var memoryBytes: Int { slotCount * 8 + keyCapacity * 16 + arena.byteCount }
+  public var memoryBytes: Int { slotCount * MemoryLayout<Slot>.stride + keyCapacity * 16 + arena.byteCount }
 
   /// The group of each of `count` rows; a key that is new becomes the next group.
   ///
@@ -88,10 +114,13 @@ public final class GroupTable: @unchecked Sendable {
     }
     if let isNew { memset(isNew, 0, count) }
     forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch)
+      if missCount == 0 { return }
+      let news = isNew.map { $0 + start }
       if layout.form == .packed {
-        insert(words, hashes, length, groups + start, isNew.map { $0 + start }, isPacked: true)
+        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true)
       } else {
-        insert(words, hashes, length, groups + start, isNew.map { $0 + start }, isPacked: false)
+        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false)
       }
     }
   }
@@ -106,11 +135,14 @@ public final class GroupTable: @unchecked Sendable {
       for row in 1..<count { groups[row] = groups[0] }
       return
     }
-    forEachChunk(keys, count: count, Scratch()) { start, length, words, hashes in
+    let scratch = Scratch()
+    forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch)
+      if missCount == 0 { return }
       if layout.form == .packed {
-        lookUp(words, hashes, length, groups + start, isPacked: true)
+        lookUp(words, hashes, scratch, missCount, groups + start, isPacked: true)
       } else {
-        lookUp(words, hashes, length, groups + start, isPacked: false)
+        lookUp(words, hashes, scratch, missCount, groups + start, isPacked: false)
       }
     }
   }
@@ -119,7 +151,7 @@ public final class GroupTable: @unchecked Sendable {
   public func reserve(_ count: Int) {
     if count > keyCapacity { growKeys(to: count) }
     var wanted = slotCount
-    while wanted / 2 <= count { wanted *= 2 }
+    while Self.limit(wanted) <= count { wanted *= 2 }
     if wanted > slotCount { growSlots(to: wanted) }
   }
 
@@ -128,15 +160,15 @@ public final class GroupTable: @unchecked Sendable {
   public func partitioned(_ count: Int) -> [Selection] {
     if count == 1 { return [.range(0..<groupCount)] }
     precondition(count & (count - 1) == 0 && count <= 256, "partitions are a power of two up to 256")
-    let mask = UInt64(count - 1)
+    let mask = UInt32(truncatingIfNeeded: count - 1)
     let parts = MemoryBuffer(capacity: groupCount)
     let part = parts.base.assumingMemoryBound(to: UInt8.self)
     var sizes = Array(repeating: 0, count: count)
     // The highest bits of a hash choose the slot, so the lowest choose the part.
-    for index in 0..<slotCount where slots[index] != 0 {
+    for index in 0..<slotCount where slots[index].mark != 0 {
       let slot = slots[index]
-      part[Int(UInt32(truncatingIfNeeded: slot) &- 1)] = UInt8(truncatingIfNeeded: (slot &>> 32) & mask)
-      sizes[Int((slot &>> 32) & mask)] += 1
+      part[Int(slot.mark &- 1)] = UInt8(truncatingIfNeeded: slot.hash & mask)
+      sizes[Int(slot.hash & mask)] += 1
     }
     let selections = sizes.map { Selection(capacity: $0) }
     let targets = selections.map(\.rows)
@@ -157,7 +189,7 @@ public final class GroupTable: @unchecked Sendable {
     garbageBytes = 0
     arena = Arena()
     freeGroups = FreeGroups()
-    slots.update(repeating: 0, count: slotCount)
+    slots.update(repeating: Slot(), count: slotCount)
   }
 
   /// Encodes and hashes the rows chunk by chunk.
@@ -174,23 +206,52 @@ public final class GroupTable: @unchecked Sendable {
       let length = min(GroupTable.chunk, count - start)
       let source = layout.encode(columns, start: start, count: length, words: words, scratch: scratch.bytes)
       if layout.form == .packed {
-        for row in 0..<length { hashes[row] = GroupHash.of(source[row]) }
+        for row in 0..<length {
+          hashes[row] = GroupHash.of(source[row])
+          ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row] &>> shift))
+        }
       } else {
-        for row in 0..<length { hashes[row] = GroupHash.ofView(source[row]) }
+        for row in 0..<length {
+          hashes[row] = GroupHash.ofView(source[row])
+          ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row] &>> shift))
+        }
       }
       body(start, length, source, UnsafePointer(hashes))
       start += length
     }
   }
 
+  /// Compares each key with the one in its first slot and takes over the group where all 16 bytes are the same. The numbers of
+  /// the other rows go to `scratch.misses`; gives how many.
+  @inline(__always)
+  private func matchFirst(
+    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
+    _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch
+  ) -> Int {
+    let slots = UnsafePointer(self.slots), shift = self.shift
+    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
+    var missCount = 0
+    for row in 0..<count {
+      let slot = slots + Int(truncatingIfNeeded: hashes[row] &>> shift)
+      let difference = (slot.pointee.key.word0 ^ words[row].word0) | (slot.pointee.key.word1 ^ words[row].word1)
+      let mark = slot.pointee.mark
+      groups[row] = mark &- 1
+      misses[missCount] = UInt16(truncatingIfNeeded: row)
+      missCount &+= difference != 0 || mark == 0 ? 1 : 0
+    }
+    return missCount
+  }
+
   @inline(__always)
   private func insert(
-    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
+    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ scratch: Scratch, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool
   ) {
+    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     var view = Probe(self)
-    for row in 0..<count {
-      view.prefetch(hashes, row, count)
+    for miss in 0..<count {
+      if miss &+ 4 < count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ 4])]) }
+      let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
       if group != GroupTable.absent {
@@ -205,12 +266,14 @@ public final class GroupTable: @unchecked Sendable {
 
   @inline(__always)
   private func lookUp(
-    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
+    _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ scratch: Scratch, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, isPacked: Bool
   ) {
+    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     let view = Probe(self)
-    for row in 0..<count {
-      view.prefetch(hashes, row, count)
+    for miss in 0..<count {
+      if miss &+ 4 < count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ 4])]) }
+      let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       groups[row] = view.find(words[row], hashes[row], &at, isPacked: isPacked)
     }
@@ -218,44 +281,32 @@ public final class GroupTable: @unchecked Sendable {
 
   /// The table's memory in local variables, so that the loops over rows read no property of the object.
   private struct Probe {
-    let slots: UnsafeMutablePointer<UInt64>
-    let keys: UnsafeMutablePointer<StringView>
+    let slots: UnsafeMutablePointer<Slot>
     let mask: Int
     let shift: UInt32
-    /// Beyond the second-level cache, where fetching the key ahead pays, too.
-    let isLarge: Bool
 
     @inline(__always)
     init(_ table: GroupTable) {
       slots = table.slots
-      keys = table.keys
       mask = table.slotCount &- 1
       shift = table.shift
-      isLarge = table.slotCount > 1 << 16
     }
 
     @inline(__always)
     func firstSlot(_ hash: UInt32) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
 
+    /// Every other second slot is on another line than the first one, which was fetched before.
     @inline(__always)
-    func prefetch(_ hashes: UnsafePointer<UInt32>, _ row: Int, _ count: Int) {
-      guard isLarge else { return }
-      if row &+ 16 < count { ck_prefetch(slots + firstSlot(hashes[row &+ 16])) }
-      if row &+ 8 < count {
-        ck_prefetch(keys + Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: slots[firstSlot(hashes[row &+ 8])])))
-      }
-    }
+    func prefetchSecond(_ hash: UInt32) { ck_prefetch(slots + ((firstSlot(hash) &+ 1) & mask)) }
 
     /// The key's group, or `absent` with `at` at the empty slot where it would go.
     @inline(__always)
     func find(_ key: StringView, _ hash: UInt32, _ at: inout Int, isPacked: Bool) -> UInt32 {
       while true {
-        let slot = slots[at]
-        if UInt32(truncatingIfNeeded: slot &>> 32) == hash && slot != 0 {
-          let group = UInt32(truncatingIfNeeded: slot) &- 1
-          if GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], key, isPacked: isPacked) { return group }
-        } else if slot == 0 {
-          return GroupTable.absent
+        let slot = slots + at
+        if slot.pointee.mark == 0 { return GroupTable.absent }
+        if slot.pointee.hash == hash && GroupTable.isSame(slot.pointee.key, key, isPacked: isPacked) {
+          return slot.pointee.mark &- 1
         }
         at = (at &+ 1) & mask
       }
@@ -277,8 +328,7 @@ public final class GroupTable: @unchecked Sendable {
     let group = freeGroups.isEmpty ? appendGroup() : freeGroups.takeLowest() ?? appendGroup()
     keys[group] =
       layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
-    let value = UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: group) &+ 1)
-    slots[at] = value
+    slots[at] = Slot(keys[group], hash, group: UInt32(truncatingIfNeeded: group))
     usedSlots += 1
     liveCount += 1
     if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
@@ -295,7 +345,7 @@ public final class GroupTable: @unchecked Sendable {
   func growKeys(to capacity: Int) {
     let larger = RawMemory.allocate(StringView.self, capacity: capacity)
     larger.update(from: keys, count: groupCount)
-    keys.deallocate()
+    RawMemory.deallocate(keys, capacity: keyCapacity)
     keys = larger
     keyCapacity = capacity
   }
@@ -306,18 +356,21 @@ public final class GroupTable: @unchecked Sendable {
     let oldCount = slotCount
     shift -= UInt32(truncatingIfNeeded: (count / slotCount).trailingZeroBitCount)
     slotCount = count
-    slotLimit = slotCount / 2
-    slots = RawMemory.allocate(UInt64.self, capacity: slotCount)
-    slots.initialize(repeating: 0, count: slotCount)
-    for index in 0..<oldCount where old[index] != 0 { place(old[index]) }
-    old.deallocate()
+    slotLimit = Self.limit(slotCount)
+    slots = RawMemory.allocate(Slot.self, capacity: slotCount)
+    slots.initialize(repeating: Slot(), count: slotCount)
+    for index in 0..<oldCount where old[index].mark != 0 { place(old[index]) }
+    RawMemory.deallocate(old, capacity: oldCount)
   }
+
+  /// How many of `count` slots may be in use: five of eight, beyond which searches for absent keys grow long.
+  private static func limit(_ count: Int) -> Int { count / 8 * 5 }
 
   /// Puts a slot's value at the first empty place from where its hash points.
   @inline(__always)
-  func place(_ value: UInt64) {
-    var at = Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: value >> 32) >> shift)
-    while slots[at] != 0 { at = (at &+ 1) & (slotCount &- 1) }
+  func place(_ value: Slot) {
+    var at = Int(truncatingIfNeeded: value.hash >> shift)
+    while slots[at].mark != 0 { at = (at &+ 1) & (slotCount &- 1) }
     slots[at] = value
   }
 }

@@ -9,16 +9,20 @@ public final class MemoryBuffer: @unchecked Sendable {
   public let base: UnsafeMutableRawPointer
   /// Usable bytes.
   public let capacity: Int
+  /// What `RawMemory` was asked for.
+  private let allocated: Int
 
   /// Allocates uninitialised memory.
   public init(capacity: Int) {
     self.capacity = capacity
-    base = RawMemory.allocate(byteCount: capacity + 64)
+    allocated = capacity + 64
+    base = RawMemory.allocate(byteCount: allocated)
   }
 
-  /// Takes over memory of `capacity` + 64 bytes that `RawMemory` gave.
-  init(adopting base: UnsafeMutableRawPointer, capacity: Int) {
+  /// Takes over memory that `RawMemory` gave for `allocated` bytes, 64 or more beyond `capacity`.
+  init(adopting base: UnsafeMutableRawPointer, capacity: Int, allocated: Int) {
     self.capacity = capacity
+    self.allocated = allocated
     self.base = base
   }
 
@@ -35,5 +39,5 @@ public final class MemoryBuffer: @unchecked Sendable {
     if let source = bytes.baseAddress, bytes.count > 0 { memcpy(base, source, bytes.count) }
   }
 
-  deinit { base.deallocate() }
+  deinit { RawMemory.deallocate(base, byteCount: allocated) }
 }

@@ -8,12 +8,14 @@ public struct StringListWriter {
   private var capacity: Int
   private var count = 0
   private let lists: MemoryBuffer
+  private let rowCount: Int
   private var row = 0
   private var rowStart = 0
   private var nulls: NullTracker
 
   /// For exactly `rows` rows.
   public init(rows: Int) {
+    rowCount = rows
     capacity = max(rows * 4, 64)
     buffer = MemoryBuffer(capacity: capacity * 16)
     views = buffer.base.assumingMemoryBound(to: StringView.self)
@@ -25,7 +27,9 @@ public struct StringListWriter {
   public var elementCount: Int { count - rowStart }
 
   private mutating func grow(_ more: Int) {
-    let larger = MemoryBuffer(capacity: max(capacity * 2, count + more) * 16)
+    // Rows to come are taken to have as many elements as those so far.
+    let expected = row == 0 ? 0 : (count &* rowCount / row) &+ (count >> 4)
+    let larger = MemoryBuffer(capacity: max(capacity * 2, count + more, min(expected, capacity * 16)) * 16)
     memcpy(larger.base, buffer.base, count * 16)
     buffer = larger
     capacity = larger.capacity / 16

@@ -1,3 +1,4 @@
+public import CKernels
 public import Glibc
 
 /// 16 bytes that stand for a string or binary value.
@@ -63,16 +64,12 @@ public struct StringView: Sendable {
   /// The same as `init(_:_:)` without branches on the length, for memory that may be read 16 bytes past `pointer`.
   @inlinable
   public init(padded pointer: UnsafeRawPointer, _ count: Int) {
-    let first = pointer.loadUnaligned(as: UInt64.self)
     if count <= 12 {
-      let second = pointer.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
-      let low = count >= 8 ? first : first & ((1 << (UInt64(truncatingIfNeeded: count) &* 8)) &- 1)
-      let high =
-        count >= 12 ? second : count <= 8 ? 0 : second & ((1 << (UInt32(truncatingIfNeeded: count &- 8) &* 8)) &- 1)
-      word0 = UInt64(truncatingIfNeeded: count) | low << 32
-      word1 = low >> 32 | UInt64(high) << 32
+      let words = ck_inline_view(pointer, count)
+      word0 = words.word0
+      word1 = words.word1
     } else {
-      word0 = UInt64(truncatingIfNeeded: count) | first << 32
+      word0 = UInt64(truncatingIfNeeded: count) | UInt64(pointer.loadUnaligned(as: UInt32.self)) << 32
       word1 = UInt64(UInt(bitPattern: pointer))
     }
   }

@@ -47,16 +47,20 @@ public struct SourceSplit: Sendable {
   public var isFinal: Bool
   /// Splits with the same key in consecutive batches continue each other; the reader is kept open between them.
   public var continuationKey: String?
+  /// Uncompressed bytes, about; nil if not known. The engine computes what it reads of a large split on several threads.
+  public var sizeHint: Int64?
 
   /// Makes a split.
   public init(
-    name: String, payload: JSON, byteLimit: Int64? = nil, isFinal: Bool = true, continuationKey: String? = nil
+    name: String, payload: JSON, byteLimit: Int64? = nil, isFinal: Bool = true, continuationKey: String? = nil,
+    sizeHint: Int64? = nil
   ) {
     self.name = name
     self.payload = payload
     self.byteLimit = byteLimit
     self.isFinal = isFinal
     self.continuationKey = continuationKey
+    self.sizeHint = sizeHint
   }
 }
 

@@ -8,14 +8,27 @@ public struct Generator: Sendable {
   public let output: [StructField]
   /// Arguments with casts inserted.
   public let arguments: [Expression]
-  /// Computes all rows of a batch: `parents[j]` is the input row that row j of `columns` came from, ascending. With `isOuter` an
-  /// input row without results gives one row of NULLs.
-  public let kernel: @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ isOuter: Bool) throws -> GeneratedRows
+  /// Computes all rows of a batch.
+  public let kernel: @Sendable (_ arguments: [ColumnVector], _ rowCount: Int, _ wish: Wish) throws -> GeneratedRows
+
+  /// What is wanted of a generator beside its columns.
+  public struct Wish: Sendable {
+    /// Whether an input row without results gives one row of NULLs.
+    public var isOuter: Bool
+    /// Whether anyone asks which input row a generated one came from; if not, `GeneratedRows.parents` may be empty.
+    public var wantsParents: Bool
+
+    /// Makes a wish.
+    public init(isOuter: Bool, wantsParents: Bool = true) {
+      self.isOuter = isOuter
+      self.wantsParents = wantsParents
+    }
+  }
 
   /// Makes a bound generator.
   public init(
     _ name: String, output: [StructField], arguments: [Expression],
-    kernel: @escaping @Sendable ([ColumnVector], Int, Bool) throws -> GeneratedRows
+    kernel: @escaping @Sendable ([ColumnVector], Int, Wish) throws -> GeneratedRows
   ) {
     self.name = name
     self.output = output
@@ -26,13 +39,16 @@ public struct Generator: Sendable {
 
 /// Rows that a generator made.
 public struct GeneratedRows: Sendable {
-  /// For each generated row, the input row that it came from; ascending.
+  /// Number of generated rows.
+  public var count: Int
+  /// For each generated row, the input row that it came from, ascending; empty if that was not wanted.
   public var parents: Selection
-  /// One vector per column of `Generator.output`, each as long as `parents`.
+  /// One vector of `count` rows per column of `Generator.output`.
   public var columns: [ColumnVector]
 
-  /// Makes a result.
-  public init(parents: Selection, columns: [ColumnVector]) {
+  /// Makes a result; `count` where it is not the number of parents.
+  public init(parents: Selection, columns: [ColumnVector], count: Int? = nil) {
+    self.count = count ?? parents.count
     self.parents = parents
     self.columns = columns
   }

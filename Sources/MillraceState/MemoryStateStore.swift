@@ -19,7 +19,7 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     static let removed: UInt8 = 8
   }
 
-  private let table: GroupTable
+  private var table: GroupTable
   private let columns: [ValueColumn]
   private let keyTypes: [DataType]
   private let valueTypes: [DataType]
@@ -93,6 +93,24 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
       column.save(firstTouched)
       column.set(numbers, count, from: vector)
     }
+  }
+
+  /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put` of all its
+  /// keys in order, without a copy of them. Gives false, having done nothing, when the store has or had rows in this version.
+  /// The table may be read by others until the store is next changed.
+  package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
+    let count = table.groupCount
+    guard isClean, self.table.groupCount == 0, table.liveCount == count, table.keyTypes == keyTypes else { return false }
+    self.table = table
+    let numbers = rowNumbers(count)
+    for row in 0..<count { numbers[row] = UInt32(truncatingIfNeeded: row) }
+    newRows = Array(UnsafeBufferPointer(start: numbers, count: count))
+    marks = Array(repeating: Mark.live | Mark.new, count: count)
+    for (column, vector) in zip(columns, values) {
+      column.ensure(count)
+      column.set(numbers, count, from: vector)
+    }
+    return true
   }
 
   private func ensureRows() {

@@ -20,13 +20,13 @@ final class ValueColumn {
     self.type = type
     stride = type.physical.stride
     isView = type.physical == .view
-    values = .allocate(byteCount: 64, alignment: 64)
-    nulls = .allocate(capacity: 1)
+    values = RawMemory.allocate(byteCount: 64)
+    nulls = RawMemory.allocate(UInt8.self, capacity: 0)
   }
 
   deinit {
-    values.deallocate()
-    nulls.deallocate()
+    RawMemory.deallocate(values, byteCount: capacity * stride + 64)
+    RawMemory.deallocate(nulls, capacity: capacity)
   }
 
   var memoryBytes: Int { capacity * (stride + 1) + arena.byteCount }
@@ -41,8 +41,8 @@ final class ValueColumn {
     memset(largerValues + capacity * stride, 0, (size - capacity) * stride)
     memcpy(largerNulls, nulls, capacity)
     memset(largerNulls + capacity, 1, size - capacity)
-    values.deallocate()
-    nulls.deallocate()
+    RawMemory.deallocate(values, byteCount: capacity * stride + 64)
+    RawMemory.deallocate(nulls, capacity: capacity)
     values = largerValues
     nulls = largerNulls
     capacity = size

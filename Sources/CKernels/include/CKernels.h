@@ -59,6 +59,28 @@ static inline uint64_t ck_high64(const void *p) {
 #endif
 }
 
+/// The two words of a view of n (0-12) bytes that lies inline: the length in the low four bytes, then the text, then zeros. 16 bytes at
+/// p can be read.
+typedef struct {
+  uint64_t word0, word1;
+} ck_view_words;
+static inline ck_view_words ck_inline_view(const void *p, size_t n) {
+  ck_view_words view;
+#if defined(__SSE2__)
+  static const uint8_t ones_then_zeros[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+  __m128i kept = _mm_loadu_si128((const __m128i *)(ones_then_zeros + 16 - n));
+  __m128i text = _mm_slli_si128(_mm_and_si128(_mm_loadu_si128((const __m128i *)p), kept), 4);
+  text = _mm_or_si128(text, _mm_cvtsi32_si128((int)n));
+  view.word0 = (uint64_t)_mm_cvtsi128_si64(text);
+  view.word1 = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(text, text));
+#else
+  uint8_t bytes[16] = {(uint8_t)n};
+  __builtin_memcpy(bytes + 4, p, n);
+  __builtin_memcpy(&view, bytes, 16);
+#endif
+  return view;
+}
+
 /// Asks the processor to fetch the cache line at p.
 static inline void ck_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 

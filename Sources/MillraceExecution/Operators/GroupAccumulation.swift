@@ -164,14 +164,3 @@ extension AggregationPlan {
     return RecordBatch(rowCount: count, columns: try keys.decode(flatKeys, count: count) + results)
   }
 }
-
-/// Partial aggregation on a worker.
-final class AggregateTerminal: StageTerminal {
-  let accumulation: GroupAccumulation
-
-  init(_ plan: AggregationPlan) { accumulation = GroupAccumulation(plan) }
-
-  func consume(_ batch: RecordBatch, _ context: TaskContext) throws { try accumulation.add(batch, context.evaluation) }
-
-  func endSplit(_ context: TaskContext) throws {}
-}

@@ -9,30 +9,34 @@ struct PartialGroups {
   static let parallelFrom = 1 << 13
 
   private let parts: [GroupAccumulation]
+  /// What was merged already, one entry per partition; empty if nothing was.
+  private let merged: [GroupAccumulation]
   private let plan: AggregationPlan
 
-  init(_ parts: [GroupAccumulation], _ plan: AggregationPlan) {
+  init(_ parts: [GroupAccumulation], merged: [GroupAccumulation] = [], _ plan: AggregationPlan) {
     self.parts = parts
+    self.merged = merged
     self.plan = plan
   }
 
   /// Number of parts.
-  var count: Int { parts.count }
+  var count: Int { parts.count + merged.count }
 
   /// Groups of all parts; a key counts in each part that has it.
-  var groupCount: Int { parts.reduce(0) { $0 + $1.groupCount } }
+  var groupCount: Int { (parts + merged).reduce(0) { $0 + $1.groupCount } }
 
   /// Calls `body` with the merged groups of each partition and its number; results in the order of partitions.
   func merged<Result>(
     partitions: Int, _ pool: WorkerPool, _ body: (GroupAccumulation, Int) throws -> Result
   ) throws -> [Result] {
-    if partitions == 1 && parts.count == 1 { return [try body(parts[0], 0)] }
+    precondition(merged.isEmpty || merged.count == partitions, "partitions are the same everywhere")
+    if partitions == 1 && parts.count == 1 && merged.isEmpty { return [try body(parts[0], 0)] }
     let isParallel = groupCount >= Self.parallelFrom
     let rows = try pool.map(parts.count, isParallel: isParallel) { part in
       (selections: parts[part].table.partitioned(partitions), states: try parts[part].states())
     }
     return try pool.map(partitions, isParallel: isParallel) { partition in
-      let groups = GroupAccumulation(plan)
+      let groups = merged.isEmpty ? GroupAccumulation(plan) : merged[partition]
       groups.reserve(rows.map { $0.selections[partition].count }.max() ?? 0)
       for (part, rows) in zip(parts, rows) {
         let selection = rows.selections[partition]

@@ -59,10 +59,11 @@ struct GenerateOperator: StageOperator {
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     let values = try arguments.evaluate(batch, context.evaluation)
-    let rows = try generator.kernel(values, batch.rowCount, isOuter)
-    if rows.parents.count == 0 { return nil }
+    let wish = Generator.Wish(isOuter: isOuter, wantsParents: !passedOn.isEmpty)
+    let rows = try generator.kernel(values, batch.rowCount, wish)
+    if rows.count == 0 { return nil }
     let passed = passedOn.map { batch.columns[$0].gathered(rows.parents) }
-    return RecordBatch(rowCount: rows.parents.count, columns: passed + rows.columns)
+    return RecordBatch(rowCount: rows.count, columns: passed + rows.columns)
   }
 }
 

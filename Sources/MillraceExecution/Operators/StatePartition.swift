@@ -2,6 +2,7 @@ import MillraceColumnar
 import MillraceCore
 import MillraceExpressions
 import MillracePlan
+import MillraceState
 
 /// The groups of a streaming aggregation whose keys are in one partition. Used by one thread at a time.
 final class StatePartition {
@@ -65,8 +66,14 @@ final class StatePartition {
     if result.groupCount == 0 { return result }
     if let sessions = plan.sessions { return try merged(sessions, result, &outcome) }
     if store.rowCount > 0 { result = try withState(result) }
-    try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    try put(result)
     return result
+  }
+
+  private func put(_ groups: GroupAccumulation) throws {
+    let values = try groups.states()
+    if let store = store as? MemoryStateStore, store.rowCount == 0, store.adopt(groups.table, values: values) { return }
+    try store.put(keys: groups.flatKeys(), values: values, count: groups.groupCount)
   }
 
   /// The groups with what the state has for them.

@@ -32,7 +32,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
   }
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
-    let partials = PartialGroups(try input.partials(plan, context), plan)
+    let partials = try input.partials(plan, context)
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
       try partitions[index].run(groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
     }

@@ -30,6 +30,7 @@ final class PhysicalPlanner {
       {
         return fragment
       }
+      keepAssignment(of: fragment, for: columns.map(\.expression))
       return add(
         to: fragment, try ProjectOperator(columns.map(\.expression), input: child.output),
         output: columns.map(\.attribute))
@@ -53,6 +54,12 @@ final class PhysicalPlanner {
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
     case .alias(_, let child): return try plan(child)
     }
+  }
+
+  /// `rand()` and its kin give values by worker and row, so which worker takes a row must not be left to chance.
+  private func keepAssignment(of fragment: Fragment, for expressions: [Expression]) {
+    guard case .chains(let chains) = fragment, !expressions.allSatisfy(\.isDeterministic) else { return }
+    for chain in chains { chain.chain.needsFixedAssignment = true }
   }
 
   private func add(to fragment: Fragment, _ step: any StageOperator, output: [Attribute]) -> Fragment {
@@ -92,6 +99,7 @@ final class PhysicalPlanner {
     if case .chains(let chains) = fragment, case .relation(let leaf) = child {
       for chain in chains { chain.chain.filters += PushedFilters.of(condition, leaf) }
     }
+    keepAssignment(of: fragment, for: [condition])
     return add(to: fragment, try FilterOperator(condition, input: child.output), output: child.output)
   }
 
@@ -135,13 +143,17 @@ final class PhysicalPlanner {
     switch fragment {
     case .serial(let child): input = .rows(child)
     case .chains(let chains):
+      let shared = SharedGroups(aggregation)
+      // Groups of sessions are merged by their times, not by their keys alone.
+      let isShared = !aggregation.isOrderSensitive && aggregation.sessions == nil
+      keepAssignment(of: fragment, for: aggregation.keys.expressions + aggregation.functions.flatMap(\.arguments))
       for chain in chains {
         let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
-        chain.chain.makeTerminal = { AggregateTerminal(own) }
+        chain.chain.makeTerminal = { AggregateTerminal(own, shared: isShared ? shared : nil) }
         chain.chain.holdsRows = false
-        chain.chain.needsFixedAssignment = aggregation.isOrderSensitive
+        if aggregation.isOrderSensitive { chain.chain.needsFixedAssignment = true }
       }
-      input = .chains(chains)
+      input = .chains(chains, shared)
     }
     guard node.child.isStreaming else { return AggregateOperator(aggregation, input, pool: scans.pool) }
     let times = node.child.eventTimes

@@ -98,8 +98,12 @@ final class ScanGroup {
     let failures = Mutex<[(split: Int, error: any Error)]>([])
     /// Readers to go on with in the next batch; guarded by `failures` while workers run.
     private(set) var open: [String: OpenSplit] = [:]
-    var results: UnsafeMutableBufferPointer<SplitResult>
-    init(count: Int) {
+    /// Guarded by `failures` while workers run.
+    private(set) var results: UnsafeMutableBufferPointer<SplitResult>
+    /// Where windows change hands; nil if a split must be computed by the worker that reads it.
+    let exchange: WindowExchange?
+    init(count: Int, exchange: WindowExchange?) {
+      self.exchange = exchange
       results = .allocate(capacity: count)
       results.initialize(repeating: SplitResult())
     }
@@ -109,16 +113,47 @@ final class ScanGroup {
     }
 
     func keep(_ split: OpenSplit, _ key: String) { failures.withLock { _ in open[key] = split } }
+
+    /// A split was read to its end.
+    func ended(_ split: Int, bytesConsumed: Int64, reachedEnd: Bool) {
+      failures.withLock { _ in
+        results[split].bytesConsumed = bytesConsumed
+        results[split].reachedEnd = reachedEnd
+      }
+    }
+
+    /// Rows of a split came out, by whichever worker.
+    func count(_ split: Int, rows: Int64, badRecords: Int64) {
+      failures.withLock { _ in
+        results[split].rowCount += rows
+        results[split].badRecordCount += badRecords
+      }
+    }
+
+    func failed(_ split: Int, _ error: any Error) {
+      isStopped.store(true, ordering: .relaxed)
+      failures.withLock { $0.append((split, error)) }
+    }
+  }
+
+  /// Plain bytes from which reading one split on several threads pays.
+  private static let sharedFrom: Int64 = 2 << 20
+
+  /// Whether workers without a split can compute what others read: rows must end up in aggregates, whatever their order.
+  private func canShare(_ splits: [SourceSplit]) -> Bool {
+    guard pool.count > 1, case .bytes = binding.input else { return false }
+    let isFree = chains.allSatisfy { !$0.holdsRows && !$0.needsFixedAssignment }
+    return isFree && splits.reduce(0) { $0 + ($1.sizeHint ?? 0) } >= Self.sharedFrom
   }
 
   /// Reads splits on as many workers as there are splits for; results in the order of the splits.
   private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> [SplitResult] {
-    let workers = max(1, min(pool.count, splits.count))
-    let shared = Shared(count: splits.count)
+    let isShared = canShare(splits)
+    let workers = isShared ? pool.count : max(1, min(pool.count, splits.count))
+    let shared = Shared(count: splits.count, exchange: isShared ? WindowExchange(readers: workers) : nil)
     let isFixed = chains.contains(where: \.needsFixedAssignment)
     let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
     let previous = openSplits
-    let bytes = Atomic<Int64>(0)
     nonisolated(unsafe) let unsafeStates = states
     let unsafePrevious = previous
     nonisolated(unsafe) let group = self
@@ -132,16 +167,13 @@ final class ScanGroup {
           do {
             let split = splits[index]
             let begun = split.continuationKey.flatMap { unsafePrevious[$0] }
-            let (result, rest) = try group.readSplit(
-              split, index, unsafeStates[worker], begun, prefetches: workers < group.pool.count)
-            shared.results[index] = result
-            bytes.wrappingAdd(result.bytesConsumed, ordering: .relaxed)
+            let rest = try group.readSplit(split, index, unsafeStates[worker], begun, shared)
             if let rest, let key = split.continuationKey { shared.keep(rest, key) }
           } catch {
-            shared.isStopped.store(true, ordering: .relaxed)
-            shared.failures.withLock { $0.append((index, error)) }
+            shared.failed(index, error)
           }
         }
+        group.help(unsafeStates[worker], shared)
       }) { body in
         nonisolated(unsafe) let unsafeBody = body
         pool.run(workers: workers) { unsafeBody($0) }
@@ -155,8 +187,23 @@ final class ScanGroup {
     }
     for (index, chain) in chains.enumerated() { chain.terminals += states.map { $0.terminals[index] } }
     for state in states { context.merge(eventTimes: state.task.eventTimes) }
-    context.bytesRead += bytes.load(ordering: .relaxed)
+    context.bytesRead += shared.results.reduce(0) { $0 + $1.bytesConsumed }
     return Array(shared.results)
+  }
+
+  /// Computes windows that other workers read, until nobody reads any more.
+  private func help(_ state: WorkerState, _ shared: Shared) {
+    guard let exchange = shared.exchange else { return }
+    exchange.becomeHelper()
+    while let item = exchange.take() {
+      if shared.isStopped.load(ordering: .relaxed) { continue }
+      state.task.splitIndex = item.split
+      do {
+        try process(item.window, name: item.name, item.split, state, shared)
+      } catch {
+        shared.failed(item.split, error)
+      }
+    }
   }
 
   /// What one worker needs for all its splits.
@@ -188,8 +235,8 @@ final class ScanGroup {
   }
 
   private func readSplit(
-    _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?, prefetches: Bool
-  ) throws -> (SplitResult, OpenSplit?) {
+    _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?, _ shared: Shared
+  ) throws -> OpenSplit? {
     state.task.splitIndex = index
     switch binding.input {
     case .rows(let source):
@@ -201,40 +248,47 @@ final class ScanGroup {
         try feed(batch, state)
       }
       for terminal in state.terminals { try terminal.endSplit(state.task) }
-      return (SplitResult(rowCount: rows), nil)
+      shared.count(index, rows: rows, badRecords: 0)
+      return nil
     case .bytes(let source, _):
-      return try readBytes(source, split, state, begun, prefetches: prefetches)
+      return try readBytes(source, split, index, state, begun, shared)
     }
   }
 
   private func readBytes(
-    _ source: any ByteSource, _ split: SourceSplit, _ state: WorkerState, _ begun: OpenSplit?, prefetches: Bool
-  ) throws -> (SplitResult, OpenSplit?) {
+    _ source: any ByteSource, _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?,
+    _ shared: Shared
+  ) throws -> OpenSplit? {
     let raw = try begun?.reader ?? source.open(split)
-    let reader: any ByteReader = prefetches && raw is any BulkByteReader ? PrefetchReader(raw) : raw
+    let readsAhead = shared.exchange == nil && shared.results.count < pool.count && raw is any BulkByteReader
+    let reader: any ByteReader = readsAhead ? PrefetchReader(raw) : raw
     let windows = WindowReader(reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows)
     var isOpen = false
     defer { if !isOpen { reader.close() } }
-    guard let decoder = state.decoder else { return (SplitResult(), nil) }
-    var rows: Int64 = 0
-    // The decoder is the worker's and goes from split to split.
-    let badBefore = decoder.badRecordCount
     while let window = try windows.next() {
-      let origin = RecordOrigin(name: split.name, offset: window.offset)
-      let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
-      rows += Int64(batch.rowCount)
-      if batch.rowCount > 0 { try feed(batch, state) }
+      let isGiven = shared.exchange?.offer(WindowExchange.Item(window: window, split: index, name: split.name)) ?? false
+      if !isGiven { try process(window, name: split.name, index, state, shared) }
       windows.release(window)
+      if shared.isStopped.load(ordering: .relaxed) { return nil }
     }
     for terminal in state.terminals { try terminal.endSplit(state.task) }
-    let result = SplitResult(
-      bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd, rowCount: rows,
-      badRecordCount: decoder.badRecordCount - badBefore)
-    if split.continuationKey != nil && !windows.reachedEnd {
-      isOpen = true
-      return (result, OpenSplit(reader: reader, leftover: windows.leftover))
-    }
-    return (result, nil)
+    shared.ended(index, bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd)
+    guard split.continuationKey != nil && !windows.reachedEnd else { return nil }
+    isOpen = true
+    return OpenSplit(reader: reader, leftover: windows.leftover)
+  }
+
+  /// Decodes a window of a split and sends its rows through the chains.
+  private func process(
+    _ window: WindowReader.Window, name: String, _ split: Int, _ state: WorkerState, _ shared: Shared
+  ) throws {
+    guard let decoder = state.decoder else { return }
+    // The decoder is the worker's and goes from split to split.
+    let badBefore = decoder.badRecordCount
+    let origin = RecordOrigin(name: name, offset: window.offset)
+    let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
+    shared.count(split, rows: Int64(batch.rowCount), badRecords: decoder.badRecordCount - badBefore)
+    if batch.rowCount > 0 { try feed(batch, state) }
   }
 
   private func feed(_ batch: RecordBatch, _ state: WorkerState) throws {

@@ -100,6 +100,11 @@ enum BasicAggregates {
         DecimalSumAccumulator(sumType: sumType, result: result, isAverage: true, mode: mode)
       }
     }
+    if argument.type.isIntegral {
+      return BoundAggregate(name, arguments: [argument], type: .double, stateTypes: [.long, .long, .long]) {
+        IntegerAverageAccumulator()
+      }
+    }
     return BoundAggregate(
       name, arguments: [argument], type: .double, stateTypes: [.double, .long], isOrderSensitive: true
     ) {

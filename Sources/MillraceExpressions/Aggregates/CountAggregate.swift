@@ -20,7 +20,7 @@ final class CountAccumulator: Accumulator {
         counts[Int(truncatingIfNeeded: groups[row])] &+= Int64(truncatingIfNeeded: bit)
       }
     } else {
-      for row in 0..<rowCount { counts[Int(truncatingIfNeeded: groups[row])] &+= 1 }
+      Rows.forEachGroup(groups, rowCount, counts, self.counts.count) { counts[$0] &+= 1 }
     }
   }
 

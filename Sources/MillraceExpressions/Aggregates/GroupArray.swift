@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import MillraceColumnar
 
@@ -12,20 +13,21 @@ final class GroupArray<Element: BitwiseCopyable> {
   init(_ empty: Element) {
     self.empty = empty
     capacity = 16
-    base = .allocate(capacity: capacity)
+    base = RawMemory.allocate(Element.self, capacity: capacity)
   }
 
-  deinit { base.deallocate() }
+  deinit { RawMemory.deallocate(base, capacity: capacity) }
 
   /// Makes room for `groupCount` groups.
   func reserve(_ groupCount: Int) {
     guard groupCount > count else { return }
     if groupCount > capacity {
-      capacity = max(groupCount, capacity * 2)
-      let larger = RawMemory.allocate(Element.self, capacity: capacity)
+      let size = max(groupCount, capacity * 2)
+      let larger = RawMemory.allocate(Element.self, capacity: size)
       memcpy(larger, base, count * MemoryLayout<Element>.stride)
-      base.deallocate()
+      RawMemory.deallocate(base, capacity: capacity)
       base = larger
+      capacity = size
     }
     (base + count).initialize(repeating: empty, count: groupCount - count)
     count = groupCount
@@ -76,6 +78,27 @@ enum Rows {
     let words = validity.words
     for row in 0..<rowCount where (words[row >> 6] >> UInt64(truncatingIfNeeded: row & 63)) & 1 != 0 {
       body(Int(truncatingIfNeeded: groups[row]), values[row])
+    }
+  }
+
+  /// `body(group)` for every row. Where the groups' values are many, those of later rows are fetched ahead.
+  @inline(__always)
+  static func forEachGroup<T>(
+    _ groups: UnsafePointer<UInt32>, _ rowCount: Int, _ values: UnsafeMutablePointer<T>, _ groupCount: Int,
+    _ body: (Int) -> Void
+  ) {
+    let ahead = 24
+    var row = 0
+    if groupCount * MemoryLayout<T>.stride > 1 << 16 {
+      while row &+ ahead < rowCount {
+        ck_prefetch(values + Int(truncatingIfNeeded: groups[row &+ ahead]))
+        body(Int(truncatingIfNeeded: groups[row]))
+        row &+= 1
+      }
+    }
+    while row < rowCount {
+      body(Int(truncatingIfNeeded: groups[row]))
+      row &+= 1
     }
   }
 

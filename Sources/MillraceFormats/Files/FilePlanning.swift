@@ -81,12 +81,12 @@ extension [WaitingFile] {
       if splits.count >= Swift.max(1, maxFiles) { break }
       if file.estimate > maxBytes {
         // Too large for any batch: cut, and alone, so that what follows it waits for its end.
-        if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes)) }
+        if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes, sizeHint: maxBytes)) }
         break
       }
       // The limit says about how much: a file belongs to the batch if more than half of it is within.
       if total + file.estimate / 2 > maxBytes && splits.count >= Swift.max(1, limit.parallelism) { break }
-      splits.append(file.part.split(byteLimit: nil))
+      splits.append(file.part.split(byteLimit: nil, sizeHint: file.estimate))
       total += file.estimate
     }
     return splits
@@ -121,13 +121,14 @@ struct FilePart {
       isCompressed: payload["gzip"]?.bool ?? false)
   }
 
-  func split(byteLimit: Int64?) -> SourceSplit {
+  func split(byteLimit: Int64?, sizeHint: Int64) -> SourceSplit {
     let payload = JSON.dictionary([
       "path": .string(path), "file": identity.json, "from": .int(from),
       "restart": .array([.int(restart.compressed), .int(restart.plain)]), "gzip": .bool(isCompressed),
     ])
     let key = byteLimit.map { _ in "\(identity.device):\(identity.inode):\(identity.headChecksum)" }
-    return SourceSplit(name: path, payload: payload, byteLimit: byteLimit, continuationKey: key)
+    return SourceSplit(
+      name: path, payload: payload, byteLimit: byteLimit, continuationKey: key, sizeHint: sizeHint)
   }
 
   /// The path under which the file of the plan is found now, or an error that says what became of it.

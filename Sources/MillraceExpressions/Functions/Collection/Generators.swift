@@ -33,16 +33,17 @@ public enum Generators {
       output += [StructField("key", key, isNullable: false), StructField("value", value, isNullable: containsNull)]
     default: throw Arguments.unexpectedType(name, 0, arguments[0].type, .oneOf([.array, .map]))
     }
-    return Generator(name, output: output, arguments: arguments) { arguments, count, isOuter in
-      generate(arguments[0], count, isOuter, withPosition: withPosition)
+    return Generator(name, output: output, arguments: arguments) { arguments, count, wish in
+      generate(arguments[0], count, wish, withPosition: withPosition)
     }
   }
 
   /// Elements that already lie in the order of the rows are passed on without a copy.
   private static func generate(
-    _ column: ColumnVector, _ count: Int, _ isOuter: Bool, withPosition: Bool
+    _ column: ColumnVector, _ count: Int, _ wish: Generator.Wish, withPosition: Bool
   ) -> GeneratedRows {
-    let flat = FlatLists(column, rowCount: count)
+    let isOuter = wish.isOuter
+    let flat = FlatLists(column, rowCount: count, withParents: wish.wantsParents || isOuter || withPosition)
     var parents = flat.parents
     var children = flat.children
     var lists = flat.lists
@@ -62,7 +63,9 @@ public enum Generators {
       }
       children = children.map { $0.flattened().picked(picks) }
     }
-    guard withPosition else { return GeneratedRows(parents: parents, columns: children) }
+    guard withPosition else {
+      return GeneratedRows(parents: parents, columns: children, count: max(flat.count, parents.count))
+    }
     let buffer = MemoryBuffer(capacity: parents.count * 4)
     let positions = buffer.base.assumingMemoryBound(to: Int32.self)
     var nulls = NullTracker(count: parents.count)
@@ -84,10 +87,10 @@ public enum Generators {
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "`\(name)` takes an array of structs, not \(arguments[0].type.sql)")
     }
     return Generator(name, output: fields.map { StructField($0.name, $0.type) }, arguments: arguments) {
-      arguments, count, isOuter in
-      let rows = generate(arguments[0], count, isOuter, withPosition: false)
-      let columns = fields.indices.map { CollectionAccess.field(rows.columns[0], $0, rows.parents.count) }
-      return GeneratedRows(parents: rows.parents, columns: columns)
+      arguments, count, wish in
+      let rows = generate(arguments[0], count, wish, withPosition: false)
+      let columns = fields.indices.map { CollectionAccess.field(rows.columns[0], $0, rows.count) }
+      return GeneratedRows(parents: rows.parents, columns: columns, count: rows.count)
     }
   }
 

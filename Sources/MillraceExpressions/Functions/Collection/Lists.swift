@@ -25,14 +25,14 @@ struct Lists {
 struct FlatLists {
   /// The children, with the elements of row 0 first, then those of row 1 and so on.
   let children: [ColumnVector]
-  /// Row of each element.
+  /// Number of elements.
+  let count: Int
+  /// Row of each element; empty if made without.
   let parents: Selection
   /// The lists over `children`; empty for NULL rows.
   let lists: [ListView]
 
-  var count: Int { parents.count }
-
-  init(_ column: ColumnVector, rowCount: Int) {
+  init(_ column: ColumnVector, rowCount: Int, withParents: Bool = true) {
     let source = Lists(column)
     var lists: [ListView] = []
     lists.reserveCapacity(rowCount)
@@ -44,10 +44,13 @@ struct FlatLists {
       lists.append(ListView(offset: total, length: range.count))
       total += range.count
     }
-    let parents = Selection(capacity: total)
-    for row in 0..<rowCount {
-      for index in lists[row].range { parents.rows[index] = Int32(truncatingIfNeeded: row) }
+    let parents = Selection(capacity: withParents ? total : 0)
+    if withParents {
+      for row in 0..<rowCount {
+        for index in lists[row].range { parents.rows[index] = Int32(truncatingIfNeeded: row) }
+      }
     }
+    count = total
     self.lists = lists
     self.parents = parents
     if isInPlace && column.children.allSatisfy({ $0.count == total }) {
