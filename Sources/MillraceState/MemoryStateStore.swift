@@ -95,9 +95,9 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
     }
   }
 
-  /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put` of all its
-  /// keys in order, without a copy of them. Gives false, having done nothing, when the store has or had rows in this version.
-  /// The table may be read by others until the store is next changed.
+  /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put`
+  /// of all its keys in order, without a copy of them. Gives false, having done nothing, when the store has or had rows in this
+  /// version. The table may be read by others until the store is next changed.
   package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
     let count = table.groupCount
     guard isClean, self.table.groupCount == 0, table.liveCount == count, table.keyTypes == keyTypes else { return false }

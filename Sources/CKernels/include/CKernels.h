@@ -199,6 +199,37 @@ size_t ck_csv_lines(
 /// Takes the escapes out of a quoted field and gives the length.
 size_t ck_csv_unescape(const uint8_t *p, size_t n, uint8_t quote, uint8_t escape, uint8_t *out);
 
+/// A class of bytes in a pattern. Bytes that are not in it, as ranges where they are few: then runs of the class are skipped 16 bytes at
+/// a time.
+enum { CK_SCAN_RANGES = 4 };
+typedef struct {
+  uint8_t member[256];
+  /// 0 if there are more ranges than fit, or none.
+  int32_t range_count;
+  uint8_t low[CK_SCAN_RANGES], high[CK_SCAN_RANGES];
+} ck_scan_class;
+/// What a step of a pattern does: match one byte; a run of `least` to `most` bytes of a class, as long as it goes; note the place in
+/// `slot`; be at the end, or at a line end there.
+enum { CK_SCAN_BYTE = 0, CK_SCAN_RUN, CK_SCAN_MARK, CK_SCAN_END };
+typedef struct {
+  uint8_t operation, byte;
+  int32_t class_index, slot;
+  ptrdiff_t least, most;
+} ck_scan_step;
+/// A pattern without choices. `outside_class` has the bytes that no match begins with.
+typedef struct {
+  const ck_scan_step *steps;
+  size_t step_count;
+  const ck_scan_class *classes;
+  int32_t is_anchored, outside_class;
+} ck_scan_plan;
+/// Finds the first match at `start` or later; notes start and end of the match and of each group in `offsets`.
+int ck_scan_find(const ck_scan_plan *plan, const uint8_t *text, size_t n, size_t start, intptr_t *offsets);
+/// Matches every view. groups[g][row] gets start << 32 | end of group g (0 is the whole match), or -1 if nothing matches.
+void ck_scan_views(
+    const ck_scan_plan *plan, const ck_view_words *views, size_t count, intptr_t *offsets, int64_t *const *groups,
+    size_t group_count);
+
 /// Bit i of the result is set if byte i of the 16 at p is below 0x20.
 static inline uint32_t ck_controls16(const void *p) {
 #if defined(__SSE2__)

@@ -91,8 +91,14 @@ enum RegexpExtract {
     let matcher = pattern.borrow()
     defer { pattern.giveBack(matcher) }
     let offsets = matcher.offsets
-    try withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Int64>.self, capacity: groups) { targets in
-      for group in 0..<groups { targets[group] = buffers[group].base.assumingMemoryBound(to: Int64.self) }
+    try withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Int64>?.self, capacity: groups) { places in
+      places.initialize(repeating: nil)
+      for group in 0..<groups { places[group] = buffers[group].base.assumingMemoryBound(to: Int64.self) }
+      if let scan = pattern.scan, !value.mayHaveNulls {
+        scan.match(value.views, rows, offsets, places)
+        return
+      }
+      let targets = places.compactMap { $0 }
       for row in 0..<rows {
         if !value.isNull(row), try matcher.find(value.bytes(row)) {
           for group in 0..<groups {

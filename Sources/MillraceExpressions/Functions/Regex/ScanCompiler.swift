@@ -166,12 +166,7 @@ struct ScanCompiler {
     }
     let table = classes.firstIndex(of: members) ?? classes.count
     if table == classes.count { classes.append(members) }
-    let outside = members.indices.filter { !members[$0] }
-    if outside.count == 1 && most == .max {
-      steps.append(.init(operation: .until, byte: UInt8(outside[0]), table: table, least: least))
-    } else {
-      steps.append(.init(operation: .run, table: table, least: least, most: most))
-    }
+    steps.append(.init(operation: .run, table: table, least: least, most: most))
   }
 
   private func members(_ step: ScanProgram.Step) -> [Bool] {
@@ -185,7 +180,6 @@ struct ScanCompiler {
   private func isNullable(from index: Int) -> Bool {
     steps[index...].allSatisfy {
       $0.operation == .mark || $0.operation == .end || $0.operation == .run && $0.least == 0
-        || $0.operation == .until && $0.least == 0
     }
   }
 
@@ -204,8 +198,8 @@ struct ScanCompiler {
 
   /// Whether each repetition is forced by what follows it.
   private func isOnePass() -> Bool {
-    for (index, step) in steps.enumerated() where step.operation == .run || step.operation == .until {
-      if step.operation == .run && step.least == step.most { continue }
+    for (index, step) in steps.enumerated() where step.operation == .run {
+      if step.least == step.most { continue }
       let own = members(step)
       let next = firstSet(from: index + 1)
       if zip(own, next).contains(where: { $0 && $1 }) { return false }
