@@ -100,7 +100,8 @@ public final class MemoryStateStore: StateStore, @unchecked Sendable {
   /// version. The table may be read by others until the store is next changed.
   package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
     let count = table.groupCount
-    guard isClean, self.table.groupCount == 0, table.liveCount == count, table.keyTypes == keyTypes else { return false }
+    let isEmpty = isClean && self.table.groupCount == 0
+    guard isEmpty, table.liveCount == count, table.keyTypes == keyTypes else { return false }
     self.table = table
     let numbers = rowNumbers(count)
     for row in 0..<count { numbers[row] = UInt32(truncatingIfNeeded: row) }

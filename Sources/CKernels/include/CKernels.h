@@ -208,26 +208,30 @@ typedef struct {
   int32_t range_count;
   uint8_t low[CK_SCAN_RANGES], high[CK_SCAN_RANGES];
 } ck_scan_class;
-/// What a step of a pattern does: match one byte; a run of `least` to `most` bytes of a class, as long as it goes; note the place in
-/// `slot`; be at the end, or at a line end there.
-enum { CK_SCAN_BYTE = 0, CK_SCAN_RUN, CK_SCAN_MARK, CK_SCAN_END };
+/// A step of a pattern: note the place; go over a run of `least` to `most` bytes of a class, as long as it goes (no run if class_index is
+/// -1); note the place; match up to 8 bytes. Where no place is wanted the slot is the spare one behind those of the groups.
 typedef struct {
-  uint8_t operation, byte;
-  int32_t class_index, slot;
+  int32_t class_index, slot_before, slot_after, literal_length;
   ptrdiff_t least, most;
+  uint8_t literal[8];
+  /// Ones in the bytes of the literal.
+  uint64_t literal_mask;
 } ck_scan_step;
-/// A pattern without choices. `outside_class` has the bytes that no match begins with.
+/// A pattern without choices. `outside_class` has the bytes that no match begins with. Anchored at the end means there or at a last line
+/// end.
 typedef struct {
   const ck_scan_step *steps;
   size_t step_count;
   const ck_scan_class *classes;
-  int32_t is_anchored, outside_class;
+  int32_t is_anchored, is_anchored_at_end, outside_class;
 } ck_scan_plan;
-/// Finds the first match at `start` or later; notes start and end of the match and of each group in `offsets`.
+/// Finds the first match at `start` or later; notes start and end of the match and of each group in `offsets`, which has a spare place
+/// behind them.
 int ck_scan_find(const ck_scan_plan *plan, const uint8_t *text, size_t n, size_t start, intptr_t *offsets);
-/// Matches every view. groups[g][row] gets start << 32 | end of group g (0 is the whole match), or -1 if nothing matches.
+/// Matches every view. groups[g][row] gets start << 32 | end of group g (0 is the whole match), or -1 if nothing matches. With is_padded
+/// 64 bytes past each text can be read.
 void ck_scan_views(
-    const ck_scan_plan *plan, const ck_view_words *views, size_t count, intptr_t *offsets, int64_t *const *groups,
+    const ck_scan_plan *plan, const ck_view_words *views, size_t count, int is_padded, intptr_t *offsets, int64_t *const *groups,
     size_t group_count);
 
 /// Bit i of the result is set if byte i of the 16 at p is below 0x20.

@@ -102,7 +102,8 @@ final class PatternMatcher: @unchecked Sendable {
     unicodeCode = pattern.unicodeCode
     isJIT = pattern.isJIT
     groupCount = pattern.groupCount
-    data = pcre2_match_data_create_8(UInt32(pattern.groupCount + 1), nil)
+    // One pair more, since a scan program writes into a spare place behind the groups.
+    data = pcre2_match_data_create_8(UInt32(pattern.groupCount + 2), nil)
     context = pcre2_match_context_create_8(nil)
     pcre2_set_match_limit_8(context, CompiledPattern.matchLimit)
     offsets = pcre2_get_ovector_pointer_8(data)

@@ -95,7 +95,7 @@ enum RegexpExtract {
       places.initialize(repeating: nil)
       for group in 0..<groups { places[group] = buffers[group].base.assumingMemoryBound(to: Int64.self) }
       if let scan = pattern.scan, !value.mayHaveNulls {
-        scan.match(value.views, rows, offsets, places)
+        scan.match(value.views, rows, isPadded: StringListWriter.isPadded(value), offsets, places)
         return
       }
       let targets = places.compactMap { $0 }

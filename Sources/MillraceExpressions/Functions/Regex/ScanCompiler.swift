@@ -7,7 +7,7 @@ struct ScanCompiler {
   private let input: [UInt8]
   private var position = 0
   private var openGroups: [Int] = []
-  private var groupCount = 0
+  private(set) var groupCount = 0
 
   /// Nil if the pattern has characters above 127.
   init?(_ pattern: String) {

@@ -23,18 +23,6 @@ final class ScanProgram: @unchecked Sendable {
     var least = 0
     var most = Int.max
     var slot = 0
-
-    fileprivate var kernelStep: ck_scan_step {
-      let kernel =
-        switch operation {
-        case .byte: CK_SCAN_BYTE
-        case .run: CK_SCAN_RUN
-        case .mark: CK_SCAN_MARK
-        case .end: CK_SCAN_END
-        }
-      return ck_scan_step(
-        operation: UInt8(kernel), byte: byte, class_index: Int32(table), slot: Int32(slot), least: least, most: most)
-    }
   }
 
   private let steps: UnsafeMutablePointer<ck_scan_step>
@@ -44,19 +32,65 @@ final class ScanProgram: @unchecked Sendable {
   /// Nil if the pattern has choices, or something that bytes alone do not decide.
   init?(_ pattern: String) {
     guard var compiler = ScanCompiler(pattern), compiler.compile() else { return nil }
-    steps = .allocate(capacity: max(compiler.steps.count, 1))
-    for (index, step) in compiler.steps.enumerated() { (steps + index).initialize(to: step.kernelStep) }
+    let kernelSteps = Self.kernelSteps(compiler.steps, spareSlot: compiler.groupCount * 2 + 2)
+    steps = .allocate(capacity: max(kernelSteps.count, 1))
+    for (index, step) in kernelSteps.enumerated() { (steps + index).initialize(to: step) }
     let all = compiler.classes + [compiler.firstSet().map { !$0 }]
     classes = .allocate(capacity: all.count)
     for (index, members) in all.enumerated() { (classes + index).initialize(to: Self.kernelClass(members)) }
     plan = ck_scan_plan(
-      steps: steps, step_count: compiler.steps.count, classes: classes, is_anchored: compiler.isAnchored ? 1 : 0,
-      outside_class: Int32(all.count - 1))
+      steps: steps, step_count: kernelSteps.count, classes: classes, is_anchored: compiler.isAnchored ? 1 : 0,
+      is_anchored_at_end: compiler.steps.last?.operation == .end ? 1 : 0, outside_class: Int32(all.count - 1))
   }
 
   deinit {
     steps.deallocate()
     classes.deallocate()
+  }
+
+  /// Steps put together as far as they follow each other in the order of a kernel step: mark, run, mark, bytes.
+  private static func kernelSteps(_ steps: [Step], spareSlot: Int) -> [ck_scan_step] {
+    var result: [ck_scan_step] = []
+    /// How many of the four parts of the last step are behind us.
+    var done = 4
+    func next(_ part: Int) {
+      if done > part {
+        var step = ck_scan_step()
+        step.class_index = -1
+        step.slot_before = Int32(spareSlot)
+        step.slot_after = Int32(spareSlot)
+        result.append(step)
+      }
+      done = part + 1
+    }
+    for step in steps {
+      switch step.operation {
+      case .mark where done >= 3 || done == 1:
+        next(0)
+        result[result.count - 1].slot_before = Int32(step.slot)
+      case .mark:
+        next(2)
+        result[result.count - 1].slot_after = Int32(step.slot)
+      case .run:
+        next(1)
+        result[result.count - 1].class_index = Int32(step.table)
+        result[result.count - 1].least = step.least
+        result[result.count - 1].most = step.most
+      case .byte:
+        let length = result.last.map { Int($0.literal_length) } ?? 0
+        if done != 4 || length == 8 || result.isEmpty { next(3) }
+        append(step.byte, to: &result[result.count - 1])
+      case .end: break
+      }
+    }
+    return result
+  }
+
+  private static func append(_ byte: UInt8, to step: inout ck_scan_step) {
+    let at = Int(step.literal_length)
+    withUnsafeMutableBytes(of: &step.literal) { $0[at] = byte }
+    withUnsafeMutableBytes(of: &step.literal_mask) { $0[at] = 0xFF }
+    step.literal_length += 1
   }
 
   private static func kernelClass(_ members: [Bool]) -> ck_scan_class {
@@ -90,13 +124,14 @@ final class ScanProgram: @unchecked Sendable {
   }
 
   /// Matches every text of a column: for each group and row start and end, in the high and the low half, or -1 if nothing
-  /// matches.
+  /// matches. `isPadded` says that 64 bytes past each text may be read.
   func match(
-    _ views: UnsafePointer<StringView>, _ count: Int, _ offsets: UnsafeMutablePointer<Int>,
+    _ views: UnsafePointer<StringView>, _ count: Int, isPadded: Bool, _ offsets: UnsafeMutablePointer<Int>,
     _ groups: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int64>?>
   ) {
     views.withMemoryRebound(to: ck_view_words.self, capacity: count) { words in
-      ck_scan_views(&plan, words, count, offsets, UnsafePointer(groups.baseAddress), groups.count)
+      ck_scan_views(
+        &plan, words, count, isPadded ? 1 : 0, offsets, UnsafePointer(groups.baseAddress), groups.count)
     }
   }
 }
