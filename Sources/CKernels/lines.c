@@ -15,28 +15,97 @@ static size_t mixed_ends(const uint8_t *p, size_t at, uint64_t ends, size_t *sta
   return found;
 }
 
-size_t ck_lines(const uint8_t *p, size_t n, size_t *position, size_t *start, uint64_t *out, size_t capacity) {
-  size_t at = *position, from = *start, found = 0;
-  for (; at < n && found + 64 <= capacity; at += 64) {
-    uint64_t newlines = ck_mask64(p + at, '\n'), returns = ck_mask64(p + at, '\r');
-    if (n - at < 64) {
-      uint64_t inside = (1ull << (n - at)) - 1;
-      newlines &= inside;
-      returns &= inside;
-    }
-    if (__builtin_expect(returns != 0 || (at > 0 && from == at && p[at - 1] == '\r'), 0)) {
-      found += mixed_ends(p, at, newlines | returns, &from, out + found);
-      continue;
-    }
-    for (; newlines; newlines &= newlines - 1) {
-      size_t end = at + (size_t)__builtin_ctzll(newlines);
-      out[found++] = ck_span(from, end - from, CK_TEXT);
-      from = end + 1;
-    }
-  }
-  *position = at < n ? at : n;
-  *start = from;
+// Where 64 bytes have line feeds, carriage returns and bytes that are not ASCII.
+typedef struct {
+  uint64_t feeds, returns, high;
+} line_masks;
+
+static inline line_masks masks_plain(const uint8_t *p) {
+  return (line_masks){ck_mask64(p, '\n'), ck_mask64(p, '\r'), ck_high64(p)};
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+__attribute__((target("avx2"))) static inline line_masks masks_avx2(const uint8_t *p) {
+  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
+  __m256i feed = _mm256_set1_epi8('\n'), back = _mm256_set1_epi8('\r');
+#define BOTH(a, b) ((uint64_t)(uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32)
+  return (line_masks){
+      BOTH(_mm256_cmpeq_epi8(low, feed), _mm256_cmpeq_epi8(high, feed)),
+      BOTH(_mm256_cmpeq_epi8(low, back), _mm256_cmpeq_epi8(high, back)), BOTH(low, high)};
+#undef BOTH
+}
+
+__attribute__((target("avx512bw"))) static inline line_masks masks_avx512(const uint8_t *p) {
+  __m512i v = _mm512_loadu_si512(p);
+  return (line_masks){
+      _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n')), _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\r')),
+      _mm512_movepi8_mask(v)};
+}
+#endif
+
+// The body of all variants: which instructions find the masks is all they differ in.
+#define FIND_LINES(MASKS)                                                                        \
+  size_t at = state->position, from = state->start, found = 0;                                   \
+  uint64_t high = 0;                                                                             \
+  for (; at < n && found + 64 <= capacity; at += 64) {                                           \
+    line_masks masks = MASKS(p + at);                                                            \
+    if (n - at < 64) {                                                                           \
+      uint64_t inside = (1ull << (n - at)) - 1;                                                  \
+      masks.feeds &= inside;                                                                     \
+      masks.returns &= inside;                                                                   \
+      masks.high &= inside;                                                                      \
+    }                                                                                            \
+    high |= masks.high;                                                                          \
+    if (__builtin_expect(masks.returns != 0 || (at > 0 && from == at && p[at - 1] == '\r'), 0)) { \
+      found += mixed_ends(p, at, masks.feeds | masks.returns, &from, out + found);               \
+      continue;                                                                                  \
+    }                                                                                            \
+    for (; masks.feeds; masks.feeds &= masks.feeds - 1) {                                        \
+      size_t end = at + (size_t)__builtin_ctzll(masks.feeds);                                    \
+      out[found++] = ck_span(from, end - from, CK_TEXT);                                         \
+      from = end + 1;                                                                            \
+    }                                                                                            \
+  }                                                                                              \
+  state->position = at < n ? at : n;                                                             \
+  state->start = from;                                                                           \
+  state->has_high |= high != 0;                                                                  \
   return found;
+
+typedef size_t find_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
+
+static size_t lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
+  FIND_LINES(masks_plain)
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static size_t lines_avx2(
+    const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
+  FIND_LINES(masks_avx2)
+}
+
+__attribute__((target("avx512bw"))) static size_t lines_avx512(
+    const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
+  FIND_LINES(masks_avx512)
+}
+#endif
+
+static find_lines *best_find_lines(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512bw")) return lines_avx512;
+  if (__builtin_cpu_supports("avx2")) return lines_avx2;
+#endif
+  return lines_plain;
+}
+
+size_t ck_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
+  // Any thread may choose: all choose the same.
+  static find_lines *_Atomic chosen;
+  find_lines *run = chosen;
+  if (!run) chosen = run = best_find_lines();
+  return run(p, n, state, out, capacity);
 }
 
 size_t ck_behind_last(const void *p, size_t n, uint8_t b) {
@@ -48,14 +117,6 @@ size_t ck_behind_last(const void *p, size_t n, uint8_t b) {
   }
   while (n > 0 && q[n - 1] != b) n--;
   return n;
-}
-
-int ck_is_ascii(const uint8_t *p, size_t n) {
-  uint64_t high = 0;
-  size_t at = 0;
-  for (; at + 64 <= n; at += 64) high |= ck_high64(p + at);
-  for (; at < n; at++) high |= p[at] >> 7;
-  return high == 0;
 }
 
 size_t ck_utf8_prefix(const uint8_t *p, size_t n) {

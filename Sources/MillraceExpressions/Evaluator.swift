@@ -6,6 +6,8 @@ public import MillraceColumnar
 public struct Evaluator: Sendable {
   /// Types of the results, in the order of the expressions.
   public let types: [DataType]
+  /// Whether the same batch always gives the same results.
+  public let isDeterministic: Bool
   private let nodes: [Node]
   private let roots: [Int]
 
@@ -33,6 +35,7 @@ public struct Evaluator: Sendable {
     roots = try expressions.map { try compiler.compile($0) }
     nodes = compiler.nodes
     types = expressions.map(\.type)
+    isDeterministic = expressions.allSatisfy(\.isDeterministic)
   }
 
   /// The results for all rows of a batch.

@@ -317,7 +317,7 @@ func call(_ name: String, _ literals: [Literal], keepConstant: Set<Int> = []) th
       let generator = try #require(try Generators.bind(name, expressions, BindingContext()))
       let arguments = try Evaluator(generator.arguments, input: attributes).evaluate(
         RecordBatch(rowCount: count, columns: columns), EvaluationContext())
-      let rows = try generator.kernel(arguments, count, Generators.isOuter(name))
+      let rows = try generator.kernel(arguments, count, .init(isOuter: Generators.isOuter(name)))
       #expect(rows.columns.map(\.type) == generator.output.map(\.type))
       return (0..<rows.parents.count).map { row in
         [.integer(Int64(rows.parents.rows[row]))] + rows.columns.map { $0.value(row) }
@@ -355,7 +355,7 @@ func call(_ name: String, _ literals: [Literal], keepConstant: Set<Int> = []) th
     let lists = ColumnVector.of([L.ints(3, 1).value, L.ints(4).value], type: .array(.integer))
     let attribute = Attribute("c", lists.type)
     let generator = try #require(try Generators.bind("explode", [.attribute(attribute)], BindingContext()))
-    let rows = try generator.kernel([lists], 2, false)
+    let rows = try generator.kernel([lists], 2, .init(isOuter: false))
     #expect(rows.columns[0] === lists.children[0])
   }
 }

@@ -28,7 +28,8 @@ import Testing
     let window = try TimeWindow(duration: duration, slide: slide, offset: offset)
     let instants = Array(Int64(-25)...25)
     let times = ColumnVector.of(instants.map { .integer($0) } + [.null], type: .timestamp)
-    let made = try window.generator(.attribute(Attribute("ts", .timestamp))).kernel([times], times.count, false)
+    let made = try window.generator(.attribute(Attribute("ts", .timestamp))).kernel(
+      [times], times.count, .init(isOuter: false))
     for (row, instant) in instants.enumerated() {
       let starts = (instant - duration...instant).filter { start in
         (start - offset) % slide == 0 && start <= instant && instant < start + duration

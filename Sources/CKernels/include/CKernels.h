@@ -130,14 +130,17 @@ static inline int ck_equal16(const void *a, const void *b, uint32_t n) {
 #endif
 }
 
-/// Lines of n bytes as spans, without their ends (LF, CR LF or CR); 64 bytes past the end can be read. Goes on at *position with a
-/// line that begins at *start, and stops when `out` may be full or all bytes were seen: then *position is n, and a last line
-/// without an end begins at *start.
-size_t ck_lines(const uint8_t *p, size_t n, size_t *position, size_t *start, uint64_t *out, size_t capacity);
+/// How far a block of bytes was searched for lines: up to `position`, with a line that begins at `start`. Whether a byte before `position`
+/// is not ASCII.
+typedef struct {
+  size_t position, start;
+  int has_high;
+} ck_line_state;
+/// Lines of n bytes as spans, without their ends (LF, CR LF or CR); 64 bytes past the end can be read. Goes on from `state` and stops when
+/// `out` may be full or all bytes were seen: then the position is n, and a last line without an end begins at the start.
+size_t ck_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
 /// Position behind the last byte b of n bytes, 0 if there is none.
 size_t ck_behind_last(const void *p, size_t n, uint8_t b);
-/// Whether no byte has its highest bit set.
-int ck_is_ascii(const uint8_t *p, size_t n);
 /// Number of leading bytes that are valid UTF-8.
 size_t ck_utf8_prefix(const uint8_t *p, size_t n);
 

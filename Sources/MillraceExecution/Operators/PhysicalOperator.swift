@@ -6,6 +6,17 @@ import MillracePlan
 protocol PhysicalOperator: AnyObject {
   /// All rows of the batch's result.
   func execute(_ context: BatchContext) throws -> [RecordBatch]
+  /// The same with each batch changed by `reduce`: as soon as it is made, on whichever thread made it, by steps that make many.
+  func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch]
+}
+
+/// A change of a batch that does not depend on others; nil if no row is left.
+typealias BatchChange = @Sendable (RecordBatch) throws -> RecordBatch?
+
+extension PhysicalOperator {
+  func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
+    try execute(context).compactMap(reduce)
+  }
 }
 
 /// Rows that are given.
@@ -84,16 +95,33 @@ final class MapOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     for prerequisite in prerequisites { try prerequisite(context) }
     let task = TaskContext(evaluation: context.evaluation, watermarkCount: context.eventTimes.count)
-    let result = try child.execute(context).compactMap { batch -> RecordBatch? in
-      var current = batch
-      for step in steps {
-        guard let next = try step.apply(current, task) else { return nil }
-        current = next
-      }
-      return current
-    }
+    let result = try child.execute(context).compactMap { try apply($0, task) }
     context.merge(eventTimes: task.eventTimes)
     return result
+  }
+
+  func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
+    guard prerequisites.isEmpty, steps.allSatisfy(\.isPure) else { return try execute(context).compactMap(reduce) }
+    let evaluation = context.evaluation
+    return try child.execute(context) { [steps] batch in
+      let task = TaskContext(evaluation: evaluation, watermarkCount: 0)
+      return try Self.apply(steps, batch, task).flatMap(reduce)
+    }
+  }
+
+  private func apply(_ batch: RecordBatch, _ task: TaskContext) throws -> RecordBatch? {
+    try Self.apply(steps, batch, task)
+  }
+
+  private static func apply(_ steps: [any StageOperator], _ batch: RecordBatch, _ task: TaskContext) throws
+    -> RecordBatch?
+  {
+    var current = batch
+    for step in steps {
+      guard let next = try step.apply(current, task) else { return nil }
+      current = next
+    }
+    return current
   }
 }
 

@@ -17,19 +17,25 @@ final class SortOperator: PhysicalOperator {
   }
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
-    var batches = try child.execute(context)
-    if let limit, batches.count > 1 {
-      // Of each batch only its first rows can come out: nothing else is put together.
-      for index in batches.indices where batches[index].rowCount > limit {
-        batches[index] = try sorted(batches[index], context)
+    let batches: [RecordBatch]
+    if let limit {
+      // Of each batch only its first rows can come out: nothing else is put together, or kept.
+      batches = try child.execute(context) { [keys, orders, evaluation = context.evaluation] batch in
+        if batch.rowCount <= limit { return batch }
+        let first = try Self.sorted(batch, keys, orders, limit: limit, evaluation)
+        return RecordBatch(rowCount: first.rowCount, columns: first.columns.map { $0.detached() })
       }
+    } else {
+      batches = try child.execute(context)
     }
     let all = RecordBatch.concatenated(batches)
-    return all.rowCount == 0 ? [] : [try sorted(all, context)]
+    return all.rowCount == 0 ? [] : [try Self.sorted(all, keys, orders, limit: limit, context.evaluation)]
   }
 
-  private func sorted(_ batch: RecordBatch, _ context: BatchContext) throws -> RecordBatch {
-    let columns = try keys.evaluate(batch, context.evaluation)
+  private static func sorted(
+    _ batch: RecordBatch, _ keys: Evaluator, _ orders: [SortOrder], limit: Int?, _ context: EvaluationContext
+  ) throws -> RecordBatch {
+    let columns = try keys.evaluate(batch, context)
     return batch.gathered(RowOrder(columns, orders).sorted(limit: limit))
   }
 }

@@ -6,6 +6,13 @@ import MillracePlan
 package protocol StageOperator: Sendable {
   /// The rows that go on; nil when there are none.
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch?
+  /// Whether the result depends on the batch alone, and nothing is noted in the context.
+  var isPure: Bool { get }
+}
+
+extension StageOperator {
+  /// Steps that know better say so.
+  package var isPure: Bool { false }
 }
 
 /// WHERE: keeps rows for which the condition is true.
@@ -18,6 +25,8 @@ struct FilterOperator: StageOperator {
     self.condition = try Evaluator([condition], input: input)
     self.kept = kept
   }
+
+  var isPure: Bool { condition.isDeterministic }
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     let selection = try condition.select(batch, context.evaluation)
@@ -35,6 +44,8 @@ struct ProjectOperator: StageOperator {
   init(_ expressions: [Expression], input: [Attribute]) throws {
     self.expressions = try Evaluator(expressions, input: input)
   }
+
+  var isPure: Bool { expressions.isDeterministic }
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     RecordBatch(rowCount: batch.rowCount, columns: try expressions.evaluate(batch, context.evaluation))

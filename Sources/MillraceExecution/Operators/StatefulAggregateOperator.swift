@@ -31,10 +31,15 @@ final class StatefulAggregateOperator: PhysicalOperator {
     plan.keys.expressions.isEmpty || plan.sessions != nil ? 1 : PartialGroups.partitionCount
   }
 
-  func execute(_ context: BatchContext) throws -> [RecordBatch] {
+  func execute(_ context: BatchContext) throws -> [RecordBatch] { try execute(context) { $0 } }
+
+  func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
     let partials = try input.partials(plan, context)
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
-      try partitions[index].run(groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
+      var outcome = try partitions[index].run(
+        groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
+      outcome.rows = try outcome.rows.compactMap(reduce)
+      return outcome
     }
     var metrics = StateOperatorMetrics(
       operatorName: isSession ? "sessionWindowStateStoreSaveExec" : "stateStoreSave")

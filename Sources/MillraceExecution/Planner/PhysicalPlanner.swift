@@ -298,6 +298,8 @@ final class PhysicalPlanner {
 
 /// Leaves only the number of rows.
 struct DropColumns: StageOperator {
+  var isPure: Bool { true }
+
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     RecordBatch(rowCount: batch.rowCount, columns: [])
   }

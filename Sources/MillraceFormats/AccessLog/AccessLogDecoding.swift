@@ -93,8 +93,7 @@ final class AccessLogDecoder: Decoder {
     table.reserve(lines.count)
     let rows = ck_access_lines(
       &plan, start, lines.spans.base, lines.count, UnsafePointer(table.columns), table.lines, table.isBad)
-    let isASCII = ck_is_ascii(start, bytes.count) != 0
-    let window = SpanWindow(base: start, owner: owner, isASCII: isASCII, rules: rules)
+    let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
     let made = columns.map { column in
       column == Int(CK_TIME)
         ? times.column(window, table.spans(column), rows, isBad: table.isBad)

@@ -134,7 +134,7 @@ final class CSVDecoder: Decoder {
     table.reserve(lines.count)
     let rows = ck_csv_lines(
       &plan, start, records, lines.count - skipped, UnsafePointer(table.columns), table.lines, table.isBad)
-    let window = SpanWindow(base: start, owner: owner, isASCII: ck_is_ascii(start, bytes.count) != 0, rules: rules)
+    let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
     for column in Set(columns) where column != corruptColumn { clearNulls(table.spans(column), rows, start) }
     let made = columns.map { column in
       column == corruptColumn

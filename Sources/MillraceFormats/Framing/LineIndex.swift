@@ -7,6 +7,9 @@ import MillraceColumnar
 struct LineIndex: ~Copyable {
   private(set) var spans = GrowingArray<UInt64>(capacity: 4096)
 
+  /// Whether all bytes of the window are ASCII.
+  private(set) var isASCII = true
+
   /// Number of lines found last.
   var count: Int { spans.count }
 
@@ -16,19 +19,22 @@ struct LineIndex: ~Copyable {
   /// Finds the lines of a window behind which 64 bytes can be read.
   mutating func find(in bytes: UnsafeRawBufferPointer) throws {
     spans.removeAll()
+    isASCII = true
     guard let base = bytes.baseAddress, bytes.count > 0 else { return }
     guard bytes.count < Self.windowLimit else {
       throw MillraceError(
         "RECORD_TOO_LARGE", "a block of \(bytes.count) bytes was to be decoded", hint: "the limit is 256 MiB")
     }
     let pointer = base.assumingMemoryBound(to: UInt8.self)
-    var position = 0
-    var start = 0
-    while position < bytes.count {
+    var state = ck_line_state()
+    while state.position < bytes.count {
       let room = spans.reserve(4096)
-      spans.advance(ck_lines(pointer, bytes.count, &position, &start, room, 4096))
+      spans.advance(ck_lines(pointer, bytes.count, &state, room, 4096))
     }
-    if start < bytes.count { spans.append(ck_span(start, bytes.count - start, UInt32(CK_TEXT))) }
+    if state.start < bytes.count {
+      spans.append(ck_span(state.start, bytes.count - state.start, UInt32(CK_TEXT)))
+    }
+    isASCII = state.has_high == 0
   }
 }
 

@@ -99,7 +99,7 @@ final class JSONDecoder: Decoder {
     return try withUnsafePointer(to: &mark) { empty in
       let start = base ?? empty
       let rows = scanner.scan(lines: lines.spans.base, lines.count, in: start)
-      let window = SpanWindow(base: start, owner: owner, isASCII: ck_is_ascii(start, bytes.count) != 0, rules: rules)
+      let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
       return try batch(window, rows, origin)
     }
   }
