@@ -81,6 +81,8 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
   static let cases: [Case] = [
     ("count", .integer, salaries, .integer(6)), ("count", .void, [.null, .null], .integer(0)),
     ("sum", .integer, salaries, .integer(615)), ("sum", .byte, i(127, 127), .integer(254)),
+    ("avg", .long, i(.max, .max, .max, .max), .double(Double(Int64.max))),
+    ("avg", .long, i(.min, .max, nil), .double(-0.5)), ("avg", .byte, i(-128, 127, -128), .double(-43)),
     ("sum", .long, i(nil), .null),
     ("sum", .float, d(0.5, 1.25, 0, nil, 3, -8.5), .double(-3.75)), ("sum", .void, [.null], .null),
     ("sum", .decimal(precision: 10, scale: 2), [.decimal(1234), .decimal(-50)], .decimal(1184)),

@@ -145,4 +145,29 @@ import Testing
     }
     #expect(store.rowCount == 1 && store.memoryBytes < peak + 300_000)
   }
+
+  @Test(arguments: shapes.indices)
+  func adoptsATableAsIfItsKeysWerePut(shapeIndex: Int) throws {
+    let shape = Self.shapes[shapeIndex]
+    var random = SeededGenerator(seed: 11)
+    let table = GroupTable(keyTypes: shape.keys)
+    let rows = Self.columns(Self.rows(shape.keys, 500, distinct: 90, &random), shape.keys)
+    var groups = [UInt32](repeating: 0, count: 500)
+    table.findOrInsert(rows, count: 500, into: &groups)
+    let count = table.groupCount
+    let values = Self.columns(Self.rows(shape.values, count, distinct: 50, &random), shape.values)
+    let adopting = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    let putting = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    try putting.put(keys: table.keyColumns(), values: values, count: count)
+    #expect(adopting.adopt(table, values: values))
+    #expect(!adopting.adopt(table, values: values), "the store has rows now")
+    let changes = try [adopting.changes(), putting.changes()].map { buffer in
+      Array(UnsafeRawBufferPointer(start: buffer.base, count: buffer.capacity))
+    }
+    #expect(changes[0] == changes[1])
+    try adopting.rollback()
+    #expect(adopting.rowCount == 0)
+    try putting.commit(version: 1)
+    #expect(try Self.contents(putting).count == count)
+  }
 }
