@@ -27,7 +27,7 @@ struct SharedScanTests {
   private static func query(_ path: String, _ sql: String, workers: Int) async throws -> [[Value]] {
     let spark = SparkSession(workers: workers)
     let lines = try await spark.read.text(path)
-    try lines.createOrReplaceTempView("lines")
+    try await lines.createOrReplaceTempView("lines")
     return try await spark.sql(sql).collect()
   }
 

@@ -6,8 +6,10 @@ import Testing
 /// Patterns without choices, which a kernel runs over whole columns, against the same in a form that only the general engine takes.
 @Suite struct ScanPatternTests {
   static let patterns = [
-    #"^(\S+) \S+ (\S+) \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d{3}) (\S+)"#, #"(\d+)-(\d+)"#, #"^a*(b+)c"#, #"((\w+)=)(\d*);"#,
-    #"([^ ]*) ([^ ]*)$"#, #"^\[(\w{2,3})\]: (.*)$"#, "aaaaaaaaab(c)", #"(a)(b)(c)(d)"#, #"x(\s+)y"#, #"^()abc"#, #""([^"]*)""#,
+    #"^(\S+) \S+ (\S+) \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d{3}) (\S+)"#,
+    #"(\d+)-(\d+)"#, #"^a*(b+)c"#, #"((\w+)=)(\d*);"#,
+    #"([^ ]*) ([^ ]*)$"#, #"^\[(\w{2,3})\]: (.*)$"#, "aaaaaaaaab(c)", #"(a)(b)(c)(d)"#,
+    #"x(\s+)y"#, #"^()abc"#, #""([^"]*)""#,
   ]
 
   /// Texts near to a match: pieces that the patterns look for, put together at random, and of all lengths around 16 and 32.
