@@ -15,6 +15,12 @@ final class SQLiteRowWriter {
   private let one: SQLiteStatement
   private let chunk: Int
   private let binder: SQLiteBinder
+  /// Rows to be written in the order of their keys with those that follow: appending to a table in its own order takes half the
+  /// time of writing several sorted runs into each other.
+  private var waiting: [RecordBatch] = []
+  private var waitingCount = 0
+  /// Rows that wait at most.
+  private static let waitingLimit = 1 << 20
 
   /// Prepares the statements; with `replacesRows`, a row with the same keys is replaced.
   init(_ table: SQLiteTable, schema: Schema, keys: [String], replacesRows: Bool) throws {
@@ -58,15 +64,33 @@ final class SQLiteRowWriter {
   /// Removes all rows.
   func removeAll() throws { try table.database.execute("DELETE FROM \(SQLiteName.quoted(table.name))") }
 
-  /// Writes all rows of a batch. Those with the same keys are written in their order.
+  /// Forgets what `write` took and `finish` has not written.
+  func begin() {
+    waiting = []
+    waitingCount = 0
+  }
+
+  /// Writes all rows of a batch, at the latest with `finish`. Those with the same keys are written in their order.
   func write(_ batch: RecordBatch) throws {
-    var batch = batch
-    if replacesRows {
-      try refuseNullKeys(batch)
-      if batch.rowCount >= SQLiteRowWriter.sortedFrom, let leading = keyColumns.first {
-        batch = batch.gathered(SQLiteKeyOrder.order(of: batch.columns[leading]))
-      }
+    guard replacesRows else { return try insert(batch) }
+    try refuseNullKeys(batch)
+    waiting.append(batch)
+    waitingCount += batch.rowCount
+    if waitingCount >= SQLiteRowWriter.waitingLimit { try finish() }
+  }
+
+  /// Writes rows that wait.
+  func finish() throws {
+    if waiting.isEmpty { return }
+    var batch = waiting.count == 1 ? waiting[0] : RecordBatch.concatenated(waiting)
+    begin()
+    if batch.rowCount >= SQLiteRowWriter.sortedFrom, let leading = keyColumns.first {
+      batch = batch.gathered(SQLiteKeyOrder.order(of: batch.columns[leading]))
     }
+    try insert(batch)
+  }
+
+  private func insert(_ batch: RecordBatch) throws {
     var row = 0
     while row + chunk <= batch.rowCount {
       let rows = row..<row + chunk

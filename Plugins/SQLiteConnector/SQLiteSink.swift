@@ -93,6 +93,7 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
   func begin(batchID: Int64) throws {
     let opened = try self.required()
     rowCount = 0
+    opened.rows.begin()
     CrashPoint.pass("sqlite.begin")
     opened.writer.database.table = configuration.table
     try opened.writer.begin(opened.context.sinkName)
@@ -107,6 +108,7 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
 
   func commit(batchID: Int64) throws -> JSON {
     let opened = try self.required()
+    try opened.rows.finish()
     try opened.writer.database.prepare(
       "INSERT INTO \(SQLiteName.commits) (query, sink, batch, rows, target, committed_at) "
         + "VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (query, sink) DO UPDATE SET "

@@ -49,7 +49,8 @@ public final class GroupTable: @unchecked Sendable {
     var hash: UInt32
     /// Group + 1; 0 for an empty slot, whose key is empty too.
     var mark: UInt32
-    private var padding: UInt64 = 0
+    /// Rows counted since they were last taken.
+    var rowCount: Int64 = 0
 
     /// An empty slot.
     init() {
@@ -100,13 +101,14 @@ public final class GroupTable: @unchecked Sendable {
 
   /// The group of each of `count` rows; a key that is new becomes the next group.
   ///
-  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others.
+  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `countsRows` counts the rows of each group on the
+  /// way, where the slot is at hand, for `takeRowCounts`.
   public func findOrInsert(
     _ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>,
-    isNew: UnsafeMutablePointer<UInt8>? = nil
+    isNew: UnsafeMutablePointer<UInt8>? = nil, countsRows: Bool = false
   ) {
     guard count > 0 else { return }
-    if keys.allSatisfy(\.isConstant) && count > 1 {
+    if keys.allSatisfy(\.isConstant) && count > 1 && !countsRows {
       findOrInsert(keys, count: 1, into: groups, isNew: isNew)
       for row in 1..<count { groups[row] = groups[0] }
       if let isNew { memset(isNew + 1, 0, count - 1) }
@@ -114,13 +116,16 @@ public final class GroupTable: @unchecked Sendable {
     }
     if let isNew { memset(isNew, 0, count) }
     forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
-      let missCount = matchFirst(words, hashes, length, groups + start, scratch)
+      let missCount =
+        countsRows
+        ? matchFirst(words, hashes, length, groups + start, scratch, countsRows: true)
+        : matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
       if missCount == 0 { return }
       let news = isNew.map { $0 + start }
       if layout.form == .packed {
-        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true)
+        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true, countsRows)
       } else {
-        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false)
+        insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false, countsRows)
       }
     }
   }
@@ -137,13 +142,21 @@ public final class GroupTable: @unchecked Sendable {
     }
     let scratch = Scratch()
     forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
-      let missCount = matchFirst(words, hashes, length, groups + start, scratch)
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
       if missCount == 0 { return }
       if layout.form == .packed {
         lookUp(words, hashes, scratch, missCount, groups + start, isPacked: true)
       } else {
         lookUp(words, hashes, scratch, missCount, groups + start, isPacked: false)
       }
+    }
+  }
+
+  /// Adds to `counts`, one number per group, the rows that were counted since the last call.
+  public func takeRowCounts(addingTo counts: UnsafeMutablePointer<Int64>) {
+    for index in 0..<slotCount where slots[index].mark != 0 {
+      counts[Int(truncatingIfNeeded: slots[index].mark &- 1)] &+= slots[index].rowCount
+      slots[index].rowCount = 0
     }
   }
 
@@ -226,9 +239,9 @@ public final class GroupTable: @unchecked Sendable {
   @inline(__always)
   private func matchFirst(
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
-    _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch
+    _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, countsRows: Bool
   ) -> Int {
-    let slots = UnsafePointer(self.slots), shift = self.shift
+    let slots = self.slots, shift = self.shift
     let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     var missCount = 0
     for row in 0..<count {
@@ -237,7 +250,9 @@ public final class GroupTable: @unchecked Sendable {
       let mark = slot.pointee.mark
       groups[row] = mark &- 1
       misses[missCount] = UInt16(truncatingIfNeeded: row)
-      missCount &+= difference != 0 || mark == 0 ? 1 : 0
+      let isMiss = difference != 0 || mark == 0
+      missCount &+= isMiss ? 1 : 0
+      if countsRows { slot.pointee.rowCount &+= isMiss ? 0 : 1 }
     }
     return missCount
   }
@@ -245,8 +260,9 @@ public final class GroupTable: @unchecked Sendable {
   @inline(__always)
   private func insert(
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ scratch: Scratch, _ count: Int,
-    _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool
+    _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool, _ countsRows: Bool
   ) {
+    let rowCount: Int64 = countsRows ? 1 : 0
     let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     var view = Probe(self)
     for miss in 0..<count {
@@ -256,9 +272,10 @@ public final class GroupTable: @unchecked Sendable {
       let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
       if group != GroupTable.absent {
         groups[row] = group
+        view.slots[at].rowCount &+= rowCount
         continue
       }
-      groups[row] = addGroup(words[row], hashes[row], at)
+      groups[row] = addGroup(words[row], hashes[row], at, rowCount)
       if let isNew { isNew[row] = 1 }
       view = Probe(self)
     }
@@ -324,11 +341,12 @@ public final class GroupTable: @unchecked Sendable {
 
   /// Makes a group for a key that is not there; `at` is the empty slot that the search ended in.
   @inline(never)
-  private func addGroup(_ key: StringView, _ hash: UInt32, _ at: Int) -> UInt32 {
+  private func addGroup(_ key: StringView, _ hash: UInt32, _ at: Int, _ rowCount: Int64) -> UInt32 {
     let group = freeGroups.isEmpty ? appendGroup() : freeGroups.takeLowest() ?? appendGroup()
     keys[group] =
       layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
     slots[at] = Slot(keys[group], hash, group: UInt32(truncatingIfNeeded: group))
+    slots[at].rowCount = rowCount
     usedSlots += 1
     liveCount += 1
     if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }

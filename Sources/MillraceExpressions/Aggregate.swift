@@ -67,6 +67,12 @@ public struct BoundAggregate: Sendable {
   }
 }
 
+/// An accumulator that can leave counting rows to the table that finds their groups.
+public protocol RowCountingAccumulator: Accumulator {
+  /// The count of each group where every row counts, whatever its values; nil where it depends on them. Others may add to it.
+  var rowCounts: UnsafeMutablePointer<Int64>? { get }
+}
+
 /// Partial results of one aggregate for groups numbered from 0. Used by one thread at a time.
 ///
 /// Calls come in any order after `reserve`; every group number is below the last reserved count.

@@ -38,13 +38,19 @@ final class GroupAccumulation {
   let plan: AggregationPlan
   let table: GroupTable
   private let accumulators: [any Accumulator]
+  /// The accumulator whose counting the table does, if there is one.
+  private let rowCounter: Int?
   private var groups: UnsafeMutablePointer<UInt32>
   private var capacity = 0
 
   init(_ plan: AggregationPlan) {
     self.plan = plan
     table = GroupTable(keyTypes: plan.keys.flatTypes)
-    accumulators = plan.functions.map { $0.makeAccumulator() }
+    let accumulators = plan.functions.map { $0.makeAccumulator() }
+    self.accumulators = accumulators
+    rowCounter = accumulators.indices.first { index in
+      plan.aggregates[index].filter == nil && (accumulators[index] as? any RowCountingAccumulator)?.rowCounts != nil
+    }
     groups = .allocate(capacity: 1)
   }
 
@@ -71,13 +77,14 @@ final class GroupAccumulation {
     let keyCount = plan.keys.expressions.count
     makeRoom(batch.rowCount)
     let flat = plan.keys.encode(Array(values[..<keyCount]), count: batch.rowCount)
-    table.findOrInsert(flat, count: batch.rowCount, into: groups)
+    table.findOrInsert(flat, count: batch.rowCount, into: groups, countsRows: rowCounter != nil)
     var next = keyCount
     for (index, accumulator) in accumulators.enumerated() {
       accumulator.reserve(groupCount: table.groupCount)
       let argumentCount = plan.functions[index].arguments.count
       let arguments = Array(values[next..<next + argumentCount])
       next += argumentCount
+      if index == rowCounter { continue }
       guard plan.aggregates[index].filter != nil else {
         try accumulator.update(groups: groups, rowCount: batch.rowCount, arguments: arguments)
         continue
@@ -127,9 +134,17 @@ final class GroupAccumulation {
     }
   }
 
+  /// Gives the counting accumulator what the table has counted.
+  private func settleRowCounts() {
+    guard let rowCounter, let counter = accumulators[rowCounter] as? any RowCountingAccumulator else { return }
+    counter.reserve(groupCount: groupCount)
+    if let counts = counter.rowCounts { table.takeRowCounts(addingTo: counts) }
+  }
+
   /// Columns of partial results of all groups.
   func states() throws -> [ColumnVector] {
-    try accumulators.flatMap { accumulator in
+    settleRowCounts()
+    return try accumulators.flatMap { accumulator in
       accumulator.reserve(groupCount: groupCount)
       return try accumulator.states(groupCount: groupCount)
     }
@@ -137,6 +152,7 @@ final class GroupAccumulation {
 
   /// Keys and final results of all groups.
   func finish() throws -> RecordBatch {
+    settleRowCounts()
     let keys = try plan.keys.decode(flatKeys(), count: groupCount)
     let results = try accumulators.map { accumulator in
       accumulator.reserve(groupCount: groupCount)

@@ -7,7 +7,7 @@ enum BasicAggregates {
       "count", summary: "Counts rows, or rows in which no argument is NULL.", example: "count(*)"
     ) { arguments, _ in
       BoundAggregate("count", arguments: arguments, type: .long, isNullable: false, stateTypes: [.long]) {
-        CountAccumulator()
+        CountAccumulator(skipsNulls: arguments.contains(where: \.isNullable))
       }
     },
     AggregateFunction(
@@ -15,7 +15,7 @@ enum BasicAggregates {
     ) { arguments, _ in
       let argument = try booleans("count_if", arguments)
       return BoundAggregate("count_if", arguments: [argument], type: .long, isNullable: false, stateTypes: [.long]) {
-        CountAccumulator(countsTrueOnly: true)
+        CountAccumulator(skipsNulls: true, countsTrueOnly: true)
       }
     },
     AggregateFunction(

@@ -1,11 +1,17 @@
 import MillraceColumnar
 
 /// `count(*)`, `count(x, …)` and, over booleans, `count_if`.
-final class CountAccumulator: Accumulator {
+final class CountAccumulator: RowCountingAccumulator {
   private let counts = GroupArray<Int64>(0)
   private let countsTrueOnly: Bool
+  private let skipsNulls: Bool
 
-  init(countsTrueOnly: Bool = false) { self.countsTrueOnly = countsTrueOnly }
+  init(skipsNulls: Bool, countsTrueOnly: Bool = false) {
+    self.skipsNulls = skipsNulls
+    self.countsTrueOnly = countsTrueOnly
+  }
+
+  var rowCounts: UnsafeMutablePointer<Int64>? { skipsNulls ? nil : counts.base }
 
   func reserve(groupCount: Int) { counts.reserve(groupCount) }
 
