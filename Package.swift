@@ -123,6 +123,14 @@ let package = Package(
     .executableTarget(
       name: "MillraceConformance", dependencies: ["MillraceTesting", "MillraceCore", argumentParser],
       swiftSettings: strict),
+    // Times the kernels; no product, and never run by tests: see Benchmarks/README.md.
+    .executableTarget(
+      name: "MillraceBenchmarks",
+      dependencies: [
+        "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillraceState", "CKernels",
+        argumentParser,
+      ],
+      path: "Benchmarks/Micro", exclude: ["thresholds.json"], swiftSettings: strict),
     tests("MillraceColumnar", ["MillraceTesting"]),
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar"]),

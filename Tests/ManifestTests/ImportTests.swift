@@ -9,10 +9,18 @@ struct ImportTests {
     var place: String
   }
 
-  static let imports: [Import] = ["Sources", "Plugins"].flatMap { folder in
-    Repository.files(under: "\(Repository.root)/\(folder)").filter { $0.hasSuffix(".swift") }.flatMap { file in
-      importLines(of: "\(folder)/\(file)", module: String(file.split(separator: "/")[0]))
+  static let imports: [Import] =
+    ["Sources", "Plugins"].flatMap { folder in
+      swiftFiles(under: folder).flatMap {
+        importLines(of: "\(folder)/\($0)", module: String($0.split(separator: "/")[0]))
+      }
     }
+    + swiftFiles(under: "Benchmarks/Micro").flatMap {
+      importLines(of: "Benchmarks/Micro/\($0)", module: "MillraceBenchmarks")
+    }
+
+  static func swiftFiles(under folder: String) -> [String] {
+    Repository.files(under: "\(Repository.root)/\(folder)").filter { $0.hasSuffix(".swift") }
   }
 
   static func importLines(of file: String, module: String) -> [Import] {

@@ -12,7 +12,7 @@ enum Layers {
     ["MillraceStreaming"],
     ["Millrace"],
     ["MillracePipeline", "MillraceTesting"],
-    ["MillraceCLI", "MillraceConformance"],
+    ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks"],
     ["MillraceCommand"],
   ]
 
@@ -21,6 +21,9 @@ enum Layers {
     "MillraceSQL": ["MillraceColumnar"],
     "MillraceState": ["MillraceColumnar", "MillraceCore", "CKernels", "CSQLite"],
     "MillraceCommand": ["MillraceCLI"],
+    "MillraceBenchmarks": [
+      "CKernels", "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillraceState",
+    ],
   ]
 
   /// The only importers of a system library, of a bundled connector, or of a package from outside.
@@ -30,7 +33,7 @@ enum Layers {
     "CPCRE2": ["MillraceExpressions"],
     "CSQLite": ["SQLiteConnector", "MillraceState"],
     "MemoryConnector": ["Millrace", "MillraceTesting"],
-    "ArgumentParser": ["MillraceCLI", "MillraceConformance"],
+    "ArgumentParser": ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks"],
     "Logging": ["MillraceStreaming", "Millrace", "MillracePipeline", "MillraceCLI"],
     "Subprocess": [],
     "Foundation": [],
