@@ -87,8 +87,10 @@ struct LikeMatcher: Sendable {
     var lastMany = -1, retry = 0
     while true {
       if token < tokens.count, case .many = tokens[token] {
+        guard let next = candidate(tokens, behind: token, bytes, at) else { return false }
         lastMany = token
-        retry = at
+        retry = next
+        at = next
         token += 1
         continue
       }
@@ -100,11 +102,20 @@ struct LikeMatcher: Sendable {
         continue
       }
       guard lastMany >= 0, retry < bytes.count else { return false }
-      retry += utf8Length(bytes[retry])
-      if retry > bytes.count { return false }
-      at = retry
+      let behind = retry + utf8Length(bytes[retry])
+      guard behind <= bytes.count, let next = candidate(tokens, behind: lastMany, bytes, behind) else { return false }
+      retry = next
+      at = next
       token = lastMany + 1
     }
+  }
+
+  /// Where what follows the `%` at `many` can begin, from `at` on. A text is searched for: trying each character costs a hundred
+  /// times as much.
+  private static func candidate(_ tokens: [Token], behind many: Int, _ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int?
+  {
+    guard many + 1 < tokens.count, case .text(let text) = tokens[many + 1] else { return at }
+    return text.withUnsafeBytes { bytes.offset(of: $0, from: at) }
   }
 
   private static func step(_ token: Token, _ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int? {
