@@ -25,34 +25,41 @@ struct Measurement {
   var nanoseconds: Double
 }
 
-/// Runs benchmarks, the calibrating kernel around each sample.
+/// Runs benchmarks in rounds, one sample of each per round with the calibrating kernel around it, so that a disturbance of some
+/// seconds spoils few samples of many benchmarks and not all of one.
 struct Stopwatch {
-  let calibration = Calibration()
-  var samples: Int
+  private let calibration = Calibration()
 
   /// A sample takes at least as long, so that the clock's grain does not show.
-  private static let least = 4e6
+  private static let least = 2e6
 
-  /// Medians over all samples.
-  func measure(_ benchmark: MicroBenchmark) throws -> Measurement {
+  /// Medians over `rounds` samples of each.
+  func measure(_ benchmarks: [MicroBenchmark], rounds: Int) throws -> [Measurement] {
+    let calls = try benchmarks.map { try callsPerSample($0) }
+    var ratios = benchmarks.map { _ in [Double]() }
+    var times = ratios
+    for _ in 0..<rounds {
+      for (index, benchmark) in benchmarks.enumerated() {
+        // One call brings code and data back into the caches.
+        _ = try timed(benchmark, 1)
+        let before = calibrated()
+        let time = try timed(benchmark, calls[index]) / Double(calls[index]) / Double(benchmark.rows)
+        ratios[index].append(time * 1e6 / ((before + calibrated()) / 2))
+        times[index].append(time)
+      }
+    }
+    return benchmarks.indices.map {
+      Measurement(ratio: Self.median(ratios[$0]), nanoseconds: Self.median(times[$0]))
+    }
+  }
+
+  private func callsPerSample(_ benchmark: MicroBenchmark) throws -> Int {
     var calls = 1
-    // The first calls also warm caches up and find out how many make a sample.
     while true {
       let time = try timed(benchmark, calls)
-      if time >= Self.least { break }
+      if time >= Self.least { return calls }
       calls = max(calls + 1, min(calls * 10, Int(Double(calls) * Self.least * 1.2 / max(time, 1))))
     }
-    var ratios: [Double] = []
-    var times: [Double] = []
-    var before = calibrated()
-    for _ in 0..<samples {
-      let time = try timed(benchmark, calls) / Double(calls) / Double(benchmark.rows)
-      let after = calibrated()
-      ratios.append(time * 1e6 / ((before + after) / 2))
-      times.append(time)
-      before = after
-    }
-    return Measurement(ratio: Self.median(ratios), nanoseconds: Self.median(times))
   }
 
   private func timed(_ benchmark: MicroBenchmark, _ calls: Int) throws -> Double {

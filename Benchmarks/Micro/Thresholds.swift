@@ -28,7 +28,7 @@ struct Thresholds {
   }
 
   /// Replaces the ratios of `measured`, leaves those of benchmarks that were not run.
-  mutating func update(_ measured: [(name: String, measurement: Measurement)]) {
+  mutating func update(_ measured: some Sequence<(String, Measurement)>) {
     for (name, measurement) in measured { ratios[name] = (measurement.ratio * 1000).rounded() / 1000 }
   }
 

@@ -13,33 +13,35 @@ struct MicroCommand: ParsableCommand {
   @Flag(help: "Fail when a ratio is more than the tolerance above its threshold, or has none.") var check = false
   @Flag(help: "Store the ratios as thresholds.") var update = false
   @Option(help: "How many times its threshold a ratio may be.") var tolerance = 1.6
-  @Option(help: "Samples of each benchmark; their median counts.") var samples = 9
+  @Option(help: "Samples of each benchmark; their median counts.") var rounds = 11
   @Option(help: "The file of thresholds.") var thresholds = Thresholds.path
 
   func run() throws {
     let all = try Self.benchmarks()
     let chosen = all.filter { benchmark in only.map { benchmark.name.contains($0) } ?? true }
     var stored = try Thresholds(thresholds)
-    let stopwatch = Stopwatch(samples: samples)
-    var measured: [(name: String, measurement: Measurement)] = []
-    var worse: [String] = []
-    for benchmark in chosen {
-      var found = try stopwatch.measure(benchmark)
-      let threshold = stored.ratios[benchmark.name]
+    let stopwatch = Stopwatch()
+    var found = try stopwatch.measure(chosen, rounds: rounds)
+    if check {
       // What looks worse is measured again before it is believed: the machine may have been disturbed.
-      for _ in 0..<2 where check && found.ratio > (threshold ?? .infinity) * tolerance {
-        let again = try Stopwatch(samples: samples * 2).measure(benchmark)
-        if again.ratio < found.ratio { found = again }
+      for index in chosen.indices {
+        for _ in 0..<3 where found[index].ratio > (stored.ratios[chosen[index].name] ?? .infinity) * tolerance {
+          let again = try stopwatch.measure([chosen[index]], rounds: rounds * 2)[0]
+          if again.ratio < found[index].ratio { found[index] = again }
+        }
       }
-      measured.append((benchmark.name, found))
-      print(Self.line(benchmark, found, threshold))
-      if check, found.ratio > (threshold ?? 0) * tolerance { worse.append(benchmark.name) }
+    }
+    var worse: [String] = []
+    for (benchmark, measurement) in zip(chosen, found) {
+      let threshold = stored.ratios[benchmark.name]
+      print(Self.line(benchmark, measurement, threshold))
+      if check, measurement.ratio > (threshold ?? 0) * tolerance { worse.append(benchmark.name) }
     }
     if update {
-      stored.update(measured)
+      stored.update(zip(chosen.map(\.name), found))
       stored.keep(Set(all.map(\.name)))
       try stored.write(thresholds)
-      print("thresholds of \(measured.count) benchmarks stored")
+      print("thresholds of \(chosen.count) benchmarks stored")
     }
     guard worse.isEmpty else {
       print("worse than \(tolerance) times the threshold, or without one: \(worse.joined(separator: "; "))")
