@@ -46,8 +46,11 @@ def name_of(workload, number):
 
 def finish(folder, workload, entries):
     """The manifest is written last: a folder without it is made again."""
-    with open(os.path.join(folder, "manifest.json"), "w") as f:
-        json.dump({**manifest(folder), **{"%s/%s" % (workload, n): e for n, e in entries.items()}}, f, indent=1)
+    known = {**manifest(folder), **{"%s/%s" % (workload, n): e for n, e in entries.items()}}
+    path = os.path.join(folder, "manifest.json")
+    with open(path + ".new", "w") as f:
+        json.dump(known, f, indent=1)
+    os.replace(path + ".new", path)
 
 
 def one_file(folder, base, workload):
