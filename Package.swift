@@ -133,7 +133,7 @@ let package = Package(
       path: "Benchmarks/Micro", exclude: ["thresholds.json"], swiftSettings: strict),
     tests("MillraceColumnar", ["MillraceTesting"]),
     tests("MillraceSQL", ["MillraceColumnar"]),
-    tests("MillraceExpressions", ["MillraceColumnar"]),
+    tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting"]),
     tests("MillraceCore", ["MillraceColumnar"]),
     tests("MillraceFormats", ["MillraceColumnar", "MillraceCore"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),

@@ -34,7 +34,7 @@ import Testing
     let call = try function.bind(
       [
         .expression(.attribute(input)), .expression(.literal(.string(pattern), .string)),
-        .expression(.integer(Int64(group))),
+        .expression(.literal(.integer(Int64(group)), .integer)),
       ], BindingContext())
     let batch = RecordBatch(rowCount: column.count, columns: [column])
     let result = try Evaluator([call], input: [input]).evaluate(batch, EvaluationContext())[0]
