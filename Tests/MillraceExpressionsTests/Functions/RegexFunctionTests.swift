@@ -20,6 +20,8 @@ import Testing
     (#"regexp_replace('aaa', 'a', 'b', 2)"#, "abb"), (#"regexp_replace('a', 'a', '$1')"#, "!INVALID_REGEXP_REPLACE"),
     (#"rlike('a', '(')"#, "!INVALID_PARAMETER_VALUE.PATTERN"), (#"rlike('é', '\\w')"#, "false"),
     (#"rlike('é', '\\p{L}')"#, "true"),
+    (#"rlike('é', '^\\S$')"#, "true"), (#"rlike('日', '^\\D$')"#, "true"), (#"rlike('é', '^\\W$')"#, "true"),
+    (#"regexp_replace('aé日 b', '\\S', '.')"#, "... ."), (#"rlike('aé', '^[\\S]{2}$')"#, "true"),
     (#"regexp_replace('é1', '\\p{L}', '_')"#, "_1"), (#"rlike('x', '[a-z&&[^x]]')"#, "false"),
     (#"rlike('y', '[a-z&&[^x]]')"#, "true"),
     (#"rlike('m', '[a-d[m-p]]')"#, "true"), (#"rlike('A', '\\p{Lower}')"#, "false"), (#"rlike('a', '(?i)A')"#, "true"),

@@ -161,6 +161,10 @@ struct JavaPatternTranslator {
   private mutating func escape() throws {
     guard let next = peek(1) else { throw failure("unexpected end of the pattern after '\\'") }
     switch next {
+    case "D" where !isASCII, "S" where !isASCII, "W" where !isASCII:
+      // PCRE2's compiled code (10.42) takes no character beyond ASCII for one of these outside a class.
+      output += "[\\\(next)]"
+      position += 2
     case "d", "D", "s", "S", "w", "W", "h", "H", "v", "V", "R", "X", "A", "G", "Z", "z": copy(2, prefix: "")
     case "b" where peek(2) == "{": throw failure("\\b{g} is not supported")
     case "b", "B":
