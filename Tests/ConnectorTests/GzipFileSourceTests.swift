@@ -78,6 +78,30 @@ import Testing
     #expect(batches >= 3)
   }
 
+  /// The last part of a cut file goes on with the reader of the part before, as the others do: opened anew, it would inflate
+  /// all of the file again.
+  @Test func partsOfACutFileContinueEachOther() throws {
+    try folder.write("f.1.gz", gzip(String(repeating: "a line \n", count: 200)))
+    var driver = try driver(["maxBytesPerTrigger": "600"])
+    var keys: [String?] = []
+    while let plan = try driver.source.plan(after: driver.offset, limit: ReadLimit()) {
+      keys += plan.splits.map(\.continuationKey)
+      _ = try driver.run(plan)
+    }
+    #expect(keys.count == 3)
+    #expect(Set(keys).count == 1 && keys.first != .some(nil))
+  }
+
+  /// Files of the size of the limit are seldom exactly that: what is left of one must not become a batch of its own.
+  @Test func leavesFilesNearTheLimitWhole() throws {
+    let text = String(repeating: "line of text\n", count: 100)
+    for index in 1...3 { try folder.write("f.\(index).gz", gzip(text)) }
+    var driver = try driver(["maxBytesPerTrigger": "1200"])
+    #expect(try driver.all(ReadLimit(parallelism: 1)) == [[text], [text], [text]])
+    var busy = try self.driver(["maxBytesPerTrigger": "1200"])
+    #expect(try busy.all(ReadLimit(parallelism: 2)) == [[text, text], [text]])
+  }
+
   @Test func knowsRenamedFiles() throws {
     try folder.write("a.log.1.gz", gzip("one\n"))
     var driver = try driver()

@@ -79,8 +79,9 @@ extension [WaitingFile] {
     var total: Int64 = 0
     for file in self {
       if splits.count >= Swift.max(1, maxFiles) { break }
-      if file.estimate > maxBytes {
-        // Too large for any batch: cut, and alone, so that what follows it waits for its end.
+      if file.estimate - maxBytes > maxBytes / 2 {
+        // Too large for any batch: cut, and alone, so that what follows it waits for its end. Files that are only a little larger
+        // than the limit stay whole: what is left of each would make a batch of its own.
         if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes, sizeHint: maxBytes)) }
         break
       }
@@ -126,7 +127,9 @@ struct FilePart {
       "path": .string(path), "file": identity.json, "from": .int(from),
       "restart": .array([.int(restart.compressed), .int(restart.plain)]), "gzip": .bool(isCompressed),
     ])
-    let key = byteLimit.map { _ in "\(identity.device):\(identity.inode):\(identity.headChecksum)" }
+    // The last part too goes on with the open reader: another would inflate the file from its start.
+    let isPart = byteLimit != nil || from > 0
+    let key = isPart ? "\(identity.device):\(identity.inode):\(identity.headChecksum)" : nil
     return SourceSplit(
       name: path, payload: payload, byteLimit: byteLimit, continuationKey: key, sizeHint: sizeHint)
   }
