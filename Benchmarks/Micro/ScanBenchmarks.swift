@@ -50,9 +50,8 @@ enum ScanBenchmarks {
     let spans = UnsafeMutablePointer<UInt64>.allocate(capacity: count + 64)
     let base = UnsafePointer(buffer.base.assumingMemoryBound(to: UInt8.self))
     return MicroBenchmark("scan/line ends", rows: count, bytes: buffer.capacity) {
-      var position = 0
-      var start = 0
-      consume(ck_lines(base, buffer.capacity, &position, &start, spans, count + 64))
+      var state = ck_line_state()
+      consume(ck_lines(base, buffer.capacity, &state, spans, count + 64))
     }
   }
 

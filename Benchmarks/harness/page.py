@@ -91,7 +91,8 @@ def page(folder):
     yield "| --- | --- |"
     yield "| machine | %s, %d cores, %s; %s, kernel %s |" % (m["cpu"], m["cores"], m["memory"], m["system"], m["kernel"])
     yield "| measured | %s to %s |" % (min(r["when"] for r in records), last["when"])
-    yield "| commits | %s |" % ", ".join(commits)
+    if commits:
+        yield "| commits | %s |" % ", ".join(commits)
     yield "| versions | %s |" % "; ".join("%s %s" % (k, v) for k, v in versions.items() if k != "commit")
     yield "| input | %s |" % "; ".join(sorted({"%s %.1f MB in %d files" % (w, b / 1e6, f) for w, b, f in ((workload(r), r["bytes"], r["files"]) for r in records)}))
     yield "| runs | %s, after one to warm up |" % ", ".join(sorted({str(r["key"]["n"]) for r in records}))

@@ -1,5 +1,5 @@
 """What the benchmarks run with: the built command, the limit, the peers in their virtual environment, and their versions."""
-import hashlib, os, platform, shutil, sys
+import hashlib, os, platform, re, shutil, sys
 
 from . import process
 
@@ -62,20 +62,27 @@ def identity(path):
     return h.hexdigest()
 
 
+def number(text):
+    """The version in what a command says of itself."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return found.group() if found else ""
+
+
 def versions(millrace, peers, interpreter):
     """Names and versions of everything that is timed."""
-    found = {"millrace": process.text(millrace, "version").split("\n")[0]}
-    commit = process.text("git", "-C", ROOT, "rev-parse", "--short", "HEAD")
+    found = {"millrace": number(process.text(millrace, "version"))}
+    # a command from elsewhere says nothing of the commit it was built from
+    commit = millrace.startswith(ROOT) and process.text("git", "-C", ROOT, "rev-parse", "--short", "HEAD")
     if commit:
         changed = process.text("git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no", "--", "Sources", "Plugins")
         found["commit"] = commit + (" with changes" if changed else "")
-    found["swift"] = process.text("swift", "--version").split("\n")[0]
+    found["swift"] = number(process.text("swift", "--version"))
     for peer in peers:
         if peer in NEEDS:
             found[peer] = version(interpreter, NEEDS[peer][0])
     if any(p.startswith("shell") for p in peers):
-        found["igzip"] = process.text("igzip", "--version").split("\n")[0]
-        found["mawk"] = process.text("mawk", "-W", "version").split("\n")[0]
+        found["igzip"] = number(process.text("igzip", "--version"))
+        found["mawk"] = number(process.text("mawk", "-W", "version"))
     found["python"] = platform.python_version()
     return {k: v for k, v in found.items() if v}
 
@@ -91,5 +98,5 @@ def machine():
             system = next((l.split("=", 1)[1].strip().strip('"') for l in f if l.startswith("PRETTY_NAME=")), system)
     return {
         "cpu": field("/proc/cpuinfo", "model name") or platform.machine(), "cores": len(os.sched_getaffinity(0)),
-        "memory": "%.0f GiB" % (int(field("/proc/meminfo", "MemTotal").split()[0]) / 1048576), "system": system, "kernel": platform.release(),
+        "memory": "%.0f GiB" % (int(field("/proc/meminfo", "MemTotal").split()[0]) / 1048576), "system": system, "kernel": platform.release().split("-")[0],
     }
