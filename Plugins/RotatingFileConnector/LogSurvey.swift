@@ -288,11 +288,12 @@ final class LogSurvey: Sendable {
 }
 
 /// The first bytes of what another reader gives.
-private final class LimitedReader: ByteReader {
-  private let reader: any ByteReader
+private final class LimitedReader: StoredByteReader {
+  private let reader: GzipReader
   private var left: Int64
+  var storedByteCount: Int64 { reader.storedByteCount }
 
-  init(_ reader: any ByteReader, count: Int64) {
+  init(_ reader: GzipReader, count: Int64) {
     self.reader = reader
     left = count
   }

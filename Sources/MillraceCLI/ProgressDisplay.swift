@@ -1,3 +1,4 @@
+import MillraceCore
 import Synchronization
 
 /// What one batch of one pipeline came to, as `run` shows it.

@@ -30,6 +30,15 @@ final class RunningPipelines: Sendable {
     for query in queries { query.handle.requestStop() }
   }
 
+  /// Where the time of the queries went, up to the last batch of each.
+  var profiles: [QueryProfile] {
+    state.withLock { $0.queries }.compactMap { query in
+      var profile = query.handle.profile
+      profile?.name = query.name
+      return profile
+    }
+  }
+
   /// Waits for the end of all queries and tells how each ended; the worst exit status, nil if all ended well.
   /// A query that fails does not stop the others.
   func awaitAll(_ display: ProgressDisplay) -> ExitStatus? {

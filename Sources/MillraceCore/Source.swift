@@ -194,3 +194,10 @@ public protocol LiveSource: AnyObject, Sendable {
 
 /// A reader whose bytes cost work (decompression), so that reading ahead on another thread pays.
 public protocol BulkByteReader: ByteReader {}
+
+/// A reader that knows how much it fetched from where the bytes lie, which is less than it gives where they are compressed.
+/// For profiles only; what a reader without it gives counts as fetched.
+public protocol StoredByteReader: ByteReader {
+  /// Bytes fetched so far. Asked for on the thread that reads.
+  var storedByteCount: Int64 { get }
+}

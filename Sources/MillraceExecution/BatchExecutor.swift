@@ -24,6 +24,8 @@ public protocol BatchExecutor: AnyObject {
   var holdsRows: Bool { get }
   /// Calls `body` with each index below `count`, on several threads where there are some.
   func forEach(_ count: Int, _ body: (Int) throws -> Void) throws
+  /// Counts where the query's time goes; nil where nobody does.
+  var profiler: QueryProfiler? { get }
   /// Ends workers and open readers.
   func close()
 }
@@ -31,6 +33,9 @@ public protocol BatchExecutor: AnyObject {
 extension BatchExecutor {
   /// Unless it says otherwise.
   public var holdsRows: Bool { true }
+
+  /// Nobody counts.
+  public var profiler: QueryProfiler? { nil }
 
   /// One after the other.
   public func forEach(_ count: Int, _ body: (Int) throws -> Void) throws {

@@ -32,6 +32,8 @@ public final class QueryExecutor: BatchExecutor {
   public let fingerprints: [OperatorFingerprint]
   /// Delay of each watermark definition in microseconds, in the order of `BatchOutput.eventTimes`.
   public let watermarkDelays: [Int64]
+  /// Counts where the time goes.
+  public let profiler: QueryProfiler?
   private let outputs: [CompiledOutput]
   private let groups: [ScanGroup]
   private let pool: WorkerPool
@@ -43,17 +45,22 @@ public final class QueryExecutor: BatchExecutor {
     stateDirectory: String?,
     environment: Environment = .live, workers: Int? = nil
   ) throws {
-    let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
+    let pool = WorkerPool(count: workers ?? WorkerPool.processorCount, clock: environment.clock)
     self.pool = pool
+    profiler = pool.profiler
     let scans = ScanGroups(bindings, pool: pool)
     let stores = StateStores(provider: stateProvider, directory: stateDirectory, environment: environment)
     let watermarks = Watermarks()
-    self.outputs = try outputs.map { output in
-      let constants = try SubqueryRunner(bindings: bindings, pool: pool).run(output.query.subqueries)
-      let plan = try Optimizer.optimize(constants.applied(to: output.query.plan))
-      let planner = PhysicalPlanner(
-        scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks)
-      return CompiledOutput(try planner.plan(plan))
+    self.outputs = try pool.profiler.charging(.planning) {
+      try outputs.enumerated().map { index, output in
+        let constants = try SubqueryRunner(bindings: bindings, pool: pool).run(output.query.subqueries)
+        let plan = try Optimizer.optimize(constants.applied(to: output.query.plan))
+        let profile = pool.profiler.addSink(output.name, output.outputMode)
+        let planner = PhysicalPlanner(
+          scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
+          profile: profile)
+        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index)
+      }
     }
     groups = scans.streamOrder
     sources = groups.map(\.binding.input.source)
@@ -77,6 +84,10 @@ public final class QueryExecutor: BatchExecutor {
 
   /// Computes a batch.
   public func execute(_ input: BatchInput, outputs sinks: [(any SinkOutput)?]) throws -> BatchOutput {
+    try pool.profiler.charging(.other) { try measured(input, sinks) }
+  }
+
+  private func measured(_ input: BatchInput, _ sinks: [(any SinkOutput)?]) throws -> BatchOutput {
     let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)
     let context = BatchContext(
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
@@ -105,17 +116,25 @@ public final class QueryExecutor: BatchExecutor {
 private final class CompiledOutput {
   private let fragment: Fragment
   private let serial: any PhysicalOperator
+  private let profiler: QueryProfiler
+  private let slots: QueryProfiler.SinkSlots
+  /// Where the time of the chains' ends is counted while their rows are collected.
+  private let collectSlots: [Int]
 
-  init(_ fragment: Fragment) {
+  init(_ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int) {
     self.fragment = fragment
-    serial = fragment.serial
+    self.profiler = profiler
+    serial = profile.collected(fragment)
+    slots = profiler.sinkSlots(index)
+    collectSlots = if case .chains(let chains) = fragment { chains.map(\.chain.terminalSlot) } else { [] }
   }
 
   /// Chooses, before any scan runs, where the rows of chains end up.
   func prepare(_ sink: (any SinkOutput)?) throws {
     guard case .chains(let chains) = fragment else { return }
     let encodes = try sink?.makeBlockEncoder() != nil
-    for chain in chains {
+    for (chain, collectSlot) in zip(chains, collectSlots) {
+      chain.chain.terminalSlot = encodes ? slots.encode : collectSlot
       nonisolated(unsafe) let target = sink
       chain.chain.makeTerminal = {
         if encodes, let encoder = try target?.makeBlockEncoder() { return EncodeTerminal(encoder) }
@@ -136,16 +155,22 @@ private final class CompiledOutput {
       }
       if isEncoded {
         for chain in chains { chain.chain.terminals = [] }
-        try sink?.write(blocks)
-        return blocks.reduce(0) { $0 + Int64($1.rowCount) }
+        let rows = blocks.reduce(0) { $0 + $1.rowCount }
+        try writing(rows: rows, batches: blocks.count) { try sink?.write(blocks) }
+        return Int64(rows)
       }
     }
     var rows: Int64 = 0
     for batch in try serial.execute(context) {
       rows += Int64(batch.rowCount)
-      try sink?.write(batch)
+      try writing(rows: batch.rowCount, batches: 1) { try sink?.write(batch) }
     }
     return rows
+  }
+
+  private func writing(rows: Int, batches: Int, _ body: () throws -> Void) rethrows {
+    try profiler.control.charging(slots.write, body)
+    profiler.control.count(slots.write, rowsIn: 0, rowsOut: rows, batches: batches)
   }
 }
 
@@ -155,10 +180,22 @@ public enum BatchQuery {
   public static func run(
     _ query: AnalyzedQuery, bindings: [Int: ScanBinding] = [:], timestamp: Int64, workers: Int? = nil
   ) throws -> [RecordBatch] {
+    try profiled(query, bindings: bindings, timestamp: timestamp, workers: workers).rows
+  }
+
+  /// All rows of the result, and where the time went.
+  public static func profiled(
+    _ query: AnalyzedQuery, bindings: [Int: ScanBinding] = [:], timestamp: Int64, workers: Int? = nil
+  ) throws -> (rows: [RecordBatch], profile: QueryProfile) {
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount)
     defer { pool.close() }
-    let constants = try SubqueryRunner(bindings: bindings, pool: pool, timestamp: timestamp).run(query.subqueries)
-    return try SubqueryRunner.execute(
-      constants.applied(to: query.plan), bindings: bindings, pool: pool, timestamp: timestamp)
+    let rows = try pool.profiler.charging(.other) {
+      pool.profiler.beginBatch()
+      let runner = SubqueryRunner(bindings: bindings, pool: pool, timestamp: timestamp)
+      let plan = try runner.run(query.subqueries).applied(to: query.plan)
+      return try runner.execute(plan, pool.profiler.addResult("query"))
+    }
+    pool.profiler.endBatch()
+    return (rows, pool.profiler.profile(name: "query"))
   }
 }

@@ -38,7 +38,7 @@ struct SubqueryRunner {
     var constants = Constants()
     for subquery in subqueries {
       let plan = constants.applied(to: subquery.plan)
-      let batches = try SubqueryRunner.execute(plan, bindings: bindings, pool: pool, timestamp: timestamp)
+      let batches = try execute(plan, pool.profiler.addResult("subquery \(subquery.id)"))
       if case .recursion(let step, let previous, let levels, let rows) = subquery.form {
         constants.rows[subquery.id] = try recursion(from: batches, step, previous, levels, rows, constants)
         continue
@@ -75,6 +75,8 @@ struct SubqueryRunner {
     var last = SubqueryRunner.joined(anchor, types)
     var total = last.rowCount
     var level = 1
+    // Each round is planned anew, so there is no tree for all of them.
+    let profile = PlanProfile(pool.profiler, charging: ProfilePhase.planning.slot)
     while last.rowCount > 0 && total < wanted ?? .max {
       if levelLimit >= 0 && level > levelLimit {
         throw MillraceError(
@@ -83,8 +85,7 @@ struct SubqueryRunner {
       }
       var round = constants
       round.rows[previous] = last
-      let batches = try SubqueryRunner.execute(
-        round.applied(to: step), bindings: bindings, pool: pool, timestamp: timestamp)
+      let batches = try execute(round.applied(to: step), profile)
       last = SubqueryRunner.joined(batches, types)
       all += batches
       total += last.rowCount
@@ -104,20 +105,22 @@ struct SubqueryRunner {
     return .concatenated(filled)
   }
 
-  static func execute(_ plan: LogicalPlan, bindings: [Int: ScanBinding], pool: WorkerPool, timestamp: Int64) throws
-    -> [RecordBatch]
-  {
+  /// All rows of a bounded plan, described by `profile`.
+  func execute(_ plan: LogicalPlan, _ profile: PlanProfile) throws -> [RecordBatch] {
+    let root = try pool.profiler.charging(.planning) { try planned(plan, profile) }
+    return try root.execute(
+      BatchContext(
+        evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min,
+        plans: [], watermarkCount: 0, stateOperatorCount: 0))
+  }
+
+  private func planned(_ plan: LogicalPlan, _ profile: PlanProfile) throws -> any PhysicalOperator {
     let environment = Environment.live
     let stores = StateStores(provider: NoState(), directory: nil, environment: environment)
     let planner = PhysicalPlanner(
       scans: ScanGroups(bindings, pool: pool), mode: .append, isStreaming: false, stores: stores,
-      watermarks: Watermarks())
-    let root = try planner.plan(try Optimizer.optimize(plan)).serial
-    let context = BatchContext(
-      evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min,
-      plans: [],
-      watermarkCount: 0, stateOperatorCount: 0)
-    return try root.execute(context)
+      watermarks: Watermarks(), profile: profile)
+    return profile.collected(try planner.plan(try Optimizer.optimize(plan)))
   }
 
   /// A bounded query keeps nothing.

@@ -15,7 +15,8 @@ public enum PlanText {
     for child in plan.children { describe(child, depth + 1, &lines) }
   }
 
-  private static func title(of plan: LogicalPlan) -> String {
+  /// One node without its inputs: its name, and behind the first blank what it does.
+  package static func title(of plan: LogicalPlan) -> String {
     switch plan {
     case .relation(let leaf): return "\(kind(of: leaf)) \(leaf.name)\(columns(leaf.output))"
     case .project(let list, _): return "Project [\(list.map { named($0) }.joined(separator: ", "))]"

@@ -1,3 +1,4 @@
+import MillraceCore
 import Testing
 
 @testable import MillraceCLI

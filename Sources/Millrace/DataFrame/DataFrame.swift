@@ -1,5 +1,6 @@
 public import MillraceColumnar
 import MillraceCore
+public import MillraceExecution
 import MillraceExpressions
 public import MillracePlan
 import MillraceSQL
@@ -272,6 +273,16 @@ public struct DataFrame: Sendable {
 
   /// The optimized plan as text.
   public func explain() throws -> String { PlanText.describe(try Optimizer.optimize(try query.get().plan)) }
+
+  /// Runs the query and tells where its time went; its rows are dropped.
+  public func profile() throws -> RunProfile {
+    let start = session.environment.clock.monotonicNanoseconds()
+    let profile = try session.profiled(try query.get()).profile
+    return RunProfile(wallNanoseconds: session.environment.clock.monotonicNanoseconds() - start, queries: [profile])
+  }
+
+  /// Runs the query and gives its operators as text with their time, rows and threads, as EXPLAIN ANALYZE does.
+  public func explainAnalyze() throws -> String { try profile().text }
 
   /// Starts the definition of a streaming write.
   public var writeStream: DataStreamWriter { DataStreamWriter(self) }

@@ -214,14 +214,17 @@ public final class SparkSession: Sendable {
   }
 
   /// Rows of a bounded query.
-  func collect(_ query: AnalyzedQuery) throws -> [RecordBatch] {
+  func collect(_ query: AnalyzedQuery) throws -> [RecordBatch] { try profiled(query).rows }
+
+  /// Rows of a bounded query, and where the time went.
+  func profiled(_ query: AnalyzedQuery) throws -> (rows: [RecordBatch], profile: QueryProfile) {
     if query.plan.isStreaming {
       throw MillraceError(
         "STREAMING_QUERY_NEEDS_WRITE_STREAM", "a query over a stream must be executed with writeStream.start()")
     }
     let bindings = try self.bindings(for: [query], SourceSetup(environment: environment))
     defer { for binding in bindings.values { binding.input.source.close() } }
-    return try BatchQuery.run(query, bindings: bindings, timestamp: environment.clock.now(), workers: workers)
+    return try BatchQuery.profiled(query, bindings: bindings, timestamp: environment.clock.now(), workers: workers)
   }
 
   /// Reads bounded data.

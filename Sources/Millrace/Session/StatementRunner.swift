@@ -13,8 +13,9 @@ struct StatementRunner {
   func run(_ statement: Statement) throws -> DataFrame {
     switch statement {
     case .query(let query): return DataFrame(session, try session.makeAnalyzer().analyze(query))
-    case .explain(_, let inner):
+    case .explain(let mode, let inner):
       guard case .query(let query) = inner else { return rows(["plan"], []) }
+      if mode == .analyze { return try analyze(query) }
       let text = PlanText.describe(try Optimizer.optimize(try session.makeAnalyzer().analyze(query).plan))
       return rows(["plan"], [[.string(text)]])
     case .createView(let view): return try create(view)
@@ -35,6 +36,12 @@ struct StatementRunner {
       return rows(["key", "value"], [[.string(key), value.map { .string($0) } ?? .null]])
     case .reset: return rows([], [])
     }
+  }
+
+  /// A row for each line: what is measured is a table, which needs its lines.
+  private func analyze(_ query: Query) throws -> DataFrame {
+    let text = try DataFrame(session, try session.makeAnalyzer().analyze(query)).explainAnalyze()
+    return rows(["plan"], text.split(separator: "\n", omittingEmptySubsequences: false).map { [.string(String($0))] })
   }
 
   private func rows(_ names: [String], _ cells: [[Value]]) -> DataFrame {

@@ -1,5 +1,5 @@
 public import MillraceCore
-import MillraceExecution
+public import MillraceExecution
 import MillracePlan
 import MillraceState
 public import MillraceStreaming
@@ -119,6 +119,9 @@ public final class StreamingQuery: Sendable {
   public var lastProgress: StreamingQueryProgress? { handle.lastProgress }
   /// Facts about the last batches, at most 100.
   public var recentProgress: [StreamingQueryProgress] { handle.recentProgress }
+
+  /// Where its time went, up to its last batch.
+  public var profile: QueryProfile? { handle.profile }
 
   /// Finishes the batch in work, makes it durable, and ends the query.
   public func stop() async throws {

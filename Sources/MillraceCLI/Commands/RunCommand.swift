@@ -1,8 +1,5 @@
 import ArgumentParser
-import Millrace
 import MillraceCore
-import MillracePipeline
-import MillraceStreaming
 
 /// `millrace run`.
 struct RunCommand: ParsableCommand {
@@ -15,6 +12,7 @@ struct RunCommand: ParsableCommand {
         millrace run
         millrace run my.json --pipeline traffic --pipeline word-count
         millrace run my.json --available-now      (what is there now, then the end)
+        millrace run --profile out.json           (and where the time went, by operator and thread)
       """)
 
   @OptionGroup var pipelines: PipelineOptions
@@ -27,30 +25,17 @@ struct RunCommand: ParsableCommand {
     help: "Write the progress of each batch to standard error as a line of JSON, in Spark's form.")
   var isJSON = false
 
+  @Option(
+    help: ArgumentHelp(
+      "At the end, write where the time went as JSON; - shows it as a tree on standard error.", valueName: "file"))
+  var profile: String?
+
   func run() throws {
     let context = CommandContext.current
-    let running = RunningPipelines()
-    // Before anything starts a thread: threads inherit which signals are blocked.
-    StopSignals.watch { _ in running.stop() }
-    let plans = try context.plan(pipelines)
-    let display = ProgressDisplay(
-      isInteractive: Terminal.isInteractive && !isJSON, now: { context.monotonicMicroseconds })
-    for plan in plans {
-      display.note(RunText.start(plan))
-      let listener = ProgressListener(pipeline: plan.definition.name, display: display, isJSON: isJSON)
-      let handle = try plan.start(trigger: availableNow ? .availableNow : nil, listeners: [listener])
-      running.add(plan.definition.name, handle)
-    }
-    if let worst = running.awaitAll(display) { throw CommandFailure(status: worst) }
-  }
-}
-
-/// What `run` says around the batches.
-enum RunText {
-  /// The pipeline's ends and guarantee in a line.
-  static func start(_ plan: PipelinePlan) -> String {
-    let sources = plan.definition.sources.map { "\($0.name) (\($0.end.format))" }.joined(separator: ", ")
-    let sinks = plan.definition.sinks.map { "\($0.name) (\($0.end.format))" }.joined(separator: ", ")
-    return "\(plan.definition.name): \(sources) to \(sinks), \(plan.guarantee.rawValue)"
+    let destination = try profile.map { try ProfileFile($0, context.environment.files) }
+    let run = PipelineRun(context)
+    let worst = try run.run(pipelines, availableNow: availableNow, isJSON: isJSON)
+    try destination?.write(run.profile)
+    if let worst { throw CommandFailure(status: worst) }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Millrace
 import MillraceColumnar
 import MillraceCore
+import MillraceExecution
 import MillraceFormats
 import MillracePipeline
 import MillraceSQL
@@ -20,6 +21,7 @@ struct SQLCommand: ParsableCommand {
           --table "r:combined=docs/examples/logs/access.log.*.gz"
         millrace sql "SELECT * FROM e WHERE kind = 'buy'" --table e=events.json.gz --schema "e=kind STRING, price DOUBLE"
         millrace sql --explain "SELECT value FROM t WHERE value LIKE 'a%'" --table t=words.txt
+        millrace sql --analyze "SELECT count(*) FROM t" --table t=words.txt    (runs it and shows where the time went)
       """)
 
   @Argument(help: "The query.")
@@ -38,6 +40,9 @@ struct SQLCommand: ParsableCommand {
   @Flag(help: "Print the plan instead of running it.")
   var explain = false
 
+  @Flag(help: "Run the query and print what its operators did instead of its rows.")
+  var analyze = false
+
   @OptionGroup var output: JSONOption
 
   func run() throws {
@@ -54,19 +59,28 @@ struct SQLCommand: ParsableCommand {
       Terminal.print(try frame.explain())
       return
     }
-    let schema = try frame.schema()
-    let batches: [RecordBatch]
-    do {
-      batches = try frame.batches()
-    } catch {
-      Terminal.error("\(error)")
-      throw CommandFailure(status: ExitStatus(running: error))
+    if analyze {
+      let profile = try running { try frame.profile() }
+      Terminal.print(output.isJSON ? profile.json.prettyText : profile.text)
+      return
     }
+    let schema = try frame.schema()
+    let batches = try running { try frame.batches() }
     if output.isJSON {
       try printJSON(batches, schema)
     } else {
       let rows = batches.isEmpty ? nil : RecordBatch.concatenated(batches)
       Terminal.write(ConsoleTable(rows, schema: schema, truncate: 0).text, to: 1)
+    }
+  }
+
+  /// Runs the query; what goes wrong in it has another exit status than a wrong query.
+  private func running<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch {
+      Terminal.error("\(error)")
+      throw CommandFailure(status: ExitStatus(running: error))
     }
   }
 

@@ -71,12 +71,13 @@ final class DeduplicateOperator: PhysicalOperator {
       let first = firstRows(batch, GroupTable(keyTypes: keys.flatTypes))
       let candidates = batch.gathered(first)
       let flat = keys.encode(columns.map { candidates.columns[$0] }, count: candidates.rowCount)
-      let known = try state.store.get(keys: flat, count: candidates.rowCount)
+      let known = try state.store.measured.get(keys: flat, count: candidates.rowCount)
       let found = known.found.values(as: UInt8.self)
       let fresh = Selection((0..<candidates.rowCount).filter { found[known.found.slot($0)] == 0 })
       if fresh.count == 0 { continue }
       let rows = candidates.gathered(fresh)
-      try state.store.put(keys: flat.map { $0.gathered(fresh) }, values: [expiry(rows, state)], count: fresh.count)
+      try state.store.measured.put(
+        keys: flat.map { $0.gathered(fresh) }, values: [expiry(rows, state)], count: fresh.count)
       metrics.rowsUpdated += Int64(fresh.count)
       output.append(rows)
     }
@@ -118,7 +119,7 @@ final class DeduplicateOperator: PhysicalOperator {
     guard state.eventTime != nil || state.delay != nil else { return }
     var gone: [[ColumnVector]] = []
     var total = 0
-    try state.store.scan { keys, values, count in
+    try state.store.measured.scan { keys, values, count in
       let times = state.delay != nil ? values[0] : keys[state.eventTime?.column ?? 0]
       let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
       let instants = times.values(as: Int64.self)
@@ -130,7 +131,7 @@ final class DeduplicateOperator: PhysicalOperator {
       gone.append(keys.map { $0.gathered(rows) })
       total += old.count
     }
-    for keys in gone { try state.store.remove(keys: keys, count: keys[0].count) }
+    for keys in gone { try state.store.measured.remove(keys: keys, count: keys[0].count) }
     metrics.rowsRemoved = Int64(total)
   }
 }

@@ -72,14 +72,18 @@ final class StatePartition {
 
   private func put(_ groups: GroupAccumulation) throws {
     let values = try groups.states()
-    if let store = store as? MemoryStateStore, store.rowCount == 0, store.adopt(groups.table, values: values) { return }
-    try store.put(keys: groups.flatKeys(), values: values, count: groups.groupCount)
+    if let store = store as? MemoryStateStore, store.rowCount == 0,
+      ProfileLane.usingState({ store.adopt(groups.table, values: values) })
+    {
+      return
+    }
+    try store.measured.put(keys: groups.flatKeys(), values: values, count: groups.groupCount)
   }
 
   /// The groups with what the state has for them.
   private func withState(_ batch: GroupAccumulation) throws -> GroupAccumulation {
     let keys = batch.flatKeys()
-    let known = try store.get(keys: keys, count: batch.groupCount)
+    let known = try store.measured.get(keys: keys, count: batch.groupCount)
     let found = Selection(whereTrue: known.found)
     if found.count == 0 { return batch }
     let foundKeys = keys.map { $0.gathered(found) }
@@ -106,7 +110,7 @@ final class StatePartition {
     var oldKeys = keys.map { [$0.gathered(Selection(capacity: 0))] }
     var oldStates = states.map { [$0.gathered(Selection(capacity: 0))] }
     var oldCount = 0
-    try store.scan { keys, values, count in
+    try store.measured.scan { keys, values, count in
       let rows = sessions.known(keys, count: count, in: index)
       if rows.count == 0 { return }
       for (column, key) in keys.enumerated() { oldKeys[column].append(key.gathered(rows)) }
@@ -123,8 +127,8 @@ final class StatePartition {
     let result = GroupAccumulation(plan)
     try result.merge(
       keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
-    if gone.count > 0 { try store.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
-    try store.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    if gone.count > 0 { try store.measured.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
+    try store.measured.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
     outcome.updated = Int64(result.groupCount)
     return result
   }
@@ -147,7 +151,7 @@ final class StatePartition {
     let watermark = watermark &- delay
     guard let eventTime, watermark > evictedTo else { return [] }
     let closed = GroupAccumulation(plan)
-    try store.scan { keys, values, count in
+    try store.measured.scan { keys, values, count in
       let times = keys[eventTime.column]
       let ends = times.values(as: Int64.self)
       let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= watermark }
@@ -158,7 +162,7 @@ final class StatePartition {
     }
     evictedTo = watermark
     if closed.groupCount == 0 { return [] }
-    try store.remove(keys: closed.flatKeys(), count: closed.groupCount)
+    try store.measured.remove(keys: closed.flatKeys(), count: closed.groupCount)
     outcome.removed = Int64(closed.groupCount)
     return mode == .append ? [try closed.finish()] : []
   }
@@ -167,7 +171,9 @@ final class StatePartition {
   private func everything(_ updated: GroupAccumulation) throws -> [RecordBatch] {
     if updated.groupCount == store.rowCount { return updated.groupCount == 0 ? [] : [try updated.finish()] }
     var rows: [RecordBatch] = []
-    try store.scan { keys, values, count in rows.append(try plan.finish(keys: keys, states: values, count: count)) }
+    try store.measured.scan { keys, values, count in
+      rows.append(try plan.finish(keys: keys, states: values, count: count))
+    }
     return rows
   }
 }

@@ -21,7 +21,7 @@ final class StatefulLimitOperator: PhysicalOperator {
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     let key = [ColumnVector.constant(.integer(0), type: .byte, count: 1)]
-    let before = try store.get(keys: key, count: 1).values[0].value(0)
+    let before = try store.measured.get(keys: key, count: 1).values[0].value(0)
     var emitted: Int64 = if case .integer(let number) = before { number } else { 0 }
     var result: [RecordBatch] = []
     // The child runs even when nothing more comes out, so that its input is read and its state goes on.
@@ -30,7 +30,7 @@ final class StatefulLimitOperator: PhysicalOperator {
       emitted += Int64(taken)
       if taken > 0 { result.append(taken == batch.rowCount ? batch : batch.gathered(.range(0..<taken))) }
     }
-    try store.put(keys: key, values: [.constant(.integer(emitted), type: .long, count: 1)], count: 1)
+    try store.measured.put(keys: key, values: [.constant(.integer(emitted), type: .long, count: 1)], count: 1)
     context.stateOperators[metricsIndex] = StateOperatorMetrics(
       operatorName: "globalLimit", rowsTotal: 1, rowsUpdated: result.isEmpty ? 0 : 1,
       memoryUsedBytes: Int64(store.memoryBytes))

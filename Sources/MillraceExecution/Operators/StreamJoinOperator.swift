@@ -197,14 +197,14 @@ final class JoinSide {
 
   private func remove(_ rows: [Int]) throws {
     if rows.isEmpty { return }
-    try store.remove(keys: [longs(rows.map { numbers[$0] })], count: rows.count)
+    try store.measured.remove(keys: [longs(rows.map { numbers[$0] })], count: rows.count)
   }
 
   private func save(_ rows: RecordBatch, _ positions: [Int]) throws {
     if positions.isEmpty { return }
     let flags = ColumnBuilder(.boolean)
     for position in positions { flags.append(.boolean(isMatched[position])) }
-    try store.put(
+    try store.measured.put(
       keys: [longs(positions.map { numbers[$0] })],
       values: [codec.encode(rows.columns, rowCount: rows.rowCount), flags.finish()], count: positions.count)
   }
@@ -220,7 +220,7 @@ final class JoinSide {
   private func load() throws {
     isLoaded = true
     var parts: [RecordBatch] = []
-    try store.scan { keys, values, count in
+    try store.measured.scan { keys, values, count in
       let numbers = keys[0].values(as: Int64.self), flags = values[1].values(as: UInt8.self)
       for row in 0..<count {
         self.numbers.append(numbers[keys[0].slot(row)])

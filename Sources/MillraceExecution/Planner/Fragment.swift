@@ -17,12 +17,4 @@ final class ChainPlan {
 enum Fragment {
   case chains([ChainPlan])
   case serial(any PhysicalOperator)
-
-  /// All rows together.
-  var serial: any PhysicalOperator {
-    switch self {
-    case .chains(let chains): CollectOperator(chains)
-    case .serial(let node): node
-    }
-  }
 }

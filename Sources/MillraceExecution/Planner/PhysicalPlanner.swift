@@ -11,16 +11,33 @@ final class PhysicalPlanner {
   private let isStreaming: Bool
   private let stores: StateStores
   private let watermarks: Watermarks
+  private let profile: PlanProfile
 
-  init(scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks) {
+  init(
+    scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks,
+    profile: PlanProfile
+  ) {
     self.scans = scans
     self.mode = mode
     self.isStreaming = isStreaming
     self.stores = stores
     self.watermarks = watermarks
+    self.profile = profile
   }
 
   func plan(_ node: LogicalPlan) throws -> Fragment {
+    try profile.describing(PlanText.title(of: node)) {
+      switch try fragment(node) {
+      case .chains(let chains): .chains(chains)
+      case .serial(let inner): .serial(profile.measured(inner))
+      }
+    }
+  }
+
+  /// All rows of a node together.
+  private func collected(_ node: LogicalPlan) throws -> any PhysicalOperator { profile.collected(try plan(node)) }
+
+  private func fragment(_ node: LogicalPlan) throws -> Fragment {
     switch node {
     case .relation(let leaf): return try relation(leaf)
     case .project(let columns, let child):
@@ -28,6 +45,7 @@ final class PhysicalPlanner {
       if zip(columns, child.output).allSatisfy({ $0.isPassedOn && $0.attribute == $1 })
         && columns.count == child.output.count
       {
+        profile.dissolve()
         return fragment
       }
       keepAssignment(of: fragment, for: columns.map(\.expression))
@@ -42,17 +60,19 @@ final class PhysicalPlanner {
     case .aggregate(let aggregate): return .serial(try self.aggregate(aggregate))
     case .join(let join): return try self.join(join)
     case .sort(let orders, let child):
-      return .serial(try SortOperator(try plan(child).serial, orders, input: child.output, limit: nil))
+      return .serial(try SortOperator(try collected(child), orders, input: child.output, limit: nil))
     case .limit(let count, let offset, let child): return .serial(try limit(count, offset, child))
     case .union(let inputs, _): return try union(inputs)
     case .setOperation(let kind, let isAll, let left, let right):
       let types = left.output.map(\.type)
       return .serial(
-        SetOperationOperator(kind, isAll: isAll, try plan(left).serial, try plan(right).serial, types: types))
+        SetOperationOperator(kind, isAll: isAll, try collected(left), try collected(right), types: types))
     case .window(let window):
-      return .serial(try WindowOperator(try plan(window.child).serial, window, input: window.child.output))
+      return .serial(try WindowOperator(try collected(window.child), window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
-    case .alias(_, let child): return try plan(child)
+    case .alias(_, let child):
+      profile.dissolve()
+      return try plan(child)
     }
   }
 
@@ -62,11 +82,14 @@ final class PhysicalPlanner {
     for chain in chains { chain.chain.needsFixedAssignment = true }
   }
 
-  private func add(to fragment: Fragment, _ step: any StageOperator, output: [Attribute]) -> Fragment {
+  private func add(
+    to fragment: Fragment, _ step: any StageOperator, as part: ProfileStep = .run, output: [Attribute]
+  ) -> Fragment {
     switch fragment {
     case .chains(let chains):
+      let slot = profile.add(part)
       for chain in chains {
-        chain.chain.operators.append(step)
+        chain.chain.append(step, slot: slot)
         chain.output = output
       }
       return fragment
@@ -79,6 +102,7 @@ final class PhysicalPlanner {
     case .scan(let id, _):
       let group = try scans.group(id)
       let chain = group.addChain(columns: leaf.columns)
+      profile.reads(group)
       return .chains([ChainPlan(group: group, chain: chain, output: leaf.output)])
     case .rows(let batch): return .serial(RowsOperator(batch.rowCount == 0 ? [] : [batch]))
     case .range(let start, let end, let step):
@@ -105,15 +129,20 @@ final class PhysicalPlanner {
 
   private func watermark(_ column: Attribute, _ delay: Int64, _ child: LogicalPlan) throws -> Fragment {
     let fragment = try plan(child)
-    guard let position = child.output.firstIndex(of: column), child.isStreaming else { return fragment }
+    guard let position = child.output.firstIndex(of: column), child.isStreaming else {
+      profile.dissolve()
+      return fragment
+    }
     return add(to: fragment, EventTimeOperator(column: position, index: watermarks.add(delay)), output: child.output)
   }
 
   private func union(_ inputs: [LogicalPlan]) throws -> Fragment {
-    let parts = try inputs.map { try plan($0) }
+    let parts = try inputs.map { input in (fragment: try plan(input), node: profile.lastInput) }
     var chains: [ChainPlan] = []
     for part in parts {
-      guard case .chains(let more) = part else { return .serial(UnionOperator(parts.map(\.serial))) }
+      guard case .chains(let more) = part.fragment else {
+        return .serial(UnionOperator(parts.map { profile.collected($0.fragment, of: $0.node) }))
+      }
       chains += more
     }
     return .chains(chains)
@@ -121,13 +150,17 @@ final class PhysicalPlanner {
 
   private func limit(_ count: Int?, _ offset: Int, _ child: LogicalPlan) throws -> any PhysicalOperator {
     if case .sort(let orders, let input) = child, let count {
-      let sorted = try SortOperator(try plan(input).serial, orders, input: input.output, limit: count + offset)
+      let sorted = try profile.describing(PlanText.title(of: child)) {
+        let limit = count + offset
+        return profile.measured(try SortOperator(try collected(input), orders, input: input.output, limit: limit))
+      }
       return LimitOperator(sorted, count: count, offset: offset)
     }
-    let rows = try plan(child).serial
+    let rows = try collected(child)
     guard child.isStreaming, mode == .append, let count else {
       return LimitOperator(rows, count: count, offset: offset)
     }
+    profile.keepsState()
     let (store, index) = try stores.open(
       name: "limit", keyTypes: StatefulLimitOperator.keyTypes, valueTypes: StatefulLimitOperator.valueTypes,
       content: "first \(count) rows", runsOnWatermark: false)
@@ -147,9 +180,11 @@ final class PhysicalPlanner {
       // Groups of sessions are merged by their times, not by their keys alone.
       let isShared = !aggregation.isOrderSensitive && aggregation.sessions == nil
       keepAssignment(of: fragment, for: aggregation.keys.expressions + aggregation.functions.flatMap(\.arguments))
+      let partial = profile.add(.partial)
       for chain in chains {
         let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
         chain.chain.makeTerminal = { AggregateTerminal(own, shared: isShared ? shared : nil) }
+        chain.chain.terminalSlot = partial
         chain.chain.holdsRows = false
         if aggregation.isOrderSensitive { chain.chain.needsFixedAssignment = true }
       }
@@ -172,6 +207,7 @@ final class PhysicalPlanner {
         nil
       }
     }
+    profile.keepsState()
     let partitionCount = StatefulAggregateOperator.partitionCount(aggregation)
     let (own, index) = try stores.open(
       name: "aggregation", partitions: partitionCount, keyTypes: aggregation.keys.flatTypes,
@@ -210,7 +246,7 @@ final class PhysicalPlanner {
   }
 
   private func deduplicate(_ node: DeduplicateNode) throws -> any PhysicalOperator {
-    let child = try plan(node.child).serial
+    let child = try collected(node.child)
     let output = node.child.output
     let positions = node.keys.compactMap { key in output.firstIndex(of: key) }
     let types = node.keys.map(\.type)
@@ -221,6 +257,7 @@ final class PhysicalPlanner {
     let rowTime = output.firstIndex { times.delays[$0.id] != nil }
     let timeKey = node.keys.firstIndex { times.delays[$0.id] != nil }
     let encoder = KeyEncoder(types: types)
+    profile.keepsState()
     let delay = node.isWithinWatermark ? rowTime.flatMap { times.delays[output[$0].id] } : nil
     let (store, index) = try stores.open(
       name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
@@ -242,22 +279,26 @@ final class PhysicalPlanner {
       return try swapped(node)
     }
     let left = try plan(node.left)
-    let right = try plan(node.right).serial
+    let leftNode = profile.lastInput
+    let right = try collected(node.right)
     let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
     if node.kind == .full {
-      return .serial(OuterJoinOperator(left.serial, right, joinPlan, leftTypes: node.left.output.map(\.type)))
+      let left = profile.collected(left, of: leftNode)
+      return .serial(OuterJoinOperator(left, right, joinPlan, leftTypes: node.left.output.map(\.type)))
     }
     let table = JoinTable(joinPlan)
     weak var built: BatchContext?
+    let slot = profile.add(.build, givesRows: false)
+    let lane = scans.pool.profiler.control
     let build: (BatchContext) throws -> Void = { context in
       if built === context { return }
       built = context
-      try table.build(try right.execute(context), context.evaluation)
+      try lane.charging(slot) { try table.build(try right.execute(context), context.evaluation) }
     }
     switch left {
     case .chains(let chains):
       for chain in chains { chain.chain.prerequisites.append(build) }
-      return add(to: left, ProbeOperator(table: table), output: node.output)
+      return add(to: left, ProbeOperator(table: table), as: .probe, output: node.output)
     case .serial(let child):
       return .serial(MapOperator(child, [ProbeOperator(table: table)], prerequisites: [build]))
     }
@@ -273,7 +314,8 @@ final class PhysicalPlanner {
   }
 
   private func side(_ name: String, _ input: LogicalPlan, _ expiry: StreamJoinBounds.Expiry?) throws -> JoinSide {
-    let child = try plan(input).serial
+    let child = try collected(input)
+    profile.keepsState()
     let times = input.eventTimes
     let columns = input.output.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
     let (store, index) = try stores.open(
@@ -292,6 +334,7 @@ final class PhysicalPlanner {
     let kind: JoinKind = node.kind == .right ? .left : node.kind
     let other = JoinNode(kind, node.right, node.left, condition: node.condition, isSingle: node.isSingle)
     let columns = node.output.map { NamedExpression(passing: $0) }
+    profile.dissolve()
     return try plan(.project(columns, .join(other)))
   }
 }

@@ -4,7 +4,7 @@ import MillraceCore
 
 /// Reads ahead on a thread of its own into a ring of buffers, so that inflating one large file and computing from it
 /// happen at the same time.
-final class PrefetchReader: ByteReader, @unchecked Sendable {
+final class PrefetchReader: StoredByteReader, @unchecked Sendable {
   private static let slots = 4
   private let source: any ByteReader
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -16,13 +16,18 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
   private var failure: (any Error)?
   private var isEnded = false
   private var isClosed = false
+  private var stored: Int64 = 0
+  private var busyNanoseconds: Int64 = 0
   // The consumer's.
   private var present: (slot: Int, count: Int)?
   private var used = 0
+  private var waitedNanoseconds: Int64 = 0
+  private let clock: any Clock
   private var thread = pthread_t()
 
-  init(_ source: any ByteReader) {
+  init(_ source: any ByteReader, clock: any Clock) {
     self.source = source
+    self.clock = clock
     mutex = .allocate(capacity: 1)
     changed = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
@@ -57,13 +62,18 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
       pthread_mutex_unlock(mutex)
       var count = 0
       var problem: (any Error)?
+      let start = clock.monotonicNanoseconds()
       do {
         count = try source.read(
           into: UnsafeMutableRawBufferPointer(start: buffers[slot].base, count: buffers[slot].capacity))
       } catch {
         problem = error
       }
+      let spent = clock.monotonicNanoseconds() - start
+      let fetched = (source as? any StoredByteReader)?.storedByteCount
       pthread_mutex_lock(mutex)
+      busyNanoseconds += spent
+      stored = fetched ?? stored + Int64(count)
       if count > 0 { filled.append((slot, count)) }
       if count == 0 {
         failure = problem
@@ -80,7 +90,7 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
     guard let target = buffer.baseAddress else { return 0 }
     if present == nil {
       pthread_mutex_lock(mutex)
-      while filled.isEmpty && !isEnded { pthread_cond_wait(changed, mutex) }
+      if filled.isEmpty && !isEnded { awaitBytes() }
       if !filled.isEmpty { present = filled.removeFirst() }
       let problem = failure
       pthread_mutex_unlock(mutex)
@@ -102,6 +112,28 @@ final class PrefetchReader: ByteReader, @unchecked Sendable {
       pthread_mutex_unlock(mutex)
     }
     return taken
+  }
+
+  /// Waits until there are bytes or the end. `mutex` is held.
+  private func awaitBytes() {
+    let start = clock.monotonicNanoseconds()
+    while filled.isEmpty && !isEnded { pthread_cond_wait(changed, mutex) }
+    waitedNanoseconds += clock.monotonicNanoseconds() - start
+  }
+
+  /// Bytes that were fetched, also those that nobody asked for yet.
+  var storedByteCount: Int64 {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return stored
+  }
+
+  /// How long reading ahead took and the consumer waited since the last call.
+  func takeTimes() -> (busy: Int64, waited: Int64) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    defer { (busyNanoseconds, waitedNanoseconds) = (0, 0) }
+    return (busyNanoseconds, waitedNanoseconds)
   }
 
   func close() {

@@ -11,6 +11,8 @@ final class ScanGroup {
   /// Index among the query's streaming sources, nil for a static input.
   let streamIndex: Int?
   private(set) var chains: [Chain] = []
+  /// Where its time is counted.
+  var steps = ScanSteps()
   private let pool: WorkerPool
   private var openSplits: [String: OpenSplit] = [:]
   /// Weak, since the next batch's context may stand at the same address.
@@ -22,6 +24,10 @@ final class ScanGroup {
     /// Positions in the source's schema.
     let columns: [Int]
     var operators: [any StageOperator] = []
+    /// Where the time of each operator is counted.
+    var slots: [Int] = []
+    /// Where the time of the chain's end is counted.
+    var terminalSlot = ProfilePhase.other.slot
     var filters: [PushedFilter] = []
     /// Makes the end of the chain for one worker.
     var makeTerminal: () throws -> any StageTerminal = { CollectTerminal() }
@@ -35,11 +41,18 @@ final class ScanGroup {
     var needsFixedAssignment = false
 
     init(columns: [Int]) { self.columns = columns }
+
+    func append(_ step: any StageOperator, slot: Int) {
+      operators.append(step)
+      slots.append(slot)
+    }
   }
 
   private struct OpenSplit: @unchecked Sendable {
     var reader: any ByteReader
     var leftover: [UInt8]
+    /// Of what the reader fetched, the bytes that were counted already.
+    var storedBytes: Int64
   }
 
   init(_ binding: ScanBinding, streamIndex: Int?, pool: WorkerPool) {
@@ -60,6 +73,10 @@ final class ScanGroup {
   func run(_ context: BatchContext) throws {
     if lastRun === context { return }
     lastRun = context
+    try pool.profiler.control.charging(steps.read) { try readAll(context) }
+  }
+
+  private func readAll(_ context: BatchContext) throws {
     for chain in chains {
       for prerequisite in chain.prerequisites { try prerequisite(context) }
       chain.terminals = []
@@ -195,7 +212,9 @@ final class ScanGroup {
   private func help(_ state: WorkerState, _ shared: Shared) {
     guard let exchange = shared.exchange else { return }
     exchange.becomeHelper()
-    while let item = exchange.take() {
+    while true {
+      state.lane.enter(ProfilePhase.waitForWorkers.slot)
+      guard let item = exchange.take() else { break }
       if shared.isStopped.load(ordering: .relaxed) { continue }
       state.task.splitIndex = item.split
       do {
@@ -215,6 +234,9 @@ final class ScanGroup {
     let columns: [Int]
     let decoder: (any Decoder)?
     let windows: WindowPool
+    let lane: ProfileLane
+    /// The thread that reads ahead for this one, if one does.
+    let aheadLane: ProfileLane
 
     init(_ group: ScanGroup, _ context: BatchContext, _ worker: Int) throws {
       var evaluation = context.evaluation
@@ -225,6 +247,8 @@ final class ScanGroup {
       columns = union
       selections = group.chains.map { chain in chain.columns.compactMap { union.firstIndex(of: $0) } }
       windows = group.windowPools[worker]
+      lane = group.pool.profiler.workers[worker]
+      aheadLane = group.pool.profiler.readers[worker]
       if case .bytes(_, let decoding) = group.binding.input {
         let filters = group.chains.count == 1 ? group.chains[0].filters : []
         decoder = try decoding.makeDecoder(columns: union, filters: filters)
@@ -238,6 +262,7 @@ final class ScanGroup {
     _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?, _ shared: Shared
   ) throws -> OpenSplit? {
     state.task.splitIndex = index
+    state.lane.enter(steps.read)
     switch binding.input {
     case .rows(let source):
       let reader = try source.open(split, columns: state.columns)
@@ -246,8 +271,9 @@ final class ScanGroup {
       while let batch = try reader.next() {
         rows += Int64(batch.rowCount)
         try feed(batch, state)
+        state.lane.enter(steps.read)
       }
-      for terminal in state.terminals { try terminal.endSplit(state.task) }
+      try endSplit(state)
       shared.count(index, rows: rows, badRecords: 0)
       return nil
     case .bytes(let source, _):
@@ -261,7 +287,7 @@ final class ScanGroup {
   ) throws -> OpenSplit? {
     let raw = try begun?.reader ?? source.open(split)
     let readsAhead = shared.exchange == nil && shared.results.count < pool.count && raw is any BulkByteReader
-    let reader: any ByteReader = readsAhead ? PrefetchReader(raw) : raw
+    let reader: any ByteReader = readsAhead ? PrefetchReader(raw, clock: pool.profiler.clock) : raw
     let windows = WindowReader(reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows)
     var isOpen = false
     defer { if !isOpen { reader.close() } }
@@ -269,13 +295,15 @@ final class ScanGroup {
       let isGiven = shared.exchange?.offer(WindowExchange.Item(window: window, split: index, name: split.name)) ?? false
       if !isGiven { try process(window, name: split.name, index, state, shared) }
       windows.release(window)
+      state.lane.enter(steps.read)
       if shared.isStopped.load(ordering: .relaxed) { return nil }
     }
-    for terminal in state.terminals { try terminal.endSplit(state.task) }
+    try endSplit(state)
+    let stored = count(reader, windows, begun, state)
     shared.ended(index, bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd)
     guard split.continuationKey != nil && !windows.reachedEnd else { return nil }
     isOpen = true
-    return OpenSplit(reader: reader, leftover: windows.leftover)
+    return OpenSplit(reader: reader, leftover: windows.leftover, storedBytes: stored)
   }
 
   /// Decodes a window of a split and sends its rows through the chains.
@@ -283,6 +311,7 @@ final class ScanGroup {
     _ window: WindowReader.Window, name: String, _ split: Int, _ state: WorkerState, _ shared: Shared
   ) throws {
     guard let decoder = state.decoder else { return }
+    state.lane.enter(steps.decode)
     // The decoder is the worker's and goes from split to split.
     let badBefore = decoder.badRecordCount
     let origin = RecordOrigin(name: name, offset: window.offset)
@@ -291,19 +320,54 @@ final class ScanGroup {
     if batch.rowCount > 0 { try feed(batch, state) }
   }
 
+  /// Counts the bytes of a split and the time of the thread that read ahead, and gives what the reader fetched so far.
+  private func count(
+    _ reader: any ByteReader, _ windows: WindowReader, _ begun: OpenSplit?, _ state: WorkerState
+  ) -> Int64 {
+    if let ahead = reader as? PrefetchReader {
+      let times = ahead.takeTimes()
+      state.aheadLane.charge(steps.read, nanoseconds: times.busy)
+      state.lane.charge(steps.read, nanoseconds: -times.waited)
+      state.lane.charge(ProfilePhase.waitForWorkers.slot, nanoseconds: times.waited)
+    }
+    let before = begun?.storedBytes ?? 0
+    let stored = (reader as? any StoredByteReader)?.storedByteCount ?? before + windows.consumed
+    state.lane.count(steps.read, storedBytes: stored - before, plainBytes: windows.consumed)
+    return stored
+  }
+
+  private func endSplit(_ state: WorkerState) throws {
+    for (chain, terminal) in zip(chains, state.terminals) {
+      state.lane.enter(chain.terminalSlot)
+      try terminal.endSplit(state.task)
+    }
+    state.lane.enter(steps.read)
+  }
+
   private func feed(_ batch: RecordBatch, _ state: WorkerState) throws {
+    let lane = state.lane
+    lane.enter(steps.handOn)
+    lane.count(steps.handOn, rowsIn: batch.rowCount, rowsOut: batch.rowCount)
     for (index, chain) in chains.enumerated() {
       let columns = state.selections[index].map { batch.columns[$0] }
       var current = RecordBatch(rowCount: batch.rowCount, columns: columns)
       var isLive = true
-      for step in chain.operators {
-        guard let next = try step.apply(current, state.task) else {
+      for (step, slot) in zip(chain.operators, chain.slots) {
+        lane.enter(slot)
+        let next = try step.apply(current, state.task)
+        lane.count(slot, rowsIn: current.rowCount, rowsOut: next?.rowCount ?? 0)
+        guard let next else {
           isLive = false
           break
         }
         current = next
       }
-      if isLive { try state.terminals[index].consume(current, state.task) }
+      if isLive {
+        lane.enter(chain.terminalSlot)
+        try state.terminals[index].consume(current, state.task)
+        lane.count(chain.terminalSlot, rowsIn: current.rowCount, rowsOut: 0)
+      }
+      lane.enter(steps.handOn)
     }
   }
 

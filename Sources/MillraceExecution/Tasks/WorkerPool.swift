@@ -1,16 +1,21 @@
 import Glibc
 import MillraceColumnar
+package import MillraceCore
 import Synchronization
 
 /// Dedicated threads that run the same closure side by side. Kept between batches, so that a batch costs no thread start.
 package final class WorkerPool: @unchecked Sendable {
   /// Number of workers, the calling thread included.
   package let count: Int
+  /// Counts what the workers do.
+  package let profiler: QueryProfiler
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private let done: UnsafeMutablePointer<pthread_cond_t>
   // All guarded by `mutex`.
   private var job: (@Sendable (Int) -> Void)?
+  /// What the control thread did when it gave out the job, which the workers do for it.
+  private var jobSlot = ProfilePhase.other.slot
   private var generation = 0
   private var wanted = 0
   private var running = 0
@@ -18,8 +23,9 @@ package final class WorkerPool: @unchecked Sendable {
   private var threads: [pthread_t] = []
 
   /// A pool of `count` workers; threads start with the first job that needs them.
-  package init(count: Int) {
+  package init(count: Int, clock: any Clock = SystemClock()) {
     self.count = max(count, 1)
+    profiler = QueryProfiler(workers: self.count, clock: clock)
     mutex = .allocate(capacity: 1)
     wake = .allocate(capacity: 1)
     done = .allocate(capacity: 1)
@@ -45,7 +51,10 @@ package final class WorkerPool: @unchecked Sendable {
     let workers = min(workers, count)
     if workers > 1 { post(body, workers) }
     body(0)
-    guard workers > 1 else { return }
+    if workers > 1 { profiler.charging(.waitForWorkers) { awaitWorkers() } }
+  }
+
+  private func awaitWorkers() {
     pthread_mutex_lock(mutex)
     while running > 0 { pthread_cond_wait(done, mutex) }
     job = nil
@@ -89,6 +98,7 @@ package final class WorkerPool: @unchecked Sendable {
     pthread_mutex_lock(mutex)
     while threads.count < count - 1 { startThread(threads.count + 1) }
     job = body
+    jobSlot = profiler.control.slot
     wanted = workers
     running = workers - 1
     generation += 1
@@ -136,8 +146,9 @@ package final class WorkerPool: @unchecked Sendable {
   private func perform(_ number: Int) {
     pthread_mutex_lock(mutex)
     let body = job
+    let slot = jobSlot
     pthread_mutex_unlock(mutex)
-    body?(number)
+    profiler.workers[number].charging(slot) { body?(number) }
   }
 
   /// Ends the threads. No job may run.

@@ -2,7 +2,7 @@ import MillraceColumnar
 public import MillraceCore
 
 /// Reads a file from some plain offset on, inflating it if it is gzip. What it is shows in its first bytes, not in its name.
-public final class GzipReader: ByteReader {
+public final class GzipReader: StoredByteReader {
   private let file: any File
   private let library: InflateLibrary
   private var gzip: GzipDecompressor?
@@ -15,6 +15,8 @@ public final class GzipReader: ByteReader {
   private var isAtEnd = false
   /// Plain bytes given so far, counted from the file's start.
   public private(set) var plainOffset: Int64
+  /// Bytes of the file that were read, compressed if it is.
+  public private(set) var storedByteCount: Int64 = 0
 
   /// Whether the file is gzip.
   public var isCompressed: Bool { gzip != nil }
@@ -64,6 +66,7 @@ public final class GzipReader: ByteReader {
       let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: fileOffset)
       fileOffset += Int64(count)
       plainOffset += Int64(count)
+      storedByteCount += Int64(count)
       return count
     }
     var filled = 0
@@ -91,6 +94,7 @@ public final class GzipReader: ByteReader {
     inputStart = 0
     inputEnd = try file.read(into: UnsafeMutableRawBufferPointer(start: input.base, count: wanted), at: fileOffset)
     fileOffset += Int64(inputEnd)
+    storedByteCount += Int64(inputEnd)
     isAtEnd = inputEnd < input.capacity
   }
 

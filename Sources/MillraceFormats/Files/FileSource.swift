@@ -156,10 +156,11 @@ public final class FileSource: ByteSource {
 }
 
 /// Reads a split and tells of each member's start.
-private final class FileSplitReader: BulkByteReader {
+private final class FileSplitReader: BulkByteReader, StoredByteReader {
   private let reader: GzipReader
   private let passed: (GzipRestartPoint) -> Void
   private var last = GzipRestartPoint()
+  var storedByteCount: Int64 { reader.storedByteCount }
 
   init(_ reader: GzipReader, passed: @escaping (GzipRestartPoint) -> Void) {
     self.reader = reader

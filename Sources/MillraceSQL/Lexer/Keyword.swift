@@ -1,6 +1,6 @@
 /// A word with a meaning in the grammar. Every one may still name a column or table where nothing else is possible.
 enum Keyword: String, CaseIterable {
-  case add, aggregate, all, and, anti, any, array, `as`, asc, between, both, bucket, by
+  case add, aggregate, all, analyze, and, anti, any, array, `as`, asc, between, both, bucket, by
   case cache, `case`, cast, clear, cluster, codegen, collate, columns, comment, cost, create, cross, cube, current
   case date, dateadd, dateAddWord = "date_add", datediff, dateDiffWord = "date_diff", database, `default`, delay, desc
   case describe, distinct, distribute, div, drop, `else`, end, escape, except, exclude, exists, explain, extend

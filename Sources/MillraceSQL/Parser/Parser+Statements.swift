@@ -38,6 +38,7 @@ extension Parser {
     try expect(.explain)
     let modes: [Keyword: Statement.ExplainMode] = [
       .extended: .extended, .formatted: .formatted, .cost: .cost, .codegen: .codegen,
+      .analyze: .analyze,
     ]
     guard let keyword, let mode = modes[keyword] else { return .explain(.simple, try statementBody()) }
     advance()

@@ -28,6 +28,8 @@ public indirect enum Statement: Hashable, Sendable {
     case formatted = "FORMATTED"
     case cost = "COST"
     case codegen = "CODEGEN"
+    /// Runs the query and tells what it did; not Spark's, but everyone else's.
+    case analyze = "ANALYZE"
   }
 
   /// CREATE [OR REPLACE] [GLOBAL] TEMPORARY VIEW.

@@ -14,6 +14,7 @@ final class MicroBatchEngine {
   private let stateFiles: StateFiles?
   private let shared: Monitor<QueryState>
   private let reporter: ProgressReporter
+  private let profiler: QueryProfiler
   private var machine: MicroBatchMachine
   /// The last batch that a transactional sink holds.
   private var heldBatches: [Int64?]
@@ -32,6 +33,8 @@ final class MicroBatchEngine {
     self.checkpoint = checkpoint
     self.shared = shared
     environment = configuration.environment
+    profiler = executor.profiler ?? QueryProfiler(workers: 1, clock: environment.clock)
+    profiler.describeSinks(sinks.map(\.kind.sink.description))
     outputs = try sinks.map { try $0.makeOutput() }
     heldBatches = Array(repeating: nil, count: sinks.count)
     stateFiles = checkpoint.map {
@@ -52,15 +55,21 @@ final class MicroBatchEngine {
 
   /// Runs until the query ends, and says why it failed if it did.
   func run() -> (any Error)? {
+    let failure = profiler.charging(.other) { runToEnd() }
+    profiler.publish()
+    return failure
+  }
+
+  private func runToEnd() -> (any Error)? {
     var failure: (any Error)?
     do {
-      try recover()
+      try profiler.charging(.recovery) { try recover() }
       var event = MicroBatchMachine.Event.started
       loop: while true {
         machine.isStopRequested = shared.read(\.isStopRequested)
         let action = machine.handle(event, now: environment.clock.now())
         if case .end = action { break loop }
-        event = try perform(action)
+        event = try profiler.charging(action.phase) { try perform(action) }
       }
     } catch {
       failure = error
@@ -192,6 +201,7 @@ final class MicroBatchEngine {
 
   private func execute(_ plan: PlanRecord) throws {
     self.plan = plan
+    profiler.beginBatch()
     reporter.startBatch(plan, offsets: machine.offsets)
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
@@ -201,8 +211,10 @@ final class MicroBatchEngine {
         active.append(nil)
         continue
       }
-      try binding.kind.sink.begin(batchID: plan.batchID)
-      try (outputs[index] as? ByteSinkOutput)?.begin(batchID: plan.batchID)
+      try profiler.control.charging(profiler.sinkSlots(index).write) {
+        try binding.kind.sink.begin(batchID: plan.batchID)
+        try (outputs[index] as? ByteSinkOutput)?.begin(batchID: plan.batchID)
+      }
       active.append(outputs[index])
     }
     let input = BatchInput(
@@ -232,11 +244,20 @@ final class MicroBatchEngine {
         tokens.append(.null)
         continue
       }
-      try (outputs[index] as? ByteSinkOutput)?.finish()
-      tokens.append(try binding.kind.sink.commit(batchID: batchID))
+      try finish(index)
+      let commit = profiler.sinkSlots(index).commit
+      tokens.append(try profiler.control.charging(commit) { try binding.kind.sink.commit(batchID: batchID) })
       CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
     }
     return tokens
+  }
+
+  /// Writes what an output still holds of the batch.
+  private func finish(_ index: Int) throws {
+    guard let output = outputs[index] as? ByteSinkOutput else { return }
+    try profiler.control.charging(profiler.sinkSlots(index).write) { try output.finish() }
+    let written = output.takeWritten()
+    profiler.count(sink: index, storedBytes: written.stored, plainBytes: written.plain)
   }
 
   private func saveState(_ version: Int64) throws -> [StateDeltaRecord] {
@@ -261,10 +282,12 @@ final class MicroBatchEngine {
     let json = JSON.dictionary(["commit": commit.json, "plan": next?.json ?? .null])
     try log.append(.commit, json, sections: pendingSections)
     pendingSections = []
-    try stateFiles.committed(commit.deltas, version: commit.stateVersion, segment: log.segment)
+    try profiler.charging(.stateFiles) {
+      try stateFiles.committed(commit.deltas, version: commit.stateVersion, segment: log.segment)
+    }
     guard stateFiles.isSnapshotDue else { return }
     lastCommit = commit
-    let fresh = try stateFiles.writeSnapshots(version: commit.stateVersion)
+    let fresh = try profiler.charging(.stateFiles) { try stateFiles.writeSnapshots(version: commit.stateVersion) }
     try log.rotate(head: LogHead(commit: commit, plan: next, bases: stateFiles.bases(with: fresh)).json)
     try stateFiles.replaceBases(fresh)
     try log.removeSegments(below: stateFiles.firstNeededSegment ?? log.segment)
@@ -287,6 +310,7 @@ final class MicroBatchEngine {
     }
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     reporter.end(.commitOffsets)
+    profiler.endBatch()
     reporter.finishBatch(isDataAvailable: settleSeen == nil)
   }
 
@@ -306,6 +330,20 @@ final class MicroBatchEngine {
       }
       reporter.noteIdle()
       if isWoken == true || time == nil { return }
+    }
+  }
+}
+
+extension MicroBatchMachine.Action {
+  /// What the action's time counts as, apart from what operators and sinks take of it.
+  fileprivate var phase: ProfilePhase {
+    switch self {
+    case .poll: .poll
+    case .logPlan, .logCommit, .seal: .log
+    case .saveState: .stateFiles
+    case .publish: .publish
+    case .wait: .waitForInput
+    case .execute, .commitSinks, .end: .other
     }
   }
 }

@@ -92,10 +92,12 @@ struct QueryState: Sendable {
 public final class StreamingQueryHandle: Sendable {
   private let identity: QueryIdentity
   private let shared: Monitor<QueryState>
+  private let profiler: QueryProfiler?
 
-  private init(_ identity: QueryIdentity, _ shared: Monitor<QueryState>) {
+  private init(_ identity: QueryIdentity, _ shared: Monitor<QueryState>, _ profiler: QueryProfiler?) {
     self.identity = identity
     self.shared = shared
+    self.profiler = profiler
   }
 
   /// Opens the checkpoint, checks that it fits the query, and starts the query on a thread of its own.
@@ -127,7 +129,7 @@ public final class StreamingQueryHandle: Sendable {
       checkpoint?.close()
       throw error
     }
-    let handle = StreamingQueryHandle(identity, shared)
+    let handle = StreamingQueryHandle(identity, shared, executor.profiler)
     let started = StreamingQueryStarted(
       id: identity.id, runID: identity.runID, name: identity.name, timestamp: configuration.environment.clock.now())
     for listener in listeners { listener.onQueryStarted(started) }
@@ -168,6 +170,9 @@ public final class StreamingQueryHandle: Sendable {
   public var lastProgress: StreamingQueryProgress? { shared.read(\.progress.last) }
   /// The last hundred batches.
   public var recentProgress: [StreamingQueryProgress] { shared.read(\.progress) }
+
+  /// Where the query's time went, up to its last batch; nil where its executor does not count.
+  public var profile: QueryProfile? { profiler?.profile(name: name ?? id) }
 
   /// Asks the query to stop after the batch it is at; does not wait.
   public func requestStop() { shared.change { $0.isStopRequested = true } }

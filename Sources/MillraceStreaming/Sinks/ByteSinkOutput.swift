@@ -12,6 +12,7 @@ final class ByteSinkOutput: SinkOutput {
   private let encoder: RecordBlockEncoder
   /// What the first batch begins with.
   private let header: FinishedBlock?
+  private var written = (stored: Int64(0), plain: Int64(0))
 
   init(_ sink: any ByteSink, schema: Schema, encoding: any MillraceFormats.Encoding) throws {
     self.sink = sink
@@ -57,6 +58,14 @@ final class ByteSinkOutput: SinkOutput {
 
   private func append(_ block: FinishedBlock) throws {
     try sink.write(EncodedBlock(block))
+    written.stored += Int64(block.bytes.count)
+    written.plain += Int64(block.plainByteCount)
+  }
+
+  /// Bytes that the sink took since the last call.
+  func takeWritten() -> (stored: Int64, plain: Int64) {
+    defer { written = (0, 0) }
+    return written
   }
 }
 

@@ -1,0 +1,36 @@
+import MillraceColumnar
+import MillraceCore
+
+extension StateStore {
+  /// The store as operators use it: time in it counts as that of the operator's state.
+  var measured: MeasuredStateStore { MeasuredStateStore(store: self) }
+}
+
+/// Reads and changes a state store on the thread of an operator, whose lane is told.
+struct MeasuredStateStore {
+  let store: any StateStore
+
+  /// Values for each of `count` keys.
+  func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
+    try ProfileLane.usingState { try store.get(keys: keys, count: count) }
+  }
+
+  /// Sets values for keys.
+  func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+    try ProfileLane.usingState { try store.put(keys: keys, values: values, count: count) }
+  }
+
+  /// Removes keys.
+  func remove(keys: [ColumnVector], count: Int) throws {
+    try ProfileLane.usingState { try store.remove(keys: keys, count: count) }
+  }
+
+  /// Calls `body` with everything; what `body` does is the operator's again.
+  func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    guard let lane = ProfileLane.current else { return try store.scan(body) }
+    let outer = lane.slot
+    try ProfileLane.usingState {
+      try store.scan { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
+    }
+  }
+}
