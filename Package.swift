@@ -152,7 +152,8 @@ let package = Package(
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
     .testTarget(
       name: "CommandTests",
-      dependencies: ["MillraceCommand", "MillraceConformance", "MillraceTesting"], swiftSettings: strict),
+      dependencies: ["MillraceCommand", "MillraceConformance", "MillraceTesting", "MillraceCore"], swiftSettings: strict
+    ),
     // Compiles and runs the examples of README and docs, and holds what they say of keys, codes and commands to the code.
     .testTarget(
       name: "DocumentationTests",

@@ -15,7 +15,8 @@ struct Page {
   /// All pages that people write; the generated reference has tests of its own.
   static let all =
     [
-      "README.md", "docs/architecture.md", "docs/dependencies.md", "docs/pipeline.md", "docs/streaming.md",
+      "README.md", "docs/architecture.md", "docs/dependencies.md", "docs/pipeline.md", "docs/profile.md",
+      "docs/streaming.md",
       "docs/decisions/commit-protocol.md",
     ].map { Page($0) }
 

@@ -28,9 +28,14 @@ struct SmallTables {
     catalog.register(name, .plan(AnalyzedQuery(plan: parts.isEmpty ? empty : .union(parts, output: output))))
   }
 
-  func batches(_ sql: String) throws -> [RecordBatch] {
+  func batches(_ sql: String) throws -> [RecordBatch] { try run(sql).rows }
+
+  /// Where the time of a query went.
+  func profile(_ sql: String) throws -> QueryProfile { try run(sql).profile }
+
+  private func run(_ sql: String) throws -> (rows: [RecordBatch], profile: QueryProfile) {
     let query = try Analyzer(catalog: catalog).analyze(try SQLParser.parseQuery(sql))
-    return try BatchQuery.run(query, timestamp: 1_700_000_000_000_000, workers: 1)
+    return try BatchQuery.profiled(query, timestamp: 1_700_000_000_000_000, workers: 1)
   }
 
   /// Rows in the order in which they come out, cells with commas between; the code where the query fails.

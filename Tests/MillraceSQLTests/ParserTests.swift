@@ -98,6 +98,7 @@ import Testing
   @Test func statements() throws {
     let query = try SQLParser.parseQuery("SELECT 1")
     #expect(try SQLParser.parseStatement("EXPLAIN FORMATTED SELECT 1;") == .explain(.formatted, .query(query)))
+    #expect(try SQLParser.parseStatement("EXPLAIN ANALYZE SELECT 1") == .explain(.analyze, .query(query)))
     let view = Statement.CreateView(["v"], replaces: true, columns: ["a", "b"], source: .query(query))
     #expect(
       try SQLParser.parseStatement("CREATE OR REPLACE TEMP VIEW v (a, b COMMENT 'x') AS SELECT 1") == .createView(view))

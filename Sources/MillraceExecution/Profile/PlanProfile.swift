@@ -1,5 +1,3 @@
-import MillraceColumnar
-
 /// Makes the tree of a plan's operators while the planner goes through the plan.
 final class PlanProfile {
   private let profiler: QueryProfiler
@@ -33,13 +31,13 @@ final class PlanProfile {
     path.append(node)
     defer {
       path.removeLast()
-      self.node.inputs += node.isDissolved ? node.inputs : [node]
+      self.node.inputs += node.visibility == .never ? node.inputs : [node]
     }
     return try body()
   }
 
   /// The node being planned has no operator.
-  func dissolve() { node.isDissolved = true }
+  func dissolve() { node.visibility = .never }
 
   /// A step of the node being planned.
   func add(_ step: ProfileStep, givesRows: Bool = true) -> Int { add(step, to: node, givesRows: givesRows) }
@@ -53,7 +51,7 @@ final class PlanProfile {
 
   /// The operator of the node being planned, measured. A dissolved node hands on what was measured before.
   func measured(_ inner: any PhysicalOperator) -> any PhysicalOperator {
-    if node.isDissolved { return inner }
+    if node.visibility == .never { return inner }
     let step: ProfileStep = node.slot(of: .partial) != nil ? .merge : node.slot(of: .build) != nil ? .probe : .run
     let slot = add(step, to: node, givesRows: true)
     if let state = node.slot(of: .state) { profiler.setStateSlot(state, of: slot) }
@@ -88,7 +86,7 @@ final class PlanProfile {
     case .chains(let inputs): chains = inputs
     }
     let collect = ProfileNode("Collect")
-    collect.isOptional = true
+    collect.visibility = .whenUsed
     if let index = node.inputs.lastIndex(where: { $0 === input }) {
       collect.inputs = [node.inputs[index]]
       node.inputs[index] = collect
@@ -96,36 +94,5 @@ final class PlanProfile {
     let slot = add(.run, to: collect, givesRows: true)
     for chain in chains { chain.chain.terminalSlot = slot }
     return MeasuredOperator(CollectOperator(chains), slot: slot, lane: profiler.control)
-  }
-}
-
-/// The slots of a scan. Until somebody plans it, all that a scan does is nobody's.
-struct ScanSteps {
-  var read = ProfilePhase.other.slot
-  var decode = ProfilePhase.other.slot
-  var handOn = ProfilePhase.other.slot
-  var node: ProfileNode?
-  /// The output in whose tree the node stands.
-  var output = ""
-}
-
-/// An operator whose time and rows are counted. Operators below it do so themselves.
-final class MeasuredOperator: PhysicalOperator {
-  private let inner: any PhysicalOperator
-  private let slot: Int
-  private let lane: ProfileLane
-
-  init(_ inner: any PhysicalOperator, slot: Int, lane: ProfileLane) {
-    self.inner = inner
-    self.slot = slot
-    self.lane = lane
-  }
-
-  func execute(_ context: BatchContext) throws -> [RecordBatch] {
-    try lane.charging(slot) {
-      let batches = try inner.execute(context)
-      lane.count(slot, rowsIn: 0, rowsOut: batches.reduce(0) { $0 + $1.rowCount }, batches: batches.count)
-      return batches
-    }
   }
 }

@@ -74,6 +74,8 @@ public enum ProfilePhase: Int, Sendable, CaseIterable {
   case stateFiles
   /// Lets sinks publish and sources forget.
   case publish
+  /// Closes sinks, sources and the checkpoint.
+  case close
   /// A thread has nothing to do while others still work on a batch.
   case waitForWorkers
   /// The query waits for input or for its trigger.

@@ -8,12 +8,18 @@ final class ProfileNode {
   /// The slot that counts the rows that come out.
   private(set) var outputSlot: Int?
   var inputs: [ProfileNode] = []
-  /// Leaves no trace of its own: there is no operator.
-  var isDissolved = false
-  /// Shown only if it did something.
-  var isOptional = false
+  var visibility = Visibility.always
   /// The node that did the work for this one, too.
   var original: (node: ProfileNode, output: String)?
+
+  /// Whether a node shows in the tree. One that does not has its inputs in its place.
+  enum Visibility {
+    case always
+    /// Only if it did something.
+    case whenUsed
+    /// There is no operator.
+    case never
+  }
 
   /// `title` as `PlanText` gives it: the name ends at the first blank.
   init(_ title: String) {

@@ -123,6 +123,7 @@ extension PhaseProfile {
     case .log: "commit log"
     case .stateFiles: "state files"
     case .publish: "publish"
+    case .close: "close"
     case .waitForWorkers: "wait for workers"
     case .waitForInput: "wait for input"
     }

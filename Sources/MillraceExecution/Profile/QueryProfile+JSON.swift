@@ -77,6 +77,7 @@ extension ProfilePhase {
     case .log: "log"
     case .stateFiles: "stateFiles"
     case .publish: "publish"
+    case .close: "close"
     case .waitForWorkers: "waitForWorkers"
     case .waitForInput: "waitForInput"
     }

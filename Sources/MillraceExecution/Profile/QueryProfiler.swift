@@ -75,7 +75,7 @@ public final class QueryProfiler: @unchecked Sendable {
   /// A tree whose rows are the result itself.
   func addResult(_ name: String) -> PlanProfile {
     let node = ProfileNode("Result")
-    node.isDissolved = true
+    node.visibility = .never
     outputs.append(Output(name: name, node: node, sink: nil))
     return PlanProfile(self, below: node, output: name)
   }
@@ -163,7 +163,7 @@ private struct ProfileReader {
     }
   }
 
-  private func rowsOut(_ slot: Int) -> ProfileCounters {
+  private func total(_ slot: Int) -> ProfileCounters {
     threads(of: slot).reduce(into: ProfileCounters()) { $0 += $1.counters }
   }
 
@@ -174,9 +174,13 @@ private struct ProfileReader {
       let threads = threads(of: slot)
       return threads.isEmpty ? nil : StepProfile(step: step, threads: threads)
     }
-    if node.isDissolved || node.isOptional && steps.isEmpty { return inputs }
+    switch node.visibility {
+    case .always: break
+    case .whenUsed: if steps.isEmpty { return inputs }
+    case .never: return inputs
+    }
     let inputRows = inputs.reduce(0) { $0 + $1.rowsOut }
-    let output = (node.original?.node.outputSlot ?? node.outputSlot).map { rowsOut($0) }
+    let output = (node.original?.node.outputSlot ?? node.outputSlot).map { total($0) }
     return [
       OperatorProfile(
         name: node.name, detail: node.detail, rowsIn: inputRows, rowsOut: output?.rowsOut ?? inputRows,

@@ -74,7 +74,7 @@ final class MicroBatchEngine {
     } catch {
       failure = error
     }
-    close()
+    profiler.charging(.close) { close() }
     return failure
   }
 
