@@ -52,7 +52,7 @@ public final class QueryProfiler: @unchecked Sendable {
   // MARK: Planning
 
   func addSlot() -> Int {
-    for lane in workers + readers { lane.addSlot(stateSlot: nil) }
+    for lane in workers + readers { lane.addSlot() }
     slotCount += 1
     return slotCount - 1
   }

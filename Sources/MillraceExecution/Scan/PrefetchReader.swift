@@ -7,6 +7,7 @@ import MillraceCore
 final class PrefetchReader: StoredByteReader, @unchecked Sendable {
   private static let slots = 4
   private let source: any ByteReader
+  private let measured: (any StoredByteReader)?
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
   private let buffers: [MemoryBuffer]
@@ -27,6 +28,7 @@ final class PrefetchReader: StoredByteReader, @unchecked Sendable {
 
   init(_ source: any ByteReader, clock: any Clock) {
     self.source = source
+    measured = source as? any StoredByteReader
     self.clock = clock
     mutex = .allocate(capacity: 1)
     changed = .allocate(capacity: 1)
@@ -70,7 +72,7 @@ final class PrefetchReader: StoredByteReader, @unchecked Sendable {
         problem = error
       }
       let spent = clock.monotonicNanoseconds() - start
-      let fetched = (source as? any StoredByteReader)?.storedByteCount
+      let fetched = measured?.storedByteCount
       pthread_mutex_lock(mutex)
       busyNanoseconds += spent
       stored = fetched ?? stored + Int64(count)
