@@ -6,7 +6,7 @@ import MillraceCore
 /// the next one, so that records lie in one piece and decoding can point into them.
 final class WindowReader {
   /// Bytes asked for at a time.
-  static let windowSize = 256 << 10
+  static let windowSize = 512 << 10
   /// Room in front of new bytes for what is carried over.
   static let frontRoom = 32 << 10
   /// Longest record.
