@@ -209,7 +209,10 @@ typedef struct {
   uint8_t member[256];
   /// 0 if there are more ranges than fit, or none.
   int32_t range_count;
-  uint8_t low[CK_SCAN_RANGES], high[CK_SCAN_RANGES];
+  /// Whether there is one range of one byte.
+  int32_t is_single;
+  /// First byte of each range, and how far its last one is from it.
+  uint8_t low[CK_SCAN_RANGES], width[CK_SCAN_RANGES];
 } ck_scan_class;
 /// A step of a pattern: note the place; go over a run of `least` to `most` bytes of a class, as long as it goes (no run if class_index is
 /// -1); note the place; match up to 8 bytes. Where no place is wanted the slot is the spare one behind those of the groups.

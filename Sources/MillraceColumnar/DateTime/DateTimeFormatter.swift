@@ -2,8 +2,8 @@ import Glibc
 
 /// Writes times with one pattern.
 public struct DateTimeFormatter: Sendable {
-  private let pattern: DateTimePattern
-  private let zone: TimeZoneRules
+  let pattern: DateTimePattern
+  let zone: TimeZoneRules
 
   /// Writes with a pattern compiled for writing, on the clock of `zone`.
   public init(_ pattern: DateTimePattern, zone: TimeZoneRules) {

@@ -1,4 +1,5 @@
 import MillraceColumnar
+import MillraceTesting
 import Testing
 
 @Suite struct DateTimePatternTests {
@@ -56,6 +57,37 @@ import Testing
     formatter.write(instant: 1_709_251_198_123_456, to: &writer)
     writer.end()
     #expect(writer.finish(.string, count: 1).value(0) == .string(expected))
+  }
+
+  /// Instants that step forwards and back around clock changes, so that remembered texts are used and given up.
+  @Test(
+    arguments: [
+      "yyyy-MM-dd", "EEE HH", "HH:mm Z", "yyyy-MM-dd HH:mm:ss", "HH:mm:ss.SSS", "a h z", "D[ Q]", "MMM VV", "'x'",
+    ], ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "+05:45", "America/New_York"])
+  func remembersOnlyWhatHolds(pattern: String, zone: String) throws {
+    let rules = try TimeZoneRules.required(zone)
+    let formatter = DateTimeFormatter(try DateTimePattern(pattern, for: .writing), zone: rules)
+    var random = SeededGenerator(seed: UInt64(pattern.utf8.count + zone.utf8.count))
+    var instants: [Int64] = [.min, .max, -1, 0, -86_400_000_000, -2_208_988_800_000_000]
+    for change: Int64 in [1_711_846_800, 1_729_990_800, 1_712_415_600, 1_710_054_000, 0] {
+      for _ in 0..<400 {
+        let span = [1_000_000, 60_000_000, 3_600_000_000, 90_000_000_000].randomElement(using: &random) ?? 1
+        instants.append(change * 1_000_000 + Int64.random(in: -span...span, using: &random))
+      }
+      instants.append(contentsOf: (0..<400).map { change * 1_000_000 + Int64($0 - 200) * 37_000_000 })
+    }
+    var memo = DateTimeTextMemo(formatter)
+    var plain = StringWriter(rows: instants.count), remembered = StringWriter(rows: instants.count)
+    for instant in instants {
+      formatter.write(instant: instant, to: &plain)
+      plain.end()
+      memo.write(instant: instant, to: &remembered)
+      remembered.end()
+    }
+    let texts = [plain.finish(.string, count: instants.count), remembered.finish(.string, count: instants.count)]
+    for (row, instant) in instants.enumerated() {
+      #expect(texts[0].value(row) == texts[1].value(row), "instant \(instant)")
+    }
   }
 
   @Test(arguments: [

@@ -76,10 +76,11 @@ enum EpochFunctions {
     }
     return Bind.call(name, arguments, .string, variant: context.timeZone, canFail: fixed == nil) { vectors, count in
       var known: (text: StringView, formatter: DateTimeFormatter)?
+      var memo = fixed.map { DateTimeTextMemo($0) }
       return try RowLoop.strings(vectors, count) { row, writer in
         let time = vectors[0].long(row)
-        if let fixed {
-          fixed.write(instant: time, to: &writer)
+        if memo != nil {
+          memo?.write(instant: time, to: &writer)
           return true
         }
         let text = vectors[1].views[vectors[1].slot(row)]

@@ -111,9 +111,10 @@ final class ScanProgram: @unchecked Sendable {
     withUnsafeMutableBytes(of: &result.low) { low in
       for (index, range) in ranges.enumerated() { low[index] = range.lowerBound }
     }
-    withUnsafeMutableBytes(of: &result.high) { high in
-      for (index, range) in ranges.enumerated() { high[index] = range.upperBound }
+    withUnsafeMutableBytes(of: &result.width) { width in
+      for (index, range) in ranges.enumerated() { width[index] = range.upperBound - range.lowerBound }
     }
+    result.is_single = ranges.count == 1 && ranges[0].count == 1 ? 1 : 0
     return result
   }
 
