@@ -57,8 +57,23 @@ final class SharedGroups: Sendable {
   private let plan: AggregationPlan
   private let cells = (0..<PartialGroups.partitionCount).map { _ in Cell() }
   private let turn = Atomic<Int>(0)
+  /// The batch whose groups these are.
+  private let batch = Mutex(Batch())
+
+  private struct Batch: @unchecked Sendable {
+    weak var context: BatchContext?
+  }
 
   init(_ plan: AggregationPlan) { self.plan = plan }
+
+  /// Groups of `context` come now; those of another batch, which failed, go. Each chain says so, the first one counts.
+  func begin(_ context: BatchContext) {
+    let isNew = batch.withLock { batch in
+      defer { batch.context = context }
+      return batch.context !== context
+    }
+    if isNew { _ = take() }
+  }
 
   /// Merges a worker's groups into the partitions. Several workers may call at once; each begins with another partition.
   func add(_ groups: GroupAccumulation) throws {

@@ -183,6 +183,7 @@ final class PhysicalPlanner {
       let partial = profile.add(.partial)
       for chain in chains {
         let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
+        chain.chain.begin = { shared.begin($0) }
         chain.chain.makeTerminal = { AggregateTerminal(own, shared: isShared ? shared : nil) }
         chain.chain.terminalSlot = partial
         chain.chain.holdsRows = false

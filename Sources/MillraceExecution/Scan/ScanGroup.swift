@@ -31,6 +31,8 @@ final class ScanGroup {
     var filters: [PushedFilter] = []
     /// Makes the end of the chain for one worker.
     var makeTerminal: () throws -> any StageTerminal = { CollectTerminal() }
+    /// Runs first in each batch: forgets what a batch that failed left behind.
+    var begin: (BatchContext) -> Void = { _ in }
     /// Runs before the scan: builds the tables that joins look up.
     var prerequisites: [(BatchContext) throws -> Void] = []
     /// Ends of the last run, by worker.
@@ -78,6 +80,7 @@ final class ScanGroup {
 
   private func readAll(_ context: BatchContext) throws {
     for chain in chains {
+      chain.begin(context)
       for prerequisite in chain.prerequisites { try prerequisite(context) }
       chain.terminals = []
     }
