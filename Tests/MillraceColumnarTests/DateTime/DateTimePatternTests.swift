@@ -71,7 +71,8 @@ import Testing
     var instants: [Int64] = [.min, .max, -1, 0, -86_400_000_000, -2_208_988_800_000_000]
     for change: Int64 in [1_711_846_800, 1_729_990_800, 1_712_415_600, 1_710_054_000, 0] {
       for _ in 0..<400 {
-        let span = [1_000_000, 60_000_000, 3_600_000_000, 90_000_000_000].randomElement(using: &random) ?? 1
+        let spans: [Int64] = [1_000_000, 60_000_000, 3_600_000_000, 90_000_000_000]
+        let span = spans[Int.random(in: spans.indices, using: &random)]
         instants.append(change * 1_000_000 + Int64.random(in: -span...span, using: &random))
       }
       instants.append(contentsOf: (0..<400).map { change * 1_000_000 + Int64($0 - 200) * 37_000_000 })
