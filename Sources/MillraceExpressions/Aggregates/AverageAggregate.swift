@@ -1,5 +1,18 @@
 import MillraceColumnar
 
+/// The sum of each group by its count, NULL for groups that have none.
+@inline(__always)
+private func means(_ counts: UnsafePointer<Int64>, _ groupCount: Int, _ sum: (Int) -> Double) -> ColumnVector {
+  let out = MemoryBuffer(capacity: groupCount * 8)
+  let target = out.base.assumingMemoryBound(to: Double.self)
+  var nulls = NullTracker(count: groupCount)
+  for group in 0..<groupCount {
+    target[group] = sum(group) / Double(counts[group])
+    if counts[group] == 0 { nulls.setNull(group) }
+  }
+  return ColumnVector(type: .double, count: groupCount, values: out, validity: nulls.validity)
+}
+
 /// `avg` of floating-point numbers, as DOUBLE. State: sum, count.
 final class AverageAccumulator: Accumulator {
   private let sums = GroupArray<Double>(0)
@@ -29,15 +42,8 @@ final class AverageAccumulator: Accumulator {
   }
 
   func finish(groupCount: Int) -> ColumnVector {
-    let sums = self.sums.base, counts = self.counts.base
-    let out = MemoryBuffer(capacity: groupCount * 8)
-    let target = out.base.assumingMemoryBound(to: Double.self)
-    var nulls = NullTracker(count: groupCount)
-    for group in 0..<groupCount {
-      target[group] = sums[group] / Double(counts[group])
-      if counts[group] == 0 { nulls.setNull(group) }
-    }
-    return ColumnVector(type: .double, count: groupCount, values: out, validity: nulls.validity)
+    let sums = self.sums.base
+    return means(counts.base, groupCount) { sums[$0] }
   }
 }
 
@@ -93,17 +99,9 @@ final class IntegerAverageAccumulator: Accumulator {
   }
 
   func finish(groupCount: Int) -> ColumnVector {
-    let sums = self.sums.base, counts = self.counts.base
-    let out = MemoryBuffer(capacity: groupCount * 8)
-    let target = out.base.assumingMemoryBound(to: Double.self)
-    var nulls = NullTracker(count: groupCount)
-    for group in 0..<groupCount {
-      // Sums of 64 bits are converted by an instruction, others by a call.
-      let sum = Int64(exactly: sums[group]).map { Double($0) } ?? Double(sums[group])
-      target[group] = sum / Double(counts[group])
-      if counts[group] == 0 { nulls.setNull(group) }
-    }
-    return ColumnVector(type: .double, count: groupCount, values: out, validity: nulls.validity)
+    let sums = self.sums.base
+    // Sums of 64 bits are converted by an instruction, others by a call.
+    return means(counts.base, groupCount) { Int64(exactly: sums[$0]).map { Double($0) } ?? Double(sums[$0]) }
   }
 }
 

@@ -7,7 +7,8 @@ enum BasicAggregates {
       "count", summary: "Counts rows, or rows in which no argument is NULL.", example: "count(*)"
     ) { arguments, _ in
       BoundAggregate("count", arguments: arguments, type: .long, isNullable: false, stateTypes: [.long]) {
-        CountAccumulator(skipsNulls: arguments.contains(where: \.isNullable))
+        // Only constants: a column that is declared NOT NULL may hold NULLs where its file does.
+        CountAccumulator(skipsNulls: !arguments.allSatisfy(isConstantValue))
       }
     },
     AggregateFunction(
@@ -45,6 +46,11 @@ enum BasicAggregates {
     bitwise("bit_or", "The bits that are set in some value.", .or),
     bitwise("bit_xor", "The bits that are set in an odd number of values.", .xor),
   ]
+
+  private static func isConstantValue(_ argument: Expression) -> Bool {
+    if case .literal(let value, _) = argument { return value != .null }
+    return false
+  }
 
   private static func booleans(_ name: String, _ arguments: [Expression]) throws -> Expression {
     try AggregateBinding.checkCount(name, arguments, 1...1)

@@ -27,7 +27,7 @@ final class ScanProgram: @unchecked Sendable {
 
   private let steps: UnsafeMutablePointer<ck_scan_step>
   private let classes: UnsafeMutablePointer<ck_scan_class>
-  private var plan: ck_scan_plan
+  private let plan: UnsafeMutablePointer<ck_scan_plan>
 
   /// Nil if the pattern has choices, or something that bytes alone do not decide.
   init?(_ pattern: String) {
@@ -38,14 +38,17 @@ final class ScanProgram: @unchecked Sendable {
     let all = compiler.classes + [compiler.firstSet().map { !$0 }]
     classes = .allocate(capacity: all.count)
     for (index, members) in all.enumerated() { (classes + index).initialize(to: Self.kernelClass(members)) }
-    plan = ck_scan_plan(
-      steps: steps, step_count: kernelSteps.count, classes: classes, is_anchored: compiler.isAnchored ? 1 : 0,
-      is_anchored_at_end: compiler.steps.last?.operation == .end ? 1 : 0, outside_class: Int32(all.count - 1))
+    plan = .allocate(capacity: 1)
+    plan.initialize(
+      to: ck_scan_plan(
+        steps: steps, step_count: kernelSteps.count, classes: classes, is_anchored: compiler.isAnchored ? 1 : 0,
+        is_anchored_at_end: compiler.steps.last?.operation == .end ? 1 : 0, outside_class: Int32(all.count - 1)))
   }
 
   deinit {
     steps.deallocate()
     classes.deallocate()
+    plan.deallocate()
   }
 
   /// Steps put together as far as they follow each other in the order of a kernel step: mark, run, mark, bytes.
@@ -121,7 +124,7 @@ final class ScanProgram: @unchecked Sendable {
   /// Finds the first match at `start` or later and notes where it and its groups lie.
   func find(_ bytes: UnsafeRawBufferPointer, from start: Int, _ offsets: UnsafeMutablePointer<Int>) -> Bool {
     guard let text = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
-    return ck_scan_find(&plan, text, bytes.count, start, offsets) != 0
+    return ck_scan_find(plan, text, bytes.count, start, offsets) != 0
   }
 
   /// Matches every text of a column: for each group and row start and end, in the high and the low half, or -1 if nothing
@@ -132,7 +135,7 @@ final class ScanProgram: @unchecked Sendable {
   ) {
     views.withMemoryRebound(to: ck_view_words.self, capacity: count) { words in
       ck_scan_views(
-        &plan, words, count, isPadded ? 1 : 0, offsets, UnsafePointer(groups.baseAddress), groups.count)
+        plan, words, count, isPadded ? 1 : 0, offsets, UnsafePointer(groups.baseAddress), groups.count)
     }
   }
 }
