@@ -1,7 +1,7 @@
 import MillraceCore
 
-/// Keeps the first rows of a batch and prints them when the batch commits.
-final class ConsoleSink: RowSink, @unchecked Sendable {
+/// Keeps the first rows of a batch and prints them when the batch commits or is flushed.
+final class ConsoleSink: RowSink, FlushingSink, @unchecked Sendable {
   private let schema: Schema
   private let numRows: Int
   private let truncate: Int
@@ -9,6 +9,9 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
   private let cells: [CellText]
   private var rows: [[String]] = []
   private var hasMore = false
+  private var batchID: Int64 = 0
+  /// Whether the batch was flushed, so that its end shows only what came after.
+  private var isFlushed = false
 
   init(
     schema: Schema, numRows: Int, truncate: Int, output: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
@@ -30,6 +33,8 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
   func begin(batchID: Int64) throws {
     rows = []
     hasMore = false
+    isFlushed = false
+    self.batchID = batchID
   }
 
   func write(_ batch: RecordBatch) throws {
@@ -38,13 +43,24 @@ final class ConsoleSink: RowSink, @unchecked Sendable {
     for row in 0..<wanted { rows.append(zip(cells, batch.columns).map { $0.string($1, row) }) }
   }
 
+  func flush() throws {
+    isFlushed = true
+    if rows.isEmpty && !hasMore { return }
+    try show()
+  }
+
   func commit(batchID: Int64) throws -> JSON {
+    if !isFlushed || !rows.isEmpty { try show() }
+    return .dictionary(["version": .int(1), "batch": .int(batchID)])
+  }
+
+  private func show() throws {
     let rule = String(repeating: "-", count: 43)
     let table = ConsoleTable(header: schema.names, rows: rows, truncate: truncate)
     var text = "\(rule)\nBatch: \(batchID)\n\(rule)\n\(table.text)"
     text += hasMore ? "only showing top \(numRows) \(numRows == 1 ? "row" : "rows")\n" : "\n"
     try text.withUTF8 { try output(UnsafeRawBufferPointer($0)) }
     rows = []
-    return .dictionary(["version": .int(1), "batch": .int(batchID)])
+    hasMore = false
   }
 }

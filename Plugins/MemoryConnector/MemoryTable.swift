@@ -15,8 +15,22 @@ public final class MemoryTable: Sendable {
     var schema = Schema()
     var outputMode = OutputMode.append
     var batches: [Batch] = []
+    /// The last batch that is complete.
+    var committed: Int64?
+    /// Whether the last of `batches` is still being received.
+    var isOpen = false
     var failures: Set<Int64> = []
     var attempts: [Int64: Int] = [:]
+
+    /// Adds rows to the batch that is being received, beginning it with its first.
+    mutating func add(_ part: Batch) {
+      if isOpen, batches.last?.batchID == part.batchID {
+        batches[batches.count - 1].rows += part.rows
+      } else {
+        batches.append(part)
+      }
+      isOpen = true
+    }
   }
 
   /// The table's name in its hub.
@@ -48,6 +62,8 @@ public final class MemoryTable: Sendable {
   public func removeAll() {
     state.withLock { state in
       state.batches = []
+      state.committed = nil
+      state.isOpen = false
       state.attempts = [:]
     }
   }
@@ -56,10 +72,15 @@ public final class MemoryTable: Sendable {
     state.withLock { state in
       state.schema = schema
       state.outputMode = outputMode
+      state.isOpen = false
     }
   }
 
-  var lastBatchID: Int64? { state.withLock { $0.batches.last?.batchID } }
+  /// The last batch that is there whole.
+  var lastBatchID: Int64? { state.withLock { $0.committed } }
+
+  /// Adds a part of a batch.
+  func show(_ part: Batch) { state.withLock { $0.add(part) } }
 
   func keep(_ batch: Batch) throws {
     try state.withLock { state in
@@ -68,7 +89,9 @@ public final class MemoryTable: Sendable {
         throw MillraceError(
           "MEMORY_SINK_FAILURE", "batch \(batch.batchID) of '\(name)' was told to fail", fault: .external)
       }
-      state.batches.append(batch)
+      state.add(batch)
+      state.committed = batch.batchID
+      state.isOpen = false
     }
   }
 }

@@ -27,7 +27,7 @@ public struct SinkContext: Sendable {
 
 /// What every sink does. Implement `RowSink` or `ByteSink`.
 ///
-/// Order of calls, all from the query's control thread: `open`, `recover` once; then for each batch `begin`, writes, `commit`, and
+/// Order of calls, all from the query's control thread: `open`, `recover` once; then for each batch `begin`, any number of writes, `commit`, and
 /// `publish` after the commit log has the batch; at the end `close`. A crash can come between any two. After it, `recover` is called
 /// with the token of the last batch that the commit log has; then that batch's successor may be written again, with the same rows.
 public protocol Sink: AnyObject, Sendable {
@@ -58,6 +58,15 @@ extension Sink {
   public func publish(batchID: Int64) throws {}
   /// Nothing to end.
   public func close() throws {}
+}
+
+/// A sink that keeps rows back until the batch commits, and can let them out before.
+///
+/// With the continuous trigger a batch is an epoch: the engine calls `flush` after each piece of it, so that rows are out at once, and
+/// `commit` at its end. A crash in between makes the rows come again. Sinks whose `write` lets rows out have no need of it.
+public protocol FlushingSink: Sink {
+  /// Lets out what was written since the last flush. Called from the query's control thread, between writes of a begun batch.
+  func flush() throws
 }
 
 /// The kind of sink that a connector makes.

@@ -132,6 +132,36 @@ public struct BatchOutput: Sendable {
   }
 }
 
+extension BatchOutput {
+  /// Takes in what came after: sums, and of state its last size. The results of the splits become one for each source.
+  package mutating func add(_ next: BatchOutput) {
+    splitResults = zip(splitResults, next.splitResults).map { [SplitResult.sum($0 + $1)] }
+    eventTimes = zip(eventTimes, next.eventTimes).map { old, new in
+      guard let old, let new else { return old ?? new }
+      return old.merged(with: new)
+    }
+    stateOperators = zip(stateOperators, next.stateOperators).map { old, new in
+      var sum = new
+      sum.rowsUpdated += old.rowsUpdated
+      sum.rowsRemoved += old.rowsRemoved
+      sum.rowsDroppedByWatermark += old.rowsDroppedByWatermark
+      return sum
+    }
+    outputRows = zip(outputRows, next.outputRows).map { $0 + $1 }
+    bytesRead += next.bytesRead
+  }
+}
+
+extension SplitResult {
+  fileprivate static func sum(_ results: [SplitResult]) -> SplitResult {
+    results.reduce(into: SplitResult()) { sum, result in
+      sum.bytesConsumed += result.bytesConsumed
+      sum.rowCount += result.rowCount
+      sum.badRecordCount += result.badRecordCount
+    }
+  }
+}
+
 /// Event times of a batch in microseconds.
 public struct EventTimeStatistics: Sendable {
   /// The earliest event time, in microseconds since the epoch.

@@ -1,7 +1,7 @@
 /// The places of the commit protocol at which a test can kill the process (`MILLRACE_CRASH=name:nth`).
 ///
 /// One stands on each side of every step that changes what a recovery would find. Whatever happens at any of them, a restart
-/// must lose nothing and repeat nothing; the tests go through `all`.
+/// must lose nothing and, but for the continuous trigger, repeat nothing; the tests go through `all`.
 public enum CrashPoints {
   static let planBeforeWrite: StaticString = "log.plan.before-write"
   static let planAfterWrite: StaticString = "log.plan.after-write"
@@ -34,6 +34,7 @@ public enum CrashPoints {
   static let snapshotAfterDirectorySync: StaticString = "state.snapshot.after-directory-sync"
   static let stateBeforeRemove: StaticString = "state.before-remove"
   static let batchAfterExecute: StaticString = "batch.after-execute"
+  static let pieceAfterFlush: StaticString = "piece.after-flush"
   static let batchBeforeSinkCommit: StaticString = "batch.before-sink-commit"
   static let batchAfterSinkCommit: StaticString = "batch.after-sink-commit"
   static let batchBeforePublish: StaticString = "batch.before-publish"
@@ -58,7 +59,8 @@ public enum CrashPoints {
     segmentAfterDirectorySync, segmentBeforeRemove, tailBeforeCut, tailAfterCut, metaAfterWrite, metaAfterSync,
     metaAfterRename, metaAfterDirectorySync, deltaBeforeWrite, deltaAfterWrite, deltaAfterSync, deltaAfterDirectorySync,
     snapshotBeforeWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync, stateBeforeRemove,
-    batchAfterExecute, batchBeforeSinkCommit, batchAfterSinkCommit, batchBeforePublish, batchAfterPublish,
+    batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchBeforePublish,
+    batchAfterPublish,
     batchAfterSourceCommit, recoveryAfterState, recoveryAfterSinks, recoveryAfterSources, journalBeforeWrite,
     journalAfterWrite, journalAfterSync, journalAfterCreate, journalBeforeRemove, journalAfterRemove, journalAfterCut,
   ].map(\.description)

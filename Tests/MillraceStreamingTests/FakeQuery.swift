@@ -182,12 +182,13 @@ struct FakeRun {
   var perBatch: Int64 = 5
   var delays: [Int64] = []
   var trigger = Trigger.availableNow
+  var clock: any Clock = SystemClock()
   var tuning = CheckpointTuning(segmentSize: 4096, inlineLimit: 300, snapshotMinimum: 900, fileLimit: 3)
 
   func configuration() -> StreamingQueryConfiguration {
     var configuration = StreamingQueryConfiguration(
       checkpointLocation: "/data/checkpoint", trigger: trigger,
-      environment: Environment(files: files, clock: SystemClock()))
+      environment: Environment(files: files, clock: clock))
     configuration.tuning = tuning
     return configuration
   }

@@ -102,21 +102,21 @@ import Testing
 
   @Test func processingTimeStartsAtMultiples() {
     var machine = MicroBatchMachine(
-      trigger: .processingTime(2000), limit: ReadLimit(), sourceCount: 1, watermarkDelays: [], querySeed: 0
-    ) { _, _ in false }
+      trigger: .processingTime(2000), limit: ReadLimit(),
+      position: QueryPosition(sourceCount: 1, watermark: WatermarkTracker(delays: []), querySeed: 0) { _, _ in false })
     guard case .poll = machine.handle(.started, now: 48_001) else { Issue.record("no poll"); return }
-    guard case .wait(until: 50_000) = machine.handle(.polled([nil]), now: 48_002) else {
+    guard case .wait(until: 50_000, forInput: false) = machine.handle(.polled([nil]), now: 48_002) else {
       Issue.record("no wait"); return
     }
     guard case .poll = machine.handle(.woken, now: 50_000) else { Issue.record("no poll"); return }
     let plan = SourcePlan(splits: [])
     guard case .logPlan = machine.handle(.polled([plan]), now: 50_001) else { Issue.record("no plan"); return }
     guard case .execute = machine.handle(.planLogged, now: 50_002) else { Issue.record("no execution"); return }
-    machine.executed = .init(
+    let executed = ExecutedBatch(
       offsets: [Offset(.int(1))],
       output: BatchOutput(splitResults: [[]], eventTimes: [], stateOperators: [], outputRows: [], bytesRead: 0),
       inputRows: 0)
-    _ = machine.handle(.executed, now: 50_003)
+    _ = machine.handle(.executed(executed), now: 50_003)
     _ = machine.handle(.sinksCommitted([]), now: 50_004)
     guard case .logCommit(_, next: nil) = machine.handle(.stateSaved([]), now: 50_005) else {
       Issue.record("no commit"); return
@@ -124,7 +124,7 @@ import Testing
     _ = machine.handle(.commitLogged, now: 50_006)
     // The batch overran its interval: the next one starts at once.
     guard case .poll = machine.handle(.published, now: 52_500) else { Issue.record("no poll"); return }
-    guard case .wait(until: 54_000) = machine.handle(.polled([nil]), now: 52_501) else {
+    guard case .wait(until: 54_000, forInput: false) = machine.handle(.polled([nil]), now: 52_501) else {
       Issue.record("no wait"); return
     }
   }

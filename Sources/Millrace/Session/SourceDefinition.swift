@@ -41,11 +41,14 @@ public struct SourceSetup: Sendable {
   public var checkpoint: String?
   /// Files and clock that the source is to use; the live ones unless a test put others there.
   public var environment: Environment
+  /// Whether the query's trigger is continuous, so that nothing durable may be waited for before rows go on.
+  public var isContinuous: Bool
 
   /// Makes a setup.
-  public init(checkpoint: String? = nil, environment: Environment = .live) {
+  public init(checkpoint: String? = nil, environment: Environment = .live, isContinuous: Bool = false) {
     self.checkpoint = checkpoint
     self.environment = environment
+    self.isContinuous = isContinuous
   }
 }
 
@@ -169,8 +172,10 @@ extension SourceDefinition {
       guard let decoding else {
         throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug)
       }
+      var options = JournaledSource.Options()
+      options.syncsBehind = setup.isContinuous
       let journaled = JournaledSource(
-        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment)
+        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment, options: options)
       return .bytes(journaled, decoding)
     }
   }

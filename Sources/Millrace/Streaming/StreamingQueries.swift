@@ -33,7 +33,8 @@ extension SparkSession {
   /// Starts a query with one or more sinks that are fed by one read of each source.
   public func start(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> StreamingQuery {
     let prepared = try prepare(sinks, options)
-    let setup = SourceSetup(checkpoint: options.checkpointLocation, environment: environment)
+    let setup = SourceSetup(
+      checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous)
     let bindings = try self.bindings(for: sinks.map(\.query), setup)
     let executor = try QueryExecutor(
       sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) }, bindings: bindings,
@@ -64,12 +65,17 @@ extension SparkSession {
     for sink in sinks {
       try StreamingRules(sink.outputMode, compatibility: compatibility).check(try Optimizer.optimize(sink.query.plan))
     }
+    if options.trigger.isContinuous { try checkContinuous(sinks) }
     let bindings = try sinks.map { try $0.bind(self) }
     var guarantee = DeliveryGuarantee.exactlyOnce
     var weakest = ""
     for binding in bindings where !binding.kind.sink.guarantee.isExactlyOnce {
       guarantee = .atLeastOnce
       weakest = "the sink '\(binding.name)' can receive a batch twice"
+    }
+    if options.trigger.isContinuous {
+      guarantee = .atLeastOnce
+      weakest = "with the continuous trigger a crash repeats the rows of the epoch that was not committed"
     }
     if options.checkpointLocation == nil {
       guarantee = .atLeastOnce
@@ -84,10 +90,21 @@ extension SparkSession {
       let hint =
         options.checkpointLocation == nil
         ? "set 'checkpointLocation', or weaken 'delivery'"
-        : "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'"
+        : options.trigger.isContinuous && demanded == .exactlyOnce
+          ? "use a processing-time trigger, or weaken 'delivery'"
+          : "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'"
       throw MillraceError("DELIVERY_NOT_MET", "the pipeline demands \(demanded.rawValue), but \(weakest)", hint: hint)
     }
     return (bindings, guarantee)
+  }
+
+  /// The whole result after each piece of input would be nearly all of the work.
+  private func checkContinuous(_ sinks: [StreamingSink]) throws {
+    guard let sink = sinks.first(where: { $0.outputMode == .complete }) else { return }
+    throw MillraceError(
+      "STREAMING_OUTPUT_MODE.UNSUPPORTED_TRIGGER",
+      "the sink '\(sink.name)' wants the complete result, and the continuous trigger gives rows as they come",
+      hint: "use outputMode update, or a processing-time trigger")
   }
 }
 

@@ -30,7 +30,7 @@ package struct PipelinePlanner {
       _ = attempt(at: view.query, diagnostics) { try session.makeAnalyzer().analyze(view.syntax) }
       session.register(view: view.name, view.syntax)
     }
-    let sinks = pipeline.sinks.compactMap { sink($0, session, diagnostics) }
+    let sinks = pipeline.sinks.compactMap { sink($0, pipeline.trigger, session, diagnostics) }
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     var options = StreamingOptions()
     options.name = pipeline.name
@@ -98,7 +98,9 @@ package struct PipelinePlanner {
 
   // MARK: Sinks
 
-  private func sink(_ entry: SinkEntry, _ session: SparkSession, _ diagnostics: DiagnosticCollector) -> StreamingSink? {
+  private func sink(
+    _ entry: SinkEntry, _ trigger: TriggerEntry, _ session: SparkSession, _ diagnostics: DiagnosticCollector
+  ) -> StreamingSink? {
     let query = attempt(at: entry.query, diagnostics) {
       let query = try session.makeAnalyzer().analyze(entry.syntax)
       try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(
@@ -111,7 +113,9 @@ package struct PipelinePlanner {
     sink.encode = entry.encode?.name
     sink.encodeOptions = entry.encode?.values ?? [:]
     do {
-      _ = try session.check([sink], StreamingOptions())
+      var options = StreamingOptions()
+      options.trigger = trigger.engineTrigger
+      _ = try session.check([sink], options)
       return sink
     } catch let error as MillraceError {
       let place = error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place
@@ -134,11 +138,6 @@ package struct PipelinePlanner {
           "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail",
           at: entry.end.place)
       }
-    }
-    if case .continuous = pipeline.trigger {
-      diagnostics.report(
-        "PIPELINE_NOT_SUPPORTED", "the continuous trigger is not available yet",
-        hint: "use {\"processingTime\": \"100 ms\"}", at: pipeline.place)
     }
   }
 

@@ -47,22 +47,24 @@ final class ProgressReporter {
     let now = clock.monotonicNanoseconds()
     guard let start = starts.removeValue(forKey: step) else { return }
     // A poll that finds something begins its batch; time spent in vain before is nobody's.
-    if step == .latestOffset {
+    if step == .latestOffset, plan == nil {
       spent[.latestOffset] = now - start
-      if plan == nil { triggerStart = start }
+      triggerStart = start
     } else {
       spent[step, default: 0] += now - start
     }
   }
 
+  /// A batch begins, or another piece of an epoch.
   func startBatch(_ plan: PlanRecord, offsets: [Offset?]) {
+    if self.plan?.batchID != plan.batchID { startOffsets = offsets }
     self.plan = plan
-    startOffsets = offsets
     status("Processing new data", isDataAvailable: true, isTriggerActive: true)
   }
 
+  /// A batch was computed, or a piece of an epoch.
   func executed(_ output: BatchOutput, offsets: [Offset?]) {
-    self.output = output
+    if self.output == nil { self.output = output } else { self.output?.add(output) }
     endOffsets = offsets
   }
 

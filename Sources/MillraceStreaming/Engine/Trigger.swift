@@ -8,7 +8,7 @@ public enum Trigger: Sendable, Hashable {
   case availableNow
   /// What is there at the start in one batch, whatever the limits; then the query ends.
   case once
-  /// Reads on without batches and commits at intervals. Microseconds.
+  /// Whatever comes is computed at once, and committed at multiples of an interval since the epoch: at-least-once. Microseconds.
   case continuous(Int64)
 
   /// Whether the query ends by itself.
@@ -17,6 +17,11 @@ public enum Trigger: Sendable, Hashable {
     case .availableNow, .once: true
     case .asSoonAsPossible, .processingTime, .continuous: false
     }
+  }
+
+  /// Whether rows go out before anything durable says so.
+  public var isContinuous: Bool {
+    if case .continuous = self { true } else { false }
   }
 
   /// The moment of the next batch when the last began at `start`.

@@ -30,6 +30,10 @@ public struct StreamingQueryConfiguration: Sendable {
 
   /// Microseconds between looks at sources that do not call.
   static let pollInterval: Int64 = 10_000
+  /// The same with the continuous trigger.
+  static let continuousPollInterval: Int64 = 1000
+  /// Microseconds between looks at sources that call, in case the call is late.
+  static let wokenPollInterval: Int64 = 100_000
 
   /// Makes a configuration.
   public init(
@@ -106,11 +110,6 @@ public final class StreamingQueryHandle: Sendable {
     executor: any BatchExecutor, sinks: [SinkBinding], configuration: StreamingQueryConfiguration,
     listeners: [any StreamingQueryListener] = []
   ) throws -> StreamingQueryHandle {
-    if case .continuous = configuration.trigger {
-      throw MillraceError(
-        "CONTINUOUS_NOT_SUPPORTED", "the continuous trigger is not available yet", hint: "use a processing-time trigger"
-      )
-    }
     let checkpoint = try configuration.checkpointLocation.map {
       try Checkpoint(
         location: $0, fingerprints: executor.fingerprints, sinks: sinks.map(\.name),
@@ -120,9 +119,9 @@ public final class StreamingQueryHandle: Sendable {
     let identity = QueryIdentity(
       id: checkpoint?.queryID ?? UUIDText.random(), runID: UUIDText.random(), name: configuration.name)
     let shared = Monitor(QueryState())
-    let engine: MicroBatchEngine
+    let engine: QueryEngine
     do {
-      engine = try MicroBatchEngine(
+      engine = try QueryEngine(
         executor: executor, sinks: sinks, configuration: configuration, checkpoint: checkpoint, identity: identity,
         shared: shared, listeners: listeners)
     } catch {

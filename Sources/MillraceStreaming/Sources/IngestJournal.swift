@@ -15,6 +15,8 @@ final class IngestJournal: @unchecked Sendable {
   private struct Shared {
     /// First bytes of all segments, oldest first.
     var segments: [Int64] = []
+    /// The segment that is written to.
+    var file: (any File)?
     /// Where the last reader stopped: offset, segment, place in the file.
     var cursor: (offset: Int64, segment: Int64, place: Int64) = (0, -1, 0)
   }
@@ -25,7 +27,7 @@ final class IngestJournal: @unchecked Sendable {
   private let shared = Monitor(Shared())
   private var file: (any File)?
   private var place: Int64 = 0
-  /// Offset behind the last durable byte.
+  /// Offset behind the last byte.
   private(set) var end: Int64 = 0
   private let frame = ByteBuffer(capacity: 1 << 16)
 
@@ -127,8 +129,8 @@ final class IngestJournal: @unchecked Sendable {
 
   // MARK: Writing
 
-  /// Writes bytes of whole records and makes them durable; gives the offset behind them.
-  func append(_ bytes: UnsafeRawBufferPointer) throws -> Int64 {
+  /// Writes bytes of whole records and makes them durable, or leaves that to the next `sync`; `end` is then behind them.
+  func append(_ bytes: UnsafeRawBufferPointer, isDurable: Bool = true) throws {
     frame.removeAll()
     memset(frame.reserve(Self.headerSize), 0, Self.headerSize)
     frame.advance(Self.headerSize)
@@ -139,19 +141,29 @@ final class IngestJournal: @unchecked Sendable {
     header.storeBytes(of: end, toByteOffset: 16, as: Int64.self)
     header.storeBytes(of: Self.checksum(header, bytes.count), toByteOffset: 8, as: UInt32.self)
     if file == nil || place + Int64(frame.count) > Int64(segmentSize) && place > 0 { try startSegment() }
-    guard let file else { return end }
+    guard let file else { return }
     CrashPoint.pass(CrashPoints.journalBeforeWrite)
     try file.write(frame.bytes, at: place)
     CrashPoint.pass(CrashPoints.journalAfterWrite)
-    try file.sync()
-    CrashPoint.pass(CrashPoints.journalAfterSync)
+    if isDurable {
+      try file.sync()
+      CrashPoint.pass(CrashPoints.journalAfterSync)
+    }
     place += Int64(frame.count)
     end += Int64(bytes.count)
-    return end
+  }
+
+  /// Makes durable what was appended so far. May be called from another thread than `append`.
+  func sync() throws {
+    guard let file = shared.read(\.file) else { return }
+    try file.sync()
+    CrashPoint.pass(CrashPoints.journalAfterSync)
   }
 
   private func startSegment() throws {
-    try? file?.close()
+    // Another thread may be syncing it: it is closed with the last reference.
+    try file?.sync()
+    shared.change { $0.file = nil }
     file = nil
     let fresh = try files.open(path(end), .create)
     try fresh.preallocate(Int64(segmentSize))
@@ -161,7 +173,10 @@ final class IngestJournal: @unchecked Sendable {
     file = fresh
     place = 0
     let start = end
-    shared.change { if $0.segments.last != start { $0.segments.append(start) } }
+    shared.change { state in
+      state.file = fresh
+      if state.segments.last != start { state.segments.append(start) }
+    }
   }
 
   /// Everything before `offset` is committed: segments that end there or before go.

@@ -6,7 +6,8 @@ public import MillraceCore
 /// checkpoint before anything is computed from them, or without a checkpoint in memory.
 ///
 /// Crash behaviour: bytes that are not in the journal yet may be lost, as nobody was told otherwise; bytes in the journal are
-/// processed exactly once. A record cut off by the end of a connection is dropped and counted, and never joined with the
+/// processed exactly once. With `syncsBehind` bytes are given out when they are written, and made durable right behind by a thread of
+/// its own: a kill loses nothing then, a power cut the last milliseconds, of which rows may have gone out. A record cut off by the end of a connection is dropped and counted, and never joined with the
 /// next connection's first. When the journal is full, or the disk, the thread stops receiving until there is room.
 public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendable {
   /// Bounds of a journal.
@@ -21,6 +22,8 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     public var segmentBytes = 4 << 20
     /// Whether the beginning of a record that the end of the connection cut off counts as a record.
     public var emitsPartialRecords = false
+    /// Whether bytes are given out before they are durable; for the continuous trigger.
+    public var syncsBehind = false
 
     /// The default bounds.
     public init() {}
@@ -30,14 +33,35 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     /// Offset behind the last record that may be planned.
     var end: Int64 = 0
     var committed: Int64 = 0
+    /// Up to here a run has computed; without a journal nothing before it is asked for again.
+    var consumed: Int64 = 0
     var frozenEnd: Int64?
     var failure: (any Error)?
     var isClosed = false
     var isReceiving = false
     var isConnecting = false
     var droppedRecords: Int64 = 0
-    /// Without a journal: the bytes from `committed` on, by their offsets.
+    /// Whether the journal has bytes that are not durable.
+    var needsSync = false
+    var isSyncing = false
+    /// The bytes from `consumed` on, by their offsets; with a journal only the last of them.
     var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
+
+    /// Keeps bytes in memory; they are planned from now on.
+    mutating func add(_ chunk: MemoryBuffer, limit: Int64?) {
+      chunks.append((end, chunk))
+      end += Int64(chunk.capacity)
+      guard let limit else { return }
+      let kept = chunks.drop { $0.start < end - limit }
+      if kept.count < chunks.count { chunks.removeFirst(chunks.count - kept.count) }
+    }
+
+    /// Nothing before `offset` is read again.
+    mutating func consume(_ offset: Int64) {
+      consumed = max(consumed, offset)
+      let gone = chunks.prefix { $0.start + Int64($0.bytes.capacity) <= consumed }.count
+      if gone > 0 { chunks.removeFirst(gone) }
+    }
   }
 
   private let live: any LiveSource
@@ -80,10 +104,12 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     let end = journal?.end ?? committed
     shared.change { state in
       state.committed = committed
+      state.consumed = committed
       state.end = end
       state.isReceiving = true
       state.isConnecting = true
     }
+    if let journal, options.syncsBehind { try startSyncing(journal) }
     try EngineThread.start("receive \(name)") { [self] in
       receiveAll()
       shared.change {
@@ -118,6 +144,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   public func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset {
     let range = try Self.range(plan.splits[0])
     let consumed = results[0].reachedEnd ? Int64(range.count) : min(results[0].bytesConsumed, Int64(range.count))
+    shared.change { $0.consume(range.lowerBound + consumed) }
     return Offset(.int(range.lowerBound + consumed))
   }
 
@@ -129,15 +156,16 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     return from..<to
   }
 
-  /// Reads from the journal, or from memory without one.
+  /// Reads from memory what is still there, else from the journal.
   public func open(_ split: SourceSplit) throws -> any ByteReader {
     let range = try Self.range(split)
-    if let journal { return try journal.reader(range) }
-    let chunks = shared.read { $0.chunks.filter { $0.start < range.upperBound } }
-    guard let first = chunks.first, first.start <= range.lowerBound else {
-      throw MillraceError("SOURCE_DATA_LOST", "bytes of '\(split.name)' are not kept any more", fault: .bug)
+    let chunks = shared.read { state in
+      let first = state.chunks.lastIndex { $0.start <= range.lowerBound } ?? state.chunks.endIndex
+      return state.chunks[first...].prefix { $0.start < range.upperBound }
     }
-    return MemoryReader(chunks: chunks, range: range)
+    if !chunks.isEmpty { return MemoryReader(chunks: Array(chunks), range: range) }
+    if let journal { return try journal.reader(range) }
+    throw MillraceError("SOURCE_DATA_LOST", "bytes of '\(split.name)' are not kept any more", fault: .bug)
   }
 
   /// Forgets what is committed.
@@ -146,8 +174,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     try journal?.forget(before: committed)
     shared.change { state in
       state.committed = committed
-      let gone = state.chunks.prefix { $0.start + Int64($0.bytes.capacity) <= committed }.count
-      state.chunks.removeFirst(gone)
+      state.consume(committed)
     }
   }
 
@@ -159,7 +186,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     shared.change { $0.isClosed = true }
     live.close()
     // Nothing may be written to the journal once the checkpoint's lock is gone.
-    _ = shared.wait(microseconds: 10_000_000) { $0.isReceiving ? nil : true }
+    _ = shared.wait(microseconds: 10_000_000) { $0.isReceiving || $0.isSyncing ? nil : true }
   }
 
   // MARK: Receiving
@@ -207,39 +234,68 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
 
   /// Waits while too much waits; false once closed.
   private func waitForRoom() -> Bool {
-    let most = journal == nil ? options.maxMemoryBytes : options.maxWaitingBytes
+    let hasJournal = journal != nil
+    let most = hasJournal ? options.maxWaitingBytes : options.maxMemoryBytes
     return shared.wait(microseconds: nil) { state in
       if state.isClosed { return false }
-      return state.end - state.committed < most ? true : nil
+      return state.end - (hasJournal ? state.committed : state.consumed) < most ? true : nil
     } ?? false
   }
 
   /// Keeps bytes of whole records, then lets the engine have them.
   private func keep(_ bytes: UnsafeRawBufferPointer) throws {
     guard bytes.count > 0, !isClosed else { return }
-    if journal != nil {
-      let end = try appendWithPatience(bytes)
-      shared.change { $0.end = end }
-    } else {
-      let chunk = MemoryBuffer(copying: bytes)
-      shared.change { state in
-        state.chunks.append((state.end, chunk))
-        state.end += Int64(chunk.capacity)
-      }
+    if journal != nil { try appendWithPatience(bytes) }
+    let chunk = MemoryBuffer(copying: bytes)
+    let limit = journal == nil ? nil : min(options.maxMemoryBytes, Self.cachedBytes)
+    shared.change { state in
+      state.add(chunk, limit: limit)
+      state.needsSync = options.syncsBehind
     }
     wake()
   }
 
+  /// Bytes of the journal that are kept in memory, so that what keeps up need not read the file.
+  private static let cachedBytes: Int64 = 16 << 20
+
   /// A full disk is waited for; the bytes are neither lost nor taken for kept.
-  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer) throws -> Int64 {
+  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer) throws {
     while true {
       do {
-        return try journal?.append(bytes) ?? 0
+        try journal?.append(bytes, isDurable: !options.syncsBehind)
+        return
       } catch let error as MillraceError where error.code == "IO_DISK_FULL" {
         let isClosed = shared.wait(microseconds: 200_000) { $0.isClosed ? true : nil }
         if isClosed == true { throw error }
       }
     }
+  }
+}
+
+extension JournaledSource {
+  /// Makes the journal durable as fast as the disk can, for as long as bytes come.
+  private func startSyncing(_ journal: IngestJournal) throws {
+    shared.change { $0.isSyncing = true }
+    try EngineThread.start("sync journal of \(name)") { [self] in
+      do {
+        while takeSyncRequest() { try journal.sync() }
+      } catch {
+        fail(error)
+        wake()
+      }
+      shared.change { $0.isSyncing = false }
+    }
+  }
+
+  /// Waits until the journal has something that is not durable; false once nothing more can come.
+  private func takeSyncRequest() -> Bool {
+    shared.wait(microseconds: nil) { state -> Bool? in
+      if state.needsSync {
+        state.needsSync = false
+        return true
+      }
+      return state.isClosed && !state.isReceiving ? false : nil
+    } ?? false
   }
 }
 

@@ -3,11 +3,14 @@ import MillraceColumnar
 import MillraceCore
 import MillraceExecution
 
-/// Runs one query on the thread that calls `run`: does what `MicroBatchMachine` says.
-final class MicroBatchEngine {
+/// Runs one query on the thread that calls `run`: does what its machine says.
+final class QueryEngine {
   private let executor: any BatchExecutor
   private let sinks: [SinkBinding]
   private let outputs: [any SinkOutput]
+  /// The same, of sinks that take bytes.
+  private let byteOutputs: [ByteSinkOutput?]
+  private let flushers: [(any FlushingSink)?]
   private let configuration: StreamingQueryConfiguration
   private let environment: Environment
   private let checkpoint: Checkpoint?
@@ -15,11 +18,14 @@ final class MicroBatchEngine {
   private let shared: Monitor<QueryState>
   private let reporter: ProgressReporter
   private let profiler: QueryProfiler
-  private var machine: MicroBatchMachine
+  private var machine: any EngineMachine
   /// The last batch that a transactional sink holds.
   private var heldBatches: [Int64?]
   private var lastCommit: CommitRecord?
-  private var plan: PlanRecord?
+  /// The plan that the log has and whose batch it has not.
+  private var pendingPlan: PlanRecord?
+  /// The batch or epoch that sinks have begun.
+  private var begunBatch: Int64 = -1
   private var pendingSections: [MemoryBuffer] = []
 
   init(
@@ -35,7 +41,10 @@ final class MicroBatchEngine {
     environment = configuration.environment
     profiler = executor.profiler ?? QueryProfiler(workers: 1, clock: environment.clock)
     profiler.describeSinks(sinks.map(\.kind.sink.description))
-    outputs = try sinks.map { try $0.makeOutput() }
+    let outputs = try sinks.map { try $0.makeOutput() }
+    self.outputs = outputs
+    byteOutputs = outputs.map { $0 as? ByteSinkOutput }
+    flushers = sinks.map { $0.kind.sink as? any FlushingSink }
     heldBatches = Array(repeating: nil, count: sinks.count)
     stateFiles = checkpoint.map {
       StateFiles(
@@ -45,12 +54,16 @@ final class MicroBatchEngine {
     reporter = ProgressReporter(
       identity: identity, executor: executor, sinks: sinks, clock: environment.clock, shared: shared,
       listeners: listeners)
-    let seed = UInt64(LogFrame.seed(queryID: identity.id))
-    machine = MicroBatchMachine(
-      trigger: configuration.trigger, limit: configuration.effectiveLimit(holdsRows: executor.holdsRows),
+    let position = QueryPosition(
       sourceCount: executor.sources.count,
-      watermarkDelays: executor.watermarkDelays, querySeed: seed, watermarkPolicy: configuration.watermarkPolicy,
-      wantsNoDataBatch: executor.wantsNoDataBatch)
+      watermark: WatermarkTracker(delays: executor.watermarkDelays, policy: configuration.watermarkPolicy),
+      querySeed: UInt64(LogFrame.seed(queryID: identity.id)), wantsNoDataBatch: executor.wantsNoDataBatch)
+    let limit = configuration.effectiveLimit(holdsRows: executor.holdsRows)
+    if case .continuous(let interval) = configuration.trigger {
+      machine = ContinuousMachine(interval: interval, limit: limit, position: position)
+    } else {
+      machine = MicroBatchMachine(trigger: configuration.trigger, limit: limit, position: position)
+    }
   }
 
   /// Runs until the query ends, and says why it failed if it did.
@@ -64,7 +77,7 @@ final class MicroBatchEngine {
     var failure: (any Error)?
     do {
       try profiler.charging(.recovery) { try recover() }
-      var event = MicroBatchMachine.Event.started
+      var event = EngineEvent.started
       loop: while true {
         machine.isStopRequested = shared.read(\.isStopRequested)
         let action = machine.handle(event, now: environment.clock.now())
@@ -95,14 +108,16 @@ final class MicroBatchEngine {
       try checkShape(checkpoint.recovered)
     }
     CrashPoint.pass(CrashPoints.recoveryAfterState)
-    let pending = checkpoint?.recovered.pendingPlan
-    plan = pending
-    for (index, binding) in sinks.enumerated() { try recoverSink(index, binding, hasPending: pending != nil) }
+    pendingPlan = checkpoint?.recovered.pendingPlan
+    for (index, binding) in sinks.enumerated() { try recoverSink(index, binding) }
     CrashPoint.pass(CrashPoints.recoveryAfterSinks)
-    machine.restore(commit: lastCommit, pendingPlan: pending)
+    let committed = lastCommit?.batchID ?? -1
+    machine.restore(
+      RecoveredQuery(
+        commit: lastCommit, pendingPlan: pendingPlan, isSinkAhead: heldBatches.contains { $0 ?? -1 > committed }))
     for (index, source) in executor.sources.enumerated() {
       (source as? any WakingSource)?.onData { [shared] in shared.change { $0.wakes += 1 } }
-      let offset = machine.offsets[index]
+      let offset = machine.position.offsets[index]
       try source.start(after: offset)
       if let offset { try source.commit(offset) }
       if configuration.trigger.isFinite { try source.freeze() }
@@ -120,7 +135,7 @@ final class MicroBatchEngine {
     }
   }
 
-  private func recoverSink(_ index: Int, _ binding: SinkBinding, hasPending: Bool) throws {
+  private func recoverSink(_ index: Int, _ binding: SinkBinding) throws {
     let sink = binding.kind.sink
     try sink.open(SinkContext(queryID: reporter.identity.id, sinkName: binding.name))
     let token = lastCommit.map { $0.tokens[index] }
@@ -135,11 +150,15 @@ final class MicroBatchEngine {
             "put back the sink's data that belongs to the checkpoint, or start with a new checkpoint and an empty sink",
           fault: .external)
       }
-      if (held ?? -1) > committed + (hasPending ? 1 : 0) {
+      // An epoch that was not committed is nowhere but in its sinks; a batch has at least its plan in the log.
+      let allowed = pendingPlan != nil || configuration.trigger.isContinuous ? committed + 1 : committed
+      if (held ?? -1) > allowed {
         throw MillraceError(
           "SINK_AHEAD_OF_CHECKPOINT",
           "the sink '\(binding.name)' holds batch \(held ?? -1), the checkpoint ends with batch \(committed)",
-          hint: "put back the checkpoint that belongs to the sink's data", fault: .external)
+          hint:
+            "put back the checkpoint that belongs to the sink's data; after a crash of the continuous trigger, run once with it",
+          fault: .external)
       }
     }
     heldBatches[index] = held
@@ -148,15 +167,17 @@ final class MicroBatchEngine {
 
   // MARK: Actions
 
-  private func perform(_ action: MicroBatchMachine.Action) throws -> MicroBatchMachine.Event {
+  private func perform(_ action: EngineAction) throws -> EngineEvent {
     switch action {
     case .poll(let offsets, let limit): return .polled(try poll(offsets, limit))
     case .logPlan(let plan):
       try logPlan(plan)
       return .planLogged
     case .execute(let plan):
-      try execute(plan)
-      return .executed
+      return .executed(try execute(plan))
+    case .flush(let batchID):
+      try flush(batchID)
+      return .flushed
     case .commitSinks(let batchID): return .sinksCommitted(try commitSinks(batchID))
     case .saveState(let version): return .stateSaved(try saveState(version))
     case .logCommit(let commit, let next):
@@ -165,8 +186,8 @@ final class MicroBatchEngine {
     case .publish(let commit):
       try publish(commit)
       return .published
-    case .wait(let time):
-      wait(until: time)
+    case .wait(let time, let forInput):
+      wait(until: time, forInput: forInput)
       return .woken
     case .seal:
       try checkpoint?.log.append(.seal, .dictionary([:]))
@@ -197,39 +218,52 @@ final class MicroBatchEngine {
     guard let log = checkpoint?.log else { return }
     if log.isFull(for: 8192) { try rotate(plan: nil) }
     try log.append(.plan, plan.json)
+    pendingPlan = plan
   }
 
-  private func execute(_ plan: PlanRecord) throws {
-    self.plan = plan
-    profiler.beginBatch()
-    reporter.startBatch(plan, offsets: machine.offsets)
+  private func execute(_ plan: PlanRecord) throws -> ExecutedBatch {
+    if plan.batchID != begunBatch { profiler.beginBatch() }
+    reporter.startBatch(plan, offsets: machine.position.offsets)
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
-    var active: [(any SinkOutput)?] = []
-    for (index, binding) in sinks.enumerated() {
-      if isHeld(index, plan.batchID) {
-        active.append(nil)
-        continue
-      }
-      try profiler.control.charging(profiler.sinkSlots(index).write) {
-        try binding.kind.sink.begin(batchID: plan.batchID)
-        try (outputs[index] as? ByteSinkOutput)?.begin(batchID: plan.batchID)
-      }
-      active.append(outputs[index])
-    }
+    try beginSinks(plan.batchID)
     let input = BatchInput(
       batchID: plan.batchID, plans: plan.plans, lateWatermark: plan.lateWatermark, watermark: plan.watermark,
       timestamp: plan.timestamp, seed: plan.seed)
+    let active = outputs.indices.map { isHeld($0, plan.batchID) ? nil : outputs[$0] }
     let output = try executor.execute(input, outputs: active)
     CrashPoint.pass(CrashPoints.batchAfterExecute)
-    var offsets = machine.offsets
+    var offsets = machine.position.offsets
     for (index, source) in executor.sources.enumerated() {
       guard let part = plan.plans[index] else { continue }
       offsets[index] = try source.offset(after: offsets[index], plan: part, results: output.splitResults[index])
     }
     let rows = output.splitResults.joined().reduce(0 as Int64) { $0 + $1.rowCount }
-    machine.executed = MicroBatchMachine.Executed(offsets: offsets, output: output, inputRows: rows)
     reporter.executed(output, offsets: offsets)
+    return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
+  }
+
+  /// Tells the sinks that a batch or epoch begins, unless they know.
+  private func beginSinks(_ batchID: Int64) throws {
+    if begunBatch == batchID { return }
+    begunBatch = batchID
+    for (index, binding) in sinks.enumerated() where !isHeld(index, batchID) {
+      try profiler.control.charging(profiler.sinkSlots(index).write) {
+        try binding.kind.sink.begin(batchID: batchID)
+        try byteOutputs[index]?.begin(batchID: batchID)
+      }
+    }
+  }
+
+  private func flush(_ batchID: Int64) throws {
+    reporter.begin(.addBatch)
+    defer { reporter.end(.addBatch) }
+    for index in sinks.indices where !isHeld(index, batchID) {
+      try finish(index)
+      guard let flusher = flushers[index] else { continue }
+      try profiler.control.charging(profiler.sinkSlots(index).write) { try flusher.flush() }
+    }
+    CrashPoint.pass(CrashPoints.pieceAfterFlush)
   }
 
   private func isHeld(_ sink: Int, _ batchID: Int64) -> Bool { (heldBatches[sink] ?? -1) >= batchID }
@@ -237,6 +271,7 @@ final class MicroBatchEngine {
   private func commitSinks(_ batchID: Int64) throws -> [JSON] {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
+    try beginSinks(batchID)
     CrashPoint.pass(CrashPoints.batchBeforeSinkCommit)
     var tokens: [JSON] = []
     for (index, binding) in sinks.enumerated() {
@@ -254,7 +289,7 @@ final class MicroBatchEngine {
 
   /// Writes what an output still holds of the batch.
   private func finish(_ index: Int) throws {
-    guard let output = outputs[index] as? ByteSinkOutput else { return }
+    guard let output = byteOutputs[index] else { return }
     try profiler.control.charging(profiler.sinkSlots(index).write) { try output.finish() }
     let written = output.takeWritten()
     profiler.count(sink: index, storedBytes: written.stored, plainBytes: written.plain)
@@ -278,9 +313,10 @@ final class MicroBatchEngine {
       return
     }
     let size = pendingSections.reduce(8192) { $0 + $1.capacity }
-    if log.isFull(for: size) { try rotate(plan: plan) }
+    if log.isFull(for: size) { try rotate(plan: pendingPlan) }
     let json = JSON.dictionary(["commit": commit.json, "plan": next?.json ?? .null])
     try log.append(.commit, json, sections: pendingSections)
+    pendingPlan = next
     pendingSections = []
     try profiler.charging(.stateFiles) {
       try stateFiles.committed(commit.deltas, version: commit.stateVersion, segment: log.segment)
@@ -314,27 +350,34 @@ final class MicroBatchEngine {
     reporter.finishBatch(isDataAvailable: settleSeen == nil)
   }
 
-  private func wait(until time: Int64?) {
-    reporter.waiting(isForTrigger: time != nil)
+  private func wait(until time: Int64?, forInput: Bool) {
+    reporter.waiting(isForTrigger: !forInput)
     let settled = settleSeen
     shared.change { state in
       if let settled { state.settled = max(state.settled, settled) }
     }
     while true {
-      let left = time.map { $0 - environment.clock.now() } ?? StreamingQueryConfiguration.pollInterval
+      let left = time.map { $0 - environment.clock.now() } ?? pollInterval
       if left <= 0 { return }
       let seen = wakesSeen
-      let isWoken: Bool? = shared.wait(microseconds: min(left, StreamingQueryConfiguration.pollInterval)) { state in
-        state.isStopRequested || (time == nil && (state.wakes != seen || state.settleRequests > state.settled))
+      let isWoken: Bool? = shared.wait(microseconds: min(left, pollInterval)) { state in
+        state.isStopRequested || (forInput && (state.wakes != seen || state.settleRequests > state.settled))
           ? true : nil
       }
       reporter.noteIdle()
-      if isWoken == true || time == nil { return }
+      if isWoken == true || forInput { return }
     }
+  }
+
+  /// Microseconds between looks at sources.
+  private var pollInterval: Int64 {
+    if executor.sources.allSatisfy({ $0 is any WakingSource }) { return StreamingQueryConfiguration.wokenPollInterval }
+    return configuration.trigger.isContinuous
+      ? StreamingQueryConfiguration.continuousPollInterval : StreamingQueryConfiguration.pollInterval
   }
 }
 
-extension MicroBatchMachine.Action {
+extension EngineAction {
   /// What the action's time counts as, apart from what operators and sinks take of it.
   fileprivate var phase: ProfilePhase {
     switch self {
@@ -343,7 +386,7 @@ extension MicroBatchMachine.Action {
     case .saveState: .stateFiles
     case .publish: .publish
     case .wait: .waitForInput
-    case .execute, .commitSinks, .end: .other
+    case .execute, .flush, .commitSinks, .end: .other
     }
   }
 }

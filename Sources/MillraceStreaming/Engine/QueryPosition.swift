@@ -1,0 +1,63 @@
+import MillraceCore
+import MillraceExecution
+
+/// Where a query stands between two steps: what was read, the watermark, and the number of the next batch or epoch.
+struct QueryPosition {
+  private(set) var watermark: WatermarkTracker
+  private(set) var offsets: [Offset?]
+  private(set) var nextBatchID: Int64 = 0
+  /// In force in what was computed last.
+  private(set) var lastWatermark: Int64 = 0
+  private let querySeed: UInt64
+  /// Whether a batch without input has work to do when the watermark moves.
+  private let wantsNoDataBatch: (_ old: Int64, _ new: Int64) -> Bool
+
+  init(
+    sourceCount: Int, watermark: WatermarkTracker, querySeed: UInt64, wantsNoDataBatch: @escaping (Int64, Int64) -> Bool
+  ) {
+    self.watermark = watermark
+    self.querySeed = querySeed
+    self.wantsNoDataBatch = wantsNoDataBatch
+    offsets = Array(repeating: nil, count: sourceCount)
+  }
+
+  /// Goes on after a commit.
+  mutating func restore(_ commit: CommitRecord) {
+    offsets = commit.offsets
+    nextBatchID = commit.batchID + 1
+    lastWatermark = commit.watermark
+    watermark.restore(values: commit.watermarks, current: commit.nextWatermark)
+  }
+
+  /// What to compute next: input if there is any, else nothing but the watermark's move if that gives work. Nil: nothing.
+  /// `piece` counts what was computed since the last commit, so that each has random numbers of its own.
+  func plan(_ plans: [SourcePlan?], now: Int64, piece: Int = 0, allowsNoData: Bool = true) -> PlanRecord? {
+    let current = watermark.current
+    let hasInput = plans.contains { $0 != nil }
+    if !hasInput && !(allowsNoData && current > lastWatermark && wantsNoDataBatch(lastWatermark, current)) {
+      return nil
+    }
+    var seed = querySeed &+ UInt64(bitPattern: nextBatchID) &* 0x9E37_79B9_7F4A_7C15
+    seed = (seed ^ seed >> 30) &* 0xBF58_476D_1CE4_E5B9 &+ UInt64(piece) &* 0x94D0_49BB_1331_11EB
+    return PlanRecord(
+      batchID: nextBatchID, plans: plans, watermark: current, lateWatermark: lastWatermark,
+      timestamp: now / 1000 * 1000, seed: seed ^ seed >> 31)
+  }
+
+  /// `plan` was computed.
+  mutating func advance(_ plan: PlanRecord, _ executed: ExecutedBatch) {
+    watermark.observe(executed.output.eventTimes)
+    offsets = executed.offsets
+    lastWatermark = plan.watermark
+  }
+
+  /// Everything since the last commit is one batch or epoch: gives its record and goes on with the next number.
+  mutating func commit(tokens: [JSON], deltas: [StateDeltaRecord], inputRows: Int64, outputRows: [Int64])
+    -> CommitRecord
+  {
+    defer { nextBatchID += 1 }
+    return CommitRecord(
+      batchID: nextBatchID, offsets: offsets, tokens: tokens, deltas: deltas, watermark: lastWatermark,
+      watermarks: watermark.values, nextWatermark: watermark.current, inputRows: inputRows, outputRows: outputRows)
+  }
+}
