@@ -154,11 +154,16 @@ let package = Package(
       name: "CommandTests",
       dependencies: ["MillraceCommand", "MillraceConformance", "MillraceTesting", "MillraceCore"], swiftSettings: strict
     ),
+    // The streaming example of Spark's Swift client, word for word; its `await`s on what needs none would be warnings.
+    .target(
+      name: "SparkExample", dependencies: ["Millrace"], path: "Tests/SparkExample",
+      swiftSettings: [.swiftLanguageMode(.v6), .unsafeFlags(["-suppress-warnings"])]),
     // Compiles and runs the examples of README and docs, and holds what they say of keys, codes and commands to the code.
     .testTarget(
       name: "DocumentationTests",
       dependencies: [
-        "Millrace", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", argumentParser,
+        "Millrace", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", "SparkExample",
+        argumentParser,
       ],
       swiftSettings: strict),
     // Parses the manifest and fails on an import edge that the layers do not allow.

@@ -8,7 +8,7 @@ import Synchronization
 /// "Word count". Hands the query over when it runs; ends when somebody stops it.
 func wordCount(_ hasStarted: @Sendable (StreamingQuery) -> Void) async throws {
   let spark = try await SparkSession.builder.getOrCreate()
-  let lines = try await spark.readStream.format("socket").option("host", "localhost").option("port", 9999).load()
+  let lines = await spark.readStream.format("socket").option("host", "localhost").option("port", 9999).load()
   let words = lines.select(explode(split(col("value"), " ")).alias("word"))
   let query = try await words.groupBy("word").count().writeStream.outputMode("complete").format("console").start()
   hasStarted(query)

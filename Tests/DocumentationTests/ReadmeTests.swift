@@ -50,7 +50,7 @@ import Testing
     #expect(MillraceCommandLine.run(["describe", "greeting"]) != 0)
     #expect(MillraceCommandLine.run(["describe", "greeting"], connectors: [GreetingConnector()]) == 0)
     let spark = SparkSession(connectors: [GreetingConnector()])
-    let rows = try await spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 3).load()
+    let rows = await spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 3).load()
     let query = try await rows.writeStream.format("greeting").option("name", "reader").trigger(.once).start()
     try await query.awaitTermination()
     #expect(GreetingSink.greetings.withLock { $0 } == ["hello, reader"])

@@ -12,7 +12,7 @@ enum Layers {
     ["MillraceStreaming"],
     ["Millrace"],
     ["MillracePipeline", "MillraceTesting"],
-    ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks"],
+    ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks", "SparkExample"],
     ["MillraceCommand"],
   ]
 
@@ -33,7 +33,7 @@ enum Layers {
     "CPCRE2": ["MillraceExpressions"],
     "CSQLite": ["SQLiteConnector", "MillraceState"],
     "MemoryConnector": ["Millrace", "MillraceTesting"],
-    "ArgumentParser": ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks"],
+    "ArgumentParser": ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks", "SparkExample"],
     "Logging": ["MillraceStreaming", "Millrace", "MillracePipeline", "MillraceCLI"],
     "Subprocess": [],
     "Foundation": [],

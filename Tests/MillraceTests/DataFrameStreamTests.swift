@@ -10,7 +10,7 @@ struct DataFrameStreamTests {
     let hub = MemoryHub()
     let lines = try hub.stream("lines", schema: Schema([StructField("value", .string)]))
     let spark = SparkSession(connectors: [MemoryConnector(hub)])
-    let words = try await spark.readStream.format("memory").option("stream", "lines").load()
+    let words = await spark.readStream.format("memory").option("stream", "lines").load()
       .select(explode(split(col("value"), " ")).alias("word"))
     let query = try await words.groupBy("word").count().writeStream.queryName("counts").outputMode("complete")
       .format("memory").start()

@@ -96,6 +96,6 @@ struct SQLQueryTests {
     ("SELECT Sum(Bytes) FROM logs", "sum(Bytes)"), ("SELECT count(*) FROM logs", "count(1)"),
   ])
   func namesColumnsAsSpark(sql: String, name: String) throws {
-    #expect(try Self.session().execute(statement: sql).schema().names == [name])
+    #expect(try Self.session().execute(statement: sql).schema.names == [name])
   }
 }

@@ -26,9 +26,9 @@ struct SharedScanTests {
 
   private static func query(_ path: String, _ sql: String, workers: Int) async throws -> [[Value]] {
     let spark = SparkSession(workers: workers)
-    let lines = try await spark.read.text(path)
+    let lines = await spark.read.text(path)
     try await lines.createOrReplaceTempView("lines")
-    return try await spark.sql(sql).collect()
+    return try await spark.sql(sql).collect().map(\.values)
   }
 
   @Test(arguments: [[170_000], [120_000, 120_000, 9], [3]], [1, 2, 4])

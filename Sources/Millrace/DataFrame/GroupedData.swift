@@ -2,49 +2,60 @@ import MillraceSQL
 
 /// Groups of rows, waiting for aggregates.
 public struct GroupedData: Sendable {
+  /// How keys make groups.
+  enum Form: Sendable {
+    case plain, rollup, cube
+  }
+
   private let parent: DataFrame
   private let keys: Result<[SQLExpression], any Error>
+  private let form: Form
 
-  init(_ parent: DataFrame, _ keys: Result<[SQLExpression], any Error>) {
+  init(_ parent: DataFrame, _ keys: Result<[SQLExpression], any Error>, _ form: Form = .plain) {
     self.parent = parent
     self.keys = keys
+    self.form = form
   }
 
-  func aggregate(_ aggregates: [SQLExpression]) -> DataFrame {
-    switch keys {
-    case .success(let keys): parent.aggregate(keys, aggregates)
-    case .failure(let error): parent.failing(error)
-    }
-  }
-
-  /// Keys and aggregates.
-  public func agg(_ columns: Column...) -> DataFrame { aggregate(columns.map(\.expression)) }
-
-  /// Keys and aggregates written in SQL.
-  public func agg(_ expressions: String...) -> DataFrame {
+  private func aggregate(_ aggregates: () throws -> [SQLExpression]) -> DataFrame {
     do {
-      return aggregate(try expressions.map { try SQLParser.parseExpression($0) })
+      let keys = try self.keys.get()
+      let plain = keys.map(\.unaliased)
+      let groups: [GroupBy.Item] =
+        switch form {
+        case .plain: plain.map { .expression($0) }
+        case .rollup: [.rollup(plain.map { [$0] })]
+        case .cube: [.cube(plain.map { [$0] })]
+        }
+      return parent.aggregate(Select(keys + (try aggregates()), groupBy: GroupBy(groups)))
     } catch {
       return parent.failing(error)
     }
   }
 
+  private func each(_ function: String, _ names: [String]) -> DataFrame {
+    aggregate { names.map { call(function, Column($0)).expression } }
+  }
+
+  /// Keys and aggregates.
+  public func agg(_ columns: Column...) -> DataFrame { agg(columns) }
+  /// Keys and aggregates.
+  public func agg(_ columns: [Column]) -> DataFrame { aggregate { try columns.map { try $0.checked() } } }
+  /// Keys and aggregates written in SQL, for instance `agg("count(*) AS hits", "sum(bytes)")`.
+  public func agg(_ expressions: String...) -> DataFrame {
+    aggregate { try expressions.map { try SQLParser.parseExpression($0) } }
+  }
+
   /// Number of rows of each group, as the column `count`.
-  public func count() -> DataFrame { agg(Column("*").counted.alias("count")) }
-
+  public func count() -> DataFrame { agg(call("count", Column("*")).alias("count")) }
   /// Sums of columns.
-  public func sum(_ names: String...) -> DataFrame { aggregate(names.map { call("sum", Column($0)).expression }) }
-
+  public func sum(_ names: String...) -> DataFrame { each("sum", names) }
   /// Means of columns.
-  public func avg(_ names: String...) -> DataFrame { aggregate(names.map { call("avg", Column($0)).expression }) }
-
+  public func avg(_ names: String...) -> DataFrame { each("avg", names) }
+  /// Means of columns.
+  public func mean(_ names: String...) -> DataFrame { each("avg", names) }
   /// Smallest values of columns.
-  public func min(_ names: String...) -> DataFrame { aggregate(names.map { call("min", Column($0)).expression }) }
-
+  public func min(_ names: String...) -> DataFrame { each("min", names) }
   /// Largest values of columns.
-  public func max(_ names: String...) -> DataFrame { aggregate(names.map { call("max", Column($0)).expression }) }
-}
-
-extension Column {
-  fileprivate var counted: Column { call("count", self) }
+  public func max(_ names: String...) -> DataFrame { each("max", names) }
 }

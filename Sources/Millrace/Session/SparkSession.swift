@@ -21,6 +21,8 @@ public final class SparkSession: Sendable {
   /// The queries that run.
   public let streams = StreamingQueryManager()
   private let state: Mutex<State>
+  /// The session that `Builder.getOrCreate` gives.
+  private static let current = Mutex<SparkSession?>(nil)
 
   private struct State: Sendable {
     var catalog = Catalog()
@@ -56,13 +58,26 @@ public final class SparkSession: Sendable {
       return copy
     }
 
+    /// Sets one setting.
+    public func config(_ key: String, _ value: Bool) -> Builder { config(key, String(value)) }
+    /// Sets one setting.
+    public func config(_ key: String, _ value: Int) -> Builder { config(key, String(value)) }
+    /// Sets one setting.
+    public func config(_ key: String, _ value: Int64) -> Builder { config(key, String(value)) }
+    /// Sets one setting.
+    public func config(_ key: String, _ value: Double) -> Builder { config(key, String(value)) }
+
     /// Accepted for programs written for Spark Connect; nothing is contacted.
     public func remote(_ url: String) -> Builder { self }
 
-    /// A new session.
+    /// The program's session, made at the first call, with these settings set.
     public func getOrCreate() async throws -> SparkSession {
-      let session = SparkSession()
-      for (key, value) in settings { try session.set(key, value) }
+      let session = SparkSession.current.withLock { current in
+        let session = current ?? SparkSession()
+        current = session
+        return session
+      }
+      for (key, value) in settings.sorted(by: { $0.key < $1.key }) { try session.set(key, value) }
       return session
     }
   }
@@ -83,6 +98,25 @@ public final class SparkSession: Sendable {
       default: break
       }
       state.conf[key] = value
+    }
+  }
+
+  /// A setting as it was given, nil where it was not.
+  func setting(_ key: String) -> String? { state.withLock { $0.conf[key] } }
+
+  /// All settings that were given.
+  var settings: [String: String] { state.withLock { $0.conf } }
+
+  /// Forgets a setting; those that have an effect take their default again.
+  func unset(_ key: String) {
+    state.withLock { state in
+      state.conf[key] = nil
+      switch key {
+      case "spark.sql.session.timeZone": state.context.timeZone = BindingContext().timeZone
+      case "spark.sql.ansi.enabled": state.context.isAnsi = BindingContext().isAnsi
+      case "millrace.compatibility": state.compatibility = .millrace
+      default: break
+      }
     }
   }
 
@@ -228,14 +262,16 @@ public final class SparkSession: Sendable {
   }
 
   /// Reads bounded data.
-  public var read: DataFrameReader { DataFrameReader(self) }
+  public var read: DataFrameReader { DataFrameReader(self, isStreaming: false) }
 
   /// Reads streams.
-  public var readStream: DataStreamReader { DataStreamReader(self) }
+  public var readStream: DataStreamReader { DataFrameReader(self, isStreaming: true) }
 
   /// A table, stream or view by name.
   public func table(_ name: String) async throws -> DataFrame {
-    DataFrame(self, try makeAnalyzer().analyze(Query(.table(try SQLParser.parseNameParts(name)))))
+    let frame = frame(of: name)
+    _ = try frame.analyzed()
+    return frame
   }
 
   /// Numbers from `start` up to `end`, which is left out.
@@ -248,13 +284,36 @@ public final class SparkSession: Sendable {
 
   /// Given rows as a DataFrame; `schema` is DDL.
   public func createDataFrame(_ rows: [[Value]], _ schema: String) async throws -> DataFrame {
-    let parsed = try SQLParser.parseSchema(schema)
-    let columns = parsed.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) }
-    let plan = LogicalPlan.relation(
-      LeafRelation(name: "rows", output: columns, content: .rows(.of(rows, schema: parsed))))
-    return DataFrame(self, AnalyzedQuery(plan: plan, subqueries: []))
+    do {
+      return try await createDataFrame(rows, try SQLParser.parseSchema(schema))
+    } catch let error as SQLParseError {
+      throw MillraceError(error)
+    }
   }
 
-  /// Ends the session. Queries that run go on until they are stopped.
-  public func stop() async {}
+  /// Given rows as a DataFrame.
+  public func createDataFrame(_ rows: [[Value]], _ schema: Schema) async throws -> DataFrame {
+    if let row = rows.first(where: { $0.count != schema.count }) {
+      throw MillraceError(
+        "NUM_COLUMNS_MISMATCH", "a row has \(row.count) values for \(schema.count) columns",
+        hint: "the columns are \(schema.ddl)")
+    }
+    return DataFrame(self, rows: .of(rows, schema: schema), schema: schema, name: "rows")
+  }
+
+  /// A DataFrame without rows and columns.
+  public var emptyDataFrame: DataFrame {
+    DataFrame(self, rows: RecordBatch(rowCount: 0, columns: []), schema: Schema(), name: "rows")
+  }
+
+  /// Settings of the session.
+  public var conf: RuntimeConf { RuntimeConf(session: self) }
+
+  /// Stops the session's queries; the next `getOrCreate` makes a new session.
+  public func stop() async throws {
+    SparkSession.current.withLock { current in
+      if current === self { current = nil }
+    }
+    for query in streams.active { try await query.stop() }
+  }
 }

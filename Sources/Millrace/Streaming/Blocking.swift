@@ -1,4 +1,5 @@
 import Glibc
+import MillraceStreaming
 
 /// Runs what blocks on a thread of its own, so that the few threads of Swift's pool stay free.
 enum Blocking {
@@ -15,6 +16,22 @@ enum Blocking {
         continuation.resume()
       }
     }
+  }
+
+  /// Runs a task and waits for it. Only for threads outside of Swift's pool, such as a query's own.
+  static func wait(_ body: @escaping @Sendable () async throws -> Void) throws {
+    let outcome = Monitor<Swift.Result<Void, any Error>?>(nil)
+    Task {
+      let result: Swift.Result<Void, any Error>
+      do {
+        result = .success(try await body())
+      } catch {
+        result = .failure(error)
+      }
+      outcome.change { $0 = result }
+    }
+    let result: Swift.Result<Void, any Error>? = outcome.wait(microseconds: nil) { $0 }
+    try result?.get()
   }
 
   private final class Job {

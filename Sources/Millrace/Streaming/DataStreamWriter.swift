@@ -1,13 +1,19 @@
+import MillraceColumnar
 public import MillraceCore
 public import MillraceStreaming
 
 /// Defines where a stream's rows go: `df.writeStream.outputMode("complete").format("console").start()`.
+///
+/// What is wrong with modes, triggers and options is reported by `start`.
 public struct DataStreamWriter: Sendable {
   private let frame: DataFrame
   private var format = "console"
   private var mode: Result<OutputMode, any Error> = .success(.append)
+  private var trigger: Result<Trigger, any Error> = .success(.asSoonAsPossible)
   private var settings: [String: String] = [:]
   private var encoder: String?
+  private var encodeOptions: [String: String] = [:]
+  private var program: StreamingSink.Program?
   private var options = StreamingOptions()
 
   init(_ frame: DataFrame) { self.frame = frame }
@@ -20,24 +26,25 @@ public struct DataStreamWriter: Sendable {
 
   /// The query's name.
   public func queryName(_ name: String) -> DataStreamWriter { with { $0.options.name = name } }
+
   /// The connector's name.
-  public func format(_ name: String) -> DataStreamWriter { with { $0.format = name } }
+  public func format(_ name: String) -> DataStreamWriter {
+    with {
+      $0.format = name
+      $0.program = nil
+    }
+  }
+
   /// What the sink receives with each batch.
   public func outputMode(_ mode: OutputMode) -> DataStreamWriter { with { $0.mode = .success(mode) } }
   /// The same by Spark's word: append, update or complete.
   public func outputMode(_ word: String) -> DataStreamWriter {
-    with { writer in
-      writer.mode = Result {
-        guard let mode = OutputMode(rawValue: word.lowercased()) else {
-          throw MillraceError(
-            "STREAMING_OUTPUT_MODE.INVALID", "the output mode '\(word)' is unknown",
-            hint: "one of: append, update, complete")
-        }
-        return mode
-      }
-    }
+    with { $0.mode = Result { try OutputMode(spark: word) } }
   }
-  /// An option of the sink; `checkpointLocation` is the query's.
+
+  // MARK: Options
+
+  /// An option of the sink; `checkpointLocation` is the query's. Names ignore case.
   public func option(_ key: String, _ value: String) -> DataStreamWriter {
     with { writer in
       if key.lowercased() == "checkpointlocation" {
@@ -51,10 +58,45 @@ public struct DataStreamWriter: Sendable {
   public func option(_ key: String, _ value: Bool) -> DataStreamWriter { option(key, String(value)) }
   /// An option of the sink.
   public func option(_ key: String, _ value: Int) -> DataStreamWriter { option(key, String(value)) }
-  /// The encoder of a byte sink, for instance `json`.
-  public func encode(_ name: String) -> DataStreamWriter { with { $0.encoder = name } }
+  /// An option of the sink.
+  public func option(_ key: String, _ value: Int64) -> DataStreamWriter { option(key, String(value)) }
+  /// An option of the sink.
+  public func option(_ key: String, _ value: Double) -> DataStreamWriter { option(key, String(value)) }
+  /// Several options of the sink.
+  public func options(_ values: [String: String]) -> DataStreamWriter {
+    values.reduce(self) { $0.option($1.key, $1.value) }
+  }
+  /// The encoder of a byte sink, for instance `json`, with its settings.
+  public func encode(_ name: String, _ options: [String: String] = [:]) -> DataStreamWriter {
+    with {
+      $0.encoder = name
+      $0.encodeOptions = options
+    }
+  }
+
+  // MARK: Triggers
+
   /// When batches run.
-  public func trigger(_ trigger: Trigger) -> DataStreamWriter { with { $0.options.trigger = trigger } }
+  public func trigger(_ trigger: Trigger) -> DataStreamWriter { with { $0.trigger = .success(trigger) } }
+  /// When batches run, by Spark's words; see ``MillraceStreaming/Trigger/init(spark:)``.
+  public func trigger(_ words: String) -> DataStreamWriter {
+    with { $0.trigger = Result { try Trigger(spark: words) } }
+  }
+  /// A batch at multiples of an interval, for instance `"10 seconds"`.
+  public func trigger(processingTime interval: String) -> DataStreamWriter {
+    with { $0.trigger = Result { .processing(every: try Trigger.interval(interval)) } }
+  }
+  /// Reads on without batches, and commits at multiples of an interval.
+  public func trigger(continuous interval: String) -> DataStreamWriter {
+    with { $0.trigger = Result { .continuous(try Trigger.interval(interval)) } }
+  }
+  /// What is there in as many batches as the limits ask for; then the query ends.
+  public func trigger(availableNow: Bool) -> DataStreamWriter {
+    trigger(availableNow ? .availableNow : .asSoonAsPossible)
+  }
+  /// What is there in one batch; then the query ends.
+  public func trigger(once: Bool) -> DataStreamWriter { trigger(once ? .once : .asSoonAsPossible) }
+
   /// A demand on delivery, checked before the start.
   public func delivery(_ guarantee: DeliveryGuarantee) -> DataStreamWriter { with { $0.options.delivery = guarantee } }
   /// Hears of the query's life and progress.
@@ -62,12 +104,51 @@ public struct DataStreamWriter: Sendable {
     with { $0.options.listeners.append(listener) }
   }
 
+  // MARK: Programs as sinks
+
+  /// Calls a program with each batch's rows, a bounded DataFrame, and the batch's number.
+  ///
+  /// At least once: a batch that was not committed, because the program threw or the process ended, is given again with the same number
+  /// and the same rows. A program that keeps the number with what it writes makes it exactly once. The program runs for batches without
+  /// rows, too. What it throws ends the query with `FOREACH_BATCH_USER_FUNCTION_ERROR`.
+  public func foreachBatch(_ body: @escaping @Sendable (DataFrame, Int64) async throws -> Void) -> DataStreamWriter {
+    let session = frame.session
+    return with {
+      $0.program = StreamingSink.Program(name: "foreachBatch", isContinuous: false) { request in
+        ForeachBatchSink(session, schema: request.schema, body)
+      }
+    }
+  }
+
+  /// Gives each row to a writer.
+  ///
+  /// At least once: the rows of an epoch that was not committed come again. What the writer throws ends the query with
+  /// `FOREACH_USER_FUNCTION_ERROR`.
+  public func foreach(_ writer: some ForeachWriter) -> DataStreamWriter {
+    with {
+      $0.program = StreamingSink.Program(name: "foreach", isContinuous: true) { request in
+        ForeachSink(writer, schema: request.schema)
+      }
+    }
+  }
+
+  /// Calls a closure with each row; see the form with a writer for what is guaranteed.
+  public func foreach(_ body: @escaping @Sendable (Row) throws -> Void) -> DataStreamWriter {
+    foreach(ClosureWriter(body: body))
+  }
+
+  // MARK: Start
+
   /// Starts the query.
   public func start() async throws -> StreamingQuery {
+    var options = self.options
+    options.trigger = try trigger.get()
     var sink = StreamingSink(
-      name: options.name ?? format, query: try frame.analyzed(), outputMode: try mode.get(), format: format,
-      options: settings)
+      name: options.name ?? program?.name ?? format, query: try frame.analyzed(), outputMode: try mode.get(),
+      format: program?.name ?? format, options: settings)
     sink.encode = encoder
+    sink.encodeOptions = encodeOptions
+    sink.program = program
     return try frame.session.start([sink], options)
   }
 

@@ -98,8 +98,13 @@ extension SparkSession {
     return (bindings, guarantee)
   }
 
-  /// The whole result after each piece of input would be nearly all of the work.
+  /// The whole result after each piece of input would be nearly all of the work; a program that wants batches gets none.
   private func checkContinuous(_ sinks: [StreamingSink]) throws {
+    if let program = sinks.lazy.compactMap(\.program).first(where: { !$0.isContinuous }) {
+      throw MillraceError(
+        "UNSUPPORTED_CONTINUOUS_SINK", "\(program.name) needs batches, which the continuous trigger does not make",
+        hint: "use foreach, or a processing-time trigger")
+    }
     guard let sink = sinks.first(where: { $0.outputMode == .complete }) else { return }
     throw MillraceError(
       "STREAMING_OUTPUT_MODE.UNSUPPORTED_TRIGGER",
@@ -147,7 +152,8 @@ public final class StreamingQuery: Sendable {
   }
 
   /// Waits until the query ends; throws what it failed with.
-  public func awaitTermination() async throws { try await awaitTermination(nil) }
+  @discardableResult
+  public func awaitTermination() async throws -> Bool? { try await awaitTermination(nil) }
 
   /// Waits at most so many milliseconds; false when the query still runs.
   @discardableResult

@@ -20,6 +20,18 @@ public struct StreamingSink: Sendable {
   public var encode: String?
   /// Settings of the encoder as written, by name; checked against its `EncoderFormat`.
   public var encodeOptions: [String: String] = [:]
+  /// The sink itself where a program gave one instead of a connector's name.
+  var program: Program?
+
+  /// A sink that a program brings along.
+  struct Program: Sendable {
+    /// What it is called in messages, for instance `foreachBatch`.
+    var name: String
+    /// Whether it can take rows as they come, without batches.
+    var isContinuous: Bool
+    /// Makes the sink for one query.
+    var make: @Sendable (SinkRequest) throws -> any RowSink
+  }
 
   /// A sink of a query.
   public init(
@@ -35,6 +47,7 @@ public struct StreamingSink: Sendable {
 
   /// Checks the sink against the connector's and encoder's specs and makes it, without touching the world.
   func bind(_ session: SparkSession) throws -> SinkBinding {
+    if let program { return try bind(program, session) }
     let connector = try session.connectors.connector(format)
     let spec = connector.spec
     guard spec.kinds.contains(.sink) else {
@@ -76,6 +89,15 @@ public struct StreamingSink: Sendable {
       try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
     _ = try encoding.makeEncoder(schema)
     return SinkBinding(name: name, kind: kind, schema: schema, encoding: encoding)
+  }
+
+  private func bind(_ program: Program, _ session: SparkSession) throws -> SinkBinding {
+    let schema = query.plan.schema
+    // A program has no options: what was set is a mistake.
+    let request = SinkRequest(
+      name: name, options: try Options(options, fields: [], of: "the sink '\(name)' (\(program.name))"),
+      schema: schema, outputMode: outputMode, environment: session.environment)
+    return SinkBinding(name: name, kind: .rows(try program.make(request)), schema: schema)
   }
 }
 

@@ -64,7 +64,7 @@ struct SQLCommand: ParsableCommand {
       Terminal.print(output.isJSON ? profile.json.prettyText : profile.text)
       return
     }
-    let schema = try frame.schema()
+    let schema = try frame.schema
     let batches = try running { try frame.batches() }
     if output.isJSON {
       try printJSON(batches, schema)

@@ -273,9 +273,11 @@ public final class Analyzer {
 // MARK: Steps of the DataFrame API
 
 extension Analyzer {
-  /// UNION ALL by position.
-  public func union(_ left: LogicalPlan, _ right: LogicalPlan) throws -> LogicalPlan {
-    try combine(.union, isAll: true, isByName: false, left, right)
+  /// UNION, INTERSECT or EXCEPT of two plans, columns by position or, for UNION, by name.
+  public func setOperation(
+    _ kind: SetOperation.Kind, isAll: Bool, isByName: Bool = false, _ left: LogicalPlan, _ right: LogicalPlan
+  ) throws -> LogicalPlan {
+    try combine(kind, isAll: isAll, isByName: isByName, left, right)
   }
 
   /// A join on a condition over both sides.

@@ -1,8 +1,8 @@
-import MillraceSQL
+package import MillraceSQL
 
 extension SQLExpression {
   /// Whether this or a part of it (not inside subqueries) passes the test.
-  func contains(where test: (SQLExpression) -> Bool) -> Bool {
+  package func contains(where test: (SQLExpression) -> Bool) -> Bool {
     test(self) || parts.contains { $0.contains(where: test) }
   }
 

@@ -1,12 +1,12 @@
 import Glibc
 
 /// A value that threads share, with waiting for a change of it.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var value: Value
 
-  init(_ value: Value) {
+  package init(_ value: Value) {
     self.value = value
     pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
@@ -24,7 +24,7 @@ final class Monitor<Value>: @unchecked Sendable {
   }
 
   /// Reads or changes the value and wakes whoever waits.
-  func change<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+  package func change<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
     pthread_mutex_lock(mutex)
     defer {
       pthread_cond_broadcast(condition)
@@ -34,14 +34,14 @@ final class Monitor<Value>: @unchecked Sendable {
   }
 
   /// Reads the value.
-  func read<Result>(_ body: (Value) throws -> Result) rethrows -> Result {
+  package func read<Result>(_ body: (Value) throws -> Result) rethrows -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return try body(value)
   }
 
   /// Waits until `body` gives a result, or the time is over (nil: without end); then gives nil.
-  func wait<Result>(microseconds: Int64?, _ body: (inout Value) throws -> Result?) rethrows -> Result? {
+  package func wait<Result>(microseconds: Int64?, _ body: (inout Value) throws -> Result?) rethrows -> Result? {
     var end = timespec()
     if let microseconds {
       clock_gettime(CLOCK_MONOTONIC, &end)

@@ -25,7 +25,7 @@ public struct ConformanceRunner: Sendable {
       if let expected = test.expectedError {
         return ConformanceResult(name: test.name, failure: "gave rows instead of the error \(expected.code ?? "any")")
       }
-      return try compare(test, schema: try frame.schema(), rows: batches.flatMap { $0.rows() })
+      return try compare(test, schema: try frame.schema, rows: batches.flatMap { $0.rows() })
     } catch {
       if let expected = test.expectedError, expected.matches(error) { return ConformanceResult(name: test.name) }
       let wanted = test.expectedError.map { "the error \($0.code ?? "any")" } ?? "rows"

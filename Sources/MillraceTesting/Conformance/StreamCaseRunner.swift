@@ -129,7 +129,7 @@ struct StreamCaseRunner {
     defer { running.handle.stop() }
     try body(running.handle)
     if let exception = running.exception { throw exception }
-    return try frame.schema()
+    return try frame.schema
   }
 
   private func registerSources(_ session: SparkSession, _ script: StreamScript, isBacklog: Bool) throws {
