@@ -146,7 +146,12 @@ let package = Package(
       [
         "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution", "MillraceTesting",
       ]),
-    tests("Millrace", ["MemoryConnector", "MillraceColumnar", "MillraceCore", "MillraceTesting"]),
+    tests(
+      "Millrace",
+      [
+        "MemoryConnector", "MillraceColumnar", "MillraceCore", "MillraceExecution", "MillraceStreaming",
+        "MillraceTesting",
+      ]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
     tests("MillraceCLI", ["MillraceCore"]),
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.

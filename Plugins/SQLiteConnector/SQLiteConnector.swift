@@ -1,6 +1,6 @@
 public import MillraceCore
 
-/// Reads and writes tables of SQLite databases.
+/// Reads and writes tables of SQLite databases, and keeps state in them.
 public struct SQLiteConnector: Connector {
   /// Makes the connector.
   public init() {}
@@ -8,9 +8,10 @@ public struct SQLiteConnector: Connector {
   /// What it takes.
   public var spec: ConnectorSpec {
     ConnectorSpec(
-      name: "sqlite", summary: "Tables of a SQLite database: read as they grow, or written exactly once.",
-      kinds: [.source, .sink], sourceFields: SQLiteSourceConfiguration.fields,
-      sinkFields: SQLiteSinkConfiguration.fields)
+      name: "sqlite",
+      summary: "Tables of a SQLite database: read as they grow, or written exactly once; or a query's state.",
+      kinds: [.source, .sink, .stateStore], sourceFields: SQLiteSourceConfiguration.fields,
+      sinkFields: SQLiteSinkConfiguration.fields, stateStoreFields: SQLiteStateStoreConfiguration.fields)
   }
 
   /// Makes a source. Without a declared schema the database is opened to read the columns' declared types.
@@ -24,5 +25,10 @@ public struct SQLiteConnector: Connector {
     return .rows(
       SQLiteSink(
         configuration, schema: request.schema, outputMode: request.outputMode, environment: request.environment))
+  }
+
+  /// Makes a provider of stores; their databases are opened later.
+  public func makeStateStore(_ request: StateStoreRequest) throws -> any StateStoreProvider {
+    SQLiteStateStoreProvider(configuration: try SQLiteStateStoreConfiguration(request.options))
   }
 }

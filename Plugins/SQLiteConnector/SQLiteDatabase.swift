@@ -3,10 +3,11 @@ import MillraceCore
 
 /// A connection to a database. Used by one thread at a time.
 final class SQLiteDatabase: @unchecked Sendable {
-  /// Whether errors name a source or a sink.
+  /// Whether errors name a source, a sink or a state store.
   enum Side: String {
     case source = "SOURCE"
     case sink = "SINK"
+    case state = "STATE"
   }
 
   let path: String
@@ -15,11 +16,11 @@ final class SQLiteDatabase: @unchecked Sendable {
   var table = ""
   private let handle: OpaquePointer
 
-  /// Opens a database: a sink's for writing, made if absent; a source's for reading.
-  init(_ path: String, _ side: Side, busyTimeout: Int64) throws {
+  /// Opens a database: for reading, or for writing, made if absent.
+  init(_ path: String, _ side: Side, busyTimeout: Int64, isReadOnly: Bool = false) throws {
     self.path = path
     self.side = side
-    let access = side == .sink ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+    let access = isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
     var opened: OpaquePointer?
     let status = sqlite3_open_v2(path, &opened, access | SQLITE_OPEN_NOMUTEX, nil)
     guard let opened else {
@@ -40,6 +41,14 @@ final class SQLiteDatabase: @unchecked Sendable {
 
   /// Whether a transaction is open.
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Bytes that the page cache takes.
+  var cacheBytes: Int {
+    var used: Int32 = 0
+    var highest: Int32 = 0
+    sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0)
+    return Int(used)
+  }
 
   /// Most parameters that one statement can have.
   var parameterLimit: Int { Int(sqlite3_limit(handle, SQLITE_LIMIT_VARIABLE_NUMBER, -1)) }

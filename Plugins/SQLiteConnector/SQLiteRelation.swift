@@ -7,7 +7,7 @@ struct SQLiteRelation {
 
   init(_ configuration: SQLiteSourceConfiguration) throws {
     self.configuration = configuration
-    database = try SQLiteDatabase(configuration.path, .source, busyTimeout: configuration.busyTimeout)
+    database = try SQLiteDatabase(configuration.path, .source, busyTimeout: configuration.busyTimeout, isReadOnly: true)
     if case .table(let table) = configuration.relation {
       database.table = table
       let known = try database.rows("SELECT 1 FROM pragma_table_list WHERE name = ? COLLATE NOCASE", [.text(table)])

@@ -61,6 +61,9 @@ final class SQLiteStatement {
     while try step() {}
   }
 
+  /// SQLite's last error on the statement's connection.
+  func failure(_ attempt: String) -> MillraceError { database.failure(attempt) }
+
   /// Makes the statement ready to run again.
   func reset() { sqlite3_reset(pointer) }
 

@@ -15,3 +15,8 @@ static inline int csqlite_bind_text_copy(sqlite3_stmt *statement, int parameter,
 static inline int csqlite_bind_blob_copy(sqlite3_stmt *statement, int parameter, const void *bytes, int count) {
   return sqlite3_bind_blob(statement, parameter, bytes ? bytes : "", count, SQLITE_TRANSIENT);
 }
+
+/// Binds a blob that stays where it is until the statement was run; no address means no bytes, not NULL.
+static inline int csqlite_bind_blob_static(sqlite3_stmt *statement, int parameter, const void *bytes, int count) {
+  return sqlite3_bind_blob(statement, parameter, bytes ? bytes : "", count, SQLITE_STATIC);
+}

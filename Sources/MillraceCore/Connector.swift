@@ -1,6 +1,6 @@
 /// A connector: its description and its factories. Stateless; one value serves every pipeline.
 ///
-/// Write `spec`, then `makeSource` and `makeSink` for the kinds that the spec names; the others keep the default, which
+/// Write `spec`, then `makeSource`, `makeSink` and `makeStateStore` for the kinds that the spec names; the others keep the default, which
 /// refuses. The factories must not touch the world (files, network): the engine calls them to check a pipeline, too.
 public protocol Connector: Sendable {
   /// Name, kinds and options; the same at every call.
@@ -9,6 +9,8 @@ public protocol Connector: Sendable {
   func makeSource(_ request: SourceRequest) throws -> SourceKind
   /// Makes a sink for one entry of a pipeline.
   func makeSink(_ request: SinkRequest) throws -> SinkKind
+  /// Makes a provider of state stores for one pipeline.
+  func makeStateStore(_ request: StateStoreRequest) throws -> any StateStoreProvider
 }
 
 extension Connector {
@@ -20,6 +22,11 @@ extension Connector {
   /// Refuses: this connector is no sink.
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
     throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink")
+  }
+
+  /// Refuses: this connector keeps no state.
+  public func makeStateStore(_ request: StateStoreRequest) throws -> any StateStoreProvider {
+    throw MillraceError("CONNECTOR_NOT_A_STATE_STORE", "'\(spec.name)' is not a state store")
   }
 }
 
@@ -65,6 +72,15 @@ public struct SinkRequest: Sendable {
     self.outputMode = outputMode
     self.environment = environment
   }
+}
+
+/// What a provider of state stores is made from.
+public struct StateStoreRequest: Sendable {
+  /// The options that the user gave, already checked against the spec's `stateStoreFields`.
+  public var options: Options
+
+  /// Makes a request.
+  public init(options: Options) { self.options = options }
 }
 
 /// What of the result a sink receives with each batch; Spark's meanings.

@@ -12,6 +12,8 @@ public struct ConnectorSpec: Sendable {
   public var sourceFields: [OptionField]
   /// Options of the sink; empty when it is none.
   public var sinkFields: [OptionField]
+  /// Options of the state store; empty when it is none.
+  public var stateStoreFields: [OptionField]
 
   /// What a connector can be.
   public enum Kind: String, Sendable, Hashable {
@@ -27,7 +29,7 @@ public struct ConnectorSpec: Sendable {
   /// Makes a spec.
   public init(
     name: String, summary: String, kinds: Set<Kind>, maturity: Maturity = .stable, sourceFields: [OptionField] = [],
-    sinkFields: [OptionField] = []
+    sinkFields: [OptionField] = [], stateStoreFields: [OptionField] = []
   ) {
     self.name = name
     self.summary = summary
@@ -35,6 +37,7 @@ public struct ConnectorSpec: Sendable {
     self.maturity = maturity
     self.sourceFields = sourceFields
     self.sinkFields = sinkFields
+    self.stateStoreFields = stateStoreFields
   }
 }
 

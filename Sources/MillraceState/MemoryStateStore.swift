@@ -7,7 +7,7 @@ public import MillraceCore
 /// A key keeps its row number for life, and a new key gets the lowest number that was free when the version began. So rows,
 /// and with them the order of `scan`, depend only on the contents of the last version and the calls since: a store restored
 /// from files goes on exactly like the one that wrote them. `changes()` names rows by number and repeats a key only when new.
-public final class MemoryStateStore: StateStore, @unchecked Sendable {
+public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
   private struct Mark {
     /// The row holds a key.
     static let live: UInt8 = 1

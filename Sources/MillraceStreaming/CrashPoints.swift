@@ -32,6 +32,8 @@ public enum CrashPoints {
   static let snapshotAfterSync: StaticString = "state.snapshot.after-sync"
   static let snapshotAfterRename: StaticString = "state.snapshot.after-rename"
   static let snapshotAfterDirectorySync: StaticString = "state.snapshot.after-directory-sync"
+  static let stateBeforePrepare: StaticString = "state.before-prepare"
+  static let stateAfterPrepare: StaticString = "state.after-prepare"
   static let stateBeforeRemove: StaticString = "state.before-remove"
   static let batchAfterExecute: StaticString = "batch.after-execute"
   static let pieceAfterFlush: StaticString = "piece.after-flush"
@@ -58,7 +60,8 @@ public enum CrashPoints {
     headAfterWrite, headAfterSync, sealBeforeWrite, sealAfterWrite, sealAfterSync, segmentAfterCreate,
     segmentAfterDirectorySync, segmentBeforeRemove, tailBeforeCut, tailAfterCut, metaAfterWrite, metaAfterSync,
     metaAfterRename, metaAfterDirectorySync, deltaBeforeWrite, deltaAfterWrite, deltaAfterSync, deltaAfterDirectorySync,
-    snapshotBeforeWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync, stateBeforeRemove,
+    snapshotBeforeWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync, stateBeforePrepare,
+    stateAfterPrepare, stateBeforeRemove,
     batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchBeforePublish,
     batchAfterPublish,
     batchAfterSourceCommit, recoveryAfterState, recoveryAfterSinks, recoveryAfterSources, journalBeforeWrite,

@@ -23,7 +23,7 @@ struct ReplayPipeline {
       "views": { "errors": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 500",
                  "moved": "SELECT concat(host, ' ', status) AS value FROM requests WHERE status >= 300" },
       "sinks": { \(group.sinks.map { "\"\($0.name)\": { \($0.entry) }" }.joined(separator: ",\n")) },
-      "trigger": { "availableNow": true }, "checkpointLocation": "out/checkpoint", "delivery": "exactly-once" } } }
+      "trigger": { "availableNow": true }, "checkpointLocation": "out/checkpoint", "stateStore": "\(group.stateStore)", "delivery": "exactly-once" } } }
     """
   }
 

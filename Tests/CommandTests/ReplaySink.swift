@@ -26,8 +26,14 @@ struct ReplaySink: Sendable {
 struct ReplayGroup: Sendable, CustomTestStringConvertible {
   var testDescription: String
   var sinks: [ReplaySink]
+  /// What keeps the state.
+  var stateStore = "memory"
 
-  static let all = [databaseAndFiles, rotatingFiles, folders]
+  static let all = [databaseAndFiles, rotatingFiles, folders, stateInDatabase]
+
+  /// State in a database of its own, which can be a version ahead of the log.
+  static let stateInDatabase = ReplayGroup(
+    testDescription: "state in a database", sinks: [databaseAndFiles.sinks[0]], stateStore: "sqlite")
 
   /// A database, one gzip file and a folder, as in the pipeline `traffic`.
   static let databaseAndFiles = ReplayGroup(

@@ -40,9 +40,10 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 3)
+    #expect(blocks.count == 4)
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
+    let store = try #require(blocks.first { $0.hasPrefix("\"stateStore\"") })
     let query = "SELECT time AS minute, status FROM requests"
     let file = """
       { "version": 1,
@@ -50,7 +51,8 @@ import Testing
         "pipelines": { "p": {
           "sources": { \(source) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
-          "checkpointLocation": "c" } } }
+          "checkpointLocation": "c", \(store)
+        } } }
       """
     #expect(PipelinePages.complaints(file) == [])
   }

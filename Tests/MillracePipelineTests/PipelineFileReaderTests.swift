@@ -20,7 +20,8 @@ struct PipelineFileReaderTests {
           "views": { "b": "SELECT 1", "a": "SELECT 2" },
           "sinks": { "out": { "query": "SELECT '$${x}', 'a$'", "outputMode": "Update", "use": "db",
                               "options": { "table": "t", "keys": ["x", "y"] } } },
-          "trigger": { "processingTime": "2 seconds" }, "checkpointLocation": "cp", "delivery": "exactly-once" } } }
+          "trigger": { "processingTime": "2 seconds" }, "checkpointLocation": "cp", "delivery": "exactly-once",
+          "stateStore": { "format": "SQLite", "options": { "CacheSize": "1 GiB" } } } } }
       """
     let file = try TestCatalog.reader().read(Array(text.utf8), file: "p.json")
     let pipeline = try file.pipeline("traffic")
@@ -37,6 +38,8 @@ struct PipelineFileReaderTests {
     #expect(out.end.options.list("keys") == ["x", "y"] && out.end.options.string("path") == "x.db")
     #expect(pipeline.trigger == .processingTime(2_000_000) && pipeline.checkpointLocation?.text == "cp")
     #expect(pipeline.delivery == .exactlyOnce)
+    #expect(pipeline.stateStore?.choice.name == "sqlite")
+    #expect(pipeline.stateStore?.choice.options.values.contains("1 GiB") == true)
   }
 
   /// Each case of `Tests/Golden/pipeline-messages.txt` is a file's text and, behind `----`, what reading it complains of.

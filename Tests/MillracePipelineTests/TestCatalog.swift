@@ -31,12 +31,12 @@ enum TestCatalog {
           ])),
       SpecOnlyConnector(
         spec: ConnectorSpec(
-          name: "sqlite", summary: "SQLite", kinds: [.sink],
+          name: "sqlite", summary: "SQLite", kinds: [.sink, .stateStore],
           sinkFields: [
             OptionField("path", .path, "database file", isRequired: true),
             OptionField("table", .string, "table", isRequired: true),
             OptionField("keys", .list(.string), "columns that identify a row"),
-          ])),
+          ], stateStoreFields: [OptionField("cacheSize", .byteCount, "memory for pages", default: "64 MiB")])),
       SpecOnlyConnector(spec: ConnectorSpec(name: "console", summary: "screen", kinds: [.sink])),
     ]),
     decoders: ["text", "json", "combined"].map { name in

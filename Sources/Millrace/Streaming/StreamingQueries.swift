@@ -1,7 +1,6 @@
 public import MillraceCore
 public import MillraceExecution
 import MillracePlan
-import MillraceState
 public import MillraceStreaming
 import Synchronization
 
@@ -15,6 +14,8 @@ public struct StreamingOptions: Sendable {
   public var checkpointLocation: String?
   /// A demand that is checked before the query starts.
   public var delivery: DeliveryGuarantee?
+  /// What keeps the state of stateful operators.
+  public var stateStore = StateStoreChoice()
   /// How much one micro-batch may read; `parallelism` is overwritten with the number of workers.
   public var limit = ReadLimit()
   /// Told of start, progress and end of this query, in this order, from the query's own thread.
@@ -33,12 +34,13 @@ extension SparkSession {
   /// Starts a query with one or more sinks that are fed by one read of each source.
   public func start(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> StreamingQuery {
     let prepared = try prepare(sinks, options)
+    let provider = try stateStoreProvider(options.stateStore)
     let setup = SourceSetup(
       checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous)
     let bindings = try self.bindings(for: sinks.map(\.query), setup)
     let executor = try QueryExecutor(
       sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) }, bindings: bindings,
-      stateProvider: MemoryStateStoreProvider(), stateDirectory: options.checkpointLocation.map { "\($0)/state" },
+      stateProvider: provider, stateDirectory: options.checkpointLocation.map { "\($0)/state" },
       environment: environment, workers: workers)
     var limit = options.limit
     limit.parallelism = executor.workerCount
@@ -46,6 +48,7 @@ extension SparkSession {
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
     configuration.watermarkPolicy = try watermarkPolicy()
+    configuration.stateStore = provider.name
     let handle: StreamingQueryHandle
     do {
       handle = try StreamingQueryHandle.start(
@@ -62,6 +65,7 @@ extension SparkSession {
   private func prepare(
     _ sinks: [StreamingSink], _ options: StreamingOptions
   ) throws -> (bindings: [SinkBinding], guarantee: DeliveryGuarantee) {
+    _ = try stateStoreProvider(options.stateStore)
     for sink in sinks {
       try StreamingRules(sink.outputMode, compatibility: compatibility).check(try Optimizer.optimize(sink.query.plan))
     }

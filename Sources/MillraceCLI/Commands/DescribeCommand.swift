@@ -42,6 +42,9 @@ struct DescribeCommand: ParsableCommand {
       groups.append(Group(title: "As a source", key: "source", fields: spec.sourceFields))
     }
     if spec.kinds.contains(.sink) { groups.append(Group(title: "As a sink", key: "sink", fields: spec.sinkFields)) }
+    if spec.kinds.contains(.stateStore) {
+      groups.append(Group(title: "As a state store", key: "stateStore", fields: spec.stateStoreFields))
+    }
     return groups
   }
 

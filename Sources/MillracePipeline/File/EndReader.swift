@@ -1,3 +1,4 @@
+import Millrace
 import MillraceCore
 import MillraceFormats
 import MillraceSQL
@@ -51,6 +52,46 @@ struct EndReader {
       end: end, query: query.text, syntax: query.tree, outputMode: mode,
       outputModePlace: reader["outputMode"]?.place ?? member.place,
       encode: encode)
+  }
+
+  /// A state store: its name, or an object with `format` and `options`.
+  func stateStore(_ node: LocatedJSON?) -> StateStoreEntry? {
+    guard let node else { return nil }
+    var name = node
+    var given: [LocatedJSON.Member] = []
+    if node.members != nil {
+      guard let reader = ObjectReader(node, "a state store", keys: ["format", "options"], diagnostics) else {
+        return nil
+      }
+      guard let format = reader["format"] else {
+        reader.reportMissing("format", "a state store", hint: "for instance \"sqlite\"")
+        return nil
+      }
+      if let options = reader["options"], options.members == nil {
+        diagnostics.report(
+          "PIPELINE_WRONG_TYPE", "'options' is \(options.kind)", hint: "it takes an object", at: options.place)
+        return nil
+      }
+      name = format
+      given = reader["options"]?.members ?? []
+    }
+    guard let text = name.string else {
+      diagnostics.report(
+        "PIPELINE_WRONG_TYPE", "'stateStore' is \(name.kind)",
+        hint: "it takes a name, or an object with the keys 'format' and 'options'", at: name.place)
+      return nil
+    }
+    do {
+      let spec = try StateStoreChoice.spec(text, catalog.connectors)
+      let reader = OptionReader(
+        owner: "the state store '\(spec.name)'", fields: spec.fields, diagnostics: diagnostics)
+      return reader.options(given, at: node.place).map {
+        StateStoreEntry(choice: StateStoreChoice(spec.name, options: $0.values), place: name.place)
+      }
+    } catch {
+      diagnostics.report(error as? MillraceError ?? MillraceError("PIPELINE_FAILED", "\(error)"), at: name.place)
+      return nil
+    }
   }
 
   /// Checks a named connector as far as it goes alone; what is missing may come from the entry that uses it.

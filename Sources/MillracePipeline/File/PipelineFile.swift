@@ -32,9 +32,16 @@ package struct PipelineDefinition: Sendable {
   package var sinks: [SinkEntry]
   package var trigger: TriggerEntry
   package var checkpointLocation: LocatedText?
+  package var stateStore: StateStoreEntry?
   /// What the pipeline demands; nil if it takes what its parts give.
   package var delivery: DeliveryGuarantee?
   package var deliveryPlace: Place?
+}
+
+/// What keeps the state.
+package struct StateStoreEntry: Sendable {
+  package var choice: StateStoreChoice
+  package var place: Place
 }
 
 /// When batches run.

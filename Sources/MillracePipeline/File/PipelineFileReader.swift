@@ -18,7 +18,9 @@ package struct PipelineFileReader {
   }
 
   static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
-  static let pipelineKeys = ["sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "delivery"]
+  static let pipelineKeys = [
+    "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery",
+  ]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
 
   /// The model of a file's text; throws `PipelineFileError` with all complaints if there is an error among them.
@@ -91,7 +93,7 @@ package struct PipelineFileReader {
       tables: reader.entries("tables", "table").compactMap { ends.source($0, .table) },
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
       trigger: trigger(reader),
-      checkpointLocation: checkpointLocation(reader),
+      checkpointLocation: checkpointLocation(reader), stateStore: ends.stateStore(reader["stateStore"]),
       delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place)
   }
 

@@ -37,6 +37,7 @@ package struct PipelinePlanner {
     options.trigger = pipeline.trigger.engineTrigger
     options.checkpointLocation = pipeline.checkpointLocation?.text
     options.delivery = pipeline.delivery
+    options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
     let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) {
       try session.check(sinks, options)
     }

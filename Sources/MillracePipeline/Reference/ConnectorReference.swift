@@ -30,6 +30,7 @@ package struct ConnectorReference {
     var groups: [(String, [OptionField])] = []
     if spec.kinds.contains(.source) { groups.append(("As a source", spec.sourceFields)) }
     if spec.kinds.contains(.sink) { groups.append(("As a sink", spec.sinkFields)) }
+    if spec.kinds.contains(.stateStore) { groups.append(("As a state store", spec.stateStoreFields)) }
     let maturity = spec.maturity == .stable ? "" : " (\(spec.maturity.rawValue))"
     return section("\(spec.name)\(maturity)", spec.summary, groups)
   }

@@ -46,10 +46,29 @@ package struct PipelineSchema {
         .init("sinks", Self.map(of: end(.sink, sinkMembers), "outputs")),
         .init("trigger", Self.trigger),
         .init("checkpointLocation", Self.text("folder of the commit log and the state")),
+        .init("stateStore", stateStore),
         .init(
           "delivery",
           .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
       ])
+  }
+
+  /// A name, or an object with the options of the store.
+  private var stateStore: JSON {
+    let specs = catalog.connectors.specs.filter { $0.kinds.contains(.stateStore) }
+    let names: [JSON] = [.string("memory")] + specs.map { .string($0.name) }
+    let objects: [JSON] = specs.map { spec in
+      Self.object(
+        required: ["format"],
+        [
+          .init("format", .dictionary(["const": .string(spec.name)])),
+          .init("options", Self.object(required: [], spec.stateStoreFields.map { .init($0.name, Self.field($0)) })),
+        ])
+    }
+    return .dictionary([
+      "anyOf": .array([.dictionary(["enum": .array(names)])] + objects),
+      "description": .string("what keeps the state of aggregations, deduplications and joins"),
+    ])
   }
 
   private static var trigger: JSON {

@@ -29,8 +29,8 @@ final class Checkpoint {
 
   /// Locks the folder, checks that it belongs to this query, and reads the log.
   init(
-    location: String, fingerprints: [OperatorFingerprint], sinks: [String], environment: Environment,
-    tuning: CheckpointTuning
+    location: String, fingerprints: [OperatorFingerprint], sinks: [String], stateStore: String = "memory",
+    environment: Environment, tuning: CheckpointTuning
   ) throws {
     self.location = location
     files = environment.files
@@ -43,12 +43,13 @@ final class Checkpoint {
       let metaPath = "\(location)/meta.json"
       if try files.status(metaPath) != nil {
         let meta = try CheckpointMeta(files, metaPath)
-        try meta.check(fingerprints, sinks: sinks)
+        try meta.check(fingerprints, sinks: sinks, stateStore: stateStore)
         queryID = meta.queryID
       } else {
         try Self.refuseOrphanLog(files, location)
         let meta = CheckpointMeta(
-          queryID: UUIDText.random(), created: environment.clock.now(), fingerprints: fingerprints, sinks: sinks)
+          queryID: UUIDText.random(), created: environment.clock.now(), fingerprints: fingerprints, sinks: sinks,
+          stateStore: stateStore)
         try meta.write(files, metaPath, location)
         queryID = meta.queryID
       }
@@ -112,12 +113,15 @@ struct CheckpointMeta {
   var created: Int64
   var fingerprints: [OperatorFingerprint]
   var sinks: [String]
+  /// Name of the provider that keeps the state.
+  var stateStore: String
 
-  init(queryID: String, created: Int64, fingerprints: [OperatorFingerprint], sinks: [String]) {
+  init(queryID: String, created: Int64, fingerprints: [OperatorFingerprint], sinks: [String], stateStore: String) {
     self.queryID = queryID
     self.created = created
     self.fingerprints = fingerprints
     self.sinks = sinks
+    self.stateStore = stateStore
   }
 
   private var json: JSON {
@@ -125,7 +129,7 @@ struct CheckpointMeta {
       "format": .int(Int64(Checkpoint.format)), "id": .string(queryID), "created": .int(created),
       "operators": .array(
         fingerprints.map { .dictionary(["name": .string($0.name), "content": .string($0.content)]) }),
-      "sinks": .array(sinks.map { .string($0) }),
+      "sinks": .array(sinks.map { .string($0) }), "stateStore": .string(stateStore),
     ])
   }
 
@@ -168,10 +172,11 @@ struct CheckpointMeta {
       OperatorFingerprint(name: try $0.need("name", \.string), content: try $0.need("content", \.string))
     }
     sinks = try json.need("sinks", \.array).compactMap(\.string)
+    stateStore = json["stateStore"]?.string ?? "memory"
   }
 
   /// Throws unless the query is still the one that the checkpoint was made by.
-  func check(_ now: [OperatorFingerprint], sinks nowSinks: [String]) throws {
+  func check(_ now: [OperatorFingerprint], sinks nowSinks: [String], stateStore nowStore: String) throws {
     let isSource: (OperatorFingerprint) -> Bool = { $0.name.hasPrefix("source ") }
     try compare(fingerprints.filter(isSource), now.filter(isSource), "CHECKPOINT_SOURCES_CHANGED", "sources")
     try compare(
@@ -183,6 +188,12 @@ struct CheckpointMeta {
         "the checkpoint was made for the sinks \(sinks.joined(separator: ", ")), the query has "
           + nowSinks.joined(separator: ", "),
         hint: "start with a new checkpoint location")
+    }
+    if stateStore != nowStore && fingerprints.contains(where: { !isSource($0) }) {
+      throw MillraceError(
+        "STATE_STORE_CHANGED",
+        "the state of the checkpoint is kept by another store\n  checkpoint: \(stateStore)\n  query:      \(nowStore)",
+        hint: "set 'stateStore' to '\(stateStore)', or start with a new checkpoint location")
     }
   }
 

@@ -172,7 +172,7 @@ private struct LogScan {
     case .commit:
       let commit = try CommitRecord(frame.json.need("commit") { $0 })
       var sections = frame.sections.makeIterator()
-      for record in commit.deltas {
+      for record in commit.deltas where record.token == nil {
         let range = record.isFile ? nil : sections.next()
         if !record.isFile && range?.count != record.byteCount {
           throw CheckpointError.corrupt(path, end, "state changes of batch \(commit.batchID) are missing")

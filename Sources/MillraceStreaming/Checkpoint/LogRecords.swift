@@ -43,6 +43,8 @@ struct StateDeltaRecord: Sendable, Hashable {
   var checksum: UInt32
   /// In a file of its own, not in the log.
   var isFile: Bool
+  /// Of a store that keeps its versions itself: what it gave for this one. There are no bytes then.
+  var token: JSON?
 }
 
 extension PlanRecord {
@@ -112,17 +114,19 @@ extension CommitRecord {
 
 extension StateDeltaRecord {
   var json: JSON {
-    .array([.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)])
+    let parts: [JSON] = [.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)]
+    return .array(parts + (token.map { [$0] } ?? []))
   }
 
   init(_ json: JSON) throws {
-    guard let parts = json.array, parts.count == 4, let index = parts[0].int, let count = parts[1].int,
-      let checksum = parts[2].int, let isFile = parts[3].bool
+    guard let parts = json.array, (4...5).contains(parts.count), let index = parts[0].int,
+      let count = parts[1].int, let checksum = parts[2].int, let isFile = parts[3].bool
     else { throw MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external) }
     operatorIndex = Int(index)
     byteCount = Int(count)
     self.checksum = UInt32(truncatingIfNeeded: checksum)
     self.isFile = isFile
+    token = parts.count == 5 ? parts[4] : nil
   }
 }
 

@@ -82,7 +82,7 @@ final class StateFiles {
       slots.deinitialize()
       slots.deallocate()
     }
-    let isLarge = stores.contains { $0.memoryBytes > 8 * tuning.inlineLimit }
+    let isLarge = stores.contains { $0 is any DurableStateStore || $0.memoryBytes > 8 * tuning.inlineLimit }
     if isLarge {
       try executor.forEach(stores.count) { slots[$0] = try save($0, version) }
     } else {
@@ -99,12 +99,28 @@ final class StateFiles {
   }
 
   private func save(_ index: Int, _ version: Int64) throws -> Saved {
-    let changes = try stores[index].changes()
+    if let store = stores[index] as? any DurableStateStore {
+      CrashPoint.pass(CrashPoints.stateBeforePrepare)
+      let token = try store.prepare(version: version)
+      CrashPoint.pass(CrashPoints.stateAfterPrepare)
+      let record = StateDeltaRecord(operatorIndex: index, byteCount: 0, checksum: 0, isFile: false, token: token)
+      return Saved(record: record, section: nil)
+    }
+    let changes = try changelogStore(index).changes()
     let record = StateDeltaRecord(
       operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
       isFile: changes.capacity > tuning.inlineLimit)
     if record.isFile { try writeDelta(changes, index, version) }
     return Saved(record: record, section: record.isFile ? nil : changes)
+  }
+
+  private func changelogStore(_ index: Int) throws -> any ChangelogStateStore {
+    guard let store = stores[index] as? any ChangelogStateStore else {
+      throw MillraceError(
+        "STATE_STORE_NOT_DURABLE", "the state store of operator \(index) keeps nothing beyond the process",
+        hint: "implement ChangelogStateStore or DurableStateStore", fault: .bug)
+    }
+    return store
   }
 
   private func writeDelta(_ changes: MemoryBuffer, _ index: Int, _ version: Int64) throws {
@@ -128,7 +144,7 @@ final class StateFiles {
 
   /// The batch is committed: its changes count.
   func committed(_ records: [StateDeltaRecord], version: Int64, segment: Int) throws {
-    for record in records { note(record, version, segment) }
+    for record in records where record.token == nil { note(record, version, segment) }
     for store in stores { try store.commit(version: version) }
   }
 
@@ -168,7 +184,7 @@ final class StateFiles {
     defer { try? file.close() }
     var offset: Int64 = 0
     var checksum: UInt32 = 0
-    try stores[index].snapshot { piece in
+    try changelogStore(index).snapshot { piece in
       var length = UInt32(piece.count)
       try withUnsafeBytes(of: &length) { header in
         try file.write(header, at: offset)
@@ -222,6 +238,12 @@ final class StateFiles {
       note(delta.record, delta.version, delta.segment)
     }
     for (index, store) in stores.enumerated() {
+      if let store = store as? any DurableStateStore {
+        let record = recovered.commit?.deltas.first { $0.operatorIndex == index }
+        if record == nil && version > 0 { throw gap(index, version) }
+        try store.restore(version: version, token: record?.token)
+        continue
+      }
       let versions = recovered.deltas.filter { $0.record.operatorIndex == index }.map(\.version)
       let first = (operators[index].base?.version ?? 0) + 1
       guard first <= version + 1, versions == Array(first..<version + 1) else { throw gap(index, version) }
@@ -249,7 +271,8 @@ final class StateFiles {
     guard bytes.capacity == delta.record.byteCount,
       ck_crc32c(0, bytes.base, bytes.capacity) == delta.record.checksum
     else { throw Self.damaged(path, delta.record.byteCount, bytes.capacity) }
-    try stores[delta.record.operatorIndex].apply(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+    try changelogStore(delta.record.operatorIndex).apply(
+      UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
   }
 
   private func load(_ base: StateBase) throws {
@@ -270,7 +293,7 @@ final class StateFiles {
       guard read == size else { throw Self.damaged(path, base.byteCount, Int(offset)) }
       checksum = withUnsafeBytes(of: &length) { ck_crc32c(checksum, $0.baseAddress, 4) }
       checksum = ck_crc32c(checksum, piece.base, size)
-      try stores[base.operatorIndex].apply(UnsafeRawBufferPointer(start: piece.base, count: size))
+      try changelogStore(base.operatorIndex).apply(UnsafeRawBufferPointer(start: piece.base, count: size))
       offset += 4 + Int64(size)
     }
     if checksum != base.checksum { throw Self.damaged(path, base.byteCount, Int(offset)) }

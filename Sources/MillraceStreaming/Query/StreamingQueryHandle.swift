@@ -15,6 +15,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var environment: Environment
   /// Which watermark counts where the query has several.
   public var watermarkPolicy = WatermarkPolicy.min
+  /// Name of the provider that made the executor's state stores; a checkpoint goes on only with the one it was begun with.
+  public var stateStore = "memory"
 
   /// The limit of a batch. Without any it still ends after so many bytes, so that a long replay commits as it goes, and
   /// sooner where the rows themselves wait in memory for the end of the batch.
@@ -113,7 +115,7 @@ public final class StreamingQueryHandle: Sendable {
     let checkpoint = try configuration.checkpointLocation.map {
       try Checkpoint(
         location: $0, fingerprints: executor.fingerprints, sinks: sinks.map(\.name),
-        environment: configuration.environment,
+        stateStore: configuration.stateStore, environment: configuration.environment,
         tuning: configuration.tuning)
     }
     let identity = QueryIdentity(
