@@ -103,7 +103,6 @@ static void CK_VARIANT(match_views)(
     size_t n = (uint32_t)views[row].word0;
     const uint8_t *text = n <= 12 ? (const uint8_t *)&views[row] + 4 : (const uint8_t *)(uintptr_t)views[row].word1;
     int is_found = is_padded ? CK_VARIANT(find)(plan, text, n, 0, offsets, 1) : CK_VARIANT(find)(plan, text, n, 0, offsets, 0);
-    for (size_t g = 0; g < group_count; g++)
-      groups[g][row] = is_found ? (int64_t)offsets[2 * g] << 32 | (int64_t)offsets[2 * g + 1] : -1;
+    note_groups(is_found, offsets, row, groups, group_count);
   }
 }

@@ -12,7 +12,7 @@ import Testing
     #"x(\s+)y"#, #"^()abc"#, #""([^"]*)""#,
   ]
 
-  /// Texts near to a match: pieces that the patterns look for, put together at random, and of all lengths around 16 and 32.
+  /// Texts near to a match: pieces that the patterns look for, put together at random, and of all lengths around 16, 32, 64 and 1024.
   static func texts(_ random: inout SeededGenerator) -> [Value] {
     let pieces = [
       "a", "b", "c", "abc", "aaaaaaaaa", "x y", "x\t\ny", "12-34", "k=7;", "[ab]: ", "\"", "\\", " ", "é", "日本", "\r\n",
@@ -22,7 +22,11 @@ import Testing
     for _ in 0..<300 {
       let count = Int.random(in: 1...6, using: &random)
       var text = (0..<count).map { _ in pieces[Int.random(in: 0..<pieces.count, using: &random)] }.joined()
-      if Bool.random(using: &random) { text += String(repeating: "z", count: Int.random(in: 0...40, using: &random)) }
+      if Bool.random(using: &random) {
+        let filler = [0...40, 0...140, 900...1100][Int.random(in: 0...2, using: &random)]
+        let letters = String(repeating: "z", count: Int.random(in: filler, using: &random))
+        text = Bool.random(using: &random) ? text + letters : letters + text
+      }
       texts.append(.string(text))
     }
     return texts
