@@ -53,7 +53,8 @@ public struct StreamingRules: Sendable {
     switch node {
     case .join(let join): try check(join)
     case .aggregate(let node)
-    where mode == .update && node.child.isStreaming && node.grouping.contains { SessionWindow.isSession($0.expression) }:
+    where compatibility == .spark && mode == .update && node.child.isStreaming
+      && node.grouping.contains { SessionWindow.isSession($0.expression) }:
       throw outputMode(
         "session windows are not supported in update mode", hint: "use append with a watermark, or complete")
     case .limit(_, let offset, let child) where child.isStreaming && offset > 0:
@@ -108,12 +109,15 @@ public struct StreamingRules: Sendable {
     let isBounded: Bool
     switch join.kind {
     case .inner: return
-    case .left, .leftSemi: isBounded = bounds.left != nil
+    case .leftAnti where compatibility == .spark:
+      throw unsupported(
+        "a left anti join of two streams is not supported", hint: "use a left join and keep rows without a partner")
+    case .left, .leftSemi, .leftAnti: isBounded = bounds.left != nil
     case .right: isBounded = bounds.right != nil
     case .full: isBounded = bounds.left != nil || bounds.right != nil
-    case .leftAnti, .nullAwareAnti, .cross:
+    case .nullAwareAnti, .cross:
       throw unsupported(
-        "a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer or left semi join")
+        "a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer, left semi or left anti join")
     }
     if mode != .append {
       throw unsupported("a \(join.kind.rawValue) join of two streams needs append mode", hint: "use outputMode append")

@@ -307,27 +307,31 @@ final class PhysicalPlanner {
 
   private func streamJoin(_ node: JoinNode) throws -> any PhysicalOperator {
     let bounds = StreamJoinBounds(node)
-    let left = try side("left", node.left, bounds.left)
-    let right = try side("right", node.right, bounds.right)
-    let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
+    let plan = try JoinPlan(node, left: node.left.output, right: node.right.output)
+    let left = try side("left", node.left, of: node, bounds.left, plan.leftKeys, plan)
+    let right = try side("right", node.right, of: node, bounds.right, plan.rightKeys, plan)
     return StreamJoinOperator(
-      joinPlan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
+      plan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
   }
 
-  private func side(_ name: String, _ input: LogicalPlan, _ expiry: StreamJoinBounds.Expiry?) throws -> JoinSide {
+  private func side(
+    _ name: String, _ input: LogicalPlan, of node: JoinNode, _ expiry: StreamJoinBounds.Expiry?, _ keys: Evaluator,
+    _ plan: JoinPlan
+  ) throws -> JoinSide {
     let child = try collected(input)
     profile.keepsState()
     let times = input.eventTimes
     let columns = input.output.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
     let (store, index) = try stores.open(
-      name: "join \(name)", keyTypes: JoinSide.keyTypes, valueTypes: JoinSide.valueTypes, content: "rows [\(columns)]",
-      runsOnWatermark: input.hasWatermark)
+      name: "join \(name)", keyTypes: JoinSide.keyTypes, valueTypes: JoinSide.valueTypes,
+      content: "rows [\(columns)], \(node.kind.rawValue) join", runsOnWatermark: input.hasWatermark)
     let position = expiry.flatMap { expiry in
       input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) }
     }
     return JoinSide(
-      child, types: input.output.map(\.type), store: store, metricsIndex: index,
-      time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position)
+      child, types: input.output.map(\.type),
+      keys: JoinKeys(evaluator: keys, encoder: plan.keys, isNullSafe: plan.isNullSafe), store: store,
+      metricsIndex: index, time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position)
   }
 
   /// The join with its sides exchanged, and the columns put back in order.
