@@ -7,7 +7,7 @@ public import MillraceCore
 /// A key keeps its row number for life, and a new key gets the lowest number that was free when the version began. So rows,
 /// and with them the order of `scan`, depend only on the contents of the last version and the calls since: a store restored
 /// from files goes on exactly like the one that wrote them. `changes()` names rows by number and repeats a key only when new.
-public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
+public final class MemoryStateStore: ChangelogStateStore, TimeIndexedStateStore, @unchecked Sendable {
   private struct Mark {
     /// The row holds a key.
     static let live: UInt8 = 1
@@ -27,6 +27,7 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
   @exclusivity(unchecked) private var changedRows: [UInt32] = []
   @exclusivity(unchecked) private var newRows: [UInt32] = []
   private var removedRows: [UInt32] = []
+  private var times: TimeIndex?
   private var rows = MemoryBuffer(capacity: 0)
   private var isNew = MemoryBuffer(capacity: 0)
   /// The last committed version; 0 for an empty store.
@@ -44,7 +45,9 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
   public var rowCount: Int { table.liveCount }
 
   /// Bytes of memory in use, about.
-  public var memoryBytes: Int { columns.reduce(table.memoryBytes + marks.capacity) { $0 + $1.memoryBytes } }
+  public var memoryBytes: Int {
+    columns.reduce(table.memoryBytes + marks.capacity + (times?.memoryBytes ?? 0)) { $0 + $1.memoryBytes }
+  }
 
   private var isClean: Bool { changedRows.isEmpty && newRows.isEmpty && removedRows.isEmpty }
 
@@ -93,6 +96,34 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
       column.save(firstTouched)
       column.set(numbers, count, from: vector)
     }
+    index(numbers, count, keys: keys, values: values, isNew: flags)
+  }
+
+  /// Notes the times of rows that were put; those of old rows change only with their values.
+  private func index(
+    _ numbers: UnsafePointer<UInt32>, _ count: Int, keys: [ColumnVector], values: [ColumnVector],
+    isNew: UnsafePointer<UInt8>?
+  ) {
+    guard let times else { return }
+    switch times.column {
+    case .value(let position): times.set(numbers, count, values[position])
+    case .key(let position):
+      guard let isNew else { return times.set(numbers, count, keys[position]) }
+      let rows = Selection((0..<count).filter { isNew[$0] != 0 })
+      if rows.count == 0 { return }
+      let some = (0..<rows.count).map { numbers[Int(rows.rows[$0])] }
+      times.set(some, some.count, keys[position].gathered(rows))
+    }
+  }
+
+  /// Notes the times of rows as the store has them.
+  private func index(_ numbers: [UInt32]) {
+    guard let times, !numbers.isEmpty else { return }
+    switch times.column {
+    case .value(let position): times.set(numbers, numbers.count, columns[position].gather(numbers, numbers.count))
+    case .key(let position):
+      times.set(numbers, numbers.count, table.keyColumns(numbers, count: numbers.count)[position])
+    }
   }
 
   /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put`
@@ -111,6 +142,7 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
       column.ensure(count)
       column.set(numbers, count, from: vector)
     }
+    index(newRows)
     return true
   }
 
@@ -130,6 +162,7 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
       guard marks[number] & Mark.removed == 0 else { continue }
       marks[number] = marks[number] & ~Mark.live | Mark.removed
       removedRows.append(numbers[row])
+      times?.remove(numbers[row])
       table.unlink(numbers + row, count: 1)
     }
   }
@@ -139,6 +172,25 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
   public func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
     try forEachRun(of: 4096) { numbers, count in
       try body(table.keyColumns(numbers, count: count), columns.map { $0.gather(numbers, count) }, count)
+    }
+  }
+
+  /// Lets `scan(through:)` find keys by a time.
+  public func indexTimes(of column: StateColumn) { times = TimeIndex(column) }
+
+  /// The keys that are due, by row number as `scan` gives them.
+  public func scan(
+    through time: Int64, _ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void
+  ) throws {
+    guard let times else {
+      throw MillraceError("INTERNAL_ERROR", "no column of the state was named as its time", fault: .bug)
+    }
+    let rows = times.rows(through: time)
+    for start in stride(from: 0, to: rows.count, by: 4096) {
+      let numbers = Array(rows[start..<min(start + 4096, rows.count)])
+      try body(
+        table.keyColumns(numbers, count: numbers.count), columns.map { $0.gather(numbers, numbers.count) },
+        numbers.count)
     }
   }
 
@@ -190,6 +242,10 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
     for column in columns { column.restore(changedRows) }
     for row in changedRows { marks[Int(row)] = Mark.live }
     for row in returning { marks[Int(row)] = Mark.live }
+    if let times {
+      for row in newRows { times.remove(row) }
+      index(changedRows + returning)
+    }
     free(newRows)
     forgetChanges()
   }
@@ -250,6 +306,10 @@ public final class MemoryStateStore: ChangelogStateStore, @unchecked Sendable {
     for (index, column) in columns.enumerated() {
       column.set(delta.changed, delta.changed.count, from: delta.changedValues[index])
       column.set(delta.added, delta.added.count, from: delta.addedValues[index])
+    }
+    if let times {
+      for row in delta.removed { times.remove(row) }
+      index(delta.changed + delta.added)
     }
     free(delta.removed)
     for column in columns { column.compactIfWorthwhile() }

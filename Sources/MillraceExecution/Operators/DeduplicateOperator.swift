@@ -9,6 +9,8 @@ final class DeduplicateOperator: PhysicalOperator {
   private let keys: KeyEncoder
   private let columns: [Int]
   private let state: State?
+  /// Keys by the time at which they can go; nil where they stay.
+  private let due: DueKeys?
 
   /// What a streaming deduplication keeps.
   struct State {
@@ -29,6 +31,10 @@ final class DeduplicateOperator: PhysicalOperator {
     columns = positions
     keys = KeyEncoder(types: types)
     self.state = state
+    due = state.flatMap { state in
+      if state.delay != nil { return DueKeys(state.store, .value(0)) }
+      return state.eventTime.map { DueKeys(state.store, .key($0.column)) }
+    }
   }
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
@@ -93,13 +99,9 @@ final class DeduplicateOperator: PhysicalOperator {
     _ batch: RecordBatch, _ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics
   ) -> RecordBatch {
     guard let column = state.rowTime else { return batch }
-    let times = DeduplicateOperator.instants(batch.columns[column])
-    let values = times.values(as: Int64.self)
-    let kept = (0..<batch.rowCount).filter {
-      times.isNull($0) || values[times.slot($0)] > context.lateWatermark &- state.inputDelay
-    }
+    let kept = EventTimeColumn(batch.columns[column]).rows(after: context.lateWatermark &- state.inputDelay)
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
-    return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
+    return kept.count == batch.rowCount ? batch : batch.gathered(kept)
   }
 
   /// The instant of an event time: a timestamp, or the end of a window.
@@ -116,22 +118,9 @@ final class DeduplicateOperator: PhysicalOperator {
   }
 
   private func evict(_ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws {
-    guard state.eventTime != nil || state.delay != nil else { return }
-    var gone: [[ColumnVector]] = []
-    var total = 0
-    try state.store.measured.scan { keys, values, count in
-      let times = state.delay != nil ? values[0] : keys[state.eventTime?.column ?? 0]
-      let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
-      let instants = times.values(as: Int64.self)
-      let old = (0..<count).filter {
-        !times.isNull($0) && instants[times.slot($0)] &+ shift <= context.watermark &- state.inputDelay
-      }
-      if old.isEmpty { return }
-      let rows = Selection(old)
-      gone.append(keys.map { $0.gathered(rows) })
-      total += old.count
-    }
-    for keys in gone { try state.store.measured.remove(keys: keys, count: keys[0].count) }
-    metrics.rowsRemoved = Int64(total)
+    guard let due else { return }
+    let shift = state.delay != nil ? 0 : state.eventTime?.duration ?? 0
+    let gone = try due.take(through: context.watermark &- state.inputDelay &- shift)
+    metrics.rowsRemoved = Int64(gone?.count ?? 0)
   }
 }

@@ -16,23 +16,13 @@ struct SessionMerger: Sendable {
   }
 
   /// The flat key without the session.
-  private func others(_ keys: [ColumnVector], count: Int) -> [ColumnVector] {
+  func others(_ keys: [ColumnVector], count: Int) -> [ColumnVector] {
     let others = keys.indices.filter { $0 != start && $0 != start + 1 }.map { keys[$0] }
     return others.isEmpty ? [.constant(.integer(0), type: .byte, count: count)] : others
   }
 
-  /// Keys of a batch, to look up the sessions that the state has for them.
-  func index(_ keys: [ColumnVector], count: Int) -> GroupTable {
-    let table = GroupTable(keyTypes: otherTypes)
-    _ = groups(keys, count: count) { table.findOrInsert($0, count: count, into: $1) }
-    return table
-  }
-
-  /// The rows whose key is in the table.
-  func known(_ keys: [ColumnVector], count: Int, in table: GroupTable) -> Selection {
-    let found = groups(keys, count: count) { table.find($0, count: count, into: $1) }
-    return Selection(found.indices.filter { found[$0] != GroupTable.absent })
-  }
+  /// A table for keys without their sessions.
+  func table() -> GroupTable { GroupTable(keyTypes: otherTypes) }
 
   private func groups(
     _ keys: [ColumnVector], count: Int, _ body: ([ColumnVector], UnsafeMutablePointer<UInt32>) -> Void
@@ -54,35 +44,45 @@ struct SessionMerger: Sendable {
 
   /// Merges sessions that overlap or meet.
   func merge(_ keys: [ColumnVector], count: Int) -> Result {
-    let table = GroupTable(keyTypes: otherTypes)
+    let table = table()
     let groups = groups(keys, count: count) { table.findOrInsert($0, count: count, into: $1) }
-    let starts = keys[start].values(as: Int64.self), ends = keys[start + 1].values(as: Int64.self)
-    func begin(_ row: Int) -> Int64 { starts[keys[start].slot(row)] }
-    func end(_ row: Int) -> Int64 { ends[keys[start + 1].slot(row)] }
-    let order = (0..<count).sorted { (groups[$0], begin($0), $0) < (groups[$1], begin($1), $1) }
+    let times = self.bounds(keys)
+    let order = (0..<count).sorted { (groups[$0], times.start($0), $0) < (groups[$1], times.start($1), $1) }
     var sessions = [Int](repeating: 0, count: count)
     var bounds: [(start: Int64, end: Int64)] = []
     var group: UInt32?
     for row in order {
-      if groups[row] == group, let last = bounds.last, begin(row) <= last.end {
-        bounds[bounds.count - 1].end = max(last.end, end(row))
+      if groups[row] == group, let last = bounds.last, times.start(row) <= last.end {
+        bounds[bounds.count - 1].end = max(last.end, times.end(row))
       } else {
-        bounds.append((begin(row), end(row)))
+        bounds.append((times.start(row), times.end(row)))
         group = groups[row]
       }
       sessions[row] = bounds.count - 1
     }
     var merged = keys
-    merged[start] = SessionMerger.column(keys[start].type, sessions) { bounds[$0].start }
-    merged[start + 1] = SessionMerger.column(keys[start + 1].type, sessions) { bounds[$0].end }
+    merged[start] = column(like: keys[start], count: count) { bounds[sessions[$0]].start }
+    merged[start + 1] = column(like: keys[start + 1], count: count) { bounds[sessions[$0]].end }
     return Result(keys: merged, sessions: sessions, sessionCount: bounds.count)
   }
 
-  private static func column(_ type: DataType, _ sessions: [Int], _ bound: (Int) -> Int64) -> ColumnVector {
-    let buffer = MemoryBuffer(capacity: max(sessions.count, 1) * 8)
+  /// Starts and ends of sessions by row.
+  struct Bounds {
+    fileprivate let starts: ColumnVector
+    fileprivate let ends: ColumnVector
+
+    func start(_ row: Int) -> Int64 { starts.values(as: Int64.self)[starts.slot(row)] }
+    func end(_ row: Int) -> Int64 { ends.values(as: Int64.self)[ends.slot(row)] }
+  }
+
+  func bounds(_ keys: [ColumnVector]) -> Bounds { Bounds(starts: keys[start], ends: keys[start + 1]) }
+
+  /// A column of times of the type of another.
+  func column(like other: ColumnVector, count: Int, _ time: (Int) -> Int64) -> ColumnVector {
+    let buffer = MemoryBuffer(capacity: max(count, 1) * 8)
     let values = buffer.base.assumingMemoryBound(to: Int64.self)
-    for (row, session) in sessions.enumerated() { values[row] = bound(session) }
-    return ColumnVector(type: type, count: sessions.count, values: buffer)
+    for row in 0..<count { values[row] = time(row) }
+    return ColumnVector(type: other.type, count: count, values: buffer)
   }
 }
 

@@ -10,6 +10,10 @@ final class StatePartition {
   private let plan: AggregationPlan
   private let mode: OutputMode
   private let eventTime: KeyEncoder.EventTime?
+  /// Groups by the time of their key; nil where none ever goes.
+  private let due: DueKeys?
+  /// For session windows.
+  private var sessions: SessionIndex?
   /// By how much the input can be behind the watermark, because an operator below holds rows back.
   private let delay: Int64
   /// Groups that end at or before it are gone already.
@@ -31,6 +35,7 @@ final class StatePartition {
     self.mode = mode
     self.eventTime = eventTime
     self.delay = delay
+    due = mode == .complete ? nil : eventTime.map { DueKeys(store, .key($0.column)) }
   }
 
   /// Takes in a batch's groups.
@@ -100,37 +105,41 @@ final class StatePartition {
   }
 
   /// The batch's sessions merged with each other and with those of the state that they touch.
-  private func merged(_ sessions: SessionMerger, _ batch: GroupAccumulation, _ outcome: inout Outcome) throws
+  private func merged(_ merger: SessionMerger, _ batch: GroupAccumulation, _ outcome: inout Outcome) throws
     -> GroupAccumulation
   {
-    let keys = batch.flatKeys()
-    let states = try batch.states()
-    let count = batch.groupCount
-    let index = sessions.index(keys, count: count)
-    var oldKeys = keys.map { [$0.gathered(Selection(capacity: 0))] }
-    var oldStates = states.map { [$0.gathered(Selection(capacity: 0))] }
-    var oldCount = 0
-    try store.measured.scan { keys, values, count in
-      let rows = sessions.known(keys, count: count, in: index)
-      if rows.count == 0 { return }
-      for (column, key) in keys.enumerated() { oldKeys[column].append(key.gathered(rows)) }
-      for (column, value) in values.enumerated() { oldStates[column].append(value.gathered(rows)) }
-      oldCount += rows.count
-    }
-    let allKeys = zip(oldKeys, keys).map { ColumnVector.concatenated($0 + [$1]) }
-    let allStates = zip(oldStates, states).map { ColumnVector.concatenated($0 + [$1]) }
-    let merged = sessions.merge(allKeys, count: oldCount + count)
+    let index = try sessionIndex(merger)
+    let keys = batch.flatKeys(), count = batch.groupCount
+    let known = index.sessions(ofKeysLike: keys, count: count)
+    let allKeys = zip(known.keys, keys).map { ColumnVector.concatenated([$0, $1]) }
+    let merged = merger.merge(allKeys, count: known.count + count)
     var isTouched = [Bool](repeating: false, count: merged.sessionCount)
-    for row in oldCount..<oldCount + count { isTouched[merged.sessions[row]] = true }
-    let rows = Selection((0..<oldCount + count).filter { isTouched[merged.sessions[$0]] })
-    let gone = Selection((0..<oldCount).filter { isTouched[merged.sessions[$0]] })
+    for row in known.count..<known.count + count { isTouched[merged.sessions[row]] = true }
+    let gone = Selection((0..<known.count).filter { isTouched[merged.sessions[$0]] })
     let result = GroupAccumulation(plan)
-    try result.merge(
-      keys: merged.keys.map { $0.gathered(rows) }, states: allStates.map { $0.gathered(rows) }, count: rows.count)
-    if gone.count > 0 { try store.measured.remove(keys: allKeys.map { $0.gathered(gone) }, count: gone.count) }
-    try store.measured.put(keys: result.flatKeys(), values: try result.states(), count: result.groupCount)
+    if gone.count > 0 {
+      let goneKeys = known.keys.map { $0.gathered(gone) }
+      let states = try store.measured.get(keys: goneKeys, count: gone.count).values
+      try result.merge(keys: merged.keys.map { $0.gathered(gone) }, states: states, count: gone.count)
+      try store.measured.remove(keys: goneKeys, count: gone.count)
+      index.remove(goneKeys, count: gone.count)
+    }
+    let new = Selection.range(known.count..<known.count + count)
+    try result.merge(keys: merged.keys.map { $0.gathered(new) }, states: try batch.states(), count: count)
+    let resultKeys = result.flatKeys()
+    try store.measured.put(keys: resultKeys, values: try result.states(), count: result.groupCount)
+    index.insert(resultKeys, count: result.groupCount)
     outcome.updated = Int64(result.groupCount)
     return result
+  }
+
+  /// The index of the sessions in the store, made when it is first needed.
+  private func sessionIndex(_ merger: SessionMerger) throws -> SessionIndex {
+    if let sessions { return sessions }
+    let index = SessionIndex(merger)
+    try store.measured.scan { keys, _, count in index.insert(keys, count: count) }
+    sessions = index
+    return index
   }
 
   private func openGroups(_ times: ColumnVector, _ eventTime: KeyEncoder.EventTime, after watermark: Int64) -> Selection
@@ -149,22 +158,12 @@ final class StatePartition {
   /// Removes groups that ended at or before the watermark and gives their results in append mode.
   private func evict(_ watermark: Int64, _ outcome: inout Outcome) throws -> [RecordBatch] {
     let watermark = watermark &- delay
-    guard let eventTime, watermark > evictedTo else { return [] }
-    let closed = GroupAccumulation(plan)
-    try store.measured.scan { keys, values, count in
-      let times = keys[eventTime.column]
-      let ends = times.values(as: Int64.self)
-      let ended = (0..<count).filter { !times.isNull($0) && ends[times.slot($0)] &+ eventTime.duration <= watermark }
-      if ended.isEmpty { return }
-      let rows = Selection(ended)
-      try closed.merge(
-        keys: keys.map { $0.gathered(rows) }, states: values.map { $0.gathered(rows) }, count: rows.count)
-    }
+    guard let eventTime, let due, watermark > evictedTo else { return [] }
     evictedTo = watermark
-    if closed.groupCount == 0 { return [] }
-    try store.measured.remove(keys: closed.flatKeys(), count: closed.groupCount)
-    outcome.removed = Int64(closed.groupCount)
-    return mode == .append ? [try closed.finish()] : []
+    guard let closed = try due.take(through: watermark &- eventTime.duration) else { return [] }
+    sessions?.remove(closed.keys, count: closed.count)
+    outcome.removed = Int64(closed.count)
+    return mode == .append ? [try plan.finish(keys: closed.keys, states: closed.values, count: closed.count)] : []
   }
 
   /// The results of all groups, of which the batch has changed `updated`.

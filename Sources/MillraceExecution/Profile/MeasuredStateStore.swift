@@ -33,4 +33,12 @@ struct MeasuredStateStore {
       try store.scan { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
     }
   }
+
+  /// Calls `body`, which does little, with the keys that are due in a store that finds them.
+  func scan(
+    through time: Int64, in indexed: any TimeIndexedStateStore,
+    _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void
+  ) throws {
+    try ProfileLane.usingState { try indexed.scan(through: time, body) }
+  }
 }

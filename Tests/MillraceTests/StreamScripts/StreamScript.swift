@@ -23,7 +23,8 @@ struct StreamScriptRun {
     self.seed = seed
     random = SeededGenerator(seed: seed)
     query = ScriptQuery.random(&random)
-    rowLimit = !query.readsTwo && Int.random(in: 0..<4, using: &random) == 0 ? Int64.random(in: 1...5, using: &random) : nil
+    rowLimit =
+      !query.readsTwo && Int.random(in: 0..<4, using: &random) == 0 ? Int64.random(in: 1...5, using: &random) : nil
     expected = ExpectedBatches(query)
     folder = "/dev/shm/millrace-scripts-\(seed)-\(UInt64.random(in: 0 ..< .max))"
   }

@@ -73,7 +73,9 @@ final class JoinSide {
   }
 
   /// Calls `body` with pairs of a new row of the other side and a kept row of this one that have equal keys.
-  func probe(with other: JoinSide, _ body: (_ others: Selection, _ kept: JoinRows, _ positions: Selection) throws -> Void)
+  func probe(
+    with other: JoinSide, _ body: (_ others: Selection, _ kept: JoinRows, _ positions: Selection) throws -> Void
+  )
     throws
   {
     var lookup = JoinIndex.Lookup()

@@ -29,7 +29,8 @@ struct JoinIndex: ~Copyable {
   /// The next slot of the key, or of the list of free slots.
   private var next = RawArray<Int32>()
   private var firstFree = JoinIndex.none
-  private var queue = ExpiryQueue()
+  /// Slots by expiry. Those of rows that went earlier stay until their time comes.
+  private var queue = TimeQueue()
   private var found = RawArray<UInt32>()
   /// Rows kept.
   private(set) var count = 0
@@ -173,11 +174,11 @@ struct JoinIndex: ~Copyable {
   mutating func takeExpired(_ time: Int64) -> [Int32] {
     var slots: [Int32] = []
     while let entry = queue.take(upTo: time) {
-      let at = Int(entry.slot)
+      let at = Int(entry.number)
       // An entry can be left over from a row that went earlier, or come twice when the next row there has the same time.
       guard marks[at] & Mark.live != 0, expiries[at] == entry.time else { continue }
       marks[at] &= ~Mark.live
-      slots.append(entry.slot)
+      slots.append(entry.number)
     }
     let numbers = numbers.base
     slots.sort { numbers[Int($0)] < numbers[Int($1)] }
