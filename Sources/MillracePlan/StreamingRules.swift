@@ -117,7 +117,8 @@ public struct StreamingRules: Sendable {
     case .full: isBounded = bounds.left != nil || bounds.right != nil
     case .nullAwareAnti, .cross:
       throw unsupported(
-        "a \(join.kind.rawValue) join of two streams is not supported", hint: "use an inner, outer, left semi or left anti join")
+        "a \(join.kind.rawValue) join of two streams is not supported",
+        hint: "use an inner, outer, left semi or left anti join")
     }
     if mode != .append {
       throw unsupported("a \(join.kind.rawValue) join of two streams needs append mode", hint: "use outputMode append")
