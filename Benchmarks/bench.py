@@ -38,9 +38,11 @@ def options():
       Without --queries and --sections all queries run. What is measured is kept below the work folder, unit by unit: the same
       command again measures only what is missing, and docs/benchmarks.md is written from all that is there.""")
     p.add_argument("--queries", type=listed(sections.QUERIES), metavar="q1,…", help="of %s; all" % ", ".join(sections.QUERIES))
-    p.add_argument("--sections", type=listed(["queries"] + sections.MEASURED_EXTRAS), metavar="one-file,…",
-                   help="queries, one-file (all of W1 in one .gz), scaling (more input), exactly-once (on and off), zlib (instead of ISA-L); all")
+    p.add_argument("--sections", type=listed(["queries"] + sections.MEASURED_EXTRAS + ["latency"]), metavar="one-file,…",
+                   help="queries, one-file (all of W1 in one .gz), scaling (more input), exactly-once (on and off), zlib (instead of ISA-L), latency (from a line sent to a row received); all")
     p.add_argument("--peers", type=listed(["duckdb", "chdb", "polars", "shell-igzip", "shell", "shell-gawk", "spark-batch"]), default=sections.PEERS, metavar="duckdb,…")
+    p.add_argument("--latency", action="store_true", help="the same as --sections latency")
+    p.add_argument("--seconds", type=int, default=60, help="of each measurement of latency (60)")
     p.add_argument("--spark", action="store_true", help="Spark too, one run of each of Q1-Q5 (needs Java)")
     p.add_argument("-n", type=int, default=5, help="rounds (5)")
     p.add_argument("--data", metavar="DIR", help="input folder; what is missing is generated there")
@@ -83,7 +85,7 @@ def main():
     if o.micro is not None:
         micro(o.micro)
     bench = sections.Bench(o)
-    wanted = o.sections or ["queries"]
+    wanted = o.sections or (["latency"] if o.latency else ["queries"])
     units = []
     if "queries" in wanted:
         for q in o.queries or sections.QUERIES:
@@ -97,6 +99,10 @@ def main():
             for q in o.queries or by_default:
                 measure(q)
                 units.append("%s.%s" % (section, q))
+    if "latency" in wanted:
+        for mode in sections.LATENCY:
+            bench.latency(mode)
+            units.append("latency." + mode)
     stored = page.stored(bench.results)
     page.summary([r for r in stored if r["unit"] in units])
     if o.report and stored:

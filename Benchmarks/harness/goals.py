@@ -11,6 +11,10 @@ LINEAR = 1.10               # time per byte of the larger input against that of 
 FLAT = {"q1": 256, "q2": 256, "q3": 256, "q5": 256}  # MiB of memory at any size of input
 EXACTLY_ONCE = 1.05         # a commit each 64 MiB against no checkpoint
 ZLIB = 1.5                  # with zlib instead of ISA-L, against the fastest peer
+LATENCY = {  # microseconds, by way to run and lines a second
+    "micro-batch": {1000: {"p50": 2000, "p99": 10000}, 100000: {"p99": 20000}},
+    "continuous": {1000: {"p50": 200, "p99": 1000}, 100000: {"p99": 20000}},
+}
 ENGINES = ["duckdb", "chdb", "polars", "spark-batch"]  # less CPU and memory than each of these; awk's two processes are no engine
 
 
@@ -74,10 +78,18 @@ def of_zlib(query, record):
         yield "%s with zlib against the fastest peer" % name(query), "at least %.1f x" % ZLIB, "%.2f x (%s)" % (ahead, peer[0]), ahead >= ZLIB
 
 
-OF = {"one-file": of_one_file, "scaling": of_scaling, "exactly-once": of_exactly_once, "zlib": of_zlib}
+def of_latency(mode, record):
+    for rate, most in LATENCY[mode].items():
+        samples = record["runs"].get("%d lines/s" % rate)
+        for field, bound in most.items() if samples else ():
+            found = median(samples, field)
+            yield "%s, %d lines/s, %s from line to row" % (name(mode), rate, field), "below %g ms" % (bound / 1000), "%.2f ms" % (found / 1000), found < bound
+
+
+OF = {"latency": of_latency, "one-file": of_one_file, "scaling": of_scaling, "exactly-once": of_exactly_once, "zlib": of_zlib}
 
 
 def judged(record):
     """(what, goal, measured, met) of one stored unit."""
     section = record["unit"].split(".")[0]
-    return list(of_query(section, record) if section in QUERIES else OF[section](record["query"], record))
+    return list(of_query(section, record) if section in QUERIES else OF[section](record["unit"].split(".")[1], record))

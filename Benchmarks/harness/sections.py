@@ -18,6 +18,9 @@ QUERIES = {
     "o5": "access log: groups of two long strings, user agent and referer",
 }
 MEASURED_EXTRAS = ["one-file", "scaling", "exactly-once", "zlib"]
+# Word count from a socket to a socket, by the ways to run it; lines a second.
+LATENCY = {"micro-batch": "default trigger, exactly-once but for the socket", "continuous": "`{ \"continuous\": \"1 second\" }`, at-least-once"}
+RATES = [1000, 100000]
 PEERS = ["duckdb", "chdb", "polars", "shell-igzip"]
 # Where awk does it naturally and in the time of the others; it has a side for q1 and q4 too, several times slower.
 SHELL = ["q2", "q2-regex", "q3", "q5", "o3", "o5"]
@@ -116,7 +119,9 @@ class Bench:
 
     def unit(self, name, query, measure, **key):
         """Measures a unit and stores it, unless it is stored already for the same command, data and options."""
-        key = {"millrace": self.binary, "peers": self.peers_of(query), "n": self.options.n, "data": [self.options.mib, self.options.files], **key}
+        key = {"millrace": self.binary, "n": self.options.n, **key}
+        if query:
+            key.update({"peers": self.peers_of(query), "data": [self.options.mib, self.options.files]})
         path = os.path.join(self.results, name + ".json")
         if os.path.exists(path) and not self.options.again:
             with open(path) as f:
@@ -127,7 +132,7 @@ class Bench:
         except process.Failed as failure:
             self.failures.append("%s: %s" % (name, failure))
             return self.progress.say(self.failures[-1])
-        bytes, files = data.size(self.options.data, data.workload(query))
+        bytes, files = data.size(self.options.data, data.workload(query)) if query else (0, 0)
         record = {
             "unit": name, "query": query, "key": key, "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "command": self.options.command,
             "machine": tools.machine(), "versions": self.versions, "bytes": bytes, "files": files, **found,
@@ -199,6 +204,27 @@ class Bench:
             return {"runs": runs, "digests": self.same(query, variants, runs)}
         self.data(query)
         self.unit("exactly-once." + query, query, measure)
+
+    def latency(self, mode):
+        """From a line sent to the row received, as a client outside sees it over loopback, with a checkpoint on the local disk."""
+        client = tools.latency_client(self.work)
+        seconds = 3 if self.options.quick else self.options.seconds
+
+        def measure():
+            runs = {}
+            for round in range(min(self.options.n, 3)):
+                for rate in RATES:
+                    title = "latency %s: %d lines/s for %d s" % (mode, rate, seconds)
+                    self.progress.show("%s, round %d" % (title, round + 1))
+                    out, log = process.emptied(self.out("latency", mode)), os.path.join(self.work, "log")
+                    command = [client, str(rate), str(seconds), "--", self.millrace, "run", os.path.join(HERE, "pipelines", "latency-%s.json" % mode)]
+                    sample = process.run(command, {"OUT": out}, log)
+                    with open(log) as f:
+                        sample.update(next(json.loads(line) for line in f if line.startswith('{"rate"')))
+                    runs.setdefault("%d lines/s" % rate, []).append(sample)
+                    self.progress.say("%s: p50 %.0f, p99 %.0f, at most %.0f microseconds" % (title, sample["p50"], sample["p99"], sample["max"]))
+            return {"runs": runs}
+        self.unit("latency." + mode, None, measure, seconds=seconds)
 
     def zlib(self, query):
         """Built without ISA-L, beside the peers."""

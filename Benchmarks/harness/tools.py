@@ -24,6 +24,15 @@ def limit(work):
     return built
 
 
+def latency_client(work):
+    """The compiled Benchmarks/streaming/latency.cpp."""
+    source, built = os.path.join(HERE, "streaming", "latency.cpp"), os.path.join(work, "latency")
+    if not os.path.exists(built) or os.path.getmtime(built) < os.path.getmtime(source):
+        os.makedirs(work, exist_ok=True)
+        process.loud("c++", "-O2", "-std=c++17", "-o", built, source, "-lpthread")
+    return built
+
+
 def python(work, peers):
     """The interpreter of a virtual environment that has the peers; made and filled where something is missing."""
     wanted = sorted({p for peer in peers for p in NEEDS.get(peer, [])})
