@@ -18,6 +18,7 @@ struct RootCommand: ParsableCommand {
     version: Version.number,
     subcommands: [
       RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, ListCommand.self,
+      CheckpointCommand.self,
       DescribeCommand.self, SchemaCommand.self,
       VersionCommand.self,
     ])

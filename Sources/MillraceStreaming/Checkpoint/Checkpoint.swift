@@ -75,7 +75,8 @@ final class Checkpoint {
     if !location.hasPrefix("/") { try files.syncDirectory(".") }
   }
 
-  private static func takeLock(_ files: any FileSystem, _ location: String) throws -> any File {
+  /// Locks the folder for as long as the file is open; throws `CHECKPOINT_IN_USE`.
+  static func takeLock(_ files: any FileSystem, _ location: String) throws -> any File {
     let file = try files.open("\(location)/LOCK", .update)
     if try file.tryLock() {
       try file.truncate(to: 0)

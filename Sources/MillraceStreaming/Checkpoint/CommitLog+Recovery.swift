@@ -30,8 +30,8 @@ extension CommitLog {
   ) {
     let seed = LogFrame.seed(queryID: queryID)
     try files.createDirectory(directory)
-    var scan = LogScan(files: files, directory: directory, seed: seed)
-    try scan.run()
+    var scan = LogScan(files: files, directory: directory, seed: seed, isReadOnly: false)
+    try CheckpointDamage.told { try scan.run() }
     guard let last = scan.segments.last else {
       let file = try create(files, directory, 1, segmentSize)
       let log = CommitLog(
@@ -58,7 +58,7 @@ extension CommitLog {
 
   /// The bytes of a range of a segment.
   func read(segment: Int, _ range: Range<Int>) throws -> MemoryBuffer {
-    try LogScan.read(files: files, CommitLog.path(directory, segment), range)
+    try CheckpointDamage.told { try LogScan.read(files: files, CommitLog.path(directory, segment), range) }
   }
 }
 
@@ -86,42 +86,63 @@ struct LogHead {
 }
 
 /// Reads all segments in order. The first broken frame ends the log if nothing whole comes after it; else it is damage.
-private struct LogScan {
+struct LogScan {
   let files: any FileSystem
   let directory: String
   let seed: UInt32
+  /// Whether nothing on the disk is changed, not even what a start would remove.
+  let isReadOnly: Bool
   var segments: [Int] = []
+  /// A segment with its records.
+  struct Seen {
+    var number: Int
+    var byteCount: Int
+    var kinds: [LogFrame.Kind] = []
+    /// Where something other than zeros follows the last record.
+    var brokenAt: Int?
+  }
+
+  /// What was met, segment by segment.
+  private(set) var seen: [Seen] = []
   var result = RecoveredLog()
   /// Where the last segment's frames end.
   var end = 0
   var isTailZero = true
   var nextSequence: UInt64 = 1
 
-  init(files: any FileSystem, directory: String, seed: UInt32) {
+  init(files: any FileSystem, directory: String, seed: UInt32, isReadOnly: Bool) {
     self.files = files
     self.directory = directory
     self.seed = seed
+    self.isReadOnly = isReadOnly
   }
 
   mutating func run() throws {
     let names = try files.list(directory).filter { $0.hasSuffix(".mlog") }
-    segments = names.compactMap { Int($0.dropLast(5)) }.sorted()
+    try run(names.compactMap { Int($0.dropLast(5)) }.sorted())
+  }
+
+  private mutating func run(_ numbers: [Int]) throws {
+    segments = numbers
+    seen = []
     var expected: UInt64?
     for segment in segments {
       let path = CommitLog.path(directory, segment)
       let bytes = try Self.read(files: files, path, nil)
       let view = UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity)
       end = 0
+      seen.append(Seen(number: segment, byteCount: view.count))
       while let frame = try LogFrame(view, at: end, seed: seed, path: path) {
+        seen[seen.count - 1].kinds.append(frame.kind)
         if let expected, frame.sequence != expected {
           guard end == 0, frame.sequence > expected else {
-            throw CheckpointError.corrupt(path, end, "record \(expected) is missing, \(frame.sequence) follows")
+            throw CheckpointDamage(path, end, "record \(expected) is missing, \(frame.sequence) follows")
           }
           // Segments that were not needed may come back in part after a power cut. A head needs none of them, and
           // whether all changes of state are there is checked when they are applied.
           result.deltas = []
         }
-        if end == 0 && frame.kind != .head { throw CheckpointError.corrupt(path, 0, "the segment has no head") }
+        if end == 0 && frame.kind != .head { throw CheckpointDamage(path, 0, "the segment has no head") }
         try take(frame, segment, path)
         expected = frame.sequence + 1
         end = frame.end
@@ -131,10 +152,12 @@ private struct LogScan {
     nextSequence = expected ?? 1
     guard let last = segments.last, end == 0 else { return }
     // The last segment was being made when the process died; its predecessors hold everything.
-    try files.remove(CommitLog.path(directory, last))
-    try files.syncDirectory(directory)
+    if !isReadOnly {
+      try files.remove(CommitLog.path(directory, last))
+      try files.syncDirectory(directory)
+    }
     result = RecoveredLog()
-    try run()
+    try run(segments.dropLast())
   }
 
   private mutating func checkTail(_ bytes: UnsafeRawBufferPointer, _ path: String, isLast: Bool, _ expected: UInt64?)
@@ -145,8 +168,9 @@ private struct LogScan {
     while at < bytes.count {
       if bytes[at] != 0 {
         isTailZero = false
+        seen[seen.count - 1].brokenAt = end
         if let frame = LogFrame.probe(bytes, at, seed: seed), frame.sequence >= expected ?? 0 {
-          throw CheckpointError.corrupt(path, end, "record \(frame.sequence) follows a broken one")
+          throw CheckpointDamage(path, end, "record \(frame.sequence) follows a broken one")
         }
       }
       at += 1
@@ -154,7 +178,7 @@ private struct LogScan {
     // A segment without a head was being made when the process died, and then it holds nothing else.
     let holdsMore = end == 0 && LogFrame.hasMagic(bytes, from: 8)
     if end == 0 && (holdsMore || !(isLast && (segments.count > 1 || segments.first == 1))) {
-      throw CheckpointError.corrupt(path, 0, "the segment has no head")
+      throw CheckpointDamage(path, 0, "the segment has no head")
     }
   }
 
@@ -175,7 +199,7 @@ private struct LogScan {
       for record in commit.deltas where record.token == nil {
         let range = record.isFile ? nil : sections.next()
         if !record.isFile && range?.count != record.byteCount {
-          throw CheckpointError.corrupt(path, end, "state changes of batch \(commit.batchID) are missing")
+          throw CheckpointDamage(path, end, "state changes of batch \(commit.batchID) are missing")
         }
         result.deltas.append(
           DeltaLocation(version: commit.stateVersion, record: record, segment: segment, range: range))
@@ -193,7 +217,7 @@ private struct LogScan {
     let buffer = MemoryBuffer(capacity: whole.count)
     let got = try file.read(
       into: UnsafeMutableRawBufferPointer(start: buffer.base, count: whole.count), at: Int64(whole.lowerBound))
-    if got != whole.count { throw CheckpointError.corrupt(path, whole.lowerBound + got, "the file ends too early") }
+    if got != whole.count { throw CheckpointDamage(path, whole.lowerBound + got, "the file ends too early") }
     return buffer
   }
 }

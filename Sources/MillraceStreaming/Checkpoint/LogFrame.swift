@@ -9,7 +9,7 @@ import MillraceCore
 /// JSON text, the text, and binary sections with their lengths in front. Frames start at multiples of 8. The checksum covers
 /// everything else and is seeded with the query's id, so that neither zeros nor another query's log pass for a frame.
 struct LogFrame {
-  enum Kind: UInt8 {
+  enum Kind: UInt8, CaseIterable {
     case plan = 1
     case commit = 2
     /// First in each segment: all that a recovery needs from the segments before, except state changes.
@@ -84,14 +84,14 @@ struct LogFrame {
     }
   }
 
-  /// The frame at `at`; nil where there is none or a broken one. Throws `CHECKPOINT_TOO_NEW` and `CHECKPOINT_CORRUPT`.
+  /// The frame at `at`; nil where there is none or a broken one. Throws `CHECKPOINT_TOO_NEW` and `CheckpointDamage`.
   init?(_ bytes: UnsafeRawBufferPointer, at: Int, seed: UInt32, path: String) throws {
     guard let (sequence, length) = Self.probe(bytes, at, seed: seed) else { return nil }
     if bytes[at + 4] > Self.format {
       throw CheckpointError.tooNew(path, found: Int(bytes[at + 4]), known: Int(Self.format))
     }
     guard let kind = Kind(rawValue: bytes[at + 5]) else {
-      throw CheckpointError.corrupt(path, at, "the record has the unknown kind \(bytes[at + 5])")
+      throw CheckpointDamage(path, at, "the record has the unknown kind \(bytes[at + 5])")
     }
     self.kind = kind
     self.sequence = sequence
@@ -99,9 +99,9 @@ struct LogFrame {
     var position = at + Self.headerSize
     let limit = position + length
     func take() throws -> Range<Int> {
-      guard position + 4 <= limit else { throw CheckpointError.corrupt(path, at, "a record ends too early") }
+      guard position + 4 <= limit else { throw CheckpointDamage(path, at, "a record ends too early") }
       let count = Int(bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self))
-      guard position + 4 + count <= limit else { throw CheckpointError.corrupt(path, at, "a record ends too early") }
+      guard position + 4 + count <= limit else { throw CheckpointDamage(path, at, "a record ends too early") }
       defer { position += 4 + count }
       return position + 4..<position + 4 + count
     }
@@ -110,6 +110,28 @@ struct LogFrame {
     var sections: [Range<Int>] = []
     while position < limit { sections.append(try take()) }
     self.sections = sections
+  }
+}
+
+/// Something in a file of a checkpoint that is not as it was written.
+struct CheckpointDamage: Error {
+  var path: String
+  var offset: Int
+  var what: String
+
+  init(_ path: String, _ offset: Int, _ what: String) {
+    self.path = path
+    self.offset = offset
+    self.what = what
+  }
+
+  /// Runs `body`; a damage is thrown on as `CHECKPOINT_CORRUPT`.
+  static func told<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let damage as CheckpointDamage {
+      throw CheckpointError.corrupt(damage.path, damage.offset, damage.what)
+    }
   }
 }
 

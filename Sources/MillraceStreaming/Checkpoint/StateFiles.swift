@@ -66,11 +66,24 @@ final class StateFiles {
   /// The snapshots in force.
   var bases: [StateBase] { operators.compactMap(\.base) }
 
-  private func folder(_ index: Int) -> String { "\(directory)/\(index)" }
+  /// The folder of a store's files.
+  static func folder(_ directory: String, _ index: Int) -> String { "\(directory)/\(index)" }
 
-  private func deltaPath(_ index: Int, _ version: Int64) -> String { "\(folder(index))/\(version).delta" }
+  /// The file of a version's changes, where they are too large for the log.
+  static func deltaPath(_ directory: String, _ index: Int, _ version: Int64) -> String {
+    "\(folder(directory, index))/\(version).delta"
+  }
 
-  private func snapshotPath(_ index: Int, _ version: Int64) -> String { "\(folder(index))/\(version).snapshot" }
+  /// The file of a snapshot.
+  static func snapshotPath(_ directory: String, _ index: Int, _ version: Int64) -> String {
+    "\(folder(directory, index))/\(version).snapshot"
+  }
+
+  private func folder(_ index: Int) -> String { Self.folder(directory, index) }
+
+  private func deltaPath(_ index: Int, _ version: Int64) -> String { Self.deltaPath(directory, index, version) }
+
+  private func snapshotPath(_ index: Int, _ version: Int64) -> String { Self.snapshotPath(directory, index, version) }
 
   // MARK: Writing
 

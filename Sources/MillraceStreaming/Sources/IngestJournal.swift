@@ -39,7 +39,10 @@ final class IngestJournal: @unchecked Sendable {
 
   deinit { try? file?.close() }
 
-  private func path(_ segment: Int64) -> String {
+  private func path(_ segment: Int64) -> String { Self.path(directory, segment) }
+
+  /// The file of a segment, which is named by the offset of its first byte.
+  static func path(_ directory: String, _ segment: Int64) -> String {
     let digits = String(segment, radix: 16)
     return "\(directory)/\(String(repeating: "0", count: 16 - digits.count))\(digits).journal"
   }
@@ -49,8 +52,7 @@ final class IngestJournal: @unchecked Sendable {
   /// Finds what is there, removes what is committed, cuts a torn end.
   func open(committed: Int64) throws {
     try makeDirectory()
-    let names = try files.list(directory).filter { $0.hasSuffix(".journal") }
-    let found = names.compactMap { Int64($0.dropLast(8), radix: 16) }.sorted()
+    let found = try Self.segments(files, directory)
     end = committed
     var kept: [Int64] = []
     for (index, segment) in found.enumerated() {
@@ -69,6 +71,12 @@ final class IngestJournal: @unchecked Sendable {
       }
     }
     shared.change { $0.segments = kept }
+  }
+
+  /// The segments that are there, oldest first.
+  static func segments(_ files: any FileSystem, _ directory: String) throws -> [Int64] {
+    let names = try files.list(directory).filter { $0.hasSuffix(".journal") }
+    return names.compactMap { Int64($0.dropLast(8), radix: 16) }.sorted()
   }
 
   private func makeDirectory() throws {
@@ -92,23 +100,30 @@ final class IngestJournal: @unchecked Sendable {
   private func check(_ segment: Int64, isLast: Bool) throws -> Int64 {
     let bytes = try StateFiles.readAll(files, path(segment))
     let view = UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity)
-    var at = 0
-    var offset = segment
-    while let length = Self.frame(view, at, offset: offset) {
-      at += Self.headerSize + length
-      offset += Int64(length)
-    }
-    if view[at...].contains(where: { $0 != 0 }) {
+    let stop = Self.walk(view, from: segment)
+    if !stop.isClean {
       guard isLast else {
-        throw CheckpointError.corrupt(path(segment), at, "a record of the journal is broken")
+        throw CheckpointError.corrupt(path(segment), stop.place, "a record of the journal is broken")
       }
       let file = try files.open(path(segment), .update)
       defer { try? file.close() }
-      try file.truncate(to: Int64(at))
+      try file.truncate(to: Int64(stop.place))
       try file.sync()
       CrashPoint.pass(CrashPoints.journalAfterCut)
     }
-    return offset
+    return stop.offset
+  }
+
+  /// Goes through the whole frames of a segment that begins at an offset: where they end, the offset behind them, and whether
+  /// nothing else follows.
+  static func walk(_ bytes: UnsafeRawBufferPointer, from segment: Int64) -> (place: Int, offset: Int64, isClean: Bool) {
+    var place = 0
+    var offset = segment
+    while let length = frame(bytes, place, offset: offset) {
+      place += headerSize + length
+      offset += Int64(length)
+    }
+    return (place, offset, !bytes[place...].contains { $0 != 0 })
   }
 
   /// Length of the whole frame at `at` whose first byte has `offset`.

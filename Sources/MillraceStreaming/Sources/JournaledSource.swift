@@ -41,8 +41,6 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     var isReceiving = false
     var isConnecting = false
     var droppedRecords: Int64 = 0
-    /// Whether the journal has bytes that are not durable.
-    var needsSync = false
     var isSyncing = false
     /// The bytes from `consumed` on, by their offsets; with a journal only the last of them.
     var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
@@ -70,6 +68,8 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   private let options: Options
   private let journal: IngestJournal?
   private let shared = Monitor(Shared())
+  /// Whether the journal has bytes that are not durable, with `syncsBehind`.
+  private let unsynced = Monitor(false)
   private var wake: @Sendable () -> Void = {}
 
   /// Wraps `live`. With a checkpoint location the bytes survive there, under the source's name.
@@ -184,6 +184,7 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   /// Ends the connection and waits until nothing is written any more.
   public func close() {
     shared.change { $0.isClosed = true }
+    unsynced.change { $0 = true }
     live.close()
     // Nothing may be written to the journal once the checkpoint's lock is gone.
     _ = shared.wait(microseconds: 10_000_000) { $0.isReceiving || $0.isSyncing ? nil : true }
@@ -248,11 +249,9 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     if journal != nil { try appendWithPatience(bytes) }
     let chunk = MemoryBuffer(copying: bytes)
     let limit = journal == nil ? nil : min(options.maxMemoryBytes, Self.cachedBytes)
-    shared.change { state in
-      state.add(chunk, limit: limit)
-      state.needsSync = options.syncsBehind
-    }
+    shared.change { $0.add(chunk, limit: limit) }
     wake()
+    if options.syncsBehind, unsynced.read({ !$0 }) { unsynced.change { $0 = true } }
   }
 
   /// Bytes of the journal that are kept in memory, so that what keeps up need not read the file.
@@ -273,12 +272,18 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
 }
 
 extension JournaledSource {
-  /// Makes the journal durable as fast as the disk can, for as long as bytes come.
+  /// Microseconds from one sync to the next: often enough for what a power cut may take, seldom enough not to be in the way.
+  private static let syncInterval: Int64 = 5000
+
+  /// Makes the journal durable behind the bytes that come.
   private func startSyncing(_ journal: IngestJournal) throws {
     shared.change { $0.isSyncing = true }
     try EngineThread.start("sync journal of \(name)") { [self] in
       do {
-        while takeSyncRequest() { try journal.sync() }
+        while !isClosed {
+          if takeUnsynced() { try journal.sync() }
+          environment.clock.sleep(microseconds: Self.syncInterval)
+        }
       } catch {
         fail(error)
         wake()
@@ -287,14 +292,12 @@ extension JournaledSource {
     }
   }
 
-  /// Waits until the journal has something that is not durable; false once nothing more can come.
-  private func takeSyncRequest() -> Bool {
-    shared.wait(microseconds: nil) { state -> Bool? in
-      if state.needsSync {
-        state.needsSync = false
-        return true
-      }
-      return state.isClosed && !state.isReceiving ? false : nil
+  /// Whether there is something to make durable; waits for it for a while.
+  private func takeUnsynced() -> Bool {
+    unsynced.wait(microseconds: 100_000) { isUnsynced in
+      guard isUnsynced else { return nil }
+      isUnsynced = false
+      return true
     } ?? false
   }
 }
