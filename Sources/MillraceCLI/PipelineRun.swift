@@ -18,7 +18,9 @@ struct PipelineRun {
   }
 
   /// Runs the chosen pipelines until they end, or until Ctrl-C; gives the worst exit status, nil if all ended well.
-  func run(_ options: PipelineOptions, availableNow: Bool, isJSON: Bool = false) throws -> ExitStatus? {
+  func run(
+    _ options: PipelineOptions, availableNow: Bool, isJSON: Bool = false, progress: ProgressFile? = nil
+  ) throws -> ExitStatus? {
     let plans = try context.plan(options)
     let context = self.context
     let display = ProgressDisplay(
@@ -26,10 +28,17 @@ struct PipelineRun {
     for plan in plans {
       display.note(RunText.start(plan))
       let listener = ProgressListener(pipeline: plan.definition.name, display: display, isJSON: isJSON)
-      let handle = try plan.start(trigger: availableNow ? .availableNow : nil, listeners: [listener])
+      var listeners: [any StreamingQueryListener] = [listener]
+      if let progress { listeners.append(progress) }
+      let handle = try plan.start(trigger: availableNow ? .availableNow : nil, listeners: listeners)
       running.add(plan.definition.name, handle)
     }
-    return running.awaitAll(display)
+    let worst = running.awaitAll(display)
+    if let failure = progress?.failure {
+      display.note("\(failure)")
+      return worst ?? .failed
+    }
+    return worst
   }
 
   /// Where the time went. After the run.

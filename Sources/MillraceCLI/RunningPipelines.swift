@@ -81,6 +81,11 @@ struct ProgressListener: StreamingQueryListener {
     }
   }
 
+  func onQueryTerminated(_ event: StreamingQueryTerminated) {
+    guard let pause = event.restartDelay, let failure = event.exception else { return }
+    display.note("\(pipeline): \(failure)\n\(pipeline): starts again in \(Quantity.duration(microseconds: pause))")
+  }
+
   private func report(_ progress: StreamingQueryProgress) -> BatchReport {
     let backlogs = progress.sources.compactMap(\.backlog)
     return BatchReport(

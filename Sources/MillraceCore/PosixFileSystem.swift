@@ -42,7 +42,9 @@ public struct PosixFileSystem: FileSystem {
     case EEXIST: code = "IO_EXISTS"
     default: code = "IO_ERROR"
     }
-    return MillraceError(code, "\(attempt) '\(path)': \(String(cString: strerror(number)))", fault: .external)
+    return MillraceError(
+      code, "\(attempt) '\(path)': \(String(cString: strerror(number)))", fault: .external,
+      isRetryable: code == "IO_DISK_FULL")
   }
 
   /// Opens a file, close-on-exec.

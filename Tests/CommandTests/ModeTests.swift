@@ -12,7 +12,7 @@ struct ModeTests {
     let sandbox = Sandbox()
 
     init(_ trigger: String, _ more: String = "") {
-      mkdir("\(sandbox.path)/in", 0o755)
+      sandbox.makeFolder("in")
       for file in 0..<ModeTests.lines / 10 {
         sandbox.write("in/part-\(100 + file).txt", (file * 10..<file * 10 + 10).map { "\($0)\n" }.joined())
       }

@@ -24,6 +24,9 @@ final class Sandbox: Sendable {
     return file
   }
 
+  /// Makes a folder.
+  func makeFolder(_ name: String) { mkdir("\(path)/\(name)", 0o755) }
+
   /// Writes a text file anywhere.
   static func write(_ text: String, to path: String) {
     guard let handle = fopen(path, "w") else { return }

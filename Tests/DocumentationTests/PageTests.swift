@@ -40,7 +40,8 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 4)
+    #expect(blocks.count == 5)
+    let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
     let store = try #require(blocks.first { $0.hasPrefix("\"stateStore\"") })
@@ -51,7 +52,7 @@ import Testing
         "pipelines": { "p": {
           "sources": { \(source) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
-          "checkpointLocation": "c", \(store)
+          "checkpointLocation": "c", \(store), \(restart)
         } } }
       """
     #expect(PipelinePages.complaints(file) == [])
@@ -64,8 +65,8 @@ import Testing
     let top = schema["properties"]?.members ?? []
     let parts = pipeline["properties"]?.members ?? []
     let ends = ["sources", "tables", "sinks"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
-    let triggers = Self.keys(of: pipeline["properties"]?["trigger"])
-    let keys = Set(top.map(\.key) + parts.map(\.key) + ends + triggers)
+    let settings = ["trigger", "restart"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
+    let keys = Set(top.map(\.key) + parts.map(\.key) + ends + settings)
     #expect(keys.isSuperset(of: ["sources", "watermark", "encode", "availableNow", "startAfter"]))
     for key in keys.sorted() {
       let isToldOf = Page.pipeline.text.contains("\"\(key)\"") || Page.pipeline.codes.contains(key)

@@ -52,6 +52,7 @@ final class FakeExecutor: BatchExecutor {
   var watermarkDelays: [Int64]
   var inputs: [BatchInput] = []
   var failAt: Int64?
+  var failure = MillraceError("DIVIDE_BY_ZERO", "division by zero")
 
   init(_ source: FakeSource, delays: [Int64] = []) {
     self.source = source
@@ -61,7 +62,7 @@ final class FakeExecutor: BatchExecutor {
 
   func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput {
     inputs.append(input)
-    if input.batchID == failAt { throw MillraceError("DIVIDE_BY_ZERO", "division by zero") }
+    if input.batchID == failAt { throw failure }
     var numbers: [Int64] = []
     var results: [[SplitResult]] = [[]]
     if let range = input.plans[0]?.splits[0].payload.array, let from = range[0].int, let to = range[1].int {

@@ -18,6 +18,8 @@ public struct StreamingOptions: Sendable {
   public var stateStore = StateStoreChoice()
   /// How much one micro-batch may read; `parallelism` is overwritten with the number of workers.
   public var limit = ReadLimit()
+  /// Whether a query that failed is started again.
+  public var restart = RestartPolicy.never
   /// Told of start, progress and end of this query, in this order, from the query's own thread.
   public var listeners: [any StreamingQueryListener] = []
 
@@ -34,32 +36,40 @@ extension SparkSession {
   /// Starts a query with one or more sinks that are fed by one read of each source.
   public func start(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> StreamingQuery {
     let prepared = try prepare(sinks, options)
-    let provider = try stateStoreProvider(options.stateStore)
-    let setup = SourceSetup(
-      checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous)
-    let bindings = try self.bindings(for: sinks.map(\.query), setup)
-    let executor = try QueryExecutor(
-      sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) }, bindings: bindings,
-      stateProvider: provider, stateDirectory: options.checkpointLocation.map { "\($0)/state" },
-      environment: environment, workers: workers)
+    let store = try stateStoreProvider(options.stateStore).name
     var limit = options.limit
-    limit.parallelism = executor.workerCount
+    limit.parallelism = workers ?? WorkerPool.processorCount
     var configuration = StreamingQueryConfiguration(
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
     configuration.watermarkPolicy = try watermarkPolicy()
-    configuration.stateStore = provider.name
-    let handle: StreamingQueryHandle
+    configuration.stateStore = store
+    configuration.restart = options.restart
+    let streams = self.streams
+    let handle = try StreamingQueryHandle.start(
+      configuration: configuration, listeners: options.listeners + [streams.listeners], onEnd: { streams.ended($0) }
+    ) {
+      try self.makeRun(sinks, options)
+    }
+    let query = StreamingQuery(handle, guarantee: prepared.guarantee, session: self, sinks: sinks)
+    streams.add(query)
+    return query
+  }
+
+  /// Makes what one run of a query needs.
+  private func makeRun(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> QueryRun {
+    let setup = SourceSetup(
+      checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous)
+    let executor = try QueryExecutor(
+      sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) },
+      bindings: try bindings(for: sinks.map(\.query), setup), stateProvider: try stateStoreProvider(options.stateStore),
+      stateDirectory: options.checkpointLocation.map { "\($0)/state" }, environment: environment, workers: workers)
     do {
-      handle = try StreamingQueryHandle.start(
-        executor: executor, sinks: prepared.bindings, configuration: configuration, listeners: options.listeners)
+      return QueryRun(executor: executor, sinks: try sinks.map { try $0.bind(self) })
     } catch {
       executor.close()
       throw error
     }
-    let query = StreamingQuery(handle, guarantee: prepared.guarantee)
-    streams.add(query)
-    return query
   }
 
   private func prepare(
@@ -68,6 +78,12 @@ extension SparkSession {
     _ = try stateStoreProvider(options.stateStore)
     for sink in sinks {
       try StreamingRules(sink.outputMode, compatibility: compatibility).check(try Optimizer.optimize(sink.query.plan))
+    }
+    if options.restart.condition != .never, options.checkpointLocation == nil {
+      throw MillraceError(
+        "RESTART_NEEDS_CHECKPOINT",
+        "a query without a checkpointLocation cannot go on after a failure, only begin anew",
+        hint: "set 'checkpointLocation', or leave 'restart' out")
     }
     if options.trigger.isContinuous { try checkContinuous(sinks) }
     let bindings = try sinks.map { try $0.bind(self) }
@@ -124,9 +140,14 @@ public final class StreamingQuery: Sendable {
   /// What is promised about each row.
   public let guarantee: DeliveryGuarantee
 
-  init(_ handle: StreamingQueryHandle, guarantee: DeliveryGuarantee) {
+  private let session: SparkSession
+  private let sinks: [StreamingSink]
+
+  init(_ handle: StreamingQueryHandle, guarantee: DeliveryGuarantee, session: SparkSession, sinks: [StreamingSink]) {
     self.handle = handle
     self.guarantee = guarantee
+    self.session = session
+    self.sinks = sinks
   }
 
   /// Lives with the checkpoint.
@@ -135,9 +156,9 @@ public final class StreamingQuery: Sendable {
   public var runId: String { handle.runID }
   /// The name given to the query.
   public var name: String? { handle.name }
-  /// Whether it still runs.
+  /// Whether it runs: not after a failure, and not while a new start after one is waited for.
   public var isActive: Bool { handle.isActive }
-  /// Why it failed, if it did.
+  /// Why it failed, if it did; while a new start is waited for, what made it necessary.
   public var exception: (any Error)? { handle.exception }
   /// What it is doing.
   public var status: StreamingQueryStatus { handle.status }
@@ -145,6 +166,14 @@ public final class StreamingQuery: Sendable {
   public var lastProgress: StreamingQueryProgress? { handle.lastProgress }
   /// Facts about the last batches, at most 100.
   public var recentProgress: [StreamingQueryProgress] { handle.recentProgress }
+
+  /// The optimized plan of each of its results as indented text.
+  public func explain() throws -> String {
+    try sinks.map { sink in
+      let plan = try DataFrame(session, sink.query).explain()
+      return sinks.count == 1 ? plan : "\(sink.name), \(sink.outputMode.rawValue)\n\(plan)"
+    }.joined(separator: "\n")
+  }
 
   /// Where its time went, up to its last batch.
   public var profile: QueryProfile? { handle.profile }
@@ -171,17 +200,4 @@ public final class StreamingQuery: Sendable {
     let handle = self.handle
     try await Blocking.run { try handle.processAllAvailable() }
   }
-}
-
-/// The queries of a session. Spark's `spark.streams`.
-public final class StreamingQueryManager: Sendable {
-  private let queries = Mutex<[StreamingQuery]>([])
-
-  func add(_ query: StreamingQuery) { queries.withLock { $0.append(query) } }
-
-  /// Queries that run.
-  public var active: [StreamingQuery] { queries.withLock { $0 }.filter(\.isActive) }
-
-  /// The running query with an id.
-  public func get(_ id: String) -> StreamingQuery? { active.first { $0.id == id } }
 }

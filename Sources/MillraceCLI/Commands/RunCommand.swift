@@ -12,6 +12,7 @@ struct RunCommand: ParsableCommand {
         millrace run
         millrace run my.json --pipeline traffic --pipeline word-count
         millrace run my.json --available-now      (what is there now, then the end)
+        millrace run --progress progress.ndjson   (and what each batch did, a line of JSON each)
         millrace run --profile out.json           (and where the time went, by operator and thread)
       """)
 
@@ -27,14 +28,21 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Append the progress of each batch as a line of JSON, in Spark's form; - writes it to standard output.",
+      valueName: "file"))
+  var progress: String?
+
+  @Option(
+    help: ArgumentHelp(
       "At the end, write where the time went as JSON; - shows it as a tree on standard error.", valueName: "file"))
   var profile: String?
 
   func run() throws {
     let context = CommandContext.current
     let destination = try profile.map { try ProfileFile($0, context.environment.files) }
+    let progressFile = try progress.map { try ProgressFile($0, context.environment.files) }
     let run = PipelineRun(context)
-    let worst = try run.run(pipelines, availableNow: availableNow, isJSON: isJSON)
+    let worst = try run.run(pipelines, availableNow: availableNow, isJSON: isJSON, progress: progressFile)
     try destination?.write(run.profile)
     if let worst { throw CommandFailure(status: worst) }
   }

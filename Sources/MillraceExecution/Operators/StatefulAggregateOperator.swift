@@ -35,6 +35,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
 
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
     let partials = try input.partials(plan, context)
+    let start = pool.profiler.clock.monotonicNanoseconds()
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
       var outcome = try partitions[index].run(
         groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
@@ -52,6 +53,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
       metrics.rowsTotal += Int64(partition.store.rowCount)
       metrics.memoryUsedBytes += Int64(partition.store.memoryBytes)
     }
+    metrics.updateMicroseconds = (pool.profiler.clock.monotonicNanoseconds() - start) / 1000
     context.stateOperators[metricsIndex] = metrics
     return outcomes.flatMap(\.rows)
   }

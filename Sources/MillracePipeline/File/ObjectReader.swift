@@ -63,6 +63,17 @@ struct ObjectReader {
     return nil
   }
 
+  /// A whole number, 0 or more; a string counts if it came out of a reference.
+  func count(_ key: String) -> Int? {
+    guard let value = node[key] else { return nil }
+    var text: String?
+    if case .number(let number) = value.value { text = number }
+    if value.hasReference { text = value.string }
+    if let number = text.flatMap({ Int($0) }), number >= 0 { return number }
+    wrongType(key, value, "a whole number, 0 or more")
+    return nil
+  }
+
   /// One of some words, whatever the case of its letters.
   func word<Word: CaseIterable & RawRepresentable>(_ key: String, _ type: Word.Type) -> Word?
   where Word.RawValue == String {

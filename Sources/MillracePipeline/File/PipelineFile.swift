@@ -1,6 +1,7 @@
 package import Millrace
 package import MillraceCore
 package import MillraceSQL
+package import MillraceStreaming
 
 /// A pipeline file that was read and checked as far as that goes without its queries and without touching the world.
 package struct PipelineFile: Sendable {
@@ -36,6 +37,9 @@ package struct PipelineDefinition: Sendable {
   /// What the pipeline demands; nil if it takes what its parts give.
   package var delivery: DeliveryGuarantee?
   package var deliveryPlace: Place?
+  /// What follows a failure.
+  package var restart = RestartPolicy.never
+  package var restartPlace: Place?
 }
 
 /// What keeps the state.

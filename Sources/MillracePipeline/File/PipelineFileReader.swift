@@ -1,6 +1,7 @@
 import Millrace
 import MillraceCore
 import MillraceSQL
+import MillraceStreaming
 
 /// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
 /// environment variables and files that its references name.
@@ -19,8 +20,9 @@ package struct PipelineFileReader {
 
   static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
   static let pipelineKeys = [
-    "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery",
+    "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "restart",
   ]
+  static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
 
   /// The model of a file's text; throws `PipelineFileError` with all complaints if there is an error among them.
@@ -94,7 +96,8 @@ package struct PipelineFileReader {
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
       trigger: trigger(reader),
       checkpointLocation: checkpointLocation(reader), stateStore: ends.stateStore(reader["stateStore"]),
-      delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place)
+      delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place, restart: restart(reader),
+      restartPlace: reader["restart"]?.place)
   }
 
   private func checkpointLocation(_ reader: ObjectReader) -> LocatedText? {
@@ -181,6 +184,26 @@ package struct PipelineFileReader {
 }
 
 extension PipelineFileReader {
+  private func restart(_ reader: ObjectReader) -> RestartPolicy {
+    guard let node = reader["restart"],
+      let restart = ObjectReader(node, "a restart policy", keys: Self.restartKeys, reader.diagnostics)
+    else { return .never }
+    guard restart["on"] != nil else {
+      restart.reportMissing("on", "a restart policy", hint: "\"transient\", or \"never\"")
+      return .never
+    }
+    var policy = RestartPolicy(restart.word("on", RestartPolicy.Condition.self) ?? .never)
+    policy.maxAttempts = restart.count("maxAttempts")
+    policy.backoff = restart.duration("backoff") ?? policy.backoff
+    policy.maxBackoff = restart.duration("maxBackoff") ?? max(policy.maxBackoff, policy.backoff)
+    if policy.maxBackoff < policy.backoff {
+      reader.diagnostics.report(
+        "PIPELINE_WRONG_VALUE", "'maxBackoff' is shorter than 'backoff'", hint: "the pause grows from one to the other",
+        at: restart["maxBackoff"]?.place ?? node.place)
+    }
+    return policy
+  }
+
   /// A trigger that is switched off says nothing about when batches run.
   private func isOn(_ key: String, _ trigger: ObjectReader) -> Bool {
     guard trigger.flag(key) == false else { return trigger.flag(key) == true }

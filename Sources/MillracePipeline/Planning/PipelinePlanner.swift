@@ -38,7 +38,10 @@ package struct PipelinePlanner {
     options.checkpointLocation = pipeline.checkpointLocation?.text
     options.delivery = pipeline.delivery
     options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
-    let guarantee = attempt(at: pipeline.deliveryPlace ?? pipeline.place, diagnostics) {
+    options.restart = pipeline.restart
+    let isRestartAtFault = pipeline.restart.condition != .never && pipeline.checkpointLocation == nil
+    let place = isRestartAtFault ? pipeline.restartPlace : pipeline.deliveryPlace
+    let guarantee = attempt(at: place ?? pipeline.place, diagnostics) {
       try session.check(sinks, options)
     }
     guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }

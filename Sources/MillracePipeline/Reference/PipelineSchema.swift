@@ -1,5 +1,6 @@
 package import MillraceCore
 import MillraceFormats
+import MillraceStreaming
 
 /// The JSON schema of pipeline files, made from the specs of the connectors and formats: editors complete and check with it.
 /// `${…}` references may stand in every string, so fields of other types take strings, too.
@@ -50,6 +51,29 @@ package struct PipelineSchema {
         .init(
           "delivery",
           .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
+        .init("restart", Self.restart),
+      ])
+  }
+
+  private static var restart: JSON {
+    let conditions: [JSON] = RestartPolicy.Condition.allCases.map { .string($0.rawValue) }
+    return object(
+      required: ["on"],
+      [
+        .init(
+          "on",
+          .dictionary([
+            "enum": .array(conditions), "description": .string("which failures are followed by a new start"),
+          ])),
+        .init(
+          "maxAttempts",
+          .dictionary([
+            "type": .array([.string("integer"), .string("string")]),
+            "description": .string("starts in a row that may fail; without it any number"),
+          ])),
+        .init(
+          "backoff", text("pause before the first new start, doubled with each that fails; \"1 second\" by default")),
+        .init("maxBackoff", text("the longest pause; \"1 minute\" by default")),
       ])
   }
 

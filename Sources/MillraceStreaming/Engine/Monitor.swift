@@ -5,6 +5,8 @@ package final class Monitor<Value>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var value: Value
+  /// Threads in `wait`; guarded by the mutex.
+  private var waiting = 0
 
   package init(_ value: Value) {
     self.value = value
@@ -23,12 +25,13 @@ package final class Monitor<Value>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Reads or changes the value and wakes whoever waits.
+  /// Reads or changes the value and wakes whoever waits: after letting go of it, or they would at once wait again.
   package func change<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
     pthread_mutex_lock(mutex)
+    let hasWaiters = waiting > 0
     defer {
-      pthread_cond_broadcast(condition)
       pthread_mutex_unlock(mutex)
+      if hasWaiters { pthread_cond_broadcast(condition) }
     }
     return try body(&value)
   }
@@ -54,7 +57,11 @@ package final class Monitor<Value>: @unchecked Sendable {
       }
     }
     pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
+    waiting += 1
+    defer {
+      waiting -= 1
+      pthread_mutex_unlock(mutex)
+    }
     while true {
       if let result = try body(&value) { return result }
       if microseconds == nil {

@@ -24,6 +24,8 @@ final class ProgressReporter {
   private var startOffsets: [Offset?] = []
   private var endOffsets: [Offset?] = []
   private var output: BatchOutput?
+  private var stateStart: Int64?
+  private var stateMicroseconds: Int64 = 0
   private var lastEvent: Int64
   private var message = ""
 
@@ -68,8 +70,19 @@ final class ProgressReporter {
     endOffsets = offsets
   }
 
-  func finishBatch(isDataAvailable: Bool) {
-    guard let plan, let output else { return }
+  /// The changes of state are being written from here on.
+  func beginState() { stateStart = clock.monotonicNanoseconds() }
+
+  /// They are durable.
+  func endState() {
+    guard let start = stateStart else { return }
+    stateMicroseconds = (clock.monotonicNanoseconds() - start) / 1000
+    stateStart = nil
+  }
+
+  func finishBatch() {
+    guard let plan, var output else { return }
+    for index in output.stateOperators.indices { output.stateOperators[index].commitMicroseconds = stateMicroseconds }
     let now = clock.monotonicNanoseconds()
     spent[.triggerExecution] = now - triggerStart
     let progress = StreamingQueryProgress(
@@ -87,11 +100,9 @@ final class ProgressReporter {
     for listener in listeners { listener.onQueryProgress(progress) }
   }
 
+  /// All of Spark's keys; what has no time of its own here (`getBatch`, `queryPlanning`) is 0.
   private func durations() -> [(step: String, milliseconds: Int64)] {
-    Step.allCases.compactMap { step in
-      guard let nanoseconds = spent[step] else { return nil }
-      return (step.rawValue, nanoseconds / 1_000_000)
-    }
+    Step.allCases.map { ($0.rawValue, spent[$0, default: 0] / 1_000_000) }
   }
 
   private func eventTime(_ plan: PlanRecord, _ output: BatchOutput) -> StreamingQueryProgress.EventTime? {
@@ -135,12 +146,27 @@ final class ProgressReporter {
     }
   }
 
-  /// Tells listeners every ten seconds that nothing comes.
-  func noteIdle() {
+  /// Tells listeners every ten seconds that nothing comes, and shows a progress without rows under the next batch's number, as Spark.
+  func noteIdle(_ position: QueryPosition) {
     let now = clock.monotonicNanoseconds()
     guard now - lastEvent >= Self.idleInterval else { return }
     lastEvent = now
+    shared.change { $0.add(idleProgress(position)) }
     let event = StreamingQueryIdle(id: identity.id, runID: identity.runID, timestamp: clock.now())
     for listener in listeners { listener.onQueryIdle(event) }
+  }
+
+  private func idleProgress(_ position: QueryPosition) -> StreamingQueryProgress {
+    let nothing = BatchOutput(
+      splitResults: executor.sources.map { _ in [] }, eventTimes: [], stateOperators: [], outputRows: [], bytesRead: 0)
+    let plan = PlanRecord(
+      batchID: position.nextBatchID, plans: [], watermark: position.watermark.current, lateWatermark: 0,
+      timestamp: clock.now(), seed: 0)
+    startOffsets = position.offsets
+    endOffsets = position.offsets
+    return StreamingQueryProgress(
+      id: identity.id, runID: identity.runID, name: identity.name, timestamp: plan.timestamp, batchID: plan.batchID,
+      batchDuration: 0, durations: durations(), eventTime: eventTime(plan, nothing), stateOperators: [],
+      sources: sources(plan, nothing), sinks: sinkProgress(nothing), sinceLastTrigger: nil, bytesRead: 0)
   }
 }

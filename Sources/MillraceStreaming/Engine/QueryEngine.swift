@@ -298,6 +298,7 @@ final class QueryEngine {
   private func saveState(_ version: Int64) throws -> [StateDeltaRecord] {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
+    reporter.beginState()
     guard let stateFiles else { return [] }
     let saved = try stateFiles.save(version: version)
     pendingSections = saved.sections
@@ -307,7 +308,10 @@ final class QueryEngine {
   private func logCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     reporter.begin(.commitOffsets)
     defer { reporter.end(.commitOffsets) }
-    defer { lastCommit = commit }
+    defer {
+      lastCommit = commit
+      reporter.endState()
+    }
     guard let log = checkpoint?.log, let stateFiles else {
       for store in executor.stateStores { try store.commit(version: commit.stateVersion) }
       return
@@ -347,7 +351,7 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     reporter.end(.commitOffsets)
     profiler.endBatch()
-    reporter.finishBatch(isDataAvailable: settleSeen == nil)
+    reporter.finishBatch()
   }
 
   private func wait(until time: Int64?, forInput: Bool) {
@@ -364,7 +368,7 @@ final class QueryEngine {
         state.isStopRequested || (forInput && (state.wakes != seen || state.settleRequests > state.settled))
           ? true : nil
       }
-      reporter.noteIdle()
+      reporter.noteIdle(machine.position)
       if isWoken == true || forInput { return }
     }
   }

@@ -17,6 +17,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var watermarkPolicy = WatermarkPolicy.min
   /// Name of the provider that made the executor's state stores; a checkpoint goes on only with the one it was begun with.
   public var stateStore = "memory"
+  /// Whether a failed query is started again.
+  public var restart = RestartPolicy.never
 
   /// The limit of a batch. Without any it still ends after so many bytes, so that a long replay commits as it goes, and
   /// sooner where the rows themselves wait in memory for the end of the batch.
@@ -77,8 +79,20 @@ struct QueryIdentity: Sendable {
 struct QueryState: Sendable {
   static let progressLimit = 100
 
-  var isActive = true
+  /// Where a query is between its start and its end.
+  enum Life {
+    case running
+    /// A run failed, and the next has not begun.
+    case restarting
+    case ended
+  }
+
+  var identity: QueryIdentity
+  var profiler: QueryProfiler?
+  var life = Life.running
   var isStopRequested = false
+  /// Whether a batch was done since this was last asked.
+  private var hasProgressed = false
   /// Calls of sources that have something.
   var wakes = 0
   /// Calls of `processAllAvailable` so far, and the last of them that is satisfied.
@@ -86,9 +100,20 @@ struct QueryState: Sendable {
   var settled = 0
   var status = StreamingQueryStatus(message: "Initializing", isDataAvailable: false, isTriggerActive: false)
   var progress: [StreamingQueryProgress] = []
+  /// What ended the query, or its last run while the next is waited for.
   var exception: (any Error)?
 
+  init(_ identity: QueryIdentity) { self.identity = identity }
+
+  var isOver: Bool { life == .ended }
+
+  mutating func takeHasProgressed() -> Bool {
+    defer { hasProgressed = false }
+    return hasProgressed
+  }
+
   mutating func add(_ progress: StreamingQueryProgress) {
+    hasProgressed = true
     if self.progress.count == Self.progressLimit { self.progress.removeFirst() }
     self.progress.append(progress)
   }
@@ -96,74 +121,50 @@ struct QueryState: Sendable {
 
 /// A running query. All calls are safe from any thread; those that wait block it.
 public final class StreamingQueryHandle: Sendable {
-  private let identity: QueryIdentity
   private let shared: Monitor<QueryState>
-  private let profiler: QueryProfiler?
 
-  private init(_ identity: QueryIdentity, _ shared: Monitor<QueryState>, _ profiler: QueryProfiler?) {
-    self.identity = identity
-    self.shared = shared
-    self.profiler = profiler
-  }
+  private init(_ shared: Monitor<QueryState>) { self.shared = shared }
 
-  /// Opens the checkpoint, checks that it fits the query, and starts the query on a thread of its own.
-  /// What can be wrong with the checkpoint is thrown from here; later failures end the query and show in `exception`.
+  /// Starts a query that runs once; see the other `start`.
   public static func start(
     executor: any BatchExecutor, sinks: [SinkBinding], configuration: StreamingQueryConfiguration,
     listeners: [any StreamingQueryListener] = []
   ) throws -> StreamingQueryHandle {
-    let checkpoint = try configuration.checkpointLocation.map {
-      try Checkpoint(
-        location: $0, fingerprints: executor.fingerprints, sinks: sinks.map(\.name),
-        stateStore: configuration.stateStore, environment: configuration.environment,
-        tuning: configuration.tuning)
-    }
-    let identity = QueryIdentity(
-      id: checkpoint?.queryID ?? UUIDText.random(), runID: UUIDText.random(), name: configuration.name)
-    let shared = Monitor(QueryState())
-    let engine: QueryEngine
-    do {
-      engine = try QueryEngine(
-        executor: executor, sinks: sinks, configuration: configuration, checkpoint: checkpoint, identity: identity,
-        shared: shared, listeners: listeners)
-    } catch {
-      checkpoint?.close()
-      throw error
-    }
-    let handle = StreamingQueryHandle(identity, shared, executor.profiler)
-    let started = StreamingQueryStarted(
-      id: identity.id, runID: identity.runID, name: identity.name, timestamp: configuration.environment.clock.now())
-    for listener in listeners { listener.onQueryStarted(started) }
-    try EngineThread.start("query \(configuration.name ?? "")") {
-      let failure = engine.run()
-      finish(identity, shared, failure, listeners)
-    }
-    return handle
+    var once = configuration
+    once.restart = .never
+    nonisolated(unsafe) let run = QueryRun(executor: executor, sinks: sinks)
+    return try start(configuration: once, listeners: listeners) { run }
   }
 
-  private static func finish(
-    _ identity: QueryIdentity, _ shared: Monitor<QueryState>, _ failure: (any Error)?,
-    _ listeners: [any StreamingQueryListener]
-  ) {
-    let event = StreamingQueryTerminated(id: identity.id, runID: identity.runID, exception: failure)
-    for listener in listeners { listener.onQueryTerminated(event) }
-    shared.change { state in
-      state.isActive = false
-      state.exception = failure
-      let message = failure.map { "Terminated with exception: \($0)" } ?? "Stopped"
-      state.status = StreamingQueryStatus(message: message, isDataAvailable: false, isTriggerActive: false)
-    }
+  /// Opens the checkpoint, checks that it fits the query, and starts the query on a thread of its own.
+  /// What can be wrong with the checkpoint is thrown from here; later failures end the query, unless its restart policy says
+  /// otherwise, and show in `exception`.
+  ///
+  /// `makeRun` makes the query's parts, here and for each new start; `onEnd` is called once after the end, with what the query failed with.
+  public static func start(
+    configuration: StreamingQueryConfiguration, listeners: [any StreamingQueryListener] = [],
+    onEnd: @escaping @Sendable ((any Error)?) -> Void = { _ in }, makeRun: @escaping () throws -> QueryRun
+  ) throws -> StreamingQueryHandle {
+    let shared = Monitor(QueryState(QueryIdentity(id: "", runID: "", name: configuration.name)))
+    let supervisor = QuerySupervisor(
+      configuration: configuration, listeners: listeners, shared: shared, makeRun: makeRun, onEnd: onEnd)
+    let engine = try supervisor.makeEngine()
+    supervisor.announceStart()
+    try EngineThread.start("query \(configuration.name ?? "")") { supervisor.run(engine) }
+    return StreamingQueryHandle(shared)
   }
 
   /// Lives with the checkpoint.
-  public var id: String { identity.id }
-  /// New at each start.
-  public var runID: String { identity.runID }
+  public var id: String { shared.read(\.identity.id) }
+  /// New at each start, new starts after a failure included.
+  public var runID: String { shared.read(\.identity.runID) }
   /// The name given to it.
-  public var name: String? { identity.name }
-  /// Whether it runs.
-  public var isActive: Bool { shared.read(\.isActive) }
-  /// Why it failed, nil while it runs and after a stop.
+  public var name: String? { shared.read(\.identity.name) }
+  /// Whether it runs: not before a new start either, for as long as that is waited for.
+  public var isActive: Bool { shared.read { $0.life == .running } }
+  /// Whether it has ended for good.
+  public var isOver: Bool { shared.read(\.isOver) }
+  /// Why it failed; nil while it runs and after a stop. While a new start is waited for, what made it necessary.
   public var exception: (any Error)? { shared.read(\.exception) }
   /// What it is doing.
   public var status: StreamingQueryStatus { shared.read(\.status) }
@@ -173,7 +174,7 @@ public final class StreamingQueryHandle: Sendable {
   public var recentProgress: [StreamingQueryProgress] { shared.read(\.progress) }
 
   /// Where the query's time went, up to its last batch; nil where its executor does not count.
-  public var profile: QueryProfile? { profiler?.profile(name: name ?? id) }
+  public var profile: QueryProfile? { shared.read(\.profiler)?.profile(name: name ?? id) }
 
   /// Asks the query to stop after the batch it is at; does not wait.
   public func requestStop() { shared.change { $0.isStopRequested = true } }
@@ -181,14 +182,14 @@ public final class StreamingQueryHandle: Sendable {
   /// Stops the query after the batch it is at, and waits for that.
   public func stop() {
     requestStop()
-    _ = shared.wait(microseconds: nil) { $0.isActive ? nil : true }
+    _ = shared.wait(microseconds: nil) { $0.isOver ? true : nil }
   }
 
   /// Waits until the query ends, at most for `timeout` microseconds; false when time is over. Throws what the query failed with.
   @discardableResult
   public func awaitTermination(timeout: Int64? = nil) throws -> Bool {
     let isOver: Bool? = try shared.wait(microseconds: timeout) { state in
-      if state.isActive { return nil }
+      if !state.isOver { return nil }
       if let exception = state.exception { throw exception }
       return true
     }
@@ -202,8 +203,8 @@ public final class StreamingQueryHandle: Sendable {
       return state.settleRequests
     }
     _ = try shared.wait(microseconds: nil) { state -> Bool? in
-      if let exception = state.exception { throw exception }
-      return state.settled >= request || !state.isActive ? true : nil
+      if state.isOver, let exception = state.exception { throw exception }
+      return state.settled >= request || state.isOver ? true : nil
     }
   }
 }

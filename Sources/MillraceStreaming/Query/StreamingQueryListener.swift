@@ -1,3 +1,5 @@
+import MillraceCore
+
 /// Hears of what a query does. Called from the query's own thread, `onQueryStarted` from the one that starts it;
 /// a slow listener slows the query.
 public protocol StreamingQueryListener: Sendable {
@@ -44,7 +46,7 @@ public struct StreamingQueryIdle: Sendable {
   public var timestamp: Int64
 }
 
-/// A query ended.
+/// A run of a query ended.
 public struct StreamingQueryTerminated: Sendable {
   /// The query's id.
   public var id: String
@@ -52,4 +54,8 @@ public struct StreamingQueryTerminated: Sendable {
   public var runID: String
   /// Why, if not on request.
   public var exception: (any Error)?
+  /// The code of the exception, as Spark's `errorClassOnException`.
+  public var errorClass: String? { (exception as? MillraceError)?.code }
+  /// Microseconds until the query is started again; nil: it has ended for good.
+  public var restartDelay: Int64?
 }

@@ -95,11 +95,10 @@ public struct StreamingQueryProgress: Sendable {
     return .object(members)
   }
 
+  /// The input rate is 0 in the first batch, as in Spark: the time before it is without end.
   private func rates(_ rows: Int64) -> [JSON.Member] {
-    var members: [JSON.Member] = []
-    if let sinceLastTrigger, sinceLastTrigger > 0 {
-      members.append(.init("inputRowsPerSecond", .double(Double(rows) * 1e6 / Double(sinceLastTrigger))))
-    }
+    let input = sinceLastTrigger.map { $0 > 0 ? Double(rows) * 1e6 / Double($0) : 0 } ?? 0
+    var members: [JSON.Member] = [.init("inputRowsPerSecond", .double(input))]
     let duration = Double(max(batchDuration, 1))
     members.append(.init("processedRowsPerSecond", .double(Double(rows) * 1000 / duration)))
     return members
@@ -141,12 +140,14 @@ extension StreamingQueryProgress.SinkProgress {
 }
 
 extension StateOperatorMetrics {
+  /// Spark's fields. State is not divided for the sake of many machines, so it counts as one partition.
   var json: JSON {
     .dictionary([
       "operatorName": .string(operatorName), "numRowsTotal": .int(rowsTotal), "numRowsUpdated": .int(rowsUpdated),
-      "numRowsRemoved": .int(rowsRemoved), "memoryUsedBytes": .int(memoryUsedBytes),
-      "numRowsDroppedByWatermark": .int(rowsDroppedByWatermark), "numShufflePartitions": .int(1),
-      "numStateStoreInstances": .int(1),
+      "allUpdatesTimeMs": .int(updateMicroseconds / 1000), "numRowsRemoved": .int(rowsRemoved),
+      "allRemovalsTimeMs": .int(removalMicroseconds / 1000), "commitTimeMs": .int(commitMicroseconds / 1000),
+      "memoryUsedBytes": .int(memoryUsedBytes), "numRowsDroppedByWatermark": .int(rowsDroppedByWatermark),
+      "numShufflePartitions": .int(1), "numStateStoreInstances": .int(1), "customMetrics": .dictionary([:]),
     ])
   }
 }
