@@ -66,7 +66,7 @@ let package = Package(
     module(
       "MillraceFormats",
       [
-        "MillraceCore", "MillraceColumnar", "CKernels", "CZlib",
+        "MillraceCore", "MillraceColumnar", "MillraceExpressions", "CKernels", "CZlib",
         .target(name: "CISAL", condition: .when(platforms: [.linux], traits: ["ISAL"])),
       ]),
     module(
@@ -135,7 +135,7 @@ let package = Package(
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting"]),
     tests("MillraceCore", ["MillraceColumnar"]),
-    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore"]),
+    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
     tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
     tests(
@@ -167,7 +167,7 @@ let package = Package(
     .testTarget(
       name: "DocumentationTests",
       dependencies: [
-        "Millrace", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", "SparkExample",
+        "Millrace", "MillraceExpressions", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", "SparkExample",
         argumentParser,
       ],
       swiftSettings: strict),

@@ -91,6 +91,14 @@ public struct DecoderFormat: Sendable {
   }
 }
 
+extension DecoderFormat {
+  /// The columns that the format has of its own; nil where they are declared or depend on settings.
+  public var ownSchema: Schema? {
+    guard let options = try? Options([:], fields: fields, of: name) else { return nil }
+    return try? make(options, nil, .null).schema
+  }
+}
+
 /// A way to turn rows into bytes, with its settings fixed: what `encode` in a pipeline names.
 public protocol Encoding: Sendable {
   /// For instance `json`.

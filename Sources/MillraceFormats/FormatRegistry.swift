@@ -4,7 +4,11 @@ import MillraceCore
 /// The formats that come with Millrace, by name.
 public enum FormatRegistry {
   /// What `decode` can name.
-  public static let decoders: [DecoderFormat] = [.text, .json, .csv, .clf, .combined]
+  public static let decoders: [DecoderFormat] = [
+    .text, .json, .csv, .tsv, .clf, .combined, .syslog, .logfmt, .ltsv, .keyValue, .apacheError, .nginxError, .w3c,
+    .cef,
+    .gelf, .docker, .cri, .regex, .grok,
+  ]
 
   /// What `encode` can name.
   public static let encoders: [EncoderFormat] = [.text, .json, .csv]

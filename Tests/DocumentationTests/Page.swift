@@ -11,11 +11,13 @@ struct Page {
 
   static let readme = Page("README.md")
   static let pipeline = Page("docs/pipeline.md")
+  static let formats = Page("docs/formats.md")
 
   /// All pages that people write; the generated reference has tests of its own.
   static let all =
     [
-      "README.md", "docs/architecture.md", "docs/dependencies.md", "docs/pipeline.md", "docs/profile.md",
+      "README.md", "docs/architecture.md", "docs/dependencies.md", "docs/formats.md", "docs/pipeline.md",
+      "docs/profile.md",
       "docs/streaming.md",
       "docs/decisions/commit-protocol.md",
     ].map { Page($0) }

@@ -2,6 +2,7 @@ public import MillraceColumnar
 public import MillraceCore
 import MillraceExecution
 public import MillraceExpressions
+import MillraceFormats
 public import MillracePlan
 public import MillraceSQL
 import MillraceState
@@ -27,7 +28,7 @@ public final class SparkSession: Sendable {
   private struct State: Sendable {
     var catalog = Catalog()
     var sources: [Int: SourceDefinition] = [:]
-    var functions = FunctionRegistry.builtin
+    var functions = FormatFunctions.added(to: .builtin)
     var context = BindingContext()
     var compatibility = StreamingRules.Compatibility.millrace
     var conf: [String: String] = [:]
@@ -132,6 +133,9 @@ public final class SparkSession: Sendable {
 
   /// How far beyond Spark streaming queries may go.
   public var compatibility: StreamingRules.Compatibility { state.withLock { $0.compatibility } }
+
+  /// All functions that queries of this session can name.
+  var functions: FunctionRegistry { state.withLock(\.functions) }
 
   /// Adds functions of one's own.
   public func register(_ function: ScalarFunction) { state.withLock { $0.functions.register(function) } }

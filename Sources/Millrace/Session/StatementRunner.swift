@@ -91,7 +91,7 @@ struct StatementRunner {
   }
 
   private func describeFunction(_ name: String) throws -> DataFrame {
-    let functions = FunctionRegistry.builtin
+    let functions = session.functions
     let facts: (String, String)
     if let scalar = functions.scalar(name) {
       facts = (scalar.summary, scalar.example)
@@ -111,7 +111,7 @@ struct StatementRunner {
       return rows(
         ["namespace", "tableName", "isTemporary"],
         session.tableNames.map { [.string(""), .string($0), .string("true")] })
-    case .functions: return rows(["function"], FunctionRegistry.builtin.names.map { [.string($0)] })
+    case .functions: return rows(["function"], session.functions.names.map { [.string($0)] })
     case .columns:
       let schema = try session.makeAnalyzer().analyze(Query(.table(show.name))).plan.schema
       return rows(["col_name"], schema.names.map { [.string($0)] })

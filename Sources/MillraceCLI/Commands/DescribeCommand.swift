@@ -56,6 +56,7 @@ struct DescribeCommand: ParsableCommand {
     if let decoder = catalog.decoders.first(where: { $0.name == name }) {
       groups.append(Group(title: "To decode", key: "decode", fields: decoder.fields))
       summary = decoder.summary
+      if let own = decoder.ownSchema { summary += "\ncolumns: \(own.ddl)" }
     }
     if let encoder = catalog.encoders.first(where: { $0.name == name }) {
       groups.append(Group(title: "To encode", key: "encode", fields: encoder.fields))

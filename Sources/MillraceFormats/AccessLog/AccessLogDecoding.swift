@@ -35,11 +35,11 @@ public struct AccessLogDecoding: Decoding {
 }
 
 /// Decodes access-log lines. Conditions on the status are tested before a line becomes a row.
-final class AccessLogDecoder: Decoder {
+final class AccessLogDecoder: LineDecoder {
   private let types: [DataType]
   private let columns: [Int]
   private var plan: ck_access_plan
-  private let table = SpanTable(columnCount: Int(CK_ACCESS_FIELDS), isUsed: false)
+  let table = SpanTable(columnCount: Int(CK_ACCESS_FIELDS), isUsed: false)
   private var lines = LineIndex()
   private var faults: FaultHandler
   private var times = AccessLogTime()
@@ -90,16 +90,23 @@ final class AccessLogDecoder: Decoder {
     guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
       return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: types[$0]) })
     }
-    table.reserve(lines.count)
+    let block = LineBlock(
+      base: start, lines: lines.spans.base, count: lines.count, owner: owner, isASCII: lines.isASCII)
+    let (rows, made) = try decode(block)
+    return try faults.settle(RecordBatch(rowCount: rows, columns: made), table, lines: block.lines, origin)
+  }
+
+  func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {
+    table.reserve(block.count)
     let rows = ck_access_lines(
-      &plan, start, lines.spans.base, lines.count, UnsafePointer(table.columns), table.lines, table.isBad)
-    let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
+      &plan, block.base, block.lines, block.count, UnsafePointer(table.columns), table.lines, table.isBad)
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
     let made = columns.map { column in
       column == Int(CK_TIME)
         ? times.column(window, table.spans(column), rows, isBad: table.isBad)
         : window.column(types[column], table.spans(column), rows, isBad: table.isBad)
     }
-    return try faults.settle(RecordBatch(rowCount: rows, columns: made), table, lines: lines.spans.base, origin)
+    return (rows, made)
   }
 }
 

@@ -45,17 +45,15 @@ struct AccessLogTime {
     return minute &+ Int64(tens &* 10 &+ ones) &* 1_000_000
   }
 
-  private static let months = Array("JanFebMarAprMayJunJulAugSepOctNovDec".utf8)
-
   private static func minute(_ text: UnsafePointer<UInt8>) -> Int64? {
-    let month = (0..<12).first { index in (0..<3).allSatisfy { months[index * 3 + $0] == text[3 + $0] } }
-    guard text[2] == 0x2F, text[6] == 0x2F, text[11] == 0x3A, text[14] == 0x3A, text[20] == 0x20, let month,
+    guard text[2] == 0x2F, text[6] == 0x2F, text[11] == 0x3A, text[14] == 0x3A, text[20] == 0x20,
+      let month = MonthName.number(text + 3),
       let day = TwoDigits.parse(text), let century = TwoDigits.parse(text + 7), let year = TwoDigits.parse(text + 9),
       let hour = TwoDigits.parse(text + 12), let minute = TwoDigits.parse(text + 15), hour < 24, minute < 60,
       let zoneHours = TwoDigits.parse(text + 22), let zoneMinutes = TwoDigits.parse(text + 24), zoneHours <= 18,
       zoneMinutes < 60,
       text[21] == 0x2B || text[21] == 0x2D,
-      let date = CivilDate(checkedYear: century * 100 + year, month: month + 1, day: day)
+      let date = CivilDate(checkedYear: century * 100 + year, month: month, day: day)
     else { return nil }
     let east = (zoneHours * 60 + zoneMinutes) * (text[21] == 0x2D ? -1 : 1)
     return Int64((date.days * 24 + hour) * 60 + minute - east) * 60_000_000

@@ -52,14 +52,10 @@ public struct CSVDecoding: Decoding {
     self.badRecords = badRecords
     self.zone = zone
     corruptColumn = schema.fields.firstIndex { $0.name == corruptRecordName && $0.type == .string }
-    for field in schema.fields {
-      switch field.type {
-      case .array, .map, .structure, .calendarInterval, .dayTimeInterval, .yearMonthInterval, .void:
-        throw MillraceError(
-          "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", "CSV has no values for column '\(field.name)' of type \(field.type)",
-          hint: "declare it as STRING and convert it in the query")
-      default: break
-      }
+    for field in schema.fields where !SpanWindow.isReadable(field.type) {
+      throw MillraceError(
+        "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", "CSV has no values for column '\(field.name)' of type \(field.type)",
+        hint: "declare it as STRING and convert it in the query")
     }
   }
 

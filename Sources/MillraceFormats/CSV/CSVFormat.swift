@@ -41,11 +41,7 @@ extension DecoderFormat {
       ZoneOption.field,
     ]
   ) { options, schema, badRecords in
-    guard let schema else {
-      throw MillraceError(
-        "SCHEMA_REQUIRED", "decode 'csv' needs the columns declared",
-        hint: "add \"schema\": \"name STRING, …\" to the source")
-    }
+    guard let schema else { throw schemaRequired("csv") }
     return try CSVDecoding(
       schema: schema, dialect: CSVDialect(options), badRecords: FaultHandler.policy(options, badRecords),
       corruptRecordName: options.string("columnNameOfCorruptRecord") ?? "_corrupt_record",

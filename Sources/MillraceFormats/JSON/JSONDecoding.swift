@@ -125,11 +125,7 @@ extension DecoderFormat {
       ZoneOption.field,
     ]
   ) { options, schema, badRecords in
-    guard let schema else {
-      throw MillraceError(
-        "SCHEMA_REQUIRED", "decode 'json' needs the columns declared",
-        hint: "add \"schema\": \"name STRING, …\" to the source")
-    }
+    guard let schema else { throw schemaRequired("json") }
     return try JSONDecoding(
       schema: schema, badRecords: FaultHandler.policy(options, badRecords),
       corruptRecordName: options.string("columnNameOfCorruptRecord") ?? "_corrupt_record",

@@ -21,6 +21,14 @@ struct SpanRules {
 }
 
 extension SpanWindow {
+  /// Whether `column` makes values of a type out of plain text.
+  static func isReadable(_ type: DataType) -> Bool {
+    switch type {
+    case .array, .map, .structure, .calendarInterval, .dayTimeInterval, .yearMonthInterval, .void: false
+    default: true
+    }
+  }
+
   /// A column of a flat type. A value that does not fit becomes NULL and marks its row in `isBad`.
   func column(
     _ type: DataType, _ spans: UnsafePointer<UInt64>, _ count: Int, isBad: UnsafeMutablePointer<UInt8>

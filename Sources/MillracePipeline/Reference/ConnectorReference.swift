@@ -18,12 +18,17 @@ package struct ConnectorReference {
       """
     for spec in catalog.connectors.specs { text += connector(spec) }
     for decoder in catalog.decoders {
-      text += section("Decoding: \(decoder.name)", decoder.summary, [("", decoder.fields)])
+      text += section("Decoding: \(decoder.name)", summary(of: decoder), [("", decoder.fields)])
     }
     for encoder in catalog.encoders {
       text += section("Encoding: \(encoder.name)", encoder.summary, [("", encoder.fields)])
     }
     return text
+  }
+
+  private func summary(of decoder: DecoderFormat) -> String {
+    guard let own = decoder.ownSchema else { return decoder.summary }
+    return "\(decoder.summary)\n\nColumns: `\(own.ddl)`"
   }
 
   private func connector(_ spec: ConnectorSpec) -> String {

@@ -31,8 +31,8 @@ final class CompiledPattern: @unchecked Sendable {
   static let matchLimit: UInt32 = 10_000_000
 
   /// Compiles, or throws `INVALID_PARAMETER_VALUE.PATTERN`.
-  init(_ source: String) throws {
-    let java = try JavaPattern(source)
+  init(_ source: String, allowsUnderscores: Bool = false) throws {
+    let java = try JavaPattern(source, allowsUnderscores: allowsUnderscores)
     self.source = source
     groupCount = java.groupCount
     groupNames = java.groupNames

@@ -15,11 +15,13 @@ struct JavaPattern {
   /// Whether `(?U)` asks for Unicode classes.
   var usesUnicodeClasses: Bool
 
-  /// Translates, or throws `INVALID_PARAMETER_VALUE.PATTERN`.
-  init(_ source: String) throws {
+  /// Translates, or throws `INVALID_PARAMETER_VALUE.PATTERN`. Java's names of groups have no underscores, those of columns have.
+  init(_ source: String, allowsUnderscores: Bool = false) throws {
     var first = JavaPatternTranslator(source, isASCII: false)
+    first.allowsUnderscores = allowsUnderscores
     unicode = try first.translate()
     var second = JavaPatternTranslator(source, isASCII: true)
+    second.allowsUnderscores = allowsUnderscores
     ascii = try second.translate()
     groupCount = first.groupCount
     groupNames = first.groupNames
@@ -37,6 +39,8 @@ struct JavaPatternTranslator {
   var groupCount = 0
   var groupNames: [String: Int] = [:]
   var usesUnicodeClasses = false
+  /// Whether names of groups may have underscores.
+  var allowsUnderscores = false
 
   init(_ source: String, isASCII: Bool) {
     self.source = source
@@ -101,7 +105,7 @@ struct JavaPatternTranslator {
       name.unicodeScalars.append(scalar)
       position += 1
     }
-    let isPlain = name.utf8.allSatisfy { isASCIIAlphanumeric($0) }
+    let isPlain = name.utf8.allSatisfy { isASCIIAlphanumeric($0) || allowsUnderscores && $0 == 0x5F }
     guard peek() == ">", isPlain, let head = name.utf8.first, head > 0x39 else {
       throw failure("capturing group name '\(name)' is not a letter followed by letters and digits")
     }

@@ -34,7 +34,7 @@ struct ScanCompiler {
     switch byte {
     case UInt8(ascii: "("):
       position += 1
-      if peek() == UInt8(ascii: "?") { return false }
+      if peek() == UInt8(ascii: "?") { return specialGroup() }
       groupCount += 1
       openGroups.append(groupCount)
       steps.append(.init(operation: .mark, slot: groupCount * 2))
@@ -42,7 +42,7 @@ struct ScanCompiler {
     case UInt8(ascii: ")"):
       guard let group = openGroups.popLast() else { return false }
       position += 1
-      steps.append(.init(operation: .mark, slot: group * 2 + 1))
+      if group > 0 { steps.append(.init(operation: .mark, slot: group * 2 + 1)) }
       return !isQuantifier(peek())
     case UInt8(ascii: "$"):
       position += 1
@@ -55,6 +55,25 @@ struct ScanCompiler {
       guard let members = atom() else { return false }
       return repetition(members)
     }
+  }
+
+  /// `(?<name>` is a group like any other, and `(?:` none at all: it is kept as number 0.
+  private mutating func specialGroup() -> Bool {
+    position += 1
+    if peek() == UInt8(ascii: ":") {
+      position += 1
+      openGroups.append(0)
+      return true
+    }
+    guard peek() == UInt8(ascii: "<") else { return false }
+    position += 1
+    while let byte = peek(), isASCIIAlphanumeric(byte) || byte == UInt8(ascii: "_") { position += 1 }
+    guard peek() == UInt8(ascii: ">"), input[position - 1] != UInt8(ascii: "<") else { return false }
+    position += 1
+    groupCount += 1
+    openGroups.append(groupCount)
+    steps.append(.init(operation: .mark, slot: groupCount * 2))
+    return true
   }
 
   private func isQuantifier(_ byte: UInt8?) -> Bool {

@@ -1,0 +1,58 @@
+package import MillraceColumnar
+
+/// A regular expression of Java's dialect for records: finds where the named groups of many texts lie.
+package final class LinePattern: Sendable {
+  /// Names and numbers of the named groups, in the order of their numbers.
+  package let groups: [(name: String, number: Int)]
+  private let pattern: CompiledPattern
+
+  /// Compiles, or throws `INVALID_PARAMETER_VALUE.PATTERN`. Unlike Java's, names of groups may have underscores.
+  package init(_ source: String) throws {
+    pattern = try CompiledPattern(source, allowsUnderscores: true)
+    groups = pattern.groupNames.map { ($0.key, $0.value) }.sorted { $0.1 < $1.1 }
+  }
+
+  /// Finds the first match in each text. `body` gets the row, and for a group number its place in the text, nil for a group that took
+  /// no part; it is not called for rows without a match. 64 bytes behind each text can be read.
+  package func match(
+    _ views: UnsafePointer<StringView>, count: Int,
+    _ body: (_ row: Int, _ group: (Int) -> Range<Int>?) -> Void
+  ) throws {
+    let matcher = pattern.borrow()
+    defer { pattern.giveBack(matcher) }
+    if let scan = pattern.scan {
+      scanned(scan, views, count, matcher, body)
+      return
+    }
+    let offsets = matcher.offsets
+    for row in 0..<count {
+      let view = views[row]
+      let bytes = UnsafeRawBufferPointer(
+        start: view.isInline ? UnsafeRawPointer(views + row) + 4 : view.address, count: view.count)
+      guard try matcher.find(bytes) else { continue }
+      body(row) { group in
+        offsets[group * 2] < 0 ? nil : offsets[group * 2]..<offsets[group * 2 + 1]
+      }
+    }
+  }
+
+  /// All rows of a pattern without choices at once.
+  private func scanned(
+    _ scan: ScanProgram, _ views: UnsafePointer<StringView>, _ count: Int, _ matcher: PatternMatcher,
+    _ body: (_ row: Int, _ group: (Int) -> Range<Int>?) -> Void
+  ) {
+    let width = pattern.groupCount + 1
+    let memory = MemoryBuffer(capacity: max(count, 1) * width * 8)
+    let places = memory.base.assumingMemoryBound(to: Int64.self)
+    withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Int64>?.self, capacity: width) { targets in
+      for group in 0..<width { targets.initializeElement(at: group, to: places + group * count) }
+      scan.match(views, count, isPadded: true, matcher.offsets, targets)
+    }
+    for row in 0..<count where places[row] >= 0 {
+      body(row) { group in
+        let place = places[group * count + row]
+        return Int(place >> 32)..<Int(place & 0xFFFF_FFFF)
+      }
+    }
+  }
+}
