@@ -167,7 +167,8 @@ let package = Package(
     .testTarget(
       name: "DocumentationTests",
       dependencies: [
-        "Millrace", "MillraceExpressions", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline", "SparkExample",
+        "Millrace", "MillraceExpressions", "MillraceCLI", "MillraceCore", "MillraceFormats", "MillracePipeline",
+        "SparkExample",
         argumentParser,
       ],
       swiftSettings: strict),
