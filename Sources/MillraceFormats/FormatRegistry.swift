@@ -11,7 +11,7 @@ public enum FormatRegistry {
   ]
 
   /// What `encode` can name.
-  public static let encoders: [EncoderFormat] = [.text, .json, .csv]
+  public static let encoders: [EncoderFormat] = [.text, .json, .csv, .tsv, .logfmt, .ltsv]
 
   /// The encoder of a name; throws `FORMAT_NOT_FOUND` with the nearest name.
   public static func encoder(_ name: String) throws -> EncoderFormat {
