@@ -127,8 +127,8 @@ let package = Package(
     .executableTarget(
       name: "MillraceBenchmarks",
       dependencies: [
-        "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillraceState", "CKernels",
-        argumentParser,
+        "MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
+        "MillraceState", "MillraceExecution", "CKernels", argumentParser,
       ],
       path: "Benchmarks/Micro", exclude: ["thresholds.json"], swiftSettings: strict),
     tests("MillraceColumnar", ["MillraceTesting"]),
@@ -144,15 +144,16 @@ let package = Package(
     tests(
       "MillraceStreaming",
       [
-        "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillraceExecution", "MillraceTesting",
+        "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceState", "MillracePlan", "MillraceExecution",
+        "MillraceTesting",
       ]),
     tests(
       "Millrace",
       [
-        "MemoryConnector", "MillraceColumnar", "MillraceCore", "MillraceExecution", "MillraceStreaming",
+        "MemoryConnector", "MillraceColumnar", "MillraceCore", "MillracePlan", "MillraceExecution", "MillraceStreaming",
         "MillraceTesting",
       ]),
-    tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats"]),
+    tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillracePlan"]),
     tests("MillraceCLI", ["MillraceCore"]),
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
     .testTarget(

@@ -51,7 +51,7 @@ struct MicroCommand: ParsableCommand {
 
   private static func benchmarks() throws -> [MicroBenchmark] {
     try ScanBenchmarks.all() + GroupBenchmarks.all() + ExpressionBenchmarks.all() + AggregateBenchmarks.all()
-      + CodecBenchmarks.all()
+      + CodecBenchmarks.all() + StreamStateBenchmarks.all()
   }
 
   /// Name, ratio, threshold and what they are in nanoseconds and bytes.

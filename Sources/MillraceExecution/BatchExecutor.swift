@@ -1,5 +1,6 @@
 public import MillraceColumnar
 public import MillraceCore
+public import MillracePlan
 
 /// A running query's compiled form as the streaming engine drives it: a pure function of a batch's input and the state before it.
 ///
@@ -14,8 +15,8 @@ public protocol BatchExecutor: AnyObject {
   var stateStores: [any StateStore] { get }
   /// What must stay the same between runs on one checkpoint, one entry per stateful operator and source.
   var fingerprints: [OperatorFingerprint] { get }
-  /// Watermark definitions in the query, in the order of `BatchOutput.eventTimes`. Delay in microseconds.
-  var watermarkDelays: [Int64] { get }
+  /// Watermark definitions in the query, in the order of `BatchOutput.eventTimes`.
+  var watermarks: [WatermarkSettings] { get }
   /// Computes a batch. `outputs` has one entry per sink; an entry is nil when that sink holds the batch already.
   func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput
   /// Whether a batch without input would emit or evict something now that the watermark moved from `old` to `new`.
@@ -90,6 +91,8 @@ public struct BatchInput: Sendable {
   public var watermark: Int64
   /// Microseconds since the epoch: the value of `current_timestamp()`.
   public var timestamp: Int64
+  /// Whether all input was read before: what waits for more of it comes out, as if the watermark were at the end of time.
+  public var isEndOfInput = false
   /// Seed of the batch for `rand()` and its kin, kept in the commit log so that a replay gives the same rows.
   public var seed: UInt64
 
@@ -172,8 +175,10 @@ public struct EventTimeStatistics: Sendable {
   public var maximum: Int64
   /// Sum of all event times in microseconds, for their average in progress reports.
   public var sum: Double
-  /// Number of rows that had an event time; at least 1.
+  /// Number of rows that had an event time; the others say nothing where it is 0.
   public var count: Int64
+  /// Rows beyond these whose event time was too far ahead of the batch's clock to count.
+  public var rowsAhead: Int64 = 0
 
   /// Makes statistics.
   public init(minimum: Int64, maximum: Int64, sum: Double, count: Int64) {

@@ -30,8 +30,8 @@ public final class QueryExecutor: BatchExecutor {
   public let stateStores: [any StateStore]
   /// What must stay the same between runs on one checkpoint, in the same order at each run.
   public let fingerprints: [OperatorFingerprint]
-  /// Delay of each watermark definition in microseconds, in the order of `BatchOutput.eventTimes`.
-  public let watermarkDelays: [Int64]
+  /// The watermark definitions, in the order of `BatchOutput.eventTimes`.
+  public let watermarks: [WatermarkSettings]
   /// Counts where the time goes.
   public let profiler: QueryProfiler?
   private let outputs: [CompiledOutput]
@@ -67,7 +67,7 @@ public final class QueryExecutor: BatchExecutor {
     sourceNames = groups.map(\.binding.name)
     stateStores = stores.stores
     fingerprints = stores.fingerprints
-    watermarkDelays = watermarks.delays
+    self.watermarks = watermarks.settings
     runsOnWatermark = stores.runsOnWatermark
   }
 
@@ -91,7 +91,8 @@ public final class QueryExecutor: BatchExecutor {
     let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)
     let context = BatchContext(
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
-      plans: input.plans.map { SourcePlanState($0) }, watermarkCount: watermarkDelays.count,
+      isEndOfInput: input.isEndOfInput, plans: input.plans.map { SourcePlanState($0) },
+      watermarkCount: watermarks.count,
       stateOperatorCount: fingerprints.count)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []

@@ -42,7 +42,7 @@ extension LogicalPlan {
   public var eventTimes: EventTimes {
     var result = EventTimes(delays: children.reduce(into: [:]) { $0.merge($1.eventTimes.delays) { first, _ in first } })
     switch self {
-    case .watermark(let column, let delay, _): result.delays[column.id] = delay
+    case .watermark(let column, let settings, _): result.delays[column.id] = settings.delay
     case .project(let columns, _):
       for column in columns {
         result.delays[column.attribute.id] = result.delay(of: column.expression) ?? result.delays[column.attribute.id]

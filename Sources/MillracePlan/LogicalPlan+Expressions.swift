@@ -128,7 +128,7 @@ private struct Renewal {
     case .window(var node):
       for index in node.functions.indices { node.functions[index].attribute = fresh(node.functions[index].attribute) }
       return .window(node)
-    case .watermark(let column, let delay, let child): return .watermark(column: fresh(column), delay: delay, child)
+    case .watermark(let column, let settings, let child): return .watermark(column: fresh(column), settings, child)
     case .deduplicate(var node):
       node.keys = node.keys.map { fresh($0) }
       return .deduplicate(node)

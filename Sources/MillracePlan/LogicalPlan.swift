@@ -26,7 +26,7 @@ public indirect enum LogicalPlan: Sendable {
   /// Window functions over one partitioning and ordering; batch only.
   case window(WindowNode)
   /// Declares an event-time column; delay in microseconds.
-  case watermark(column: Attribute, delay: Int64, LogicalPlan)
+  case watermark(column: Attribute, WatermarkSettings, LogicalPlan)
   /// Keeps the first row of each key.
   case deduplicate(DeduplicateNode)
   /// The child under another name: same attributes, other qualifier.
@@ -336,8 +336,8 @@ extension LogicalPlan {
     case .filter(let condition, let child): return .filter(condition, try transform(child))
     case .sort(let orders, let child): return .sort(orders, try transform(child))
     case .limit(let count, let offset, let child): return .limit(count: count, offset: offset, try transform(child))
-    case .watermark(let column, let delay, let child):
-      return .watermark(column: column, delay: delay, try transform(child))
+    case .watermark(let column, let settings, let child):
+      return .watermark(column: column, settings, try transform(child))
     case .alias(let name, let child): return .alias(name, try transform(child))
     case .union(let inputs, let output): return .union(try inputs.map(transform), output: output)
     case .setOperation(let kind, let isAll, let left, let right):

@@ -42,8 +42,8 @@ public enum PlanText {
     case .window(let node):
       return
         "Window partition [\(node.partition.map(text).joined(separator: ", "))], order [\(node.order.map { order($0) }.joined(separator: ", "))], functions [\(node.functions.map(\.attribute.name).joined(separator: ", "))]"
-    case .watermark(let column, let delay, _):
-      return "EventTimeWatermark \(column.name), delay \(Double(delay) / 1e6) s"
+    case .watermark(let column, let settings, _):
+      return "EventTimeWatermark \(column.name), delay \(Double(settings.delay) / 1e6) s"
     case .deduplicate(let node): return "Deduplicate \(columns(node.keys))"
     case .alias(let name, _): return "SubqueryAlias \(name.joined(separator: "."))"
     }

@@ -4,7 +4,7 @@ import MillraceExpressions
 /// Which streaming queries are refused, and why, before anything runs. The rules and codes are Spark's.
 public struct StreamingRules: Sendable {
   /// How far beyond Spark a query may go.
-  public enum Compatibility: String, Sendable {
+  public enum Compatibility: String, Sendable, CaseIterable {
     /// What Millrace can compute is allowed.
     case millrace
     /// What Spark refuses is refused.
@@ -33,7 +33,8 @@ public struct StreamingRules: Sendable {
       throw outputMode("complete output mode needs an aggregation", hint: "use append, or group the rows")
     }
     if aggregates.count > 1 && mode != .append {
-      throw unsupported("several aggregations in a row need append mode", hint: "use append with a watermark")
+      throw unsupported(
+        "AGGREGATION_CHAIN", "several aggregations in a row need append mode", hint: "use append with a watermark")
     }
     try plan.forEach { try check(node: $0, aggregates) }
     try checkOrder(plan)
@@ -57,17 +58,25 @@ public struct StreamingRules: Sendable {
       && node.grouping.contains { SessionWindow.isSession($0.expression) }:
       throw outputMode(
         "session windows are not supported in update mode", hint: "use append with a watermark, or complete")
+    case .aggregate(let node)
+    where compatibility == .spark && mode != .update && node.child.isStreaming && node.grouping.count == 1
+      && node.grouping.contains { SessionWindow.isSession($0.expression) }:
+      throw unsupported(
+        "SESSION_WITHOUT_KEY", "a session window without another key is not supported",
+        hint: "group by a column, too, for instance one that is always the same")
     case .limit(_, let offset, let child) where child.isStreaming && offset > 0:
-      throw unsupported("OFFSET is not supported on a stream", hint: "use LIMIT alone")
+      throw unsupported("OFFSET", "OFFSET is not supported on a stream", hint: "use LIMIT alone")
     case .limit(_, _, let child) where child.isStreaming && mode == .update:
       throw unsupported(
-        "LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
+        "LIMIT", "LIMIT is not supported on a stream in update mode", hint: "use complete mode above an aggregation")
     case .setOperation(_, _, let left, let right) where left.isStreaming || right.isStreaming:
       throw unsupported(
-        "INTERSECT and EXCEPT are not supported on streams", hint: "use a semi or anti join with a static table")
+        "SET_OPERATION", "INTERSECT and EXCEPT are not supported on streams",
+        hint: "use a semi or anti join with a static table")
     case .union(let inputs, _):
       if Set(inputs.map(\.isStreaming)).count > 1 {
-        throw unsupported("a stream and a table cannot be united", hint: "make both streams")
+        throw unsupported(
+          "UNION_WITH_TABLE", "a stream and a table cannot be united", hint: "make both streams")
       }
     case .window(let window) where window.child.isStreaming:
       throw MillraceError(
@@ -75,10 +84,13 @@ public struct StreamingRules: Sendable {
         hint: "group by window(time, duration) instead")
     case .deduplicate(let node)
     where node.isWithinWatermark && node.child.isStreaming && node.child.eventTimes.delays.isEmpty:
-      throw unsupported("dropDuplicatesWithinWatermark needs a watermark", hint: "declare one on the source")
+      throw unsupported(
+        "DEDUPLICATION_WITHOUT_WATERMARK", "dropDuplicatesWithinWatermark needs a watermark",
+        hint: "declare one on the source")
     case .aggregate(let node)
     where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
-      throw unsupported("distinct aggregates are not supported on a stream", hint: "use approx_count_distinct")
+      throw unsupported(
+        "DISTINCT_AGGREGATE", "distinct aggregates are not supported on a stream", hint: "use approx_count_distinct")
     default: break
     }
   }
@@ -91,12 +103,12 @@ public struct StreamingRules: Sendable {
     case (true, false):
       if [.inner, .cross, .left, .leftSemi, .leftAnti, .nullAwareAnti].contains(join.kind) { return }
       throw unsupported(
-        "a \(join.kind.rawValue) join with the stream on the left is not supported",
+        "JOIN_WITH_TABLE", "a \(join.kind.rawValue) join with the stream on the left is not supported",
         hint: "put the stream on the outer side")
     case (false, true):
       if [.inner, .cross, .right].contains(join.kind) { return }
       throw unsupported(
-        "a \(join.kind.rawValue) join with the stream on the right is not supported",
+        "JOIN_WITH_TABLE", "a \(join.kind.rawValue) join with the stream on the right is not supported",
         hint: "put the stream on the outer side")
     }
   }
@@ -104,27 +116,33 @@ public struct StreamingRules: Sendable {
   private func checkStreams(_ join: JoinNode) throws {
     let bounds = StreamJoinBounds(join)
     guard bounds.hasEquality else {
-      throw unsupported("a join of two streams needs columns that must be equal", hint: "add an equality to ON")
+      throw unsupported(
+        "JOIN_WITHOUT_EQUALITY", "a join of two streams needs columns that must be equal", hint: "add an equality to ON"
+      )
     }
     let isBounded: Bool
     switch join.kind {
     case .inner: return
     case .leftAnti where compatibility == .spark:
       throw unsupported(
-        "a left anti join of two streams is not supported", hint: "use a left join and keep rows without a partner")
+        "ANTI_JOIN", "a left anti join of two streams is not supported",
+        hint: "use a left join and keep rows without a partner")
     case .left, .leftSemi, .leftAnti: isBounded = bounds.left != nil
     case .right: isBounded = bounds.right != nil
     case .full: isBounded = bounds.left != nil || bounds.right != nil
     case .nullAwareAnti, .cross:
       throw unsupported(
-        "a \(join.kind.rawValue) join of two streams is not supported",
+        "JOIN_KIND", "a \(join.kind.rawValue) join of two streams is not supported",
         hint: "use an inner, outer, left semi or left anti join")
     }
     if mode != .append {
-      throw unsupported("a \(join.kind.rawValue) join of two streams needs append mode", hint: "use outputMode append")
+      throw unsupported(
+        "JOIN_OUTPUT_MODE", "a \(join.kind.rawValue) join of two streams needs append mode",
+        hint: "use outputMode append")
     }
     if !isBounded {
       throw unsupported(
+        "JOIN_WITHOUT_BOUNDS",
         "a \(join.kind.rawValue) join of two streams must know when a row finds no partner any more",
         hint: "declare watermarks on both sides and bound their times against each other in ON")
     }
@@ -136,6 +154,7 @@ public struct StreamingRules: Sendable {
       guard case .sort(_, let child) = node, child.isStreaming else { return }
       if mode == .complete && !child.streamingAggregates.isEmpty { return }
       throw unsupported(
+        "SORT",
         "sorting is not supported on a stream unless it is over an aggregated result in complete mode",
         hint: "use outputMode complete")
     }
@@ -145,8 +164,9 @@ public struct StreamingRules: Sendable {
     MillraceError("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", what, hint: hint)
   }
 
-  private func unsupported(_ what: String, hint: String) -> MillraceError {
-    MillraceError("UNSUPPORTED_STREAMING_OPERATION", what, hint: hint)
+  /// Spark has one nameless code for all of these.
+  private func unsupported(_ name: String, _ what: String, hint: String) -> MillraceError {
+    MillraceError("UNSUPPORTED_STREAMING_OPERATION.\(name)", what, hint: hint)
   }
 }
 

@@ -1,5 +1,6 @@
 import Millrace
 import MillraceCore
+import MillracePlan
 import Testing
 
 @testable import MillracePipeline
@@ -14,13 +15,15 @@ struct PipelineFileReaderTests {
         },
         "pipelines": { "traffic": {
           "sources": {
-            "old": { "use": "archive", "options": { "ORDER": "rotation" }, "watermark": { "column": "time", "delay": "10 minutes" } },
+            "old": { "use": "archive", "options": { "ORDER": "rotation" }, "watermark": { "column": "time", "delay": "10 minutes",
+                       "idleTimeout": "5 s", "maxFutureSkew": "1 hour" } },
             "live": { "format": "Socket", "options": { "host": "${env:NONE:-localhost}", "port": "${env:PORT}" },
                       "decode": { "format": "csv", "header": true }, "schema": "a INT", "startAfter": "old", "onBadRecord": "skip" } },
           "views": { "b": "SELECT 1", "a": "SELECT 2" },
           "sinks": { "out": { "query": "SELECT '$${x}', 'a$'", "outputMode": "Update", "use": "db",
                               "options": { "table": "t", "keys": ["x", "y"] } } },
           "trigger": { "processingTime": "2 seconds" }, "checkpointLocation": "cp", "delivery": "exactly-once",
+          "onEndOfInput": "close", "compatibility": "spark",
           "stateStore": { "format": "SQLite", "options": { "CacheSize": "1 GiB" } } } } }
       """
     let file = try TestCatalog.reader().read(Array(text.utf8), file: "p.json")
@@ -29,7 +32,9 @@ struct PipelineFileReaderTests {
     #expect(file.warnings.isEmpty)
     #expect(old.end.format == "gzip-file" && old.end.options.string("path") == "/home/ada/*.gz")
     #expect(old.end.options.string("order") == "rotation" && old.decode?.name == "combined")
-    #expect(old.watermark?.delay == 600_000_000 && old.watermark?.column == "time")
+    let settings = WatermarkSettings(delay: 600_000_000, idleTimeout: 5_000_000, maxFutureSkew: 3_600_000_000)
+    #expect(old.watermark?.settings == settings && old.watermark?.column == "time")
+    #expect(pipeline.onEndOfInput == .close && pipeline.compatibility == .spark)
     #expect(try live.end.options.int("port") == 9999 && live.end.options.string("host") == "localhost")
     #expect(try live.decode?.options.bool("header") == true && live.onBadRecord == .skip)
     #expect(live.schema?.fields.first?.type == .integer && live.startAfter.map(\.text) == ["old"])

@@ -23,7 +23,8 @@ enum PlanSupport {
   }
 
   private static func stream(_ id: Int, _ fields: [StructField], delay: Int64?) -> Catalog.Entry {
-    .scan(id: id, schema: Schema(fields), isStreaming: true, watermark: delay.map { (column: "ts", delay: $0) })
+    .scan(
+      id: id, schema: Schema(fields), isStreaming: true, watermark: delay.map { ("ts", WatermarkSettings(delay: $0)) })
   }
 
   static func analyzed(_ sql: String) throws -> AnalyzedQuery {

@@ -123,6 +123,10 @@ import Testing
         "SELECT 1 FROM s LEFT ANTI JOIN r ON s.k = r.k AND s.ts = r.ts", .append,
         "a left anti join of two streams is not supported"
       ),
+      (
+        "SELECT session_window(ts, '5 s'), count(*) FROM s GROUP BY session_window(ts, '5 s')", .append,
+        "a session window without another key is not supported"
+      ),
     ] as [(String, OutputMode, String)])
   func onlySparkRefuses(sql: String, mode: OutputMode, objection: String) {
     #expect(Self.objection(sql, mode) == nil)
@@ -135,13 +139,41 @@ import Testing
         == "a streaming sink needs a query over a stream, and this one reads none")
   }
 
-  /// Every refusal says what to do instead.
-  @Test func refusalsHaveHints() {
-    for sql in ["SELECT count(*) FROM plain", "SELECT * FROM s ORDER BY ts", "SELECT k FROM s EXCEPT SELECT k FROM r"] {
-      let error = PlanSupport.objection {
-        try StreamingRules(.append).check(try PlanSupport.analyzed(sql).plan)
-      }
-      #expect(error?.hint?.isEmpty == false, "\(sql)")
+  /// Every refusal has a code of its own and says what to do instead.
+  @Test(
+    arguments: [
+      ("SELECT 1 FROM t", .append, "WRITE_STREAM_NOT_ALLOWED"),
+      ("SELECT count(*) FROM plain", .append, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
+      ("SELECT * FROM s", .complete, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
+      ("SELECT * FROM s ORDER BY ts", .append, "UNSUPPORTED_STREAMING_OPERATION.SORT"),
+      ("SELECT k FROM s EXCEPT SELECT k FROM r", .append, "UNSUPPORTED_STREAMING_OPERATION.SET_OPERATION"),
+      ("SELECT k FROM s UNION ALL SELECT b FROM t", .append, "UNSUPPORTED_STREAMING_OPERATION.UNION_WITH_TABLE"),
+      ("SELECT * FROM s LIMIT 3", .update, "UNSUPPORTED_STREAMING_OPERATION.LIMIT"),
+      ("SELECT * FROM s LIMIT 3 OFFSET 1", .append, "UNSUPPORTED_STREAMING_OPERATION.OFFSET"),
+      (
+        "SELECT count(*) FROM (SELECT k, count(*) FROM s GROUP BY k)", .update,
+        "UNSUPPORTED_STREAMING_OPERATION.AGGREGATION_CHAIN"
+      ), ("SELECT 1 FROM s FULL JOIN t ON k = b", .append, "UNSUPPORTED_STREAMING_OPERATION.JOIN_WITH_TABLE"),
+      ("SELECT 1 FROM s JOIN r ON s.v < r.w", .append, "UNSUPPORTED_STREAMING_OPERATION.JOIN_WITHOUT_EQUALITY"),
+      ("SELECT 1 FROM s LEFT JOIN r ON s.k = r.k", .append, "UNSUPPORTED_STREAMING_OPERATION.JOIN_WITHOUT_BOUNDS"),
+      (
+        "SELECT 1 FROM s LEFT JOIN r ON s.k = r.k AND s.ts = r.ts", .update,
+        "UNSUPPORTED_STREAMING_OPERATION.JOIN_OUTPUT_MODE"
+      ), ("SELECT count(DISTINCT v) FROM s", .update, "UNSUPPORTED_STREAMING_OPERATION.DISTINCT_AGGREGATE"),
+      (
+        "SELECT 1 FROM s LEFT ANTI JOIN r ON s.k = r.k AND s.ts = r.ts", .append,
+        "UNSUPPORTED_STREAMING_OPERATION.ANTI_JOIN"
+      ),
+      (
+        "SELECT session_window(ts, '5 s'), count(*) FROM s GROUP BY session_window(ts, '5 s')", .append,
+        "UNSUPPORTED_STREAMING_OPERATION.SESSION_WITHOUT_KEY"
+      ),
+    ] as [(String, OutputMode, String)])
+  func refusals(sql: String, mode: OutputMode, code: String) {
+    let error = PlanSupport.objection {
+      try StreamingRules(mode, compatibility: .spark).check(try PlanSupport.analyzed(sql).plan)
     }
+    #expect(error?.code == code)
+    #expect(error?.hint?.isEmpty == false)
   }
 }

@@ -1,6 +1,7 @@
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
+import MillracePlan
 import MillraceState
 import Synchronization
 
@@ -50,6 +51,7 @@ final class FakeExecutor: BatchExecutor {
     OperatorFingerprint(name: "aggregation 0", content: "keys n % 7 BIGINT"),
   ]
   var watermarkDelays: [Int64]
+  var watermarks: [WatermarkSettings] { watermarkDelays.map { WatermarkSettings(delay: $0) } }
   var inputs: [BatchInput] = []
   var failAt: Int64?
   var failure = MillraceError("DIVIDE_BY_ZERO", "division by zero")

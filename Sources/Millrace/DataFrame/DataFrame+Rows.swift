@@ -111,13 +111,27 @@ extension DataFrame {
 
   /// Declares an event-time column and how late rows may be, for instance `withWatermark("time", "10 minutes")`.
   public func withWatermark(_ column: String, _ delay: String) -> DataFrame {
+    withWatermark(column, delay, idleTimeout: nil, maxFutureSkew: nil)
+  }
+
+  /// The same, for streams of which one may fall silent or have a wrong clock: after `idleTimeout` without a row, others alone
+  /// move the query's watermark; a row further ahead of its batch's clock than `maxFutureSkew` does not move it.
+  public func withWatermark(
+    _ column: String, _ delay: String, idleTimeout: String?, maxFutureSkew: String? = nil
+  ) -> DataFrame {
     then { analyzer, plan in
-      guard let microseconds = DurationText.microseconds(delay), microseconds >= 0 else {
-        throw MillraceError(
-          "CANNOT_PARSE_INTERVAL", "the watermark delay '\(delay)' is no duration",
-          hint: "write for instance '10 minutes'")
+      func duration(_ text: String, _ what: String) throws -> Int64 {
+        guard let microseconds = DurationText.microseconds(text), microseconds >= 0 else {
+          throw MillraceError(
+            "CANNOT_PARSE_INTERVAL", "the \(what) '\(text)' is no duration", hint: "write for instance '10 minutes'")
+        }
+        return microseconds
       }
-      return try analyzer.watermark(plan, column: column, delay: microseconds)
+      let settings = WatermarkSettings(
+        delay: try duration(delay, "watermark delay"),
+        idleTimeout: try idleTimeout.map { try duration($0, "idle timeout of the watermark") },
+        maxFutureSkew: try maxFutureSkew.map { try duration($0, "largest future skew of the watermark") })
+      return try analyzer.watermark(plan, column: column, settings)
     }
   }
 

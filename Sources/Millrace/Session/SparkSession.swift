@@ -147,7 +147,9 @@ public final class SparkSession: Sendable {
 
   /// Makes a source known under its name; gives its relation id.
   @discardableResult
-  public func register(_ source: SourceDefinition, watermark: (column: String, delay: Int64)? = nil) -> Int {
+  public func register(_ source: SourceDefinition, watermark: (column: String, settings: WatermarkSettings)? = nil)
+    -> Int
+  {
     state.withLock { state in
       let id = state.sources.count + 1
       state.sources[id] = source

@@ -20,11 +20,22 @@ public struct StreamingOptions: Sendable {
   public var limit = ReadLimit()
   /// Whether a query that failed is started again.
   public var restart = RestartPolicy.never
+  /// What becomes of windows, sessions and rows of joins that wait for more input when the trigger has read everything and ends.
+  public var onEndOfInput: EndOfInput = .keep
   /// Told of start, progress and end of this query, in this order, from the query's own thread.
   public var listeners: [any StreamingQueryListener] = []
 
   /// The defaults.
   public init() {}
+}
+
+/// What a query does at the end of its input, under the triggers that come to one: `availableNow` and `once`.
+public enum EndOfInput: String, Sendable, CaseIterable {
+  /// What is not complete stays in the state for the next run, as in Spark.
+  case keep
+  /// It comes out in a last batch of its own, as if the watermark were at the end of time. In append mode alone: the other modes
+  /// have given everything before.
+  case close
 }
 
 extension SparkSession {
@@ -43,6 +54,7 @@ extension SparkSession {
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
     configuration.watermarkPolicy = try watermarkPolicy()
+    configuration.closesAtEndOfInput = options.onEndOfInput == .close
     configuration.stateStore = store
     configuration.restart = options.restart
     let streams = self.streams

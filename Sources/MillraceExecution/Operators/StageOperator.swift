@@ -84,6 +84,8 @@ struct EventTimeOperator: StageOperator {
   let column: Int
   /// Number of the watermark definition in the query.
   let index: Int
+  /// Rows further ahead of the batch's clock do not count; nil: all do. Microseconds.
+  let maxFutureSkew: Int64?
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     let times = batch.columns[column]
@@ -99,10 +101,17 @@ struct EventTimeOperator: StageOperator {
     var maximum = Int64.min
     var sum = 0.0
     var count: Int64 = 0
+    var ahead: Int64 = 0
     let rows = batch.rowCount
-    if times.isConstant || times.mayHaveNulls {
+    let limit = maxFutureSkew.map { context.evaluation.batchTimestamp.addingReportingOverflow($0) }
+    if times.isConstant || times.mayHaveNulls || limit != nil {
+      let latest = limit.map { $0.overflow ? .max : $0.partialValue } ?? .max
       for row in 0..<rows where !times.isNull(row) {
         let value = values[times.slot(row)]
+        if value > latest {
+          ahead += 1
+          continue
+        }
         minimum = min(minimum, value)
         maximum = max(maximum, value)
         sum += Double(value)
@@ -116,8 +125,9 @@ struct EventTimeOperator: StageOperator {
       }
       count = Int64(rows)
     }
-    if count > 0 {
-      let seen = EventTimeStatistics(minimum: minimum, maximum: maximum, sum: sum, count: count)
+    if count + ahead > 0 {
+      var seen = EventTimeStatistics(minimum: minimum, maximum: maximum, sum: sum, count: count)
+      seen.rowsAhead = ahead
       context.eventTimes[index] = context.eventTimes[index]?.merged(with: seen) ?? seen
     }
     return batch

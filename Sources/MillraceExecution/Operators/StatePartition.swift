@@ -39,14 +39,14 @@ final class StatePartition {
   }
 
   /// Takes in a batch's groups.
-  func run(_ batch: GroupAccumulation, lateWatermark: Int64, watermark: Int64) throws -> Outcome {
+  func run(_ batch: GroupAccumulation, lateWatermark: Int64, watermark: Int64, isEndOfInput: Bool) throws -> Outcome {
     var outcome = Outcome()
     let updated = try merged(batch, lateWatermark, &outcome)
     switch mode {
     case .update:
       if updated.groupCount > 0 { outcome.rows = [try updated.finish()] }
       _ = try evict(watermark, &outcome)
-    case .append: outcome.rows = try evict(watermark, &outcome)
+    case .append: outcome.rows = try isEndOfInput ? close(&outcome) : evict(watermark, &outcome)
     case .complete: outcome.rows = try everything(updated)
     }
     return outcome
@@ -164,6 +164,22 @@ final class StatePartition {
     sessions?.remove(closed.keys, count: closed.count)
     outcome.removed = Int64(closed.count)
     return mode == .append ? [try plan.finish(keys: closed.keys, states: closed.values, count: closed.count)] : []
+  }
+
+  /// Removes all groups and gives their results: none will get another row.
+  private func close(_ outcome: inout Outcome) throws -> [RecordBatch] {
+    var rows: [RecordBatch] = []
+    var gone: [(keys: [ColumnVector], count: Int)] = []
+    try store.measured.scan { keys, values, count in
+      rows.append(try plan.finish(keys: keys, states: values, count: count))
+      gone.append((keys, count))
+    }
+    for (keys, count) in gone {
+      try store.measured.remove(keys: keys, count: count)
+      sessions?.remove(keys, count: count)
+      outcome.removed += Int64(count)
+    }
+    return rows
   }
 
   /// The results of all groups, of which the batch has changed `updated`.

@@ -38,7 +38,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
     let start = pool.profiler.clock.monotonicNanoseconds()
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
       var outcome = try partitions[index].run(
-        groups, lateWatermark: context.lateWatermark, watermark: context.watermark)
+        groups, lateWatermark: context.lateWatermark, watermark: context.watermark,
+        isEndOfInput: context.isEndOfInput)
       outcome.rows = try outcome.rows.compactMap(reduce)
       return outcome
     }

@@ -56,7 +56,7 @@ final class PhysicalPlanner {
     case .generate(let generate):
       let fragment = try plan(generate.child)
       return add(to: fragment, try GenerateOperator(generate, input: generate.child.output), output: node.output)
-    case .watermark(let column, let delay, let child): return try watermark(column, delay, child)
+    case .watermark(let column, let settings, let child): return try watermark(column, settings, child)
     case .aggregate(let aggregate): return .serial(try self.aggregate(aggregate))
     case .join(let join): return try self.join(join)
     case .sort(let orders, let child):
@@ -127,13 +127,16 @@ final class PhysicalPlanner {
     return add(to: fragment, try FilterOperator(condition, input: child.output), output: child.output)
   }
 
-  private func watermark(_ column: Attribute, _ delay: Int64, _ child: LogicalPlan) throws -> Fragment {
+  private func watermark(_ column: Attribute, _ settings: WatermarkSettings, _ child: LogicalPlan) throws -> Fragment {
     let fragment = try plan(child)
     guard let position = child.output.firstIndex(of: column), child.isStreaming else {
       profile.dissolve()
       return fragment
     }
-    return add(to: fragment, EventTimeOperator(column: position, index: watermarks.add(delay)), output: child.output)
+    return add(
+      to: fragment,
+      EventTimeOperator(column: position, index: watermarks.add(settings), maxFutureSkew: settings.maxFutureSkew),
+      output: child.output)
   }
 
   private func union(_ inputs: [LogicalPlan]) throws -> Fragment {

@@ -78,12 +78,12 @@ final class StateStores {
 
 /// The watermark definitions of a query.
 final class Watermarks {
-  private(set) var delays: [Int64] = []
+  private(set) var settings: [WatermarkSettings] = []
 
   /// Adds a definition and gives its number.
-  func add(_ delay: Int64) -> Int {
-    delays.append(delay)
-    return delays.count - 1
+  func add(_ settings: WatermarkSettings) -> Int {
+    self.settings.append(settings)
+    return self.settings.count - 1
   }
 }
 

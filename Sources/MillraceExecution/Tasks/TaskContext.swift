@@ -19,9 +19,11 @@ package final class TaskContext {
 extension EventTimeStatistics {
   /// Both taken together.
   package func merged(with other: EventTimeStatistics) -> EventTimeStatistics {
-    EventTimeStatistics(
+    var both = EventTimeStatistics(
       minimum: min(minimum, other.minimum), maximum: max(maximum, other.maximum), sum: sum + other.sum,
       count: count + other.count)
+    both.rowsAhead = rowsAhead + other.rowsAhead
+    return both
   }
 }
 
@@ -31,6 +33,8 @@ package final class BatchContext {
   package let batchID: Int64
   package let lateWatermark: Int64
   package let watermark: Int64
+  /// Whether all input was read before, so that what waits for more of it comes out.
+  package let isEndOfInput: Bool
   /// Input by streaming source; empty for batch queries.
   package let plans: [SourcePlanState]
   package var eventTimes: [EventTimeStatistics?]
@@ -39,13 +43,14 @@ package final class BatchContext {
 
   /// A context for one batch.
   package init(
-    evaluation: EvaluationContext, batchID: Int64, lateWatermark: Int64, watermark: Int64, plans: [SourcePlanState],
-    watermarkCount: Int, stateOperatorCount: Int
+    evaluation: EvaluationContext, batchID: Int64, lateWatermark: Int64, watermark: Int64, isEndOfInput: Bool = false,
+    plans: [SourcePlanState], watermarkCount: Int, stateOperatorCount: Int
   ) {
     self.evaluation = evaluation
     self.batchID = batchID
     self.lateWatermark = lateWatermark
     self.watermark = watermark
+    self.isEndOfInput = isEndOfInput
     self.plans = plans
     eventTimes = Array(repeating: nil, count: watermarkCount)
     stateOperators = Array(repeating: StateOperatorMetrics(operatorName: ""), count: stateOperatorCount)

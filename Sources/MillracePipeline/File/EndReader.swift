@@ -1,6 +1,7 @@
 import Millrace
 import MillraceCore
 import MillraceFormats
+import MillracePlan
 import MillraceSQL
 
 /// Reads entries under `sources`, `tables` and `sinks`: inline ends, and those that use a named connector.
@@ -29,6 +30,8 @@ struct EndReader {
 
   /// The keys of a named connector.
   static let connectorKeys = ["format", "options", "decode", "encode", "schema"]
+
+  static let watermarkKeys = ["column", "delay", "idleTimeout", "maxFutureSkew"]
 
   // MARK: Entries
 
@@ -193,7 +196,7 @@ struct EndReader {
 
   private func watermark(_ reader: ObjectReader) -> WatermarkEntry? {
     guard let node = reader["watermark"],
-      let watermark = ObjectReader(node, "a watermark", keys: ["column", "delay"], diagnostics)
+      let watermark = ObjectReader(node, "a watermark", keys: Self.watermarkKeys, diagnostics)
     else { return nil }
     if watermark["column"] == nil {
       watermark.reportMissing("column", "a watermark", hint: "the column that holds the event's time")
@@ -202,7 +205,9 @@ struct EndReader {
       watermark.reportMissing("delay", "a watermark", hint: "how late rows may be, for instance \"10 minutes\"")
     }
     guard let column = watermark.text("column"), let delay = watermark.duration("delay") else { return nil }
-    return WatermarkEntry(column: column.text, delay: delay, place: column.place)
+    let settings = WatermarkSettings(
+      delay: delay, idleTimeout: watermark.duration("idleTimeout"), maxFutureSkew: watermark.duration("maxFutureSkew"))
+    return WatermarkEntry(column: column.text, settings: settings, place: column.place)
   }
 
   private func decode(_ reader: ObjectReader) -> CodecEntry? {

@@ -1,5 +1,6 @@
 package import Millrace
 package import MillraceCore
+package import MillracePlan
 package import MillraceSQL
 package import MillraceStreaming
 
@@ -40,6 +41,10 @@ package struct PipelineDefinition: Sendable {
   /// What follows a failure.
   package var restart = RestartPolicy.never
   package var restartPlace: Place?
+  /// What becomes of what waits for more input when everything was read.
+  package var onEndOfInput: EndOfInput = .keep
+  /// How far beyond Spark the pipeline's queries may go.
+  package var compatibility: StreamingRules.Compatibility = .millrace
 }
 
 /// What keeps the state.
@@ -120,8 +125,7 @@ package enum BadRecordHandling: String, Sendable, CaseIterable {
 /// The event-time column of a source and how late its rows may be.
 package struct WatermarkEntry: Sendable {
   package var column: String
-  /// Microseconds.
-  package var delay: Int64
+  package var settings: WatermarkSettings
   package var place: Place
 }
 

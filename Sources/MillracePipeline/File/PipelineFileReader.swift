@@ -1,5 +1,6 @@
 import Millrace
 import MillraceCore
+import MillracePlan
 import MillraceSQL
 import MillraceStreaming
 
@@ -21,6 +22,7 @@ package struct PipelineFileReader {
   static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
   static let pipelineKeys = [
     "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "restart",
+    "onEndOfInput", "compatibility",
   ]
   static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
@@ -97,7 +99,9 @@ package struct PipelineFileReader {
       trigger: trigger(reader),
       checkpointLocation: checkpointLocation(reader), stateStore: ends.stateStore(reader["stateStore"]),
       delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place, restart: restart(reader),
-      restartPlace: reader["restart"]?.place)
+      restartPlace: reader["restart"]?.place,
+      onEndOfInput: reader.word("onEndOfInput", EndOfInput.self) ?? .keep,
+      compatibility: reader.word("compatibility", StreamingRules.Compatibility.self) ?? .millrace)
   }
 
   private func checkpointLocation(_ reader: ObjectReader) -> LocatedText? {

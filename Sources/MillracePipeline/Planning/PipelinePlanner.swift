@@ -21,6 +21,11 @@ package struct PipelinePlanner {
   package func plan(_ pipeline: PipelineDefinition) throws -> PipelinePlan {
     let diagnostics = DiagnosticCollector(source)
     let session = SparkSession(connectors: catalog.ownConnectors, environment: environment)
+    do {
+      try session.set("millrace.compatibility", pipeline.compatibility.rawValue)
+    } catch {
+      diagnostics.report("PIPELINE_FAILED", "\(error)", at: pipeline.place)
+    }
     refuseWhatIsNotThere(pipeline, diagnostics)
     for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
     for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }
@@ -37,6 +42,7 @@ package struct PipelinePlanner {
     options.trigger = pipeline.trigger.engineTrigger
     options.checkpointLocation = pipeline.checkpointLocation?.text
     options.delivery = pipeline.delivery
+    options.onEndOfInput = pipeline.onEndOfInput
     options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
     options.restart = pipeline.restart
     let isRestartAtFault = pipeline.restart.condition != .never && pipeline.checkpointLocation == nil
@@ -70,7 +76,7 @@ package struct PipelinePlanner {
       return diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
     }
     if let watermark = entry.watermark { check(watermark, definition.schema, diagnostics) }
-    session.register(definition, watermark: entry.watermark.map { ($0.column, $0.delay) })
+    session.register(definition, watermark: entry.watermark.map { ($0.column, $0.settings) })
   }
 
   /// The key that an error of a source is about.

@@ -1,4 +1,6 @@
 package import MillraceCore
+import MillracePlan
+import Millrace
 import MillraceFormats
 import MillraceStreaming
 
@@ -52,6 +54,15 @@ package struct PipelineSchema {
           "delivery",
           .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
         .init("restart", Self.restart),
+        .init(
+          "onEndOfInput",
+          Self.words(
+            EndOfInput.allCases.map(\.rawValue),
+            "whether windows that wait for more input come out when the trigger has read everything")),
+        .init(
+          "compatibility",
+          Self.words(
+            StreamingRules.Compatibility.allCases.map(\.rawValue), "`spark` refuses the queries that Spark refuses")),
       ])
   }
 
@@ -75,6 +86,10 @@ package struct PipelineSchema {
           "backoff", text("pause before the first new start, doubled with each that fails; \"1 second\" by default")),
         .init("maxBackoff", text("the longest pause; \"1 minute\" by default")),
       ])
+  }
+
+  private static func words(_ words: [String], _ description: String) -> JSON {
+    .dictionary(["enum": .array(words.map { .string($0) }), "description": .string(description)])
   }
 
   /// A name, or an object with the options of the store.
@@ -113,6 +128,8 @@ package struct PipelineSchema {
       [
         .init("column", text("the column that holds the event's time")),
         .init("delay", text("how late rows may be, for instance \"10 minutes\"")),
+        .init("idleTimeout", text("after so long without a row, other sources alone decide about the watermark")),
+        .init("maxFutureSkew", text("rows further ahead of the batch's clock do not move the watermark")),
       ])
     var members: [JSON.Member] = [
       .init("decode", decode), .init("schema", text("columns as DDL, for instance \"id BIGINT, name STRING\"")),

@@ -94,7 +94,7 @@ extension Analyzer {
       let leaf = LogicalPlan.relation(
         LeafRelation(name: last, output: columns, content: .scan(id: id, isStreaming: isStreaming)))
       guard let watermark else { return leaf }
-      return try declareWatermark(leaf, column: watermark.column, delay: watermark.delay)
+      return try declareWatermark(leaf, column: watermark.column, watermark.settings)
     case .rows(let schema, let batch):
       let columns = schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable, qualifier: [last]) }
       return .relation(LeafRelation(name: last, output: columns, content: .rows(batch)))
@@ -145,14 +145,16 @@ extension Analyzer {
 
   // MARK: Watermarks
 
-  func declareWatermark(_ plan: LogicalPlan, column: String, delay: Int64) throws -> LogicalPlan {
+  func declareWatermark(_ plan: LogicalPlan, column: String, _ settings: WatermarkSettings) throws -> LogicalPlan {
     guard let attribute = plan.output.first(where: { $0.name.lowercased() == column.lowercased() }) else {
       throw unresolvedColumn([column], among: plan.output)
     }
-    return try watermark(plan, attribute, delay)
+    return try watermark(plan, attribute, settings)
   }
 
-  private func watermark(_ plan: LogicalPlan, _ attribute: Attribute, _ delay: Int64) throws -> LogicalPlan {
+  private func watermark(_ plan: LogicalPlan, _ attribute: Attribute, _ settings: WatermarkSettings) throws
+    -> LogicalPlan
+  {
     let isWindow = attribute.type.fields.map { $0.map(\.name) == ["start", "end"] && $0[0].type.isTimestamp } ?? false
     guard attribute.type.isTimestamp || isWindow else {
       throw MillraceError(
@@ -160,7 +162,7 @@ extension Analyzer {
         "the event time `\(attribute.name)` has the invalid type \"\(attribute.type.sql)\", but expected \"TIMESTAMP\"",
         hint: "convert it with to_timestamp first")
     }
-    return .watermark(column: attribute, delay: delay, plan)
+    return .watermark(column: attribute, settings, plan)
   }
 
   private func watermarked(_ plan: LogicalPlan, _ clause: WatermarkClause) throws -> LogicalPlan {
@@ -172,7 +174,7 @@ extension Analyzer {
       let resolver = ExpressionResolver(self, Scope(plan.output))
       let column = NamedExpression(name, try resolver.resolve(expression))
       let projected = LogicalPlan.project(plan.output.map { NamedExpression(passing: $0) } + [column], plan)
-      return try watermark(projected, column.attribute, micros)
+      return try watermark(projected, column.attribute, WatermarkSettings(delay: micros))
     }
     guard case .column(let parts) = clause.eventTime.kind, let match = try Scope(plan.output).match(parts),
       match.path.isEmpty
@@ -182,7 +184,7 @@ extension Analyzer {
         "REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "an expression in WATERMARK needs a name",
         hint: "write WATERMARK … AS name DELAY OF …")
     }
-    return try watermark(plan, match.attribute, micros)
+    return try watermark(plan, match.attribute, WatermarkSettings(delay: micros))
   }
 
   // MARK: Joins

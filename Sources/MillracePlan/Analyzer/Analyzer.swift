@@ -297,9 +297,9 @@ extension Analyzer {
     return .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
   }
 
-  /// Declares an event-time column; delay in microseconds.
-  public func watermark(_ plan: LogicalPlan, column: String, delay: Int64) throws -> LogicalPlan {
-    try declareWatermark(plan, column: column, delay: delay)
+  /// Declares an event-time column.
+  public func watermark(_ plan: LogicalPlan, column: String, _ settings: WatermarkSettings) throws -> LogicalPlan {
+    try declareWatermark(plan, column: column, settings)
   }
 }
 

@@ -5,8 +5,8 @@ public import MillraceSQL
 public struct Catalog: Sendable {
   /// What a name stands for.
   public enum Entry: Sendable {
-    /// A source; `id` is the session's number for it. A watermark has a column and a delay in microseconds.
-    case scan(id: Int, schema: Schema, isStreaming: Bool, watermark: (column: String, delay: Int64)?)
+    /// A source; `id` is the session's number for it. A watermark has a column and settings.
+    case scan(id: Int, schema: Schema, isStreaming: Bool, watermark: (column: String, settings: WatermarkSettings)?)
     /// Rows in memory.
     case rows(Schema, RecordBatch)
     /// A query, analysed anew at each use so that its columns are never shared between uses.

@@ -40,8 +40,8 @@ enum PruneColumns {
       let read = LogicalPlan.window(node).expressions
       node.child = prune(node.child, needed.union(references(read)))
       return .window(node)
-    case .watermark(let column, let delay, let child):
-      return .watermark(column: column, delay: delay, prune(child, needed.union([column.id])))
+    case .watermark(let column, let settings, let child):
+      return .watermark(column: column, settings, prune(child, needed.union([column.id])))
     case .deduplicate(var node):
       // Late rows are told by their event time, read or not.
       let times = node.child.isStreaming ? Set(node.child.eventTimes.delays.keys) : []

@@ -11,10 +11,10 @@ enum PushFilters {
     case .filter(let condition, let child): return push(condition.conjuncts + conditions, into: child)
     case .project(let columns, let child): return throughProject(conditions, columns, child)
     case .alias(let name, let child): return .alias(name, push(conditions, into: child))
-    case .watermark(let column, let delay, let child):
+    case .watermark(let column, let settings, let child):
       // Event times count before a condition on them is applied, as in Spark.
       let (free, bound) = split(conditions) { !$0.references.contains(column.id) && $0.isDeterministic }
-      return filtered(.watermark(column: column, delay: delay, push(free, into: child)), bound)
+      return filtered(.watermark(column: column, settings, push(free, into: child)), bound)
     case .generate(var node):
       let columns = Set(node.child.output.map(\.id))
       let (below, above) = split(conditions) { $0.references.isSubset(of: columns) && $0.isDeterministic }

@@ -10,6 +10,8 @@ struct PlanRecord: Sendable {
   var lateWatermark: Int64
   var timestamp: Int64
   var seed: UInt64
+  /// All input was read: the batch has none, and what waits for more comes out.
+  var isClosing = false
 
   /// Whether any source has input.
   var hasInput: Bool { plans.contains { $0 != nil } }
@@ -31,6 +33,8 @@ struct CommitRecord: Sendable {
   var nextWatermark: Int64
   var inputRows: Int64
   var outputRows: [Int64]
+  /// What waited for more input came out, and none came since.
+  var isClosed = false
 
   /// The version of state after the batch.
   var stateVersion: Int64 { batchID + 1 }
@@ -49,10 +53,11 @@ struct StateDeltaRecord: Sendable, Hashable {
 
 extension PlanRecord {
   var json: JSON {
-    .dictionary([
+    let members: JSON = .dictionary([
       "batch": .int(batchID), "watermark": .int(watermark), "late": .int(lateWatermark), "timestamp": .int(timestamp),
       "seed": .string(String(seed, radix: 16)), "plans": .array(plans.map { $0.map(Self.json) ?? .null }),
     ])
+    return isClosing ? members.marked("closing") : members
   }
 
   private static func json(_ plan: SourcePlan) -> JSON {
@@ -76,6 +81,7 @@ extension PlanRecord {
     lateWatermark = try json.need("late", \.int)
     timestamp = try json.need("timestamp", \.int)
     seed = UInt64(try json.need("seed", \.string), radix: 16) ?? 0
+    isClosing = json["closing"]?.bool ?? false
     plans = try json.need("plans", \.array).map { plan in
       if plan == .null { return nil }
       let splits = try plan.need("splits", \.array).map { split in
@@ -91,12 +97,13 @@ extension PlanRecord {
 
 extension CommitRecord {
   var json: JSON {
-    .dictionary([
+    let members: JSON = .dictionary([
       "batch": .int(batchID), "offsets": .array(offsets.map { .array($0.map { [$0.json] } ?? []) }),
       "sinks": .array(tokens), "state": .array(deltas.map(\.json)), "watermark": .int(watermark),
       "watermarks": .array(watermarks.map { $0.map { .int($0) } ?? .null }), "next": .int(nextWatermark),
       "in": .int(inputRows), "out": .array(outputRows.map { .int($0) }),
     ])
+    return isClosed ? members.marked("closed") : members
   }
 
   init(_ json: JSON) throws {
@@ -109,6 +116,7 @@ extension CommitRecord {
     nextWatermark = try json.need("next", \.int)
     inputRows = try json.need("in", \.int)
     outputRows = try json.need("out", \.array).map { $0.int ?? 0 }
+    isClosed = json["closed"]?.bool ?? false
   }
 }
 
@@ -131,6 +139,9 @@ extension StateDeltaRecord {
 }
 
 extension JSON {
+  /// An object with one more member, which is true.
+  fileprivate func marked(_ key: String) -> JSON { .object((members ?? []) + [Member(key, .bool(true))]) }
+
   /// A member that must be there; `CHECKPOINT_CORRUPT` without it.
   func need<T>(_ key: String, _ read: (JSON) -> T?) throws -> T {
     guard let value = self[key].flatMap(read) else {

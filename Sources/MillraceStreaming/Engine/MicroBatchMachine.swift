@@ -32,13 +32,16 @@ struct MicroBatchMachine: EngineMachine {
   private var pendingPlan: PlanRecord?
   private let trigger: Trigger
   private let limit: ReadLimit
+  private let closesAtEnd: Bool
   private var triggerStart: Int64?
   /// Time of the poll that is under way.
   private var now: Int64 = 0
 
-  init(trigger: Trigger, limit: ReadLimit, position: QueryPosition) {
+  /// `closesAtEnd`: when a trigger that ends has read everything, what waits for more input comes out in a batch of its own.
+  init(trigger: Trigger, limit: ReadLimit, closesAtEnd: Bool = false, position: QueryPosition) {
     self.trigger = trigger
     self.limit = limit
+    self.closesAtEnd = closesAtEnd
     self.position = position
   }
 
@@ -109,7 +112,7 @@ struct MicroBatchMachine: EngineMachine {
 
   private var batchLimit: ReadLimit { trigger == .once ? ReadLimit(parallelism: limit.parallelism) : limit }
 
-  private func makePlan(_ plans: [SourcePlan?]) -> PlanRecord? {
+  private mutating func makePlan(_ plans: [SourcePlan?]) -> PlanRecord? {
     position.plan(plans, now: now, allowsNoData: trigger != .once)
   }
 
@@ -138,7 +141,7 @@ struct MicroBatchMachine: EngineMachine {
   private mutating func afterBatch() -> EngineAction {
     if isStopRequested { return stop() }
     switch trigger {
-    case .once: return stop()
+    case .once: return end()
     case .processingTime:
       let next = trigger.nextTime(after: triggerStart ?? now)
       if next <= now { return begin() }
@@ -150,10 +153,18 @@ struct MicroBatchMachine: EngineMachine {
 
   /// There is nothing to do.
   private mutating func idle() -> EngineAction {
-    if trigger.isFinite || isStopRequested { return stop() }
+    if isStopRequested { return stop() }
+    if trigger.isFinite { return end() }
     phase = .waiting
     guard case .processingTime = trigger else { return .wait(until: nil, forInput: true) }
     return .wait(until: trigger.nextTime(after: triggerStart ?? now), forInput: false)
+  }
+
+  /// Everything was read.
+  private mutating func end() -> EngineAction {
+    guard closesAtEnd, let plan = position.closingPlan(now: now) else { return stop() }
+    phase = .loggingPlan(plan)
+    return .logPlan(plan)
   }
 
   private mutating func stop() -> EngineAction {

@@ -106,13 +106,14 @@ final class ProgressReporter {
   }
 
   private func eventTime(_ plan: PlanRecord, _ output: BatchOutput) -> StreamingQueryProgress.EventTime? {
-    guard !executor.watermarkDelays.isEmpty else { return nil }
+    guard !executor.watermarks.isEmpty else { return nil }
     let seen = output.eventTimes.compactMap { $0 }.filter { $0.count > 0 }
     let count = seen.reduce(0) { $0 + $1.count }
     let sum = seen.reduce(0.0) { $0 + $1.sum }
     return StreamingQueryProgress.EventTime(
       minimum: seen.map(\.minimum).min(), maximum: seen.map(\.maximum).max(),
-      average: count > 0 ? Int64(sum / Double(count)) : nil, watermark: plan.watermark)
+      average: count > 0 ? Int64(sum / Double(count)) : nil, watermark: plan.watermark,
+      rowsAhead: output.eventTimes.reduce(0) { $0 + ($1?.rowsAhead ?? 0) })
   }
 
   private func sources(_ plan: PlanRecord, _ output: BatchOutput) -> [StreamingQueryProgress.SourceProgress] {

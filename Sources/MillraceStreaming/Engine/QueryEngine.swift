@@ -56,13 +56,14 @@ final class QueryEngine {
       listeners: listeners)
     let position = QueryPosition(
       sourceCount: executor.sources.count,
-      watermark: WatermarkTracker(delays: executor.watermarkDelays, policy: configuration.watermarkPolicy),
+      watermark: WatermarkTracker(executor.watermarks, policy: configuration.watermarkPolicy),
       querySeed: UInt64(LogFrame.seed(queryID: identity.id)), wantsNoDataBatch: executor.wantsNoDataBatch)
     let limit = configuration.effectiveLimit(holdsRows: executor.holdsRows)
     if case .continuous(let interval) = configuration.trigger {
       machine = ContinuousMachine(interval: interval, limit: limit, position: position)
     } else {
-      machine = MicroBatchMachine(trigger: configuration.trigger, limit: limit, position: position)
+      machine = MicroBatchMachine(
+        trigger: configuration.trigger, limit: limit, closesAtEnd: configuration.closesAtEndOfInput, position: position)
     }
   }
 
@@ -227,9 +228,10 @@ final class QueryEngine {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
     try beginSinks(plan.batchID)
-    let input = BatchInput(
+    var input = BatchInput(
       batchID: plan.batchID, plans: plan.plans, lateWatermark: plan.lateWatermark, watermark: plan.watermark,
       timestamp: plan.timestamp, seed: plan.seed)
+    input.isEndOfInput = plan.isClosing
     let active = outputs.indices.map { isHeld($0, plan.batchID) ? nil : outputs[$0] }
     let output = try executor.execute(input, outputs: active)
     CrashPoint.pass(CrashPoints.batchAfterExecute)

@@ -8,6 +8,8 @@ struct QueryPosition {
   private(set) var nextBatchID: Int64 = 0
   /// In force in what was computed last.
   private(set) var lastWatermark: Int64 = 0
+  /// What waited for more input came out, and none came since.
+  private(set) var isClosed = false
   private let querySeed: UInt64
   /// Whether a batch without input has work to do when the watermark moves.
   private let wantsNoDataBatch: (_ old: Int64, _ new: Int64) -> Bool
@@ -26,27 +28,42 @@ struct QueryPosition {
     offsets = commit.offsets
     nextBatchID = commit.batchID + 1
     lastWatermark = commit.watermark
+    isClosed = commit.isClosed
     watermark.restore(values: commit.watermarks, current: commit.nextWatermark)
   }
 
   /// What to compute next: input if there is any, else nothing but the watermark's move if that gives work. Nil: nothing.
   /// `piece` counts what was computed since the last commit, so that each has random numbers of its own.
-  func plan(_ plans: [SourcePlan?], now: Int64, piece: Int = 0, allowsNoData: Bool = true) -> PlanRecord? {
-    let current = watermark.current
+  mutating func plan(_ plans: [SourcePlan?], now: Int64, piece: Int = 0, allowsNoData: Bool = true) -> PlanRecord? {
+    let current = watermark.value(at: now)
     let hasInput = plans.contains { $0 != nil }
     if !hasInput && !(allowsNoData && current > lastWatermark && wantsNoDataBatch(lastWatermark, current)) {
       return nil
     }
+    return record(plans, current, now: now, piece: piece)
+  }
+
+  /// The batch in which what waits for more input comes out. Nil: nothing waits, or it did already.
+  mutating func closingPlan(now: Int64) -> PlanRecord? {
+    guard !isClosed, wantsNoDataBatch(lastWatermark, .max) else { return nil }
+    var plan = record(offsets.map { _ in nil }, watermark.value(at: now), now: now, piece: 0)
+    plan.isClosing = true
+    return plan
+  }
+
+  private func record(_ plans: [SourcePlan?], _ watermark: Int64, now: Int64, piece: Int) -> PlanRecord {
     var seed = querySeed &+ UInt64(bitPattern: nextBatchID) &* 0x9E37_79B9_7F4A_7C15
     seed = (seed ^ seed >> 30) &* 0xBF58_476D_1CE4_E5B9 &+ UInt64(piece) &* 0x94D0_49BB_1331_11EB
     return PlanRecord(
-      batchID: nextBatchID, plans: plans, watermark: current, lateWatermark: lastWatermark,
+      batchID: nextBatchID, plans: plans, watermark: watermark, lateWatermark: lastWatermark,
       timestamp: now / 1000 * 1000, seed: seed ^ seed >> 31)
   }
 
   /// `plan` was computed.
   mutating func advance(_ plan: PlanRecord, _ executed: ExecutedBatch) {
-    watermark.observe(executed.output.eventTimes)
+    watermark.observe(executed.output.eventTimes, at: plan.timestamp)
+    watermark.raise(to: plan.watermark)
+    isClosed = plan.isClosing || isClosed && !plan.hasInput
     offsets = executed.offsets
     lastWatermark = plan.watermark
   }
@@ -56,8 +73,10 @@ struct QueryPosition {
     -> CommitRecord
   {
     defer { nextBatchID += 1 }
-    return CommitRecord(
+    var commit = CommitRecord(
       batchID: nextBatchID, offsets: offsets, tokens: tokens, deltas: deltas, watermark: lastWatermark,
       watermarks: watermark.values, nextWatermark: watermark.current, inputRows: inputRows, outputRows: outputRows)
+    commit.isClosed = isClosed
+    return commit
   }
 }

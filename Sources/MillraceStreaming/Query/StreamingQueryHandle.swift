@@ -15,6 +15,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var environment: Environment
   /// Which watermark counts where the query has several.
   public var watermarkPolicy = WatermarkPolicy.min
+  /// Whether a trigger that ends gives out what waits for more input when it has read everything.
+  public var closesAtEndOfInput = false
   /// Name of the provider that made the executor's state stores; a checkpoint goes on only with the one it was begun with.
   public var stateStore = "memory"
   /// Whether a failed query is started again.

@@ -40,6 +40,8 @@ public struct StreamingQueryProgress: Sendable {
     public var average: Int64?
     /// The watermark in force in the batch.
     public var watermark: Int64
+    /// Rows that were too far ahead of the batch's clock to move the watermark (`maxFutureSkew`).
+    public var rowsAhead: Int64 = 0
   }
 
   /// One source.
@@ -112,6 +114,7 @@ extension StreamingQueryProgress.EventTime {
     if let maximum { members.append(.init("max", .string(ISOTime.text(maximum)))) }
     if let minimum { members.append(.init("min", .string(ISOTime.text(minimum)))) }
     members.append(.init("watermark", .string(ISOTime.text(watermark))))
+    if rowsAhead > 0 { members.append(.init("numRowsBeyondMaxFutureSkew", .int(rowsAhead))) }
     return .object(members)
   }
 }

@@ -2,6 +2,7 @@ import MemoryConnector
 import Millrace
 import MillraceColumnar
 import MillraceCore
+import MillracePlan
 import MillraceStreaming
 import MillraceTesting
 import Testing
@@ -54,10 +55,31 @@ struct StreamScriptRun {
       expected.settle(rowLimit)
       if let difference = compare() { return difference }
     }
-    running = try settled(running)
+    guard Bool.random(using: &random) else {
+      running = try settled(running)
+      running?.stop()
+      expected.settle(rowLimit)
+      return compare()
+    }
     running?.stop()
+    steps.append("close")
     expected.settle(rowLimit)
+    expected.close()
+    // The second run finds that everything was given out.
+    for _ in 0..<2 { try runToEnd() }
     return compare()
+  }
+
+  /// Reads everything and gives out what waits for more.
+  private func runToEnd() throws {
+    for _ in 0..<20 {
+      do {
+        _ = try start(isLast: true).awaitTermination(timeout: nil)
+        return
+      } catch let error as MillraceError where Self.isSinkFailure(error) {
+        continue
+      }
+    }
   }
 
   /// Rows around the script's time, which goes on; some come late, some repeat.
@@ -93,7 +115,7 @@ struct StreamScriptRun {
     error.code == "MEMORY_SINK_FAILURE" || (error.cause as? MillraceError).map(isSinkFailure) ?? false
   }
 
-  private func start() throws -> StreamingQueryHandle {
+  private func start(isLast: Bool = false) throws -> StreamingQueryHandle {
     let session = SparkSession(connectors: [MemoryConnector(hub)], workers: 1)
     for (name, delay) in zip(["a", "b"], query.delays) {
       var options = SourceOptions(format: "memory")
@@ -101,7 +123,7 @@ struct StreamScriptRun {
       options.schema = ScriptRow.schema
       let definition = try SourceDefinition(
         name: name, options, isStreaming: true, connectors: session.connectors, environment: .live)
-      session.register(definition, watermark: ("ts", delay * 1_000_000))
+      session.register(definition, watermark: ("ts", WatermarkSettings(delay: delay * 1_000_000)))
     }
     if let duplicates = query.duplicates {
       let plain = try session.execute(statement: "SELECT * FROM a")
@@ -114,6 +136,10 @@ struct StreamScriptRun {
     var options = StreamingOptions()
     options.checkpointLocation = folder
     options.limit.rows = rowLimit
+    if isLast {
+      options.trigger = .availableNow
+      options.onEndOfInput = .close
+    }
     let sink = StreamingSink(name: "out", query: try frame.analyzed(), outputMode: query.mode, format: "memory")
     return try session.start([sink], options).handle
   }
@@ -166,6 +192,12 @@ struct ExpectedBatches {
   mutating func add(_ a: [ScriptRow], _ b: [ScriptRow]) {
     waiting.a += a
     waiting.b += b
+  }
+
+  /// What waits for more input comes out, in a batch of its own.
+  mutating func close() {
+    if !query.runsOnWatermark { return }
+    batches.append(query.mode == .append ? model.batch([], [], late: last, watermark: 1 << 40) : [])
   }
 
   /// Everything that waits is processed.

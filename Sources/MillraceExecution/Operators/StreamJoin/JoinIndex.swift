@@ -185,6 +185,17 @@ struct JoinIndex: ~Copyable {
     return slots
   }
 
+  /// The slots of all rows without a partner and those in `slots`, by number. They are to be removed next.
+  mutating func takeUnmatched(after slots: [Int32]) -> [Int32] {
+    var result = slots
+    for slot in 0..<Int32(truncatingIfNeeded: slotCount) where marks[Int(slot)] == Mark.live {
+      marks[Int(slot)] = 0
+      result.append(slot)
+    }
+    let numbers = numbers.base
+    return result.sorted { numbers[Int($0)] < numbers[Int($1)] }
+  }
+
   /// Forgets rows.
   mutating func remove(_ slots: [Int32]) {
     for slot in slots {

@@ -134,8 +134,12 @@ final class JoinSide {
   }
 
   /// Keeps what can still match, and gives the rows that go without having matched, in the order in which they came.
-  func finish(_ watermark: Int64, isMatchedGone: Bool, _ metrics: inout StateOperatorMetrics) throws -> [RecordBatch] {
+  /// `isUnmatchedGone`: no partner will come for any row.
+  func finish(
+    _ watermark: Int64, isMatchedGone: Bool, isUnmatchedGone: Bool, _ metrics: inout StateOperatorMetrics
+  ) throws -> [RecordBatch] {
     var gone = index.takeExpired(watermark)
+    if isUnmatchedGone { gone = index.takeUnmatched(after: gone) }
     let unmatched = gone.filter { !index.isMatched($0) }
     var result: [RecordBatch] = []
     if !unmatched.isEmpty { result.append(try fetch(unmatched)) }
@@ -143,7 +147,8 @@ final class JoinSide {
     if isMatchedGone { gone += changed } else { try saveMatched(changed) }
     if !gone.isEmpty { try store.measured.remove(keys: [numbers(gone)], count: gone.count) }
     index.remove(gone)
-    let (staying, unmatchedFresh) = sorted(fresh, watermark, isMatchedGone: isMatchedGone)
+    let (staying, unmatchedFresh) = sorted(
+      fresh, watermark, isMatchedGone: isMatchedGone, isUnmatchedGone: isUnmatchedGone)
     if unmatchedFresh.count > 0 { result.append(fresh.gathered(unmatchedFresh)) }
     try keep(staying.rows, staying.expiries)
     metrics.rowsTotal += Int64(index.count)
@@ -156,15 +161,15 @@ final class JoinSide {
   }
 
   /// New rows that stay, with their expiries, and those that go at once without having matched.
-  private func sorted(_ rows: RecordBatch, _ watermark: Int64, isMatchedGone: Bool)
+  private func sorted(_ rows: RecordBatch, _ watermark: Int64, isMatchedGone: Bool, isUnmatchedGone: Bool)
     -> (staying: (rows: Selection, expiries: EventTimeColumn?), unmatched: Selection)
   {
     let times = expiry.map { EventTimeColumn(rows.columns[$0.column], offset: $0.offset) }
     let staying = Selection(capacity: rows.rowCount), unmatched = Selection(capacity: rows.rowCount)
     var stayingCount = 0, unmatchedCount = 0
     for row in 0..<rows.rowCount {
-      let isExpired = times.map { $0[row] <= watermark } ?? false
       let isMatched = isFreshMatched[row] != 0
+      let isExpired = times.map { $0[row] <= watermark } ?? false || isUnmatchedGone && !isMatched
       staying.rows[stayingCount] = Int32(truncatingIfNeeded: row)
       unmatched.rows[unmatchedCount] = Int32(truncatingIfNeeded: row)
       stayingCount += isExpired || isMatchedGone && isMatched ? 0 : 1

@@ -99,8 +99,11 @@ final class StreamJoinOperator: PhysicalOperator {
   {
     let watermark = context.watermark &- delay
     let isOnce = kind == .leftSemi || kind == .leftAnti
-    let unmatchedLeft = try left.finish(watermark, isMatchedGone: isOnce, &metrics)
-    let unmatchedRight = try right.finish(watermark, isMatchedGone: false, &metrics)
+    let isLast = context.isEndOfInput
+    let unmatchedLeft = try left.finish(
+      watermark, isMatchedGone: isOnce, isUnmatchedGone: isLast && [.left, .full, .leftAnti].contains(kind), &metrics)
+    let unmatchedRight = try right.finish(
+      watermark, isMatchedGone: false, isUnmatchedGone: isLast && [.right, .full].contains(kind), &metrics)
     if kind == .leftAnti { output += unmatchedLeft }
     if kind == .left || kind == .full {
       output += unmatchedLeft.map { rows in
