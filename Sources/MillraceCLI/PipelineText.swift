@@ -34,7 +34,12 @@ struct PipelineText {
     var text = ""
     if let decode = source.decode { text += ", decoded as \(decode.name)" }
     if let watermark = source.watermark {
-      text += ", watermark on \(watermark.column) \(Quantity.duration(microseconds: watermark.delay)) behind"
+      let settings = watermark.settings
+      text += ", watermark on \(watermark.column) \(Quantity.duration(microseconds: settings.delay)) behind"
+      if let timeout = settings.idleTimeout { text += ", idle after \(Quantity.duration(microseconds: timeout))" }
+      if let skew = settings.maxFutureSkew {
+        text += ", at most \(Quantity.duration(microseconds: skew)) ahead of the clock"
+      }
     }
     return text
   }

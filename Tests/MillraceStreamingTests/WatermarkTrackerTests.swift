@@ -57,6 +57,7 @@ struct WatermarkTrackerTests {
 
   @Test func itStaysWhenASilentStreamComesBack() {
     var tracker = Self.tracker(nil, 10)
+    #expect(tracker.value(at: 90) == 0)
     tracker.observe([Self.seen(50), Self.seen(20)], at: 100)
     tracker.observe([Self.seen(60), nil], at: 110)
     let inForce = tracker.value(at: 110)
