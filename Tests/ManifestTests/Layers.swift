@@ -22,7 +22,8 @@ enum Layers {
     "MillraceState": ["MillraceColumnar", "MillraceCore", "CKernels", "CSQLite"],
     "MillraceCommand": ["MillraceCLI"],
     "MillraceBenchmarks": [
-      "CKernels", "MillraceColumnar", "MillraceExpressions", "MillraceCore", "MillraceFormats", "MillraceState",
+      "CKernels", "MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats",
+      "MillracePlan", "MillraceState", "MillraceExecution",
     ],
   ]
 
