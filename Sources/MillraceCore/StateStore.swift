@@ -27,7 +27,7 @@ public protocol StateStore: AnyObject, Sendable {
 /// A store that holds its rows in memory and leaves it to the engine to keep them: changes in the commit log or in files beside
 /// it, and now and then a snapshot.
 ///
-/// In each batch the engine calls `changes()`, makes the bytes durable, and then `commit`. A restart calls `apply` for each piece of
+/// In each batch the engine calls `changes()` and then `commit`; it makes the bytes durable before the batch counts as done. A restart calls `apply` for each piece of
 /// the last snapshot and for all changes after it, in order, and then `commit` once.
 public protocol ChangelogStateStore: StateStore {
   /// The changes since the last commit as bytes that `apply` understands.

@@ -15,19 +15,19 @@ import Testing
     #expect(run.rows("/data-a/rows") == expected, note)
   }
 
-  @Test func undisturbed() throws {
-    let run = FakeRun(files: SimulatedFileSystem())
+  @Test(arguments: [false, true]) func undisturbed(asyncCommit: Bool) throws {
+    let run = FakeRun(files: SimulatedFileSystem(), asyncCommit: asyncCommit)
     #expect(run.run() == nil)
     Self.check(run, "undisturbed")
     #expect(run.files.paths.count < 20)
   }
 
-  @Test(arguments: losses)
-  func everyCrashRecovers(loss: SimulatedFileSystem.Loss) throws {
-    let first = FakeRun(files: SimulatedFileSystem(), total: 35)
+  @Test(arguments: losses, [false, true])
+  func everyCrashRecovers(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
+    let first = FakeRun(files: SimulatedFileSystem(), total: 35, asyncCommit: asyncCommit)
     #expect(first.run() == nil)
     for change in 1...first.files.changes {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 35)
+      let run = FakeRun(files: SimulatedFileSystem(), total: 35, asyncCommit: asyncCommit)
       run.files.crash(at: change)
       #expect(run.run() != nil)
       run.files.reboot(loss)
@@ -36,11 +36,11 @@ import Testing
     }
   }
 
-  @Test(arguments: losses)
-  func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss) throws {
+  @Test(arguments: losses, [false, true])
+  func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
     var random = SeededGenerator(seed: 42)
     for round in 0..<60 {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 30)
+      let run = FakeRun(files: SimulatedFileSystem(), total: 30, asyncCommit: asyncCommit)
       for _ in 0..<12 {
         run.files.crash(at: Int.random(in: 1...60, using: &random))
         if run.run() == nil { break }

@@ -53,6 +53,8 @@ final class FakeExecutor: BatchExecutor {
   var watermarkDelays: [Int64]
   var watermarks: [WatermarkSettings] { watermarkDelays.map { WatermarkSettings(delay: $0) } }
   var inputs: [BatchInput] = []
+  /// Numbers of the batches that were computed, for other threads to see.
+  let computed = Monitor<[Int64]>([])
   var failAt: Int64?
   var failure = MillraceError("DIVIDE_BY_ZERO", "division by zero")
 
@@ -84,6 +86,7 @@ final class FakeExecutor: BatchExecutor {
     }
     if numbers.isEmpty { rows.append([.integer(-input.batchID), .integer(-input.watermark / 1_000_000)]) }
     for output in outputs { try output?.write(.of(rows, schema: Self.schema)) }
+    computed.change { $0.append(input.batchID) }
     let times = numbers.last.map {
       EventTimeStatistics(minimum: numbers[0] * 1_000_000, maximum: $0 * 1_000_000, sum: 0, count: Int64(numbers.count))
     }
@@ -186,6 +189,7 @@ struct FakeRun {
   var delays: [Int64] = []
   var trigger = Trigger.availableNow
   var clock: any Clock = SystemClock()
+  var asyncCommit = false
   var tuning = CheckpointTuning(segmentSize: 4096, inlineLimit: 300, snapshotMinimum: 900, fileLimit: 3)
 
   func configuration() -> StreamingQueryConfiguration {
@@ -193,6 +197,7 @@ struct FakeRun {
       checkpointLocation: "/data/checkpoint", trigger: trigger,
       environment: Environment(files: files, clock: clock))
     configuration.tuning = tuning
+    configuration.asyncCommit = asyncCommit
     return configuration
   }
 

@@ -97,6 +97,8 @@ public struct DataStreamWriter: Sendable {
   /// What is there in one batch; then the query ends.
   public func trigger(once: Bool) -> DataStreamWriter { trigger(once ? .once : .asSoonAsPossible) }
 
+  /// Whether a batch is committed while the next is computed.
+  public func asyncCommit(_ isOn: Bool = true) -> DataStreamWriter { with { $0.options.asyncCommit = isOn } }
   /// What follows a failure; a new start needs a `checkpointLocation`.
   public func restart(_ policy: RestartPolicy) -> DataStreamWriter { with { $0.options.restart = policy } }
   /// A demand on delivery, checked before the start.

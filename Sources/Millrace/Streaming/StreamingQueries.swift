@@ -18,6 +18,9 @@ public struct StreamingOptions: Sendable {
   public var stateStore = StateStoreChoice()
   /// How much one micro-batch may read; `parallelism` is overwritten with the number of workers.
   public var limit = ReadLimit()
+  /// Whether a batch is committed while the next is computed; for triggers whose batches follow each other at once. What is promised
+  /// stays the same.
+  public var asyncCommit = false
   /// Whether a query that failed is started again.
   public var restart = RestartPolicy.never
   /// What becomes of windows, sessions and rows of joins that wait for more input when the trigger has read everything and ends.
@@ -57,6 +60,7 @@ extension SparkSession {
     configuration.closesAtEndOfInput = options.onEndOfInput == .close
     configuration.stateStore = store
     configuration.restart = options.restart
+    configuration.asyncCommit = options.asyncCommit
     let streams = self.streams
     let handle = try StreamingQueryHandle.start(
       configuration: configuration, listeners: options.listeners + [streams.listeners], onEnd: { streams.ended($0) }
@@ -96,6 +100,11 @@ extension SparkSession {
         "RESTART_NEEDS_CHECKPOINT",
         "a query without a checkpointLocation cannot go on after a failure, only begin anew",
         hint: "set 'checkpointLocation', or leave 'restart' out")
+    }
+    if options.asyncCommit, !options.trigger.followsAtOnce {
+      throw MillraceError(
+        "ASYNC_COMMIT_NOT_APPLICABLE", "asyncCommit is for batches that follow each other at once",
+        hint: "use the default trigger or availableNow, or leave 'asyncCommit' out")
     }
     if options.trigger.isContinuous { try checkContinuous(sinks) }
     let bindings = try sinks.map { try $0.bind(self) }

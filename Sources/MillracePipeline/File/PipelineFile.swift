@@ -38,6 +38,9 @@ package struct PipelineDefinition: Sendable {
   /// What the pipeline demands; nil if it takes what its parts give.
   package var delivery: DeliveryGuarantee?
   package var deliveryPlace: Place?
+  /// Whether a batch is committed while the next is computed.
+  package var asyncCommit = false
+  package var asyncCommitPlace: Place?
   /// What follows a failure.
   package var restart = RestartPolicy.never
   package var restartPlace: Place?

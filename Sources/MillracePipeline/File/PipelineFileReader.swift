@@ -21,8 +21,8 @@ package struct PipelineFileReader {
 
   static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
   static let pipelineKeys = [
-    "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "restart",
-    "onEndOfInput", "compatibility",
+    "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "asyncCommit",
+    "restart", "onEndOfInput", "compatibility",
   ]
   static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
@@ -98,8 +98,9 @@ package struct PipelineFileReader {
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
       trigger: trigger(reader),
       checkpointLocation: checkpointLocation(reader), stateStore: ends.stateStore(reader["stateStore"]),
-      delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place, restart: restart(reader),
-      restartPlace: reader["restart"]?.place,
+      delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place,
+      asyncCommit: reader.flag("asyncCommit") ?? false, asyncCommitPlace: reader["asyncCommit"]?.place,
+      restart: restart(reader), restartPlace: reader["restart"]?.place,
       onEndOfInput: reader.word("onEndOfInput", EndOfInput.self) ?? .keep,
       compatibility: reader.word("compatibility", StreamingRules.Compatibility.self) ?? .millrace)
   }

@@ -45,14 +45,21 @@ package struct PipelinePlanner {
     options.onEndOfInput = pipeline.onEndOfInput
     options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
     options.restart = pipeline.restart
-    let isRestartAtFault = pipeline.restart.condition != .never && pipeline.checkpointLocation == nil
-    let place = isRestartAtFault ? pipeline.restartPlace : pipeline.deliveryPlace
-    let guarantee = attempt(at: place ?? pipeline.place, diagnostics) {
+    options.asyncCommit = pipeline.asyncCommit
+    let guarantee = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {
       try session.check(sinks, options)
     }
     guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
     return PipelinePlan(
       definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee, file: source.file)
+  }
+
+  /// The key that is wrong if the pipeline cannot run as it stands.
+  private static func place(ofFault pipeline: PipelineDefinition, _ options: StreamingOptions) -> Place {
+    let lacksCheckpoint = pipeline.restart.condition != .never && pipeline.checkpointLocation == nil
+    if lacksCheckpoint, let place = pipeline.restartPlace { return place }
+    if pipeline.asyncCommit, !options.trigger.followsAtOnce, let place = pipeline.asyncCommitPlace { return place }
+    return pipeline.deliveryPlace ?? pipeline.place
   }
 
   // MARK: Sources

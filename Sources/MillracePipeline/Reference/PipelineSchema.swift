@@ -53,6 +53,7 @@ package struct PipelineSchema {
         .init(
           "delivery",
           .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
+        .init("asyncCommit", Self.flag("a batch is committed while the next is computed")),
         .init("restart", Self.restart),
         .init(
           "onEndOfInput",

@@ -111,6 +111,26 @@ final class StateFiles {
     var section: MemoryBuffer?
   }
 
+  /// The changes of the batch of each store, which all leave it to the engine to keep them.
+  func capture() throws -> [MemoryBuffer] {
+    let slots = UnsafeMutableBufferPointer<MemoryBuffer?>.allocate(capacity: stores.count)
+    slots.initialize(repeating: nil)
+    defer {
+      slots.deinitialize()
+      slots.deallocate()
+    }
+    try executor.forEach(stores.count) { slots[$0] = try changelogStore($0).changes() }
+    return slots.compactMap { $0 }
+  }
+
+  /// The same as `save`, of changes that were taken before. May be called from another thread than all else.
+  func write(_ changes: [MemoryBuffer], version: Int64) throws -> (
+    records: [StateDeltaRecord], sections: [MemoryBuffer]
+  ) {
+    let saved = try changes.enumerated().map { try save($0.element, $0.offset, version) }
+    return (saved.map(\.record), saved.compactMap(\.section))
+  }
+
   private func save(_ index: Int, _ version: Int64) throws -> Saved {
     if let store = stores[index] as? any DurableStateStore {
       CrashPoint.pass(CrashPoints.stateBeforePrepare)
@@ -119,7 +139,10 @@ final class StateFiles {
       let record = StateDeltaRecord(operatorIndex: index, byteCount: 0, checksum: 0, isFile: false, token: token)
       return Saved(record: record, section: nil)
     }
-    let changes = try changelogStore(index).changes()
+    return try save(try changelogStore(index).changes(), index, version)
+  }
+
+  private func save(_ changes: MemoryBuffer, _ index: Int, _ version: Int64) throws -> Saved {
     let record = StateDeltaRecord(
       operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
       isFile: changes.capacity > tuning.inlineLimit)
@@ -156,9 +179,8 @@ final class StateFiles {
   }
 
   /// The batch is committed: its changes count.
-  func committed(_ records: [StateDeltaRecord], version: Int64, segment: Int) throws {
+  func committed(_ records: [StateDeltaRecord], version: Int64, segment: Int) {
     for record in records where record.token == nil { note(record, version, segment) }
-    for store in stores { try store.commit(version: version) }
   }
 
   private func note(_ record: StateDeltaRecord, _ version: Int64, _ segment: Int) {

@@ -131,11 +131,7 @@ struct MicroBatchMachine: EngineMachine {
 
   /// Whether the next batch would start at once, so that its plan can share a write with this commit.
   private var mayPeek: Bool {
-    if isStopRequested { return false }
-    switch trigger {
-    case .asSoonAsPossible, .availableNow: return true
-    case .processingTime, .once, .continuous: return false
-    }
+    !isStopRequested && trigger.followsAtOnce
   }
 
   private mutating func afterBatch() -> EngineAction {

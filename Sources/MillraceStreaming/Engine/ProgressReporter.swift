@@ -80,8 +80,9 @@ final class ProgressReporter {
     stateStart = nil
   }
 
-  func finishBatch() {
-    guard let plan, var output else { return }
+  /// The batch that was computed last, as progress; nil where there is none. What is measured from here on is the next one's.
+  func takeBatch() -> StreamingQueryProgress? {
+    guard let plan, var output else { return nil }
     for index in output.stateOperators.indices { output.stateOperators[index].commitMicroseconds = stateMicroseconds }
     let now = clock.monotonicNanoseconds()
     spent[.triggerExecution] = now - triggerStart
@@ -96,6 +97,11 @@ final class ProgressReporter {
     self.plan = nil
     self.output = nil
     spent.removeAll(keepingCapacity: true)
+    return progress
+  }
+
+  /// Shows a batch that is done.
+  func tell(_ progress: StreamingQueryProgress) {
     shared.change { $0.add(progress) }
     for listener in listeners { listener.onQueryProgress(progress) }
   }

@@ -5,19 +5,19 @@ import MillraceExecution
 
 /// Runs one query on the thread that calls `run`: does what its machine says.
 final class QueryEngine {
-  private let executor: any BatchExecutor
-  private let sinks: [SinkBinding]
-  private let outputs: [any SinkOutput]
+  let executor: any BatchExecutor
+  let sinks: [SinkBinding]
+  let outputs: [any SinkOutput]
   /// The same, of sinks that take bytes.
   private let byteOutputs: [ByteSinkOutput?]
   private let flushers: [(any FlushingSink)?]
-  private let configuration: StreamingQueryConfiguration
+  let configuration: StreamingQueryConfiguration
   private let environment: Environment
   private let checkpoint: Checkpoint?
-  private let stateFiles: StateFiles?
+  let stateFiles: StateFiles?
   private let shared: Monitor<QueryState>
-  private let reporter: ProgressReporter
-  private let profiler: QueryProfiler
+  let reporter: ProgressReporter
+  let profiler: QueryProfiler
   private var machine: any EngineMachine
   /// The last batch that a transactional sink holds.
   private var heldBatches: [Int64?]
@@ -27,6 +27,14 @@ final class QueryEngine {
   /// The batch or epoch that sinks have begun.
   private var begunBatch: Int64 = -1
   private var pendingSections: [MemoryBuffer] = []
+  /// Whether a batch is committed while the next is computed.
+  private let isAsync: Bool
+  /// With `isAsync`: where the rows of a batch wait for the commit before.
+  let buffers: [(offset: Int, output: BufferedSinkOutput)]
+  /// With `isAsync`: the changes of state of the batch that was computed last.
+  var capturedChanges: [MemoryBuffer] = []
+  /// With `isAsync`: the commit of the batch before.
+  var underway: CommitUnderway?
 
   init(
     executor: any BatchExecutor, sinks: [SinkBinding], configuration: StreamingQueryConfiguration,
@@ -45,6 +53,11 @@ final class QueryEngine {
     self.outputs = outputs
     byteOutputs = outputs.map { $0 as? ByteSinkOutput }
     flushers = sinks.map { $0.kind.sink as? any FlushingSink }
+    // A store with versions of its own must not be changed before they are logged.
+    isAsync =
+      configuration.asyncCommit && configuration.trigger.followsAtOnce
+      && !executor.stateStores.contains { $0 is any DurableStateStore }
+    buffers = isAsync ? outputs.enumerated().map { ($0.offset, BufferedSinkOutput($0.element)) } : []
     heldBatches = Array(repeating: nil, count: sinks.count)
     stateFiles = checkpoint.map {
       StateFiles(
@@ -93,6 +106,7 @@ final class QueryEngine {
   }
 
   private func close() {
+    if let underway { try? underway.task.wait() }
     executor.close()
     for source in executor.sources { source.close() }
     for binding in sinks { try? binding.kind.sink.close() }
@@ -179,18 +193,26 @@ final class QueryEngine {
     case .flush(let batchID):
       try flush(batchID)
       return .flushed
-    case .commitSinks(let batchID): return .sinksCommitted(try commitSinks(batchID))
-    case .saveState(let version): return .stateSaved(try saveState(version))
+    case .commitSinks(let batchID):
+      // With `isAsync` the record's tokens and changes are made when it is written.
+      return .sinksCommitted(isAsync ? [] : try commitSinks(batchID))
+    case .saveState(let version):
+      if isAsync {
+        try captureState(version)
+        return .stateSaved([])
+      }
+      return .stateSaved(try saveState(version))
     case .logCommit(let commit, let next):
-      try logCommit(commit, next)
+      if isAsync { try beginCommit(commit, next) } else { try logCommit(commit, next) }
       return .commitLogged
     case .publish(let commit):
-      try publish(commit)
+      if !isAsync { try publish(commit) }
       return .published
     case .wait(let time, let forInput):
       wait(until: time, forInput: forInput)
       return .woken
     case .seal:
+      try awaitCommit()
       try checkpoint?.log.append(.seal, .dictionary([:]))
       return .sealed
     case .end: preconditionFailure("the loop ends before")
@@ -223,16 +245,17 @@ final class QueryEngine {
   }
 
   private func execute(_ plan: PlanRecord) throws -> ExecutedBatch {
-    if plan.batchID != begunBatch { profiler.beginBatch() }
+    if plan.batchID != begunBatch || isAsync { profiler.beginBatch() }
     reporter.startBatch(plan, offsets: machine.position.offsets)
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
-    try beginSinks(plan.batchID)
+    if !isAsync { try beginSinks(plan.batchID) }
     var input = BatchInput(
       batchID: plan.batchID, plans: plan.plans, lateWatermark: plan.lateWatermark, watermark: plan.watermark,
       timestamp: plan.timestamp, seed: plan.seed)
     input.isEndOfInput = plan.isClosing
-    let active = outputs.indices.map { isHeld($0, plan.batchID) ? nil : outputs[$0] }
+    let targets: [any SinkOutput] = isAsync ? buffers.map(\.output) : outputs
+    let active = targets.indices.map { isHeld($0, plan.batchID) ? nil : targets[$0] }
     let output = try executor.execute(input, outputs: active)
     CrashPoint.pass(CrashPoints.batchAfterExecute)
     var offsets = machine.position.offsets
@@ -242,15 +265,16 @@ final class QueryEngine {
     }
     let rows = output.splitResults.joined().reduce(0 as Int64) { $0 + $1.rowCount }
     reporter.executed(output, offsets: offsets)
+    try awaitCommit()
     return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
   }
 
   /// Tells the sinks that a batch or epoch begins, unless they know.
-  private func beginSinks(_ batchID: Int64) throws {
+  func beginSinks(_ batchID: Int64, isMeasured: Bool = true) throws {
     if begunBatch == batchID { return }
     begunBatch = batchID
     for (index, binding) in sinks.enumerated() where !isHeld(index, batchID) {
-      try profiler.control.charging(profiler.sinkSlots(index).write) {
+      try charging(profiler.sinkSlots(index).write, isMeasured) {
         try binding.kind.sink.begin(batchID: batchID)
         try byteOutputs[index]?.begin(batchID: batchID)
       }
@@ -268,12 +292,17 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.pieceAfterFlush)
   }
 
-  private func isHeld(_ sink: Int, _ batchID: Int64) -> Bool { (heldBatches[sink] ?? -1) >= batchID }
+  func isHeld(_ sink: Int, _ batchID: Int64) -> Bool { (heldBatches[sink] ?? -1) >= batchID }
 
   private func commitSinks(_ batchID: Int64) throws -> [JSON] {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
     try beginSinks(batchID)
+    return try tokens(batchID)
+  }
+
+  /// Commits each sink and gives what it recovers to. Off the query's thread nothing is measured.
+  func tokens(_ batchID: Int64, isMeasured: Bool = true) throws -> [JSON] {
     CrashPoint.pass(CrashPoints.batchBeforeSinkCommit)
     var tokens: [JSON] = []
     for (index, binding) in sinks.enumerated() {
@@ -281,20 +310,29 @@ final class QueryEngine {
         tokens.append(.null)
         continue
       }
-      try finish(index)
-      let commit = profiler.sinkSlots(index).commit
-      tokens.append(try profiler.control.charging(commit) { try binding.kind.sink.commit(batchID: batchID) })
+      try finish(index, isMeasured)
+      let slot = profiler.sinkSlots(index).commit
+      tokens.append(try charging(slot, isMeasured) { try binding.kind.sink.commit(batchID: batchID) })
       CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
     }
     return tokens
   }
 
   /// Writes what an output still holds of the batch.
-  private func finish(_ index: Int) throws {
+  private func finish(_ index: Int, _ isMeasured: Bool = true) throws {
     guard let output = byteOutputs[index] else { return }
-    try profiler.control.charging(profiler.sinkSlots(index).write) { try output.finish() }
-    let written = output.takeWritten()
+    try charging(profiler.sinkSlots(index).write, isMeasured) { try output.finish() }
+    if isMeasured { countWritten(index) }
+  }
+
+  /// Counts the bytes that a sink took.
+  func countWritten(_ index: Int) {
+    guard let written = byteOutputs[index]?.takeWritten() else { return }
     profiler.count(sink: index, storedBytes: written.stored, plainBytes: written.plain)
+  }
+
+  private func charging<Result>(_ slot: Int, _ isMeasured: Bool, _ body: () throws -> Result) rethrows -> Result {
+    isMeasured ? try profiler.control.charging(slot, body) : try body()
   }
 
   private func saveState(_ version: Int64) throws -> [StateDeltaRecord] {
@@ -310,27 +348,31 @@ final class QueryEngine {
   private func logCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     reporter.begin(.commitOffsets)
     defer { reporter.end(.commitOffsets) }
-    defer {
-      lastCommit = commit
-      reporter.endState()
-    }
-    guard let log = checkpoint?.log, let stateFiles else {
-      for store in executor.stateStores { try store.commit(version: commit.stateVersion) }
-      return
-    }
-    let size = pendingSections.reduce(8192) { $0 + $1.capacity }
-    if log.isFull(for: size) { try rotate(plan: pendingPlan) }
-    let json = JSON.dictionary(["commit": commit.json, "plan": next?.json ?? .null])
-    try log.append(.commit, json, sections: pendingSections)
-    pendingPlan = next
+    defer { reporter.endState() }
+    try appendCommit(commit, next, pendingSections)
     pendingSections = []
-    try profiler.charging(.stateFiles) {
-      try stateFiles.committed(commit.deltas, version: commit.stateVersion, segment: log.segment)
+    for store in executor.stateStores { try store.commit(version: commit.stateVersion) }
+    try profiler.charging(.stateFiles) { try writeDueSnapshots(commit.stateVersion, next) }
+  }
+
+  /// Makes a commit durable, and with it the plan of the batch that follows at once.
+  func appendCommit(_ commit: CommitRecord, _ next: PlanRecord?, _ sections: [MemoryBuffer]) throws {
+    if let log = checkpoint?.log, let stateFiles {
+      let size = sections.reduce(8192) { $0 + $1.capacity }
+      if log.isFull(for: size) { try rotate(plan: pendingPlan) }
+      let json = JSON.dictionary(["commit": commit.json, "plan": next?.json ?? .null])
+      try log.append(.commit, json, sections: sections)
+      stateFiles.committed(commit.deltas, version: commit.stateVersion, segment: log.segment)
     }
-    guard stateFiles.isSnapshotDue else { return }
+    pendingPlan = next
     lastCommit = commit
-    let fresh = try profiler.charging(.stateFiles) { try stateFiles.writeSnapshots(version: commit.stateVersion) }
-    try log.rotate(head: LogHead(commit: commit, plan: next, bases: stateFiles.bases(with: fresh)).json)
+  }
+
+  /// Writes the snapshots that are due, of the last commit's version, at which the stores must stand.
+  func writeDueSnapshots(_ version: Int64, _ next: PlanRecord?) throws {
+    guard let log = checkpoint?.log, let stateFiles, stateFiles.isSnapshotDue else { return }
+    let fresh = try stateFiles.writeSnapshots(version: version)
+    try log.rotate(head: LogHead(commit: lastCommit, plan: next, bases: stateFiles.bases(with: fresh)).json)
     try stateFiles.replaceBases(fresh)
     try log.removeSegments(below: stateFiles.firstNeededSegment ?? log.segment)
   }
@@ -353,7 +395,7 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     reporter.end(.commitOffsets)
     profiler.endBatch()
-    reporter.finishBatch()
+    if let progress = reporter.takeBatch() { reporter.tell(progress) }
   }
 
   private func wait(until time: Int64?, forInput: Bool) {

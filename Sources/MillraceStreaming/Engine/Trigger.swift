@@ -24,6 +24,14 @@ public enum Trigger: Sendable, Hashable {
     if case .continuous = self { true } else { false }
   }
 
+  /// Whether a batch begins as soon as the one before is done.
+  public var followsAtOnce: Bool {
+    switch self {
+    case .asSoonAsPossible, .availableNow: true
+    case .processingTime, .once, .continuous: false
+    }
+  }
+
   /// The moment of the next batch when the last began at `start`.
   func nextTime(after start: Int64) -> Int64 {
     guard case .processingTime(let interval) = self, interval > 0 else { return start }

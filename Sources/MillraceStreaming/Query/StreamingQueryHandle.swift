@@ -19,6 +19,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var closesAtEndOfInput = false
   /// Name of the provider that made the executor's state stores; a checkpoint goes on only with the one it was begun with.
   public var stateStore = "memory"
+  /// Whether a batch is committed while the next is computed, where batches follow each other at once.
+  public var asyncCommit = false
   /// Whether a failed query is started again.
   public var restart = RestartPolicy.never
 

@@ -1,0 +1,18 @@
+/// One piece of work on a thread of its own, to be waited for.
+final class BackgroundTask {
+  private let outcome = Monitor<Result<Void, any Error>?>(nil)
+
+  /// Starts `body`; `name` is for errors. What it touches is its own until `wait` returns.
+  init(_ name: String, _ body: @escaping () throws -> Void) throws {
+    try EngineThread.start(name) { [outcome] in
+      let result = Result { try body() }
+      outcome.change { $0 = result }
+    }
+  }
+
+  /// Waits for the end; throws what the work threw.
+  func wait() throws {
+    let result: Result<Void, any Error>? = outcome.wait(microseconds: nil) { $0 }
+    try result?.get()
+  }
+}

@@ -1,0 +1,94 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExecution
+
+/// Commits on a thread of their own while the next batch is computed (`asyncCommit`).
+///
+/// ```
+/// query's thread   compute 0 │ compute 1          │ compute 2          │ …
+/// its own thread             │ write and commit 0 │ write and commit 1 │ …
+/// ```
+///
+/// What is on the disk comes in the same order as without: what a batch gives goes to the sinks only when the COMMIT before is durable,
+/// which brings the batch's PLAN along. So recovery, and what it promises, are the same. Sinks, log and state files belong to the
+/// thread that commits for as long as it does, all else to the query's thread.
+extension QueryEngine {
+  /// A batch that was computed and is not committed.
+  struct ComputedBatch {
+    /// Without tokens and changes of state, which are made by committing.
+    var commit: CommitRecord
+    var next: PlanRecord?
+    /// Of each store.
+    var changes: [MemoryBuffer]
+    /// For each sink, nil where it holds the batch already.
+    var rows: [[BufferedSinkOutput.Item]?]
+  }
+
+  /// A commit that is under way.
+  struct CommitUnderway {
+    var task: BackgroundTask
+    var offsets: [Offset?]
+    var progress: StreamingQueryProgress?
+  }
+
+  /// Takes the changes of the batch out of the stores, which then go on with the next version.
+  func captureState(_ version: Int64) throws {
+    capturedChanges = try stateFiles?.capture() ?? []
+    for store in executor.stateStores { try store.commit(version: version) }
+  }
+
+  /// Begins to commit the batch that was computed last; where no other follows at once, or a snapshot is due, also ends it.
+  func beginCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
+    let rows = buffers.map { isHeld($0.offset, commit.batchID) ? nil : $0.output.take() }
+    let batch = ComputedBatch(commit: commit, next: next, changes: capturedChanges, rows: rows)
+    capturedChanges = []
+    profiler.endBatch()
+    let progress = reporter.takeBatch()
+    if next != nil, stateFiles?.isSnapshotDue != true {
+      let task = try BackgroundTask("commit of \(configuration.name ?? "query")") { [self] in try settle(batch) }
+      underway = CommitUnderway(task: task, offsets: commit.offsets, progress: progress)
+      return
+    }
+    try profiler.charging(.log) { try settle(batch) }
+    try profiler.charging(.stateFiles) { try writeDueSnapshots(commit.stateVersion, next) }
+    try endCommit(commit.offsets, progress)
+  }
+
+  /// Waits for the commit that is under way, if one is.
+  func awaitCommit() throws {
+    guard let underway else { return }
+    self.underway = nil
+    try profiler.charging(.waitForWorkers) { try underway.task.wait() }
+    try endCommit(underway.offsets, underway.progress)
+  }
+
+  /// A batch is durable: sources may forget it, and listeners hear of it.
+  private func endCommit(_ offsets: [Offset?], _ progress: StreamingQueryProgress?) throws {
+    for (source, offset) in zip(executor.sources, offsets) {
+      if let offset { try source.commit(offset) }
+    }
+    CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
+    for index in sinks.indices { countWritten(index) }
+    if let progress { reporter.tell(progress) }
+  }
+
+  /// Everything of a batch that is durable in the end: its rows in the sinks, the changes of state, and its record.
+  private func settle(_ batch: ComputedBatch) throws {
+    var commit = batch.commit
+    try beginSinks(commit.batchID, isMeasured: false)
+    for (index, items) in batch.rows.enumerated() {
+      if let items { try outputs[index].write(items) }
+    }
+    commit.tokens = try tokens(commit.batchID, isMeasured: false)
+    var sections: [MemoryBuffer] = []
+    if let stateFiles {
+      let saved = try stateFiles.write(batch.changes, version: commit.stateVersion)
+      commit.deltas = saved.records
+      sections = saved.sections
+    }
+    try appendCommit(commit, batch.next, sections)
+    CrashPoint.pass(CrashPoints.batchBeforePublish)
+    for binding in sinks { try binding.kind.sink.publish(batchID: commit.batchID) }
+    CrashPoint.pass(CrashPoints.batchAfterPublish)
+  }
+}
