@@ -12,7 +12,7 @@ public struct StreamingRules: Sendable {
   }
 
   private let mode: OutputMode
-  private let compatibility: Compatibility
+  let compatibility: Compatibility
 
   /// Rules for one output mode.
   public init(_ mode: OutputMode, compatibility: Compatibility = .millrace) {
@@ -165,7 +165,7 @@ public struct StreamingRules: Sendable {
   }
 
   /// Spark has one nameless code for all of these.
-  private func unsupported(_ name: String, _ what: String, hint: String) -> MillraceError {
+  func unsupported(_ name: String, _ what: String, hint: String) -> MillraceError {
     MillraceError("UNSUPPORTED_STREAMING_OPERATION.\(name)", what, hint: hint)
   }
 }

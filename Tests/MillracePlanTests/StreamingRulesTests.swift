@@ -13,6 +13,20 @@ import Testing
     }?.message
   }
 
+  /// Spark's continuous processing takes maps only; ours takes what micro-batches take.
+  @Test(arguments: [
+    ("SELECT upper(k) AS k FROM plain WHERE length(k) > 1", nil), ("SELECT k, count(*) FROM s GROUP BY k", "Aggregate"),
+    ("SELECT k FROM plain UNION ALL SELECT k FROM plain", "Union"),
+  ])
+  func continuous(sql: String, obstacle: String?) throws {
+    let plan = try Optimizer.optimize(try PlanSupport.analyzed(sql).plan)
+    try StreamingRules(.update).checkContinuous(plan)
+    let objection = PlanSupport.objection {
+      try StreamingRules(.update, compatibility: .spark).checkContinuous(plan)
+    }
+    #expect(objection?.message == obstacle.map { "continuous processing does not support \($0) operations" })
+  }
+
   private static let noWatermark =
     "append output mode is not supported for an aggregation without a watermark on one of its keys"
   private static let noSort =

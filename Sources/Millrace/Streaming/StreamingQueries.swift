@@ -93,7 +93,10 @@ extension SparkSession {
   ) throws -> (bindings: [SinkBinding], guarantee: DeliveryGuarantee) {
     _ = try stateStoreProvider(options.stateStore)
     for sink in sinks {
-      try StreamingRules(sink.outputMode, compatibility: compatibility).check(try Optimizer.optimize(sink.query.plan))
+      let rules = StreamingRules(sink.outputMode, compatibility: compatibility)
+      let plan = try Optimizer.optimize(sink.query.plan)
+      try rules.check(plan)
+      if options.trigger.isContinuous { try rules.checkContinuous(plan) }
     }
     if options.restart.condition != .never, options.checkpointLocation == nil {
       throw MillraceError(
