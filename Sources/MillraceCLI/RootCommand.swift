@@ -17,7 +17,8 @@ struct RootCommand: ParsableCommand {
       """,
     version: Version.number,
     subcommands: [
-      RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, ListCommand.self,
+      RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
+      ListCommand.self,
       CheckpointCommand.self,
       DescribeCommand.self, SchemaCommand.self,
       VersionCommand.self,

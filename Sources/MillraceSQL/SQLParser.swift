@@ -21,6 +21,16 @@ public enum SQLParser {
     }
   }
 
+  /// The names that a query reads from, each once, in the order in which they first come: tables, views and common table expressions.
+  public static func relationNames(_ sql: String) throws(SQLParseError) -> [[String]] {
+    var seen: Set<[String]> = []
+    return try Parser.run(sql) { parser throws(Parser.Failed) in
+      _ = try parser.query()
+      try parser.endOfStatement()
+      return parser.relationNames
+    }.filter { seen.insert($0).inserted }
+  }
+
   /// Reads one expression, with an alias if it has one.
   public static func parseExpression(_ sql: String) throws(SQLParseError) -> SQLExpression {
     try Parser.run(sql) { parser throws(Parser.Failed) in try parser.namedExpression() }

@@ -55,9 +55,9 @@ extension Parser {
     try expect(.table)
     guard accept(.leftParen) else {
       let name = try nameParts()
-      return Query(.table(name), range(from: start))
+      return Query(.table(relation(name)), range(from: start))
     }
-    let query = atQueryStart ? try query() : Query(.table(try nameParts()), range(from: start))
+    let query = atQueryStart ? try query() : Query(.table(relation(try nameParts())), range(from: start))
     try expect(.rightParen)
     return query
   }

@@ -134,7 +134,7 @@ extension Parser {
     case .word(.table):
       advance()
       let name = try nameParts("a table")
-      return Query(.table(name), range(from: start))
+      return Query(.table(relation(name)), range(from: start))
     case .symbol(.leftParen):
       advance()
       let inner = try query()

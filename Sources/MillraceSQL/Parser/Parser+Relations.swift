@@ -102,7 +102,7 @@ extension Parser {
       let hasParentheses = accept(.leftParen)
       let name = try nameParts("a stream")
       if hasParentheses { try expect(.rightParen) }
-      return try decorated(.table(name, options: try withOptions(), isStream: true), from: start)
+      return try decorated(.table(relation(name), options: try withOptions(), isStream: true), from: start)
     case .quotedName: return try namedRelation()
     case .word(let keyword):
       if let keyword, keyword.isReserved, !at(.dot, 1) { throw unexpected("a table") }
@@ -129,7 +129,7 @@ extension Parser {
       try arguments(of: &call)
       return try decorated(.function(call), from: start)
     }
-    return try decorated(.table(name, options: try withOptions(), isStream: false), from: start)
+    return try decorated(.table(relation(name), options: try withOptions(), isStream: false), from: start)
   }
 
   /// `(query)` or `(relation)`.

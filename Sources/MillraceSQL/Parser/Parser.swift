@@ -12,8 +12,16 @@ final class Parser {
   /// Index of the current token.
   private(set) var position = 0
   private(set) var failure: SQLParseError?
+  /// Names that stand where a table can, in the order of the text; those of common table expressions too.
+  private(set) var relationNames: [[String]] = []
 
   func record(_ error: SQLParseError) { failure = failure ?? error }
+
+  /// Notes a name that stands where a table can.
+  func relation(_ name: [String]) -> [String] {
+    relationNames.append(name)
+    return name
+  }
 
   /// Levels open above the current step.
   private var depth = 0
