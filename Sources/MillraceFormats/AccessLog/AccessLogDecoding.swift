@@ -36,21 +36,19 @@ public struct AccessLogDecoding: Decoding {
 
 /// Decodes access-log lines. Conditions on the status are tested before a line becomes a row.
 final class AccessLogDecoder: LineDecoder {
-  private let types: [DataType]
+  let types: [DataType]
   private let columns: [Int]
   private var plan: ck_access_plan
   let table = SpanTable(columnCount: Int(CK_ACCESS_FIELDS), isUsed: false)
-  private var lines = LineIndex()
-  private var faults: FaultHandler
+  let windows = LineWindows()
+  var faults: FaultHandler
   private var times = AccessLogTime()
   private let rules = SpanRules(isText: true, zone: .utc) { text, count, target in
     AccessLogText.unescape(text, count, target)
   }
 
-  var badRecordCount: Int64 { faults.count }
-
   init(schema: Schema, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy) {
-    types = schema.types
+    types = columns.map { schema.types[$0] }
     self.columns = columns
     faults = FaultHandler(policy: badRecords, format: "access-log")
     plan = ck_access_plan(last: 0, status_filter: 0, status_low: .min, status_high: .max)
@@ -85,26 +83,15 @@ final class AccessLogDecoder: LineDecoder {
     }
   }
 
-  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
-    guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-      return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: types[$0]) })
-    }
-    let block = LineBlock(
-      base: start, lines: lines.spans.base, count: lines.count, owner: owner, isASCII: lines.isASCII)
-    let (rows, made) = try decode(block)
-    return try faults.settle(RecordBatch(rowCount: rows, columns: made), table, lines: block.lines, origin)
-  }
-
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {
     table.reserve(block.count)
     let rows = ck_access_lines(
       &plan, block.base, block.lines, block.count, UnsafePointer(table.columns), table.lines, table.isBad)
     let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
-    let made = columns.map { column in
+    let made = zip(columns, types).map { column, type in
       column == Int(CK_TIME)
         ? times.column(window, table.spans(column), rows, isBad: table.isBad)
-        : window.column(types[column], table.spans(column), rows, isBad: table.isBad)
+        : window.column(type, table.spans(column), rows, isBad: table.isBad)
     }
     return (rows, made)
   }

@@ -52,11 +52,10 @@ final class PairDecoder: LineDecoder {
   private let wanted: [(column: Int, key: [UInt8])]
   /// Whether a line is read to its end, since it matters whether it is well.
   private let isComplete: Bool
-  private var lines = LineIndex()
-  private var faults: FaultHandler
+  let types: [DataType]
+  let windows = LineWindows()
+  var faults: FaultHandler
   private let rules: SpanRules
-
-  var badRecordCount: Int64 { faults.count }
 
   init(
     _ name: String, _ syntax: PairSyntax, schema: Schema, isMap: Bool, columns: [Int], badRecords: BadRecordPolicy,
@@ -67,23 +66,13 @@ final class PairDecoder: LineDecoder {
     self.isMap = isMap
     self.columns = columns
     self.corruptColumn = corruptColumn
+    types = columns.map { schema.types[$0] }
     table = SpanTable(columnCount: schema.count, isUsed: false)
     wanted = Set(columns).filter { $0 != corruptColumn }.sorted().map { ($0, Array(schema.fields[$0].name.utf8)) }
     for (column, _) in wanted { table.use(column) }
     isComplete = badRecords != .null || columns.contains { $0 == corruptColumn }
     faults = FaultHandler(policy: badRecords, format: name)
     rules = SpanRules(isText: true, zone: zone) { text, count, target in PairSyntax.unescape(text, count, target) }
-  }
-
-  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
-    guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-      return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: schema.types[$0]) })
-    }
-    let block = LineBlock(
-      base: base, lines: lines.spans.base, count: lines.count, owner: owner, isASCII: lines.isASCII)
-    let (rows, columns) = try decode(block)
-    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: block.lines, origin)
   }
 
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {

@@ -62,11 +62,10 @@ final class PatternDecoder: LineDecoder {
   let table: SpanTable
   private let pattern: LinePattern
   private let columns: [(group: Int?, type: DataType)]
-  private var lines = LineIndex()
-  private var faults: FaultHandler
+  let types: [DataType]
+  let windows = LineWindows()
+  var faults: FaultHandler
   private let rules: SpanRules
-
-  var badRecordCount: Int64 { faults.count }
 
   init(
     _ pattern: LinePattern, columns: [(group: Int?, type: DataType)], badRecords: BadRecordPolicy, name: String,
@@ -74,23 +73,13 @@ final class PatternDecoder: LineDecoder {
   ) {
     self.pattern = pattern
     self.columns = columns
+    types = columns.map(\.type)
     table = SpanTable(columnCount: columns.count)
     faults = FaultHandler(policy: badRecords, format: name)
     rules = SpanRules(isText: true, zone: zone) { text, count, target in
       target.update(from: text, count: count)
       return count
     }
-  }
-
-  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
-    guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-      return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: $0.type) })
-    }
-    let block = LineBlock(
-      base: base, lines: lines.spans.base, count: lines.count, owner: owner, isASCII: lines.isASCII)
-    let (rows, columns) = try decode(block)
-    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: block.lines, origin)
   }
 
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {

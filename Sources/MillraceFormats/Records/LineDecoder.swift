@@ -4,10 +4,28 @@ import MillraceCore
 
 /// A decoder whose records are lines, so that it can also be a function of a string column.
 protocol LineDecoder: Decoder {
+  /// Types of the columns that it gives.
+  var types: [DataType] { get }
+  /// Finds the lines of windows.
+  var windows: LineWindows { get }
   /// The line of each row and whether the row has a fault, after `decode(_:)`.
   var table: SpanTable { get }
+  /// Does with faults what the policy says.
+  var faults: FaultHandler { get set }
   /// Decodes lines; blank ones, and those that a filter leaves out, give no row.
   func decode(_ lines: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector])
+}
+
+extension LineDecoder {
+  var badRecordCount: Int64 { faults.count }
+
+  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
+    guard let block = try windows.lines(of: bytes, owner: owner) else {
+      return RecordBatch(rowCount: 0, columns: types.map { ColumnVector.of([], type: $0) })
+    }
+    let (rows, columns) = try decode(block)
+    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: block.lines, origin)
+  }
 }
 
 /// Lines in a window.
@@ -20,6 +38,18 @@ struct LineBlock {
   let isASCII: Bool
 }
 
+/// Finds the lines of one window after the other.
+final class LineWindows {
+  private var index = LineIndex()
+
+  /// The lines of a window, valid until the next call; nil for one without bytes.
+  func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject) throws -> LineBlock? {
+    try index.find(in: bytes)
+    guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
+    return LineBlock(base: base, lines: index.spans.base, count: index.count, owner: owner, isASCII: index.isASCII)
+  }
+}
+
 /// Decodes records of a format with fixed fields.
 final class RecordDecoder<Scanner: RecordScanner>: LineDecoder {
   let table: SpanTable
@@ -28,18 +58,18 @@ final class RecordDecoder<Scanner: RecordScanner>: LineDecoder {
   private let wanted: [Int]
   /// Position of the column for records with a fault, behind the format's own.
   private let corruptColumn: Int
-  private var lines = LineIndex()
-  private var faults: FaultHandler
+  let types: [DataType]
+  let windows = LineWindows()
+  var faults: FaultHandler
   private let rules: SpanRules
   private var times: [Int: LogTime] = [:]
-
-  var badRecordCount: Int64 { faults.count }
 
   init(_ scanner: Scanner, columns: [Int], badRecords: BadRecordPolicy, zone: TimeZoneRules) {
     self.scanner = scanner
     self.columns = columns
     let fields = scanner.fields
     corruptColumn = fields.count
+    types = columns.map { $0 < fields.count ? fields[$0].type : .string }
     wanted = Set(columns.filter { $0 < fields.count }).sorted()
     table = SpanTable(columnCount: fields.count, isUsed: false)
     for column in wanted {
@@ -49,19 +79,6 @@ final class RecordDecoder<Scanner: RecordScanner>: LineDecoder {
     faults = FaultHandler(policy: badRecords, format: scanner.name)
     rules = SpanRules(isText: true, zone: zone) { text, count, target in PairSyntax.unescape(text, count, target) }
   }
-
-  func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
-    guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-      return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: type($0)) })
-    }
-    let block = LineBlock(
-      base: base, lines: lines.spans.base, count: lines.count, owner: owner, isASCII: lines.isASCII)
-    let (rows, columns) = try decode(block)
-    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: block.lines, origin)
-  }
-
-  private func type(_ column: Int) -> DataType { column < corruptColumn ? scanner.fields[column].type : .string }
 
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {
     table.reserve(block.count)
