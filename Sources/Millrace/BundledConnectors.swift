@@ -23,4 +23,13 @@ public enum BundledConnectors {
       SQLiteConnector(),
     ] + FileConnector.all
   }
+
+  /// The bundled connectors, `more`, and readers of the state that queries with any of them keep.
+  public static func registry(with more: [any Connector] = []) -> ConnectorRegistry {
+    var registry = ConnectorRegistry(all + more)
+    let stores = registry
+    registry.register(StateConnector(stores))
+    registry.register(StateMetadataConnector(stores))
+    return registry
+  }
 }

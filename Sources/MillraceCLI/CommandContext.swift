@@ -14,7 +14,7 @@ struct CommandContext: Sendable {
 
   init(connectors: [any Connector], environment: Environment = .live) {
     catalog = PipelineCatalog(
-      connectors: ConnectorRegistry(BundledConnectors.all + connectors), decoders: FormatRegistry.decoders,
+      connectors: BundledConnectors.registry(with: connectors), decoders: FormatRegistry.decoders,
       encoders: FormatRegistry.encoders, ownConnectors: connectors)
     self.environment = environment
   }

@@ -15,6 +15,8 @@ public protocol BatchExecutor: AnyObject {
   var stateStores: [any StateStore] { get }
   /// What must stay the same between runs on one checkpoint, one entry per stateful operator and source.
   var fingerprints: [OperatorFingerprint] { get }
+  /// What each of the state stores holds, in their order; for tools that read a checkpoint.
+  var stateLayouts: [StateLayout] { get }
   /// Watermark definitions in the query, in the order of `BatchOutput.eventTimes`.
   var watermarks: [WatermarkSettings] { get }
   /// Computes a batch. `outputs` has one entry per sink; an entry is nil when that sink holds the batch already.
@@ -32,6 +34,9 @@ public protocol BatchExecutor: AnyObject {
 }
 
 extension BatchExecutor {
+  /// Not told.
+  public var stateLayouts: [StateLayout] { [] }
+
   /// Unless it says otherwise.
   public var holdsRows: Bool { true }
 
@@ -235,5 +240,33 @@ public struct OperatorFingerprint: Sendable, Hashable {
   public init(name: String, content: String) {
     self.name = name
     self.content = content
+  }
+}
+
+/// What a state store holds, in words that outlive the query: kept in the checkpoint.
+public struct StateLayout: Sendable, Hashable {
+  /// Number of the operator; the stores of one operator are its partitions.
+  public var operatorID: Int
+  /// For instance `aggregation` or `join left`.
+  public var operatorName: String
+  /// Number of the partition of the operator.
+  public var partition: Int
+  /// Names and types of the key columns as DDL.
+  public var keys: String
+  /// Names and types of the value columns as DDL.
+  public var values: String
+  /// Where the first value is a whole row of `RowCodec`: its columns as DDL.
+  public var row: String?
+
+  /// Makes a layout.
+  public init(
+    operatorID: Int, operatorName: String, partition: Int, keys: String, values: String, row: String? = nil
+  ) {
+    self.operatorID = operatorID
+    self.operatorName = operatorName
+    self.partition = partition
+    self.keys = keys
+    self.values = values
+    self.row = row
   }
 }

@@ -28,8 +28,10 @@ public final class QueryExecutor: BatchExecutor {
   public let sourceNames: [String]
   /// One store for each piece of state, in the order in which planning met the operators; the same for the same query.
   public let stateStores: [any StateStore]
-  /// What must stay the same between runs on one checkpoint, in the same order at each run.
+  /// What must stay the same between runs on one checkpoint, sources first, in the same order at each run.
   public let fingerprints: [OperatorFingerprint]
+  /// What each of the stores holds.
+  public let stateLayouts: [StateLayout]
   /// The watermark definitions, in the order of `BatchOutput.eventTimes`.
   public let watermarks: [WatermarkSettings]
   /// Counts where the time goes.
@@ -38,6 +40,7 @@ public final class QueryExecutor: BatchExecutor {
   private let groups: [ScanGroup]
   private let pool: WorkerPool
   private let runsOnWatermark: Bool
+  private let stateOperatorCount: Int
 
   /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
   public init(
@@ -66,7 +69,14 @@ public final class QueryExecutor: BatchExecutor {
     sources = groups.map(\.binding.input.source)
     sourceNames = groups.map(\.binding.name)
     stateStores = stores.stores
-    fingerprints = stores.fingerprints
+    stateOperatorCount = stores.fingerprints.count
+    // Offsets are kept by a source's place, and the plan of a pending batch is read by the source that made it.
+    fingerprints =
+      groups.map { group in
+        let kind = group.binding.input.source.description.prefix { $0 != "[" }
+        return OperatorFingerprint(name: "source \(group.binding.name)", content: String(kind))
+      } + stores.fingerprints
+    stateLayouts = stores.layouts
     self.watermarks = watermarks.settings
     runsOnWatermark = stores.runsOnWatermark
   }
@@ -93,7 +103,7 @@ public final class QueryExecutor: BatchExecutor {
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
       isEndOfInput: input.isEndOfInput, plans: input.plans.map { SourcePlanState($0) },
       watermarkCount: watermarks.count,
-      stateOperatorCount: fingerprints.count)
+      stateOperatorCount: stateOperatorCount)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
     for (output, sink) in zip(outputs, sinks) { rows.append(try output.run(context, sink)) }

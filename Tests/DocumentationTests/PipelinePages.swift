@@ -6,7 +6,7 @@ import MillracePipeline
 /// Reads texts of pipeline files as `millrace validate` does.
 enum PipelinePages {
   static let catalog = PipelineCatalog(
-    connectors: ConnectorRegistry(BundledConnectors.all), decoders: FormatRegistry.decoders,
+    connectors: BundledConnectors.registry(), decoders: FormatRegistry.decoders,
     encoders: FormatRegistry.encoders)
 
   /// The plans of all pipelines of a text; throws what is wrong with it.

@@ -27,6 +27,11 @@ import Testing
     try StateStoreAcceptance(OwnStateStoreProvider(kept: 2)).run(shape, seed: seed, directory: "\(folder)/0")
   }
 
+  /// A row of the streams.
+  static func line(_ word: String, _ number: Int64) -> [Value] {
+    [.string(word), .integer(number), .integer(number * 1_000_000)]
+  }
+
   struct Run {
     let hub = MemoryHub()
     let lines: MemoryStream
@@ -34,15 +39,19 @@ import Testing
     var options = StreamingOptions()
 
     init(_ choice: StateStoreChoice, _ checkpoint: String) throws {
-      lines = try hub.stream("lines", schema: Schema([StructField("word", .string), StructField("n", .long)]))
+      let schema = Schema([StructField("word", .string), StructField("n", .long), StructField("t", .timestamp)])
+      lines = try hub.stream("lines", schema: schema)
+      _ = try hub.stream("more", schema: schema)
       spark = SparkSession(connectors: [MemoryConnector(hub), OwnStateStoreConnector()], workers: 2)
       options.checkpointLocation = checkpoint
       options.stateStore = choice
-      var source = SourceOptions(format: "memory")
-      source.options = ["stream": "lines"]
-      spark.register(
-        try SourceDefinition(
-          name: "lines", source, isStreaming: true, connectors: spark.connectors, environment: spark.environment))
+      for name in ["lines", "more"] {
+        var source = SourceOptions(format: "memory")
+        source.options = ["stream": name]
+        spark.register(
+          try SourceDefinition(
+            name: name, source, isStreaming: true, connectors: spark.connectors, environment: spark.environment))
+      }
     }
 
     func start(_ sql: String, _ mode: OutputMode) throws -> StreamingQuery {
@@ -66,7 +75,7 @@ import Testing
     for start in 0..<3 {
       let query = try run.start(Self.query, .complete)
       for batch in 0..<3 {
-        run.lines.addData([[.string("a"), .integer(Int64(batch))], [.string("b\(start)"), .integer(1)]])
+        run.lines.addData([Self.line("a", Int64(batch)), Self.line("b\(start)", 1)])
         try await query.processAllAvailable()
       }
       #expect(query.lastProgress?.stateOperators.first?.rowsTotal == Int64(start + 2))
@@ -85,7 +94,7 @@ import Testing
     defer { try? PosixFileSystem().removeTree(folder) }
     let first = try Run(StateStoreChoice("sqlite"), "\(folder)/checkpoint")
     let query = try first.start(Self.query, .complete)
-    first.lines.addData([[.string("a"), .integer(1)]])
+    first.lines.addData([Self.line("a", 1)])
     try await query.processAllAvailable()
     try await query.stop()
     let second = try Run(StateStoreChoice(), "\(folder)/checkpoint")

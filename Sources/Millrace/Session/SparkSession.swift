@@ -36,7 +36,7 @@ public final class SparkSession: Sendable {
 
   /// A session with the bundled connectors and more.
   public init(connectors: [any Connector] = [], environment: Environment = .live, workers: Int? = nil) {
-    self.connectors = ConnectorRegistry(BundledConnectors.all + connectors)
+    self.connectors = BundledConnectors.registry(with: connectors)
     self.environment = environment
     self.workers = workers
     state = Mutex(State())

@@ -18,10 +18,7 @@ public struct StateStoreChoice: Sendable, Hashable {
 extension SparkSession {
   /// The provider of a choice. Throws `DATA_SOURCE_NOT_FOUND`, `CONNECTOR_NOT_A_STATE_STORE` or what is wrong with the options.
   func stateStoreProvider(_ choice: StateStoreChoice) throws -> any StateStoreProvider {
-    let spec = try StateStoreChoice.spec(choice.name, connectors)
-    let options = try Options(choice.options, fields: spec.fields, of: "the state store '\(spec.name)'")
-    guard let connector = spec.connector else { return MemoryStateStoreProvider() }
-    return try connector.makeStateStore(StateStoreRequest(options: options))
+    try choice.provider(connectors)
   }
 }
 
@@ -39,5 +36,15 @@ extension StateStoreChoice {
         hint: "state stores are: \((["memory"] + stores).joined(separator: ", "))")
     }
     return (connector.spec.name, connector.spec.stateStoreFields, connector)
+  }
+}
+
+extension StateStoreChoice {
+  /// The provider of the choice.
+  func provider(_ connectors: ConnectorRegistry) throws -> any StateStoreProvider {
+    let spec = try StateStoreChoice.spec(name, connectors)
+    let options = try Options(options, fields: spec.fields, of: "the state store '\(spec.name)'")
+    guard let connector = spec.connector else { return MemoryStateStoreProvider() }
+    return try connector.makeStateStore(StateStoreRequest(options: options))
   }
 }

@@ -13,13 +13,16 @@ struct SQLCommand: ParsableCommand {
     commandName: "sql", abstract: "Runs a SQL query over files, gzip included, and prints its rows.",
     discussion: """
       The ending of a file's name tells its format: .json, .jsonl and .ndjson are JSON lines, .csv has names in its first line, \
-      anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format.
+      anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format. \
+      state:CHECKPOINT is what the operators of a query keep (key, value, partition_id; see millrace state --help), and \
+      state-metadata:CHECKPOINT a list of them.
 
       Examples:
         millrace sql "SELECT 1 + 1"
         millrace sql "SELECT status, count(*) AS n FROM r GROUP BY status ORDER BY n DESC" \\
           --table "r:combined=docs/examples/logs/access.log.*.gz"
         millrace sql "SELECT * FROM e WHERE kind = 'buy'" --table e=events.json.gz --schema "e=kind STRING, price DOUBLE"
+        millrace sql "SELECT key.status, value.count FROM s" --table "s=state:out/checkpoints/traffic?operator=0&version=3"
         millrace sql --explain "SELECT value FROM t WHERE value LIKE 'a%'" --table t=words.txt
         millrace sql --analyze "SELECT count(*) FROM t" --table t=words.txt    (runs it and shows where the time went)
       """)
@@ -60,37 +63,11 @@ struct SQLCommand: ParsableCommand {
       return
     }
     if analyze {
-      let profile = try running { try frame.profile() }
+      let profile = try QueryResult.running { try frame.profile() }
       Terminal.print(output.isJSON ? profile.json.prettyText : profile.text)
       return
     }
-    let schema = try frame.schema
-    let batches = try running { try frame.batches() }
-    if output.isJSON {
-      try printJSON(batches, schema)
-    } else {
-      let rows = batches.isEmpty ? nil : RecordBatch.concatenated(batches)
-      Terminal.write(ConsoleTable(rows, schema: schema, truncate: 0).text, to: 1)
-    }
-  }
-
-  /// Runs the query; what goes wrong in it has another exit status than a wrong query.
-  private func running<Result>(_ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch {
-      Terminal.error("\(error)")
-      throw CommandFailure(status: ExitStatus(running: error))
-    }
-  }
-
-  private func printJSON(_ batches: [RecordBatch], _ schema: Schema) throws {
-    let encoder = try FormatRegistry.encoder("json").make(Options([:], fields: [], of: "json")).makeEncoder(schema)
-    for batch in batches {
-      let bytes = ByteBuffer()
-      try encoder.encode(batch, rows: 0..<batch.rowCount, into: bytes)
-      Terminal.write(bytes.bytes, to: 1)
-    }
+    try QueryResult.print(frame, isJSON: output.isJSON)
   }
 }
 
@@ -125,6 +102,7 @@ struct TableArgument {
 
   /// The file as a bounded source.
   func definition(schema: String?, in session: SparkSession) throws -> SourceDefinition {
+    if let state = try StateArgument(file) { return try state.definition(name: name, in: session) }
     let isPacked = file.hasSuffix(".gz")
     let plain = isPacked ? String(file.dropLast(3)) : file
     var format = self.format ?? "text"

@@ -87,6 +87,18 @@ struct KeyEncoder: Sendable {
     return sorted ?? key
   }
 
+  /// Names of the flat columns, given those of the keys.
+  func flatNames(_ names: [String]) -> [String] {
+    zip(forms, names).flatMap { form, name in
+      switch form {
+      case .flat, .encoded: [name]
+      case .window: ["\(name)_start"]
+      case .bounds: ["\(name)_start", "\(name)_end"]
+      case .optionalBounds: ["\(name)_start", "\(name)_end", "\(name)_exists"]
+      }
+    }
+  }
+
   /// The flat columns of evaluated keys.
   func encode(_ columns: [ColumnVector], count: Int) -> [ColumnVector] {
     if forms.isEmpty { return [.constant(.integer(0), type: .byte, count: count)] }

@@ -166,6 +166,7 @@ final class PhysicalPlanner {
     profile.keepsState()
     let (store, index) = try stores.open(
       name: "limit", keyTypes: StatefulLimitOperator.keyTypes, valueTypes: StatefulLimitOperator.valueTypes,
+      names: StateStores.Names(values: ["rows"]),
       content: "first \(count) rows", runsOnWatermark: false)
     return StatefulLimitOperator(rows, count: count, store: store, metricsIndex: index)
   }
@@ -216,8 +217,11 @@ final class PhysicalPlanner {
     let (own, index) = try stores.open(
       name: "aggregation", partitions: partitionCount, keyTypes: aggregation.keys.flatTypes,
       valueTypes: aggregation.stateTypes,
+      names: StateStores.Names(
+        keys: aggregation.keys.flatNames(node.grouping.map(\.attribute.name)),
+        values: aggregation.functions.flatMap { function in function.stateTypes.map { _ in function.name } }),
       content: "keys [\(keyNames)], aggregates [\(names.joined(separator: ", "))]"
-        + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))"),
+        + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))") + ", mode \(mode.rawValue)",
       runsOnWatermark: mode != .complete && node.child.hasWatermark)
     let partitions = own.map { store in
       StatePartition(
@@ -265,6 +269,7 @@ final class PhysicalPlanner {
     let delay = node.isWithinWatermark ? rowTime.flatMap { times.delays[output[$0].id] } : nil
     let (store, index) = try stores.open(
       name: "deduplication", keyTypes: encoder.flatTypes, valueTypes: [.long],
+      names: StateStores.Names(keys: encoder.flatNames(node.keys.map(\.name)), values: ["expires"]),
       content: "keys [\(node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", "))]",
       runsOnWatermark: node.child.hasWatermark)
     let state = DeduplicateOperator.State(
@@ -327,7 +332,10 @@ final class PhysicalPlanner {
     let columns = input.output.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
     let (store, index) = try stores.open(
       name: "join \(name)", keyTypes: JoinSide.keyTypes, valueTypes: JoinSide.valueTypes,
-      content: "rows [\(columns)], \(node.kind.rawValue) join", runsOnWatermark: input.hasWatermark)
+      names: StateStores.Names(
+        keys: ["number"], values: ["row", "matched"],
+        row: Schema(input.output.map { StructField($0.name, $0.type) })),
+      content: "rows [\(columns)], \(PlanText.title(of: .join(node)))", runsOnWatermark: input.hasWatermark)
     let position = expiry.flatMap { expiry in
       input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) }
     }

@@ -36,6 +36,7 @@ final class StateStores {
   private let environment: Environment
   private(set) var stores: [any StateStore] = []
   private(set) var fingerprints: [OperatorFingerprint] = []
+  private(set) var layouts: [StateLayout] = []
   /// Whether some operator asks for a batch when the watermark moves.
   private(set) var runsOnWatermark = false
 
@@ -45,34 +46,65 @@ final class StateStores {
     self.environment = environment
   }
 
+  /// Names of the columns of a store, for who reads the checkpoint; those without a name get a number.
+  struct Names {
+    var keys: [String] = []
+    var values: [String] = []
+    /// Columns of the row that the first value is.
+    var row: Schema?
+  }
+
   /// A store for one more operator, and the operator's number.
-  func open(name: String, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool) throws
-    -> (any StateStore, Int)
-  {
+  func open(
+    name: String, keyTypes: [DataType], valueTypes: [DataType], names: Names = Names(), content: String,
+    runsOnWatermark: Bool
+  ) throws -> (any StateStore, Int) {
     let (stores, index) = try open(
-      name: name, partitions: 1, keyTypes: keyTypes, valueTypes: valueTypes, content: content,
+      name: name, partitions: 1, keyTypes: keyTypes, valueTypes: valueTypes, names: names, content: content,
       runsOnWatermark: runsOnWatermark)
     return (stores[0], index)
   }
 
   /// A store for each partition of one more operator, and the operator's number.
   func open(
-    name: String, partitions: Int, keyTypes: [DataType], valueTypes: [DataType], content: String, runsOnWatermark: Bool
+    name: String, partitions: Int, keyTypes: [DataType], valueTypes: [DataType], names: Names = Names(),
+    content: String, runsOnWatermark: Bool
   ) throws -> ([any StateStore], Int) {
-    let own = try (0..<partitions).map { _ in
+    let index = fingerprints.count
+    let keys = Self.schema(names.keys, keyTypes, "key"), values = Self.schema(names.values, valueTypes, "value")
+    let own = try (0..<partitions).map { partition in
       let number = stores.count
       let store = try provider.open(
         operatorID: number, keyTypes: keyTypes, valueTypes: valueTypes, directory: directory.map { "\($0)/\(number)" },
         environment: environment)
       stores.append(store)
+      layouts.append(
+        StateLayout(
+          operatorID: index, operatorName: name, partition: partition, keys: keys.ddl, values: values.ddl,
+          row: names.row?.ddl))
       return store
     }
-    let index = fingerprints.count
     fingerprints.append(
       OperatorFingerprint(
         name: "\(name) \(index)", content: content + (partitions == 1 ? "" : ", \(partitions) partitions")))
     if runsOnWatermark { self.runsOnWatermark = true }
     return (own, index)
+  }
+
+  /// Columns under their names; a name that comes again gets a number.
+  private static func schema(_ names: [String], _ types: [DataType], _ word: String) -> Schema {
+    var taken: Set<String> = []
+    return Schema(
+      types.enumerated().map { index, type in
+        var name = index < names.count ? names[index] : types.count == 1 ? word : "\(word)_\(index + 1)"
+        let stem = name
+        var number = 2
+        while !taken.insert(name.lowercased()).inserted {
+          name = "\(stem)_\(number)"
+          number += 1
+        }
+        return StructField(name, type)
+      })
   }
 }
 

@@ -30,7 +30,7 @@ final class Checkpoint {
   /// Locks the folder, checks that it belongs to this query, and reads the log.
   init(
     location: String, fingerprints: [OperatorFingerprint], sinks: [String], stateStore: String = "memory",
-    environment: Environment, tuning: CheckpointTuning
+    layouts: [StateLayout] = [], environment: Environment, tuning: CheckpointTuning
   ) throws {
     self.location = location
     files = environment.files
@@ -49,7 +49,7 @@ final class Checkpoint {
         try Self.refuseOrphanLog(files, location)
         let meta = CheckpointMeta(
           queryID: UUIDText.random(), created: environment.clock.now(), fingerprints: fingerprints, sinks: sinks,
-          stateStore: stateStore)
+          stateStore: stateStore, layouts: layouts)
         try meta.write(files, metaPath, location)
         queryID = meta.queryID
       }
@@ -116,13 +116,19 @@ struct CheckpointMeta {
   var sinks: [String]
   /// Name of the provider that keeps the state.
   var stateStore: String
+  /// What each store holds; empty in checkpoints that were made before this was kept.
+  var layouts: [StateLayout]
 
-  init(queryID: String, created: Int64, fingerprints: [OperatorFingerprint], sinks: [String], stateStore: String) {
+  init(
+    queryID: String, created: Int64, fingerprints: [OperatorFingerprint], sinks: [String], stateStore: String,
+    layouts: [StateLayout]
+  ) {
     self.queryID = queryID
     self.created = created
     self.fingerprints = fingerprints
     self.sinks = sinks
     self.stateStore = stateStore
+    self.layouts = layouts
   }
 
   private var json: JSON {
@@ -131,6 +137,7 @@ struct CheckpointMeta {
       "operators": .array(
         fingerprints.map { .dictionary(["name": .string($0.name), "content": .string($0.content)]) }),
       "sinks": .array(sinks.map { .string($0) }), "stateStore": .string(stateStore),
+      "stores": .array(layouts.map(\.json)),
     ])
   }
 
@@ -174,12 +181,16 @@ struct CheckpointMeta {
     }
     sinks = try json.need("sinks", \.array).compactMap(\.string)
     stateStore = json["stateStore"]?.string ?? "memory"
+    layouts = try json["stores"]?.array?.map { try StateLayout($0) } ?? []
   }
 
   /// Throws unless the query is still the one that the checkpoint was made by.
   func check(_ now: [OperatorFingerprint], sinks nowSinks: [String], stateStore nowStore: String) throws {
     let isSource: (OperatorFingerprint) -> Bool = { $0.name.hasPrefix("source ") }
-    try compare(fingerprints.filter(isSource), now.filter(isSource), "CHECKPOINT_SOURCES_CHANGED", "sources")
+    // Checkpoints of the time before sources had fingerprints name none.
+    if fingerprints.contains(where: isSource) {
+      try compare(fingerprints.filter(isSource), now.filter(isSource), "CHECKPOINT_SOURCES_CHANGED", "sources")
+    }
     try compare(
       fingerprints.filter { !isSource($0) }, now.filter { !isSource($0) }, "STATE_SCHEMA_INCOMPATIBLE",
       "stateful operators")

@@ -56,9 +56,17 @@ extension CommitLog {
     return (log, scan.result)
   }
 
+  /// What the log says, without a change to it: for readers beside the query that writes it.
+  static func look(_ files: any FileSystem, directory: String, queryID: String) throws -> RecoveredLog {
+    guard try files.status(directory) != nil else { return RecoveredLog() }
+    var scan = LogScan(files: files, directory: directory, seed: LogFrame.seed(queryID: queryID), isReadOnly: true)
+    try CheckpointDamage.told { try scan.run() }
+    return scan.result
+  }
+
   /// The bytes of a range of a segment.
-  func read(segment: Int, _ range: Range<Int>) throws -> MemoryBuffer {
-    try CheckpointDamage.told { try LogScan.read(files: files, CommitLog.path(directory, segment), range) }
+  static func read(_ files: any FileSystem, _ path: String, _ range: Range<Int>) throws -> MemoryBuffer {
+    try CheckpointDamage.told { try LogScan.read(files: files, path, range) }
   }
 }
 

@@ -294,47 +294,17 @@ final class StateFiles {
   }
 
   private func apply(_ delta: DeltaLocation, _ log: CommitLog) throws {
-    let bytes: MemoryBuffer
-    let path: String
-    if let range = delta.range {
-      path = CommitLog.path(log.directory, delta.segment)
-      bytes = try log.read(segment: delta.segment, range)
-    } else {
-      path = deltaPath(delta.record.operatorIndex, delta.version)
-      bytes = try StateFiles.readAll(files, path)
-    }
-    guard bytes.capacity == delta.record.byteCount,
-      ck_crc32c(0, bytes.base, bytes.capacity) == delta.record.checksum
-    else { throw Self.damaged(path, delta.record.byteCount, bytes.capacity) }
-    try changelogStore(delta.record.operatorIndex).apply(
-      UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+    let index = delta.record.operatorIndex
+    try ChangelogFiles(files: files, checkpointState: directory, log: log.directory).apply(
+      delta, to: changelogStore(index))
   }
 
   private func load(_ base: StateBase) throws {
-    let path = snapshotPath(base.operatorIndex, base.version)
-    let file = try files.open(path, .read)
-    defer { try? file.close() }
-    var offset: Int64 = 0
-    var checksum: UInt32 = 0
-    while offset < Int64(base.byteCount) {
-      var length: UInt32 = 0
-      let got = try withUnsafeMutableBytes(of: &length) { try file.read(into: $0, at: offset) }
-      let size = Int(length)
-      guard got == 4, size <= base.byteCount - Int(offset) - 4 else {
-        throw Self.damaged(path, base.byteCount, Int(offset))
-      }
-      let piece = MemoryBuffer(capacity: size)
-      let read = try file.read(into: UnsafeMutableRawBufferPointer(start: piece.base, count: size), at: offset + 4)
-      guard read == size else { throw Self.damaged(path, base.byteCount, Int(offset)) }
-      checksum = withUnsafeBytes(of: &length) { ck_crc32c(checksum, $0.baseAddress, 4) }
-      checksum = ck_crc32c(checksum, piece.base, size)
-      try changelogStore(base.operatorIndex).apply(UnsafeRawBufferPointer(start: piece.base, count: size))
-      offset += 4 + Int64(size)
-    }
-    if checksum != base.checksum { throw Self.damaged(path, base.byteCount, Int(offset)) }
+    try ChangelogFiles(files: files, checkpointState: directory, log: "").load(
+      base, into: changelogStore(base.operatorIndex))
   }
 
-  private static func damaged(_ path: String, _ expected: Int, _ found: Int) -> MillraceError {
+  static func damaged(_ path: String, _ expected: Int, _ found: Int) -> MillraceError {
     MillraceError(
       "STATE_CORRUPT", "'\(path)' is damaged: \(expected) bytes with another checksum were written, \(found) were read",
       hint: "restore the checkpoint from a copy, or start with a new checkpoint location", fault: .external)
