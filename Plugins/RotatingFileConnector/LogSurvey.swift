@@ -88,6 +88,11 @@ final class LogSurvey: Sendable {
     }
   }
 
+  /// All files of the logs that the pipeline names, of each log oldest first, whether or not a path names the rotated ones.
+  func allFiles() throws -> [[Sighting]] {
+    try logs(named(), known: []).map { log in try fresh(log.siblings, base: log.base) }
+  }
+
   /// The files that are to be read, given those that were: each log's in order, oldest first.
   func look(known: [FollowedFile]) throws -> [Sighting] {
     try logs(named(), known: known).flatMap { log in
@@ -231,18 +236,24 @@ final class LogSurvey: Sendable {
   }
 
   private func compressedHead(_ file: HeldFile, at path: String, _ length: Int64) throws -> FollowedFile.Mark? {
+    let head = try compressedBytes(at: path, Int(length))
+    return FollowedFile.Mark(length: Int64(head.count), sum: head.withUnsafeBytes { Checksum.of($0) })
+  }
+
+  /// The first plain bytes of a gzip file, as many as it has.
+  func compressedBytes(at path: String, _ length: Int) throws -> [UInt8] {
     let reader = try GzipReader(files.open(path, .read))
     defer { reader.close() }
-    let buffer = MemoryBuffer(capacity: Int(length))
+    var bytes = [UInt8](repeating: 0, count: length)
     var count = 0
-    while count < Int(length) {
-      let rest = UnsafeMutableRawBufferPointer(start: buffer.base + count, count: Int(length) - count)
-      let got = try reader.read(into: rest)
+    while count < length {
+      let got = try bytes.withUnsafeMutableBytes { target in
+        try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: target[count...]))
+      }
       if got == 0 { break }
       count += got
     }
-    return FollowedFile.Mark(
-      length: Int64(count), sum: Checksum.of(UnsafeRawBufferPointer(start: buffer.base, count: count)))
+    return Array(bytes[..<count])
   }
 
   // MARK: Reading

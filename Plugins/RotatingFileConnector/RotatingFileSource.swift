@@ -6,9 +6,11 @@ import Synchronization
 /// An offset holds, for each log, the files that are not read to their end yet, oldest first. A rotated file stays among them until
 /// the next one grows and it has been quiet for `rotateWait`; until then a last line without its end is held back. Plans name exact
 /// ranges of whole lines, so that a batch can be read again while the file grows.
-final class RotatingFileSource: ByteSource {
+final class RotatingFileSource: ByteSource, ArchiveFollower {
   private struct State {
     var initial: [FollowedFile] = []
+    /// What an archive that was read before has given.
+    var archived: [ArchivedFile] = []
     var planned: Set<FollowedFile.Key> = []
     /// Sizes that `freeze` saw.
     var frozen: [FollowedFile.Key: Int64]?
@@ -33,10 +35,19 @@ final class RotatingFileSource: ByteSource {
       _ = try survey.look(known: known)
       return state.withLock { $0.initial = known }
     }
+    let archived = state.withLock { $0.archived }
+    if !archived.isEmpty {
+      let files = try survey.beyond(archived).map { sighting, read in
+        read == 0 ? sighting.file : try moved(sighting.file, to: read, sighting)
+      }
+      return state.withLock { $0.initial = files }
+    }
     let sightings = try survey.initial()
     let files = configuration.startsAtEnd ? try sightings.compactMap { try atEnd($0) } : sightings.map(\.file)
     state.withLock { $0.initial = files }
   }
+
+  func leaveOut(_ files: [ArchivedFile]) { state.withLock { $0.archived = files } }
 
   /// A file as if all its whole lines had been read.
   private func atEnd(_ sighting: LogSurvey.Sighting) throws -> FollowedFile? {
@@ -105,7 +116,7 @@ final class RotatingFileSource: ByteSource {
     var file = file
     file.offset = offset
     file.anchor = try sighting.held?.mark(max(0, offset - FollowedFile.anchorLength)..<offset) ?? FollowedFile.Mark()
-    file.isDrained = offset >= sighting.size
+    file.isDrained = sighting.held == nil || offset >= sighting.size
     return file
   }
 

@@ -18,6 +18,9 @@ public struct SourceDefinition: Sendable {
   /// Whether the source itself can give its rows again to a new process; false for a socket, whose bytes are only in the
   /// query's checkpoint.
   public var isReplayable: Bool
+  /// Names of the streaming sources that must have come to their end before this one is read. Those are never read again then, so
+  /// that no row comes twice.
+  public var startAfter: [String] = []
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 

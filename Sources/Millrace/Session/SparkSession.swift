@@ -189,7 +189,15 @@ public final class SparkSession: Sendable {
 
   /// The sources of a plan, made anew for one query.
   func bindings(for queries: [AnalyzedQuery], _ setup: SourceSetup) throws -> [Int: ScanBinding] {
-    try definitions(of: queries).mapValues { try $0.bind(setup) }
+    let definitions = try definitions(of: queries)
+    return try SourceSequence.arrange(
+      definitions.mapValues { try $0.bind(setup) },
+      startAfter: definitions.filter { !$0.value.startAfter.isEmpty }.mapValues(\.startAfter))
+  }
+
+  /// Names of the registered sources that meet a condition.
+  package func sourceNames(where meets: (SourceDefinition) -> Bool) -> Set<String> {
+    Set(state.withLock { $0.sources }.values.filter(meets).map(\.name))
   }
 
   /// The sources that queries read, by relation id.

@@ -32,7 +32,7 @@ public struct FileSourceSettings: Sendable {
 ///
 /// A batch has whole files, at least as many as there are workers; only a file that is too large for a batch of its own is cut. So no
 /// row of a later file comes a batch before one of an earlier file, and the watermark cannot drop what is still to come.
-public final class FileSource: ByteSource {
+public final class FileSource: ByteSource, ArchiveSource {
   private let settings: FileSourceSettings
   private let files: any FileSystem
   private let state = Mutex(State())
@@ -97,6 +97,15 @@ public final class FileSource: ByteSource {
     let present = state.withLock { Set($0.heads.keys.map { FileIdentity.Key(device: $0.device, inode: $0.inode) }) }
     place.forget(allBut: present, keeping: 10_000)
     return place.offset
+  }
+
+  /// What was read, for a source that starts after this one.
+  public func archivedFiles(_ offset: Offset?) throws -> [ArchivedFile] {
+    try FileSourceOffset(offset).entries.map { entry in
+      ArchivedFile(
+        headChecksum: entry.identity.headChecksum, headLength: entry.identity.headLength, plainByteCount: entry.plain,
+        isFinished: entry.isFinished)
+    }
   }
 
   /// Estimated plain bytes of the files that wait.

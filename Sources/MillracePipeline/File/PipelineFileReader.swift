@@ -163,6 +163,24 @@ package struct PipelineFileReader {
           at: other.place)
       }
     }
+    reportCircles(sources, diagnostics)
+  }
+
+  /// Sources that wait for each other would never be read.
+  private func reportCircles(_ sources: [SourceEntry], _ diagnostics: DiagnosticCollector) {
+    var waitsFor = Dictionary(
+      sources.map { ($0.name, Set($0.startAfter.map(\.text)).subtracting([$0.name])) }, uniquingKeysWith: { $1 })
+    while let free = waitsFor.first(where: { $0.value.isDisjoint(with: waitsFor.keys) })?.key {
+      waitsFor[free] = nil
+    }
+    for source in sources {
+      guard let place = source.startAfter.first(where: { waitsFor[$0.text] != nil })?.place,
+        waitsFor[source.name] != nil
+      else { continue }
+      diagnostics.report(
+        "PIPELINE_WRONG_VALUE", "'\(source.name)' would never have its turn",
+        hint: "sources wait for each other: \(waitsFor.keys.sorted().joined(separator: ", "))", at: place)
+    }
   }
 
   private func trigger(_ reader: ObjectReader) -> TriggerEntry {

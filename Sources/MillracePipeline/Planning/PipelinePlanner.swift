@@ -29,6 +29,7 @@ package struct PipelinePlanner {
     refuseWhatIsNotThere(pipeline, diagnostics)
     for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
     for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }
+    checkStartAfter(pipeline, session, diagnostics)
     // A query over a source that is not there would complain of the source again.
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     for view in pipeline.views {
@@ -73,7 +74,7 @@ package struct PipelinePlanner {
     given.decode = entry.decode?.name
     given.decodeOptions = entry.decode?.values ?? [:]
     given.badRecords = entry.onBadRecord.flatMap { BadRecordPolicy(rawValue: $0.rawValue) }
-    let definition: SourceDefinition
+    var definition: SourceDefinition
     do {
       definition = try SourceDefinition(
         name: entry.name, given, isStreaming: isStreaming, connectors: session.connectors, environment: environment)
@@ -83,7 +84,20 @@ package struct PipelinePlanner {
       return diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
     }
     if let watermark = entry.watermark { check(watermark, definition.schema, diagnostics) }
+    definition.startAfter = entry.startAfter.map(\.text)
     session.register(definition, watermark: entry.watermark.map { ($0.column, $0.settings) })
+  }
+
+  /// A source that never ends cannot be followed by another.
+  private func checkStartAfter(
+    _ pipeline: PipelineDefinition, _ session: SparkSession, _ diagnostics: DiagnosticCollector
+  ) {
+    let endless = session.sourceNames { !$0.isReplayable }
+    for after in pipeline.sources.flatMap(\.startAfter) where endless.contains(after.text) {
+      diagnostics.report(
+        "PIPELINE_WRONG_VALUE", "the source '\(after.text)' has no end that another could start after",
+        hint: "start after files; both are read side by side without 'startAfter'", at: after.place)
+    }
   }
 
   /// The key that an error of a source is about.
@@ -147,9 +161,6 @@ package struct PipelinePlanner {
 
   private func refuseWhatIsNotThere(_ pipeline: PipelineDefinition, _ diagnostics: DiagnosticCollector) {
     for entry in pipeline.sources + pipeline.tables {
-      if let after = entry.startAfter.first {
-        diagnostics.report("PIPELINE_NOT_SUPPORTED", "'startAfter' is not available yet", at: after.place)
-      }
       if entry.onBadRecord == .deadLetter {
         diagnostics.report(
           "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail",

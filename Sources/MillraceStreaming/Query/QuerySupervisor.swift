@@ -49,7 +49,8 @@ final class QuerySupervisor {
     let checkpoint = try configuration.checkpointLocation.map {
       try Checkpoint(
         location: $0, fingerprints: run.executor.fingerprints, sinks: run.sinks.map(\.name),
-        stateStore: configuration.stateStore, layouts: run.executor.stateLayouts, environment: configuration.environment,
+        stateStore: configuration.stateStore, layouts: run.executor.stateLayouts,
+        environment: configuration.environment,
         tuning: configuration.tuning)
     }
     let identity = shared.change { state in
