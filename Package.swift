@@ -100,7 +100,7 @@ let package = Package(
       "MillraceTesting",
       [
         "Millrace", "MillraceColumnar", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
-        "MillraceExecution", "MillraceStreaming",
+        "MillraceState", "MillraceExecution", "MillraceStreaming",
         "MemoryConnector",
       ]),
     module(
@@ -158,8 +158,13 @@ let package = Package(
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
     .testTarget(
       name: "CommandTests",
-      dependencies: ["MillraceCommand", "MillraceConformance", "MillraceTesting", "MillraceCore"], swiftSettings: strict
+      dependencies: [
+        "MillraceCommand", "MillraceConformance", "StatefulProgram", "MillraceTesting", "MillraceCore",
+      ], swiftSettings: strict
     ),
+    // A program with a stateful processor, for the tests that kill it.
+    .executableTarget(
+      name: "StatefulProgram", dependencies: ["Millrace"], path: "Tests/StatefulProgram", swiftSettings: strict),
     // The streaming example of Spark's Swift client, word for word; its `await`s on what needs none would be warnings.
     .target(
       name: "SparkExample", dependencies: ["Millrace"], path: "Tests/SparkExample",

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+public import Millrace
 public import MillraceCore
+import MillracePipeline
 
 /// The command `millrace`, as a library: a program of your own gets all of it with connectors of its own in ten lines.
 ///
@@ -12,14 +14,19 @@ public import MillraceCore
 public enum MillraceCommandLine {
   /// Runs the command that the process's arguments name, and ends the process.
   ///
-  /// - Parameter connectors: connectors in addition to the bundled ones; one of the same name replaces a bundled one.
-  public static func main(connectors: [any Connector] = []) -> Never {
-    exit(run(Array(CommandLine.arguments.dropFirst()), connectors: connectors))
+  /// - Parameters:
+  ///   - connectors: connectors in addition to the bundled ones; one of the same name replaces a bundled one.
+  ///   - functions: functions written in Swift that the SQL of pipelines and commands can call.
+  public static func main(connectors: [any Connector] = [], functions: [UserDefinedFunction] = []) -> Never {
+    exit(run(Array(CommandLine.arguments.dropFirst()), connectors: connectors, functions: functions))
   }
 
   /// Runs the command that `arguments` name and gives its exit status.
-  public static func run(_ arguments: [String], connectors: [any Connector] = []) -> Int32 {
-    let context = CommandContext(connectors: connectors)
+  public static func run(
+    _ arguments: [String], connectors: [any Connector] = [], functions: [UserDefinedFunction] = []
+  ) -> Int32 {
+    var context = CommandContext(connectors: connectors)
+    context.catalog.functions = functions
     return CommandContext.$current.withValue(context) {
       do {
         var command = try RootCommand.parseAsRoot(arguments)

@@ -2,6 +2,7 @@
 public indirect enum DataType: Hashable, Sendable {
   /// The type of an untyped NULL.
   case void
+  /// BOOLEAN.
   case boolean
   /// TINYINT, 8 bits signed.
   case byte
@@ -11,11 +12,15 @@ public indirect enum DataType: Hashable, Sendable {
   case integer
   /// BIGINT, 64 bits signed.
   case long
+  /// FLOAT, 32 bits.
   case float
+  /// DOUBLE, 64 bits.
   case double
   /// DECIMAL(precision, scale), precision 1…38, stored as an unscaled `Int128`.
   case decimal(precision: Int, scale: Int)
+  /// STRING, UTF-8.
   case string
+  /// BINARY, any bytes.
   case binary
   /// Days since 1970-01-01, stored as `Int32`.
   case date
@@ -29,20 +34,33 @@ public indirect enum DataType: Hashable, Sendable {
   case yearMonthInterval(from: YearMonthField, to: YearMonthField)
   /// INTERVAL of months, days and microseconds at once; only as a literal and in casts.
   case calendarInterval
+  /// ARRAY; says whether elements may be NULL.
   case array(element: DataType, containsNull: Bool)
+  /// MAP; says whether values may be NULL. Keys never are.
   case map(key: DataType, value: DataType, valueContainsNull: Bool)
+  /// STRUCT of named fields.
   case structure([StructField])
 
   /// Fields of a day-time interval, largest first.
   public enum DayTimeField: Int, Hashable, Sendable, Comparable {
-    case day, hour, minute, second
+    /// Days.
+    case day
+    /// Hours.
+    case hour
+    /// Minutes.
+    case minute
+    /// Seconds with their fraction.
+    case second
     /// Orders fields from the largest unit to the smallest.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   }
 
   /// Fields of a year-month interval, largest first.
   public enum YearMonthField: Int, Hashable, Sendable {
-    case year, month
+    /// Years.
+    case year
+    /// Months.
+    case month
   }
 
   /// DECIMAL(38, 18), what Spark uses where nothing better is known.
@@ -87,8 +105,20 @@ extension DataType {
     case none
     /// One byte per row, 0 or 1.
     case bool
-    case int8, int16, int32, int64, int128
-    case float, double
+    /// A signed integer of 8 bits.
+    case int8
+    /// A signed integer of 16 bits.
+    case int16
+    /// A signed integer of 32 bits.
+    case int32
+    /// A signed integer of 64 bits.
+    case int64
+    /// A signed integer of 128 bits.
+    case int128
+    /// A floating-point number of 32 bits.
+    case float
+    /// A floating-point number of 64 bits.
+    case double
     /// 16-byte `StringView` per row.
     case view
     /// 16-byte `CalendarInterval` per row.

@@ -1,6 +1,8 @@
 /// One value on its own: a literal, a default, a cell in a test or a table that a person reads. Never used per row in a query.
 public indirect enum Value: Hashable, Sendable {
+  /// SQL NULL.
   case null
+  /// BOOLEAN.
   case boolean(Bool)
   /// TINYINT…BIGINT; days of DATE; microseconds of TIMESTAMP, TIMESTAMP_NTZ and day-time intervals; months of year-month ones.
   case integer(Int64)
@@ -8,11 +10,17 @@ public indirect enum Value: Hashable, Sendable {
   case double(Double)
   /// Unscaled DECIMAL; the scale is the type's.
   case decimal(Int128)
+  /// STRING.
   case string(String)
+  /// BINARY.
   case binary([UInt8])
+  /// An interval of months, days and microseconds.
   case interval(CalendarInterval)
+  /// ARRAY.
   case array([Value])
+  /// MAP, its entries in order.
   case map([MapEntry])
+  /// STRUCT, a value for each field.
   case structure([Value])
 
   /// One key and its value.

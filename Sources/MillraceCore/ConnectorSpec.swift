@@ -17,13 +17,20 @@ public struct ConnectorSpec: Sendable {
 
   /// What a connector can be.
   public enum Kind: String, Sendable, Hashable {
-    case source, sink
+    /// Gives a query its input.
+    case source
+    /// Takes a query's results.
+    case sink
+    /// Keeps the state of operators.
     case stateStore = "state store"
   }
 
   /// How far it can be trusted.
   public enum Maturity: String, Sendable {
-    case stable, preview
+    /// Its options, and what it writes, stay readable by later versions.
+    case stable
+    /// May still change in ways that old files do not survive.
+    case preview
   }
 
   /// Makes a spec.
@@ -82,9 +89,13 @@ public struct OptionField: Sendable {
 
 /// The type of an option's value.
 public indirect enum OptionType: Sendable, Hashable {
+  /// Any text.
   case string
+  /// A whole number.
   case integer
+  /// `true` or `false`.
   case boolean
+  /// A number with or without a fraction.
   case number
   /// `"10 seconds"`, `"500 ms"`, `"1 hour"`.
   case duration

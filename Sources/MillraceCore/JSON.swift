@@ -2,12 +2,19 @@ import MillraceColumnar
 
 /// A JSON value, for offsets, tokens and facts on the command line. Objects keep the order of their keys.
 public indirect enum JSON: Hashable, Sendable {
+  /// `null`.
   case null
+  /// `true` or `false`.
   case bool(Bool)
+  /// A number that is whole and fits 64 bits.
   case int(Int64)
+  /// Any other number.
   case double(Double)
+  /// A text.
   case string(String)
+  /// Values in order.
   case array([JSON])
+  /// Members in the order in which they stand.
   case object([Member])
 
   /// One key and its value.

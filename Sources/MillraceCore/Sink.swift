@@ -33,6 +33,7 @@ public struct SinkContext: Sendable {
 public protocol Sink: AnyObject, Sendable {
   /// One line for progress and `explain`.
   var description: String { get }
+  /// How it keeps a batch from being written twice; the same for the sink's whole life.
   var guarantee: SinkGuarantee { get }
   /// Output modes that it can take.
   var outputModes: Set<OutputMode> { get }
@@ -71,7 +72,9 @@ public protocol FlushingSink: Sink {
 
 /// The kind of sink that a connector makes.
 public enum SinkKind: Sendable {
+  /// It takes batches of rows.
   case rows(any RowSink)
+  /// It takes blocks of encoded records.
   case bytes(any ByteSink)
 
   /// The sink whatever its kind.

@@ -23,6 +23,9 @@ public protocol BatchExecutor: AnyObject {
   func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput
   /// Whether a batch without input would emit or evict something now that the watermark moved from `old` to `new`.
   func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool
+  /// When a batch without input has work to do by processing time, in microseconds since the epoch; nil: never. Asked when no input
+  /// waits, after the state was restored.
+  func nextTimer() throws -> Int64?
   /// Whether the memory of a batch grows with its input, not only with its groups.
   var holdsRows: Bool { get }
   /// Calls `body` with each index below `count`, on several threads where there are some.
@@ -39,6 +42,9 @@ extension BatchExecutor {
 
   /// Unless it says otherwise.
   public var holdsRows: Bool { true }
+
+  /// Nothing is due by processing time.
+  public func nextTimer() throws -> Int64? { nil }
 
   /// Nobody counts.
   public var profiler: QueryProfiler? { nil }

@@ -41,6 +41,8 @@ public final class QueryExecutor: BatchExecutor {
   private let pool: WorkerPool
   private let runsOnWatermark: Bool
   private let stateOperatorCount: Int
+  private let timers: [() throws -> Int64?]
+  private let closers: [() -> Void]
 
   /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
   public init(
@@ -79,6 +81,8 @@ public final class QueryExecutor: BatchExecutor {
     stateLayouts = stores.layouts
     self.watermarks = watermarks.settings
     runsOnWatermark = stores.runsOnWatermark
+    timers = stores.timers
+    closers = stores.closers
   }
 
   /// Whether a batch's memory grows with its input, not only with its groups.
@@ -116,8 +120,12 @@ public final class QueryExecutor: BatchExecutor {
   /// Spark's rule: a stateful operator over a watermark asks for a batch whenever it moved, on whatever keys it works.
   public func wantsNoDataBatch(from old: Int64, to new: Int64) -> Bool { runsOnWatermark && new > old }
 
-  /// Ends workers and open readers.
+  /// When a timer is due by processing time.
+  public func nextTimer() throws -> Int64? { try timers.compactMap { try $0() }.min() }
+
+  /// Ends workers, open readers and the programs of stateful operators.
   public func close() {
+    for closer in closers { closer() }
     for group in groups { group.closeOpenSplits() }
     pool.close()
   }

@@ -49,6 +49,8 @@ public struct BoundAggregate: Sendable {
   public var stateTypes: [DataType]
   /// Whether the result may depend on the order in which rows or partial results arrive (floating sums, `first`, `collect_list`).
   public var isOrderSensitive: Bool
+  /// What beside name and types a checkpoint with its state depends on, in words; empty for the built-in functions.
+  public var stateLayout = ""
   /// Makes an empty accumulator.
   public var makeAccumulator: @Sendable () -> any Accumulator
 

@@ -46,7 +46,18 @@ public struct PushedFilter: Sendable {
 
   /// How the column compares with the value.
   public enum Comparison: Sendable {
-    case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+    /// Equal.
+    case equal
+    /// Not equal.
+    case notEqual
+    /// Less.
+    case less
+    /// Less or equal.
+    case lessOrEqual
+    /// Greater.
+    case greater
+    /// Greater or equal.
+    case greaterOrEqual
   }
 
   /// Makes a filter.

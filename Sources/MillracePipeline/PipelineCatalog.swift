@@ -1,3 +1,4 @@
+package import Millrace
 package import MillraceCore
 package import MillraceFormats
 
@@ -8,6 +9,8 @@ package struct PipelineCatalog: Sendable {
   package var encoders: [EncoderFormat]
   /// Connectors beside the bundled ones.
   package var ownConnectors: [any Connector]
+  /// Functions of the program that queries may call.
+  package var functions: [UserDefinedFunction] = []
 
   package init(
     connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat],

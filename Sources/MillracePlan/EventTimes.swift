@@ -60,6 +60,8 @@ extension LogicalPlan {
       for (index, column) in output.enumerated() {
         result.delays[column.id] = inputs.lazy.compactMap { result.delays[$0.output[index].id] }.first
       }
+    case .transform(let node):
+      if let column = node.eventTimeColumn { result.delays[column.id] = result.delays.values.max() }
     default: break
     }
     let kept = Set(output.map(\.id))

@@ -19,13 +19,14 @@ extension LogicalPlan {
         + node.functions.flatMap(\.arguments)
     case .watermark(let column, _, _): [.attribute(column)]
     case .deduplicate(let node): node.keys.map { .attribute($0) }
+    case .transform(let node): (node.keys + node.input).map { .attribute($0) }
     }
   }
 
   /// The same node with its own expressions rewritten (children untouched).
   public func mapExpressions(_ transform: (Expression) throws -> Expression) rethrows -> LogicalPlan {
     switch self {
-    case .relation, .limit, .union, .setOperation, .alias, .watermark, .deduplicate: return self
+    case .relation, .limit, .union, .setOperation, .alias, .watermark, .deduplicate, .transform: return self
     case .project(let columns, let child):
       return .project(try columns.map { NamedExpression($0.attribute, try transform($0.expression)) }, child)
     case .filter(let condition, let child): return .filter(try transform(condition), child)
@@ -132,6 +133,12 @@ private struct Renewal {
     case .deduplicate(var node):
       node.keys = node.keys.map { fresh($0) }
       return .deduplicate(node)
+    case .transform(var node):
+      node.keys = node.keys.map { fresh($0) }
+      node.input = node.input.map { fresh($0) }
+      node.output = node.output.map { fresh($0) }
+      node.eventTimeColumn = node.eventTimeColumn.map { fresh($0) }
+      return .transform(node)
     case .filter, .join, .sort, .limit, .setOperation, .alias: return inner
     }
   }

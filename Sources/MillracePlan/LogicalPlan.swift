@@ -29,6 +29,8 @@ public indirect enum LogicalPlan: Sendable {
   case watermark(column: Attribute, WatermarkSettings, LogicalPlan)
   /// Keeps the first row of each key.
   case deduplicate(DeduplicateNode)
+  /// A program of the user with state for each key.
+  case transform(TransformNode)
   /// The child under another name: same attributes, other qualifier.
   case alias([String], LogicalPlan)
 
@@ -307,6 +309,7 @@ extension LogicalPlan {
     case .setOperation(_, _, let left, _): left.output
     case .window(let node): node.child.output + node.functions.map(\.attribute)
     case .deduplicate(let node): node.child.output
+    case .transform(let node): node.output
     case .alias(let qualifier, let child): child.output.map { $0.qualified(qualifier) }
     }
   }
@@ -325,6 +328,7 @@ extension LogicalPlan {
     case .setOperation(_, _, let left, let right): [left, right]
     case .window(let node): [node.child]
     case .deduplicate(let node): [node.child]
+    case .transform(let node): [node.child]
     }
   }
 
@@ -358,6 +362,9 @@ extension LogicalPlan {
     case .deduplicate(var node):
       node.child = try transform(node.child)
       return .deduplicate(node)
+    case .transform(var node):
+      node.child = try transform(node.child)
+      return .transform(node)
     }
   }
 

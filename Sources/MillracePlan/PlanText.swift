@@ -1,4 +1,5 @@
 import MillraceColumnar
+import MillraceCore
 import MillraceExpressions
 
 /// Plans as indented text, for `explain`.
@@ -45,6 +46,8 @@ public enum PlanText {
     case .watermark(let column, let settings, _):
       return "EventTimeWatermark \(column.name), delay \(Double(settings.delay) / 1e6) s"
     case .deduplicate(let node): return "Deduplicate \(columns(node.keys))"
+    case .transform(let node):
+      return "TransformWithState \(node.program.name), keys\(columns(node.keys)), time mode \(node.timeMode.rawValue)"
     case .alias(let name, _): return "SubqueryAlias \(name.joined(separator: "."))"
     }
   }

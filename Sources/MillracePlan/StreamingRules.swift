@@ -37,6 +37,7 @@ public struct StreamingRules: Sendable {
         "AGGREGATION_CHAIN", "several aggregations in a row need append mode", hint: "use append with a watermark")
     }
     try plan.forEach { try check(node: $0, aggregates) }
+    try checkTransforms(plan)
     try checkOrder(plan)
   }
 
@@ -91,7 +92,49 @@ public struct StreamingRules: Sendable {
     where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
       throw unsupported(
         "DISTINCT_AGGREGATE", "distinct aggregates are not supported on a stream", hint: "use approx_count_distinct")
+    case .transform(let node) where node.child.isStreaming: try check(node)
     default: break
+    }
+  }
+
+  private func check(_ node: TransformNode) throws {
+    if node.timeMode == .eventTime && node.child.eventTimes.delays.isEmpty {
+      throw unsupported(
+        "TRANSFORM_WITHOUT_WATERMARK", "transformWithState in event-time mode needs a watermark", hint: "declare one with withWatermark before groupBy"
+      )
+    }
+    if node.eventTimeColumn != nil && node.timeMode != .eventTime {
+      throw unsupported(
+        "TRANSFORM_TIME_MODE", "an event-time column of transformWithState needs the time mode eventTime", hint: "give timeMode: .eventTime")
+    }
+    if node.outputMode == .update && mode != .update || node.outputMode == .append && mode == .update {
+      throw outputMode(
+        "the output mode of transformWithState is \(node.outputMode.rawValue), that of the query \(mode.rawValue)",
+        hint: "give both the same")
+    }
+    if node.outputMode == .complete {
+      throw outputMode("transformWithState has no complete output mode", hint: "use append or update")
+    }
+  }
+
+  /// Rows of an operator in update mode can change again, which a stateful operator beside it does not expect.
+  private func checkTransforms(_ plan: LogicalPlan) throws {
+    guard mode == .update else { return }
+    var transforms = 0
+    var others = 0
+    plan.forEach { node in
+      switch node {
+      case .transform(let node) where node.child.isStreaming: transforms += 1
+      case .aggregate(let node) where node.child.isStreaming: others += 1
+      case .deduplicate(let node) where node.child.isStreaming: others += 1
+      case .join(let join) where join.left.isStreaming && join.right.isStreaming: others += 1
+      default: break
+      }
+    }
+    if transforms > 0 && transforms + others > 1 {
+      throw unsupported(
+        "TRANSFORM_CHAIN", "transformWithState in update mode cannot stand beside other stateful operators",
+        hint: "use append for both the query and transformWithState")
     }
   }
 

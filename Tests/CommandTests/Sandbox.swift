@@ -20,12 +20,26 @@ final class Sandbox: Sendable {
   @discardableResult
   func write(_ name: String, _ text: String) -> String {
     let file = "\(path)/\(name)"
+    if let slash = name.lastIndex(of: "/") { mkdir("\(path)/\(name[..<slash])", 0o755) }
     Self.write(text, to: file)
     return file
   }
 
   /// Makes a folder.
   func makeFolder(_ name: String) { mkdir("\(path)/\(name)", 0o755) }
+
+  /// Paths of the files below a folder whose names do not begin with `_` or `.`, sorted.
+  static func visibleFiles(_ folder: String) -> [String] {
+    guard let handle = opendir(folder) else { return [] }
+    defer { closedir(handle) }
+    var found: [String] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name.hasPrefix(".") || name.hasPrefix("_") { continue }
+      found += entry.pointee.d_type == UInt8(DT_DIR) ? visibleFiles("\(folder)/\(name)") : ["\(folder)/\(name)"]
+    }
+    return found.sorted()
+  }
 
   /// Writes a text file anywhere.
   static func write(_ text: String, to path: String) {

@@ -16,8 +16,8 @@ struct Page {
   /// All pages that people write; the generated reference has tests of its own.
   static let all =
     [
-      "README.md", "docs/architecture.md", "docs/dependencies.md", "docs/formats.md", "docs/pipeline.md",
-      "docs/profile.md",
+      "README.md", "Sources/Millrace/Millrace.docc/Millrace.md", "docs/architecture.md", "docs/dependencies.md",
+      "docs/formats.md", "docs/pipeline.md", "docs/profile.md",
       "docs/streaming.md",
       "docs/decisions/commit-protocol.md",
     ].map { Page($0) }

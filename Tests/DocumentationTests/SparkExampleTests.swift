@@ -1,4 +1,6 @@
+import Glibc
 import Millrace
+import MillraceCLI
 import SparkExample
 import Testing
 
@@ -34,5 +36,29 @@ import Testing
     for name in names.subtracting(special).sorted() {
       await #expect(throws: Never.self, "\(name)") { try await spark.sql("DESCRIBE FUNCTION \(name)") }
     }
+  }
+}
+
+/// Functions of a program are known to the SQL of the command, and so to pipelines.
+struct CommandFunctionTests {
+  @Test func commandKnowsFunctionsOfItsProgram() {
+    let shout = udf("shout") { (text: String) in text.uppercased() + "!" }
+    let query = ["sql", "SELECT assert_true(shout('a') = 'A!')"]
+    #expect(MillraceCommandLine.run(query, functions: [shout]) == 0)
+    #expect(MillraceCommandLine.run(query) != 0)
+    let file = "/tmp/millrace-functions-\(getpid()).json"
+    let text = """
+      { "version": 1, "pipelines": { "p": { "trigger": { "once": true },
+        "sources": { "i": { "format": "rate-micro-batch", "options": { "rowsPerBatch": 3 } } },
+        "sinks": { "o": { "query": "SELECT shout(CAST(value AS STRING)) AS v FROM i", "format": "console" } } } } }
+      """
+    text.withCString { bytes in
+      guard let target = fopen(file, "w") else { return }
+      fputs(bytes, target)
+      fclose(target)
+    }
+    defer { unlink(file) }
+    #expect(MillraceCommandLine.run(["run", file], functions: [shout]) == 0)
+    #expect(MillraceCommandLine.run(["validate", file]) != 0)
   }
 }

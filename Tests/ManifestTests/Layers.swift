@@ -12,7 +12,7 @@ enum Layers {
     ["MillraceStreaming"],
     ["Millrace"],
     ["MillracePipeline", "MillraceTesting"],
-    ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks", "SparkExample"],
+    ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks", "SparkExample", "StatefulProgram"],
     ["MillraceCommand"],
   ]
 

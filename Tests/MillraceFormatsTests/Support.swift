@@ -1,4 +1,4 @@
-public import MillraceColumnar
+import MillraceColumnar
 import MillraceCore
 
 @testable import MillraceFormats
@@ -47,9 +47,4 @@ func sampleText(bytes: Int, seed: UInt64 = 1) -> [UInt8] {
     if random.next() % 50 == 0 { out += (0..<40).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
   }
   return Array(out[..<bytes])
-}
-
-extension Value: ExpressibleByStringLiteral {
-  /// A string value, so that expected rows are short.
-  public init(stringLiteral value: String) { self = .string(value) }
 }

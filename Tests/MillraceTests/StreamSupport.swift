@@ -2,6 +2,7 @@ import MemoryConnector
 import Millrace
 import MillraceColumnar
 import MillraceCore
+import Synchronization
 
 /// A session over memory streams, for tests of streaming programs.
 struct StreamBench: Sendable {
@@ -32,4 +33,16 @@ final class TemporaryDirectory: Sendable {
   }
 
   deinit { try? PosixFileSystem().removeTree(path) }
+}
+
+/// A clock that stands still until it is moved.
+final class ManualClock: Clock {
+  private let time: Atomic<Int64>
+
+  init(microseconds: Int64) { time = Atomic(microseconds) }
+
+  func advance(_ microseconds: Int64) { time.wrappingAdd(microseconds, ordering: .relaxed) }
+  func now() -> Int64 { time.load(ordering: .relaxed) }
+  func monotonicNanoseconds() -> Int64 { now() * 1000 }
+  func sleep(microseconds: Int64) { advance(microseconds) }
 }

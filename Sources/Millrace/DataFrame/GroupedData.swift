@@ -7,9 +7,9 @@ public struct GroupedData: Sendable {
     case plain, rollup, cube
   }
 
-  private let parent: DataFrame
-  private let keys: Result<[SQLExpression], any Error>
-  private let form: Form
+  let parent: DataFrame
+  let keys: Result<[SQLExpression], any Error>
+  let form: Form
 
   init(_ parent: DataFrame, _ keys: Result<[SQLExpression], any Error>, _ form: Form = .plain) {
     self.parent = parent
@@ -19,7 +19,7 @@ public struct GroupedData: Sendable {
 
   private func aggregate(_ aggregates: () throws -> [SQLExpression]) -> DataFrame {
     do {
-      let keys = try self.keys.get()
+      let keys = try self.keys.get().map { GroupedData.named($0) }
       let plain = keys.map(\.unaliased)
       let groups: [GroupBy.Item] =
         switch form {
@@ -31,6 +31,14 @@ public struct GroupedData: Sendable {
     } catch {
       return parent.failing(error)
     }
+  }
+
+  /// Windows are called `window` and `session_window`, as in Spark, whatever their arguments.
+  private static func named(_ key: SQLExpression) -> SQLExpression {
+    guard case .call(let function) = key.kind, let name = function.name.last?.lowercased(),
+      ["window", "session_window"].contains(name)
+    else { return key }
+    return SQLExpression(.alias(key, [name]), key.range)
   }
 
   private func each(_ function: String, _ names: [String]) -> DataFrame {

@@ -51,6 +51,7 @@ struct SQLCommand: ParsableCommand {
   func run() throws {
     let context = CommandContext.current
     let session = SparkSession(connectors: context.catalog.ownConnectors, environment: context.environment)
+    for function in context.catalog.functions { session.register(function) }
     let schemas = try self.schemas.map { try TableArgument.pair($0, "--schema", "name=ddl") }
     for text in tables {
       let table = try TableArgument(text)

@@ -62,6 +62,15 @@ public struct RowCodec: Sendable {
     return end - target
   }
 
+  /// One row as bytes of its own.
+  public func encode(_ columns: [ColumnVector], row: Int) -> [UInt8] {
+    let count = size(of: columns, row: row)
+    return [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+      if let base = buffer.baseAddress { write(columns, row: row, to: UnsafeMutableRawPointer(base)) }
+      used = count
+    }
+  }
+
   /// One row as bytes that `arena` keeps.
   public func encode(_ columns: [ColumnVector], row: Int, into arena: Arena) -> StringView {
     let count = size(of: columns, row: row)

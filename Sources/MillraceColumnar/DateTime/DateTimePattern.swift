@@ -2,7 +2,10 @@
 public struct DateTimePattern: Sendable {
   /// What a pattern is compiled for; some letters can only be written.
   public enum Use: Sendable {
-    case reading, writing
+    /// For texts that become times.
+    case reading
+    /// For times that become texts.
+    case writing
   }
 
   /// A number in the text.

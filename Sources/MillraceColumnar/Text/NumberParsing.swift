@@ -119,6 +119,7 @@ public enum NumberParsing {
 
   /// What became of a text that should be a decimal.
   public enum DecimalResult: Sendable {
+    /// The unscaled number.
     case value(Int128)
     /// A number, but with too many digits before the point.
     case outOfRange

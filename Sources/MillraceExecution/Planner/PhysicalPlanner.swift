@@ -3,6 +3,7 @@ import MillraceCore
 import MillraceExpressions
 import MillraceFormats
 import MillracePlan
+import MillraceState
 
 /// Turns an optimized logical plan into chains beside the scans and operators above them.
 final class PhysicalPlanner {
@@ -70,6 +71,7 @@ final class PhysicalPlanner {
     case .window(let window):
       return .serial(try WindowOperator(try collected(window.child), window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
+    case .transform(let transform): return .serial(try self.transform(transform))
     case .alias(_, let child):
       profile.dissolve()
       return try plan(child)
@@ -201,7 +203,9 @@ final class PhysicalPlanner {
     let keyNames = node.grouping.map { "\($0.attribute.name) \($0.attribute.type)" }.joined(separator: ", ")
     let names = zip(node.aggregates, aggregation.functions).map { aggregate, function in
       let arguments = aggregate.function.arguments.map(\.type.sql).joined(separator: ", ")
+      let layout = aggregate.function.stateLayout
       return "\(function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments)) \(function.type)"
+        + (layout.isEmpty ? "" : " kept as (\(layout))")
     }
     let windows = node.grouping.compactMap { key -> String? in
       if case .call(let function, let arguments) = key.expression, function.name == TimeWindow.structName,
@@ -276,6 +280,27 @@ final class PhysicalPlanner {
       store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime,
       inputDelay: node.child.watermarkDelay, delay: delay)
     return DeduplicateOperator(child, keys: positions, types: types, state: state)
+  }
+
+  private func transform(_ node: TransformNode) throws -> any PhysicalOperator {
+    let child = try collected(node.child)
+    let types = node.keys.map(\.type)
+    let keyTypes = StateProgramRunner.storeKeyTypes(types)
+    let valueTypes = StateProgramRunner.storeValueTypes
+    profile.keepsState()
+    guard node.child.isStreaming else {
+      let store = MemoryStateStore(keyTypes: keyTypes, valueTypes: valueTypes)
+      return TransformWithStateOperator(child, node, store: store, metricsIndex: nil)
+    }
+    let names = node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
+    let (store, index) = try stores.open(
+      name: "transformWithState", keyTypes: keyTypes, valueTypes: valueTypes,
+      content: "keys [\(names)], time mode \(node.timeMode.rawValue)",
+      runsOnWatermark: node.timeMode == .eventTime)
+    let transform = TransformWithStateOperator(child, node, store: store, metricsIndex: index)
+    stores.closing { transform.close() }
+    stores.timing { try transform.nextDue() }
+    return transform
   }
 
   // MARK: Joins

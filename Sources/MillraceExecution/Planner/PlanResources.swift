@@ -39,6 +39,16 @@ final class StateStores {
   private(set) var layouts: [StateLayout] = []
   /// Whether some operator asks for a batch when the watermark moves.
   private(set) var runsOnWatermark = false
+  /// What operators have to do when the query ends.
+  private(set) var closers: [() -> Void] = []
+  /// When operators have something due by processing time.
+  private(set) var timers: [() throws -> Int64?] = []
+
+  /// An operator has something to do when the query ends.
+  func closing(_ body: @escaping () -> Void) { closers.append(body) }
+
+  /// An operator tells when it has something due by processing time.
+  func timing(_ body: @escaping () throws -> Int64?) { timers.append(body) }
 
   init(provider: any StateStoreProvider, directory: String?, environment: Environment) {
     self.provider = provider

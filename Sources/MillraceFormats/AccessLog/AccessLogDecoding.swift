@@ -6,7 +6,10 @@ import MillraceCore
 public struct AccessLogDecoding: Decoding {
   /// Which of the two formats.
   public enum Variant: String, Sendable {
-    case clf, combined
+    /// The Common Log Format.
+    case clf
+    /// The same with referer and user agent behind.
+    case combined
   }
 
   /// `clf` or `combined`.

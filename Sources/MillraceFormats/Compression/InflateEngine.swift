@@ -25,8 +25,10 @@ struct DamagedDeflate: Error {
 
 /// The inflate libraries that this build has.
 public enum InflateLibrary: String, Sendable, CaseIterable {
+  /// zlib, which is always there.
   case zlib
   #if ISAL
+    /// ISA-L, the faster one where it is there.
     case isal
   #endif
 

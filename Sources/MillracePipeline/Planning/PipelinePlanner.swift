@@ -26,6 +26,7 @@ package struct PipelinePlanner {
     } catch {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: pipeline.place)
     }
+    for function in catalog.functions { session.register(function) }
     refuseWhatIsNotThere(pipeline, diagnostics)
     for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
     for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }

@@ -55,7 +55,7 @@ enum PruneColumns {
         return prune(.project(columns, input), Set(columns.map(\.attribute.id)))
       }
       return .union(slim, output: kept.map { output[$0] })
-    case .setOperation, .alias: return plan.mapChildren { prune($0, Set($0.output.map(\.id))) }
+    case .setOperation, .alias, .transform: return plan.mapChildren { prune($0, Set($0.output.map(\.id))) }
     }
   }
 

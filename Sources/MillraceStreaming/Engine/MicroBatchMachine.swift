@@ -113,7 +113,7 @@ struct MicroBatchMachine: EngineMachine {
   private var batchLimit: ReadLimit { trigger == .once ? ReadLimit(parallelism: limit.parallelism) : limit }
 
   private mutating func makePlan(_ plans: [SourcePlan?]) -> PlanRecord? {
-    position.plan(plans, now: now, allowsNoData: trigger != .once)
+    position.plan(plans, now: now, allowsNoData: trigger != .once, allowsTimers: !trigger.isFinite)
   }
 
   private mutating func finish(_ executed: ExecutedBatch, _ tokens: [JSON], _ deltas: [StateDeltaRecord])

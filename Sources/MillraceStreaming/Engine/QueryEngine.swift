@@ -70,7 +70,9 @@ final class QueryEngine {
     let position = QueryPosition(
       sourceCount: executor.sources.count,
       watermark: WatermarkTracker(executor.watermarks, policy: configuration.watermarkPolicy),
-      querySeed: UInt64(LogFrame.seed(queryID: identity.id)), wantsNoDataBatch: executor.wantsNoDataBatch)
+      querySeed: UInt64(LogFrame.seed(queryID: identity.id)), wantsNoDataBatch: executor.wantsNoDataBatch,
+      // What is wrong with the state shows when a batch runs.
+      nextTimer: { (try? executor.nextTimer()).flatMap { $0 } })
     let limit = configuration.effectiveLimit(holdsRows: executor.holdsRows)
     if case .continuous(let interval) = configuration.trigger {
       machine = ContinuousMachine(interval: interval, limit: limit, position: position)

@@ -13,10 +13,15 @@ struct QueryPosition {
   private let querySeed: UInt64
   /// Whether a batch without input has work to do when the watermark moves.
   private let wantsNoDataBatch: (_ old: Int64, _ new: Int64) -> Bool
+  /// When a batch without input has work to do by the clock; nil: never.
+  private let nextTimer: () -> Int64?
 
   init(
-    sourceCount: Int, watermark: WatermarkTracker, querySeed: UInt64, wantsNoDataBatch: @escaping (Int64, Int64) -> Bool
+    sourceCount: Int, watermark: WatermarkTracker, querySeed: UInt64,
+    wantsNoDataBatch: @escaping (Int64, Int64) -> Bool,
+    nextTimer: @escaping () -> Int64? = { nil }
   ) {
+    self.nextTimer = nextTimer
     self.watermark = watermark
     self.querySeed = querySeed
     self.wantsNoDataBatch = wantsNoDataBatch
@@ -32,13 +37,16 @@ struct QueryPosition {
     watermark.restore(values: commit.watermarks, current: commit.nextWatermark)
   }
 
-  /// What to compute next: input if there is any, else nothing but the watermark's move if that gives work. Nil: nothing.
+  /// What to compute next: input if there is any, else nothing but the watermark's move or timers if they give work. Nil: nothing.
   /// `piece` counts what was computed since the last commit, so that each has random numbers of its own.
-  mutating func plan(_ plans: [SourcePlan?], now: Int64, piece: Int = 0, allowsNoData: Bool = true) -> PlanRecord? {
+  mutating func plan(
+    _ plans: [SourcePlan?], now: Int64, piece: Int = 0, allowsNoData: Bool = true, allowsTimers: Bool = true
+  ) -> PlanRecord? {
     let current = watermark.value(at: now)
     let hasInput = plans.contains { $0 != nil }
-    if !hasInput && !(allowsNoData && current > lastWatermark && wantsNoDataBatch(lastWatermark, current)) {
-      return nil
+    if !hasInput {
+      let isMoved = allowsNoData && current > lastWatermark && wantsNoDataBatch(lastWatermark, current)
+      if !isMoved && !(allowsTimers && nextTimer().map { $0 <= now / 1000 * 1000 } ?? false) { return nil }
     }
     return record(plans, current, now: now, piece: piece)
   }

@@ -1,0 +1,90 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceExpressions
+import MillracePlan
+
+/// `transformWithState` in a query.
+final class TransformWithStateOperator: PhysicalOperator {
+  private let child: any PhysicalOperator
+  private let node: TransformNode
+  private let runner: StateProgramRunner
+  private let store: any StateStore
+  private let keys: [Int]
+  private let input: [Int]
+  /// Where rows of the input and of the output have their event time.
+  private let inputTime: Int?
+  private let outputTime: Int?
+  private let delay: Int64
+  /// Nil in a bounded query.
+  private let metricsIndex: Int?
+
+  init(_ child: any PhysicalOperator, _ node: TransformNode, store: any StateStore, metricsIndex: Int?) {
+    self.child = child
+    self.node = node
+    self.store = store
+    self.metricsIndex = metricsIndex
+    runner = StateProgramRunner(
+      node.program.makeProgram(), store, keyTypes: node.keys.map(\.type), outputTypes: node.output.map(\.type),
+      timeMode: node.timeMode)
+    let columns = node.child.output
+    keys = node.keys.compactMap { key in columns.firstIndex(of: key) }
+    input = node.input.compactMap { column in columns.firstIndex(of: column) }
+    let times = node.child.eventTimes
+    inputTime = node.timeMode == .eventTime ? columns.firstIndex { times.delays[$0.id] != nil } : nil
+    outputTime = node.eventTimeColumn.flatMap { column in node.output.firstIndex(of: column) }
+    delay = node.child.watermarkDelay
+  }
+
+  /// When a timer or the end of a value's life asks for a batch, by processing time.
+  func nextDue() throws -> Int64? { node.timeMode == .processingTime ? try runner.nextDue() : nil }
+
+  func close() { runner.close() }
+
+  func execute(_ context: BatchContext) throws -> [RecordBatch] {
+    // A bounded query is over when its one batch is.
+    defer { if metricsIndex == nil { close() } }
+    var metrics = StateOperatorMetrics(operatorName: "transformWithStateExec")
+    let batches = try child.execute(context).map { onTime($0, context, &metrics) }.filter { $0.rowCount > 0 }
+    let rows =
+      batches.isEmpty
+      ? RecordBatch.of([], schema: Schema(node.child.output.map(\.field))) : RecordBatch.concatenated(batches)
+    let watermark = metricsIndex == nil ? Int64.max : context.watermark &- delay
+    let times = StateTimes(processing: context.evaluation.batchTimestamp, watermark: watermark)
+    let outcome = try runner.run(
+      RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
+      keyColumns: keys.map { rows.columns[$0] }, times)
+    try checkTimes(outcome.rows, context.lateWatermark &- delay)
+    metrics.rowsUpdated = outcome.updated
+    metrics.rowsRemoved = outcome.removed
+    metrics.rowsTotal = Int64(store.rowCount)
+    metrics.memoryUsedBytes = Int64(store.memoryBytes)
+    if let metricsIndex { context.stateOperators[metricsIndex] = metrics }
+    return outcome.rows.rowCount == 0 ? [] : [outcome.rows]
+  }
+
+  /// Leaves out rows at or before the watermark.
+  private func onTime(_ batch: RecordBatch, _ context: BatchContext, _ metrics: inout StateOperatorMetrics)
+    -> RecordBatch
+  {
+    guard let inputTime, metricsIndex != nil else { return batch }
+    let times = DeduplicateOperator.instants(batch.columns[inputTime])
+    let values = times.values(as: Int64.self)
+    let late = context.lateWatermark &- delay
+    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > late }
+    metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
+    return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
+  }
+
+  /// Operators above would drop rows behind the watermark of the batch before as late. Timers give rows between that and this batch's.
+  private func checkTimes(_ rows: RecordBatch, _ watermark: Int64) throws {
+    guard let outputTime, metricsIndex != nil else { return }
+    let times = DeduplicateOperator.instants(rows.columns[outputTime])
+    let values = times.values(as: Int64.self)
+    for row in 0..<rows.rowCount where !times.isNull(row) && values[times.slot(row)] < watermark {
+      throw MillraceError(
+        "EMITTING_ROWS_OLDER_THAN_WATERMARK_NOT_ALLOWED",
+        "the stateful processor gave a row whose event time \(CellText(.timestamp).string(.integer(values[times.slot(row)]))) lies before the watermark \(CellText(.timestamp).string(.integer(watermark)))",
+        hint: "give rows the time of what made them due, such as the timer's")
+    }
+  }
+}
