@@ -142,8 +142,8 @@ struct UserFunctionTests {
     var count: Int64 = 0
     static let stateTypes: [DataType] = [.double, .long]
     init() {}
-    init(from row: inout StateReader) throws { (sum, count) = (try row.next(), try row.next()) }
-    func write(to row: inout StateWriter) {
+    init(from row: inout AggregateStateReader) throws { (sum, count) = (try row.next(), try row.next()) }
+    func write(to row: inout AggregateStateWriter) {
       row.append(sum)
       row.append(count)
     }

@@ -11,8 +11,8 @@ public import MillraceColumnar
 ///   var count: Int64 = 0
 ///   static let stateTypes: [DataType] = [.double, .long]
 ///   init() {}
-///   init(from row: inout StateReader) throws { (sum, count) = (try row.next(), try row.next()) }
-///   func write(to row: inout StateWriter) {
+///   init(from row: inout AggregateStateReader) throws { (sum, count) = (try row.next(), try row.next()) }
+///   func write(to row: inout AggregateStateWriter) {
 ///     row.append(sum)
 ///     row.append(count)
 ///   }
@@ -22,13 +22,13 @@ public protocol AggregateState: Sendable {
   /// Types of the parts. A change of them makes old checkpoints unreadable, which is noticed at the start of the query.
   static var stateTypes: [DataType] { get }
   /// Reads the parts.
-  init(from row: inout StateReader) throws
+  init(from row: inout AggregateStateReader) throws
   /// Writes the parts.
-  func write(to row: inout StateWriter)
+  func write(to row: inout AggregateStateWriter)
 }
 
 /// Reads one state, part by part.
-public struct StateReader {
+public struct AggregateStateReader {
   private let columns: [ColumnVector]
   private let row: Int
   private var position = 0
@@ -40,11 +40,13 @@ public struct StateReader {
 
   /// The next part. Throws `STATE_ROW_DAMAGED` where there is none, or NULL for a type that does not take it.
   public mutating func next<Part: SQLValue>(_ type: Part.Type = Part.self) throws -> Part {
-    guard position < columns.count else { throw StateReader.damaged("a state has \(columns.count) parts only") }
+    guard position < columns.count else {
+      throw AggregateStateReader.damaged("a state has \(columns.count) parts only")
+    }
     let column = columns[position]
     position += 1
     guard Part.acceptsNull || !column.isNull(row) else {
-      throw StateReader.damaged("part \(position) of a state is NULL")
+      throw AggregateStateReader.damaged("part \(position) of a state is NULL")
     }
     guard Part.sqlType.isNested else { return Part.read(column, row) }
     if column.isNull(row) { return Part.read(.nulls(Part.sqlType, count: 1), 0) }
@@ -59,7 +61,7 @@ public struct StateReader {
 }
 
 /// Writes one state, part by part, in the order of `stateTypes`.
-public struct StateWriter {
+public struct AggregateStateWriter {
   private let builders: [ColumnBuilder]
   private var position = 0
 
@@ -96,9 +98,9 @@ extension AggregateState where Self: SQLValue {
   /// The value's own type.
   public static var stateTypes: [DataType] { [sqlType] }
   /// Reads the value.
-  public init(from row: inout StateReader) throws { self = try row.next() }
+  public init(from row: inout AggregateStateReader) throws { self = try row.next() }
   /// Writes the value.
-  public func write(to row: inout StateWriter) { row.append(self) }
+  public func write(to row: inout AggregateStateWriter) { row.append(self) }
 }
 
 extension Bool: AggregateState {}

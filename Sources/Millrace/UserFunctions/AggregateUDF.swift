@@ -75,7 +75,7 @@ private struct AggregateUDF<State: AggregateState, Result: SQLValue>: Sendable {
         name, expressions, arguments.map { .type($0) }, counts: arguments.count...arguments.count, context)
       var bound = BoundAggregate(
         name, arguments: inputs, type: Result.sqlType, isNullable: Result.acceptsNull,
-        stateTypes: StateWriter.carriers(State.stateTypes), isOrderSensitive: isOrderSensitive
+        stateTypes: AggregateStateWriter.carriers(State.stateTypes), isOrderSensitive: isOrderSensitive
       ) { TypedAccumulator(self) }
       bound.stateLayout = State.stateTypes.map(\.sql).joined(separator: ", ")
       return bound
@@ -114,7 +114,7 @@ private final class TypedAccumulator<State: AggregateState, Result: SQLValue>: A
   func merge(groups numbers: UnsafePointer<UInt32>, rowCount: Int, states: [ColumnVector]) throws {
     for row in 0..<rowCount {
       do {
-        var reader = StateReader(states, row: row)
+        var reader = AggregateStateReader(states, row: row)
         try definition.merge(&groups[Int(numbers[row])], try State(from: &reader))
       } catch {
         throw UserDefinedFunction.failure(definition.name, " in merge", row, states, error)
@@ -124,9 +124,9 @@ private final class TypedAccumulator<State: AggregateState, Result: SQLValue>: A
 
   func states(groupCount: Int) throws -> [ColumnVector] {
     reserve(groupCount: groupCount)
-    let builders = StateWriter.carriers(State.stateTypes).map { ColumnBuilder($0, capacity: groupCount) }
+    let builders = AggregateStateWriter.carriers(State.stateTypes).map { ColumnBuilder($0, capacity: groupCount) }
     for group in 0..<groupCount {
-      var writer = StateWriter(builders)
+      var writer = AggregateStateWriter(builders)
       groups[group].write(to: &writer)
       writer.finish()
     }
