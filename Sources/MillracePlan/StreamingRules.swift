@@ -100,12 +100,14 @@ public struct StreamingRules: Sendable {
   private func check(_ node: TransformNode) throws {
     if node.timeMode == .eventTime && node.child.eventTimes.delays.isEmpty {
       throw unsupported(
-        "TRANSFORM_WITHOUT_WATERMARK", "transformWithState in event-time mode needs a watermark", hint: "declare one with withWatermark before groupBy"
+        "TRANSFORM_WITHOUT_WATERMARK", "transformWithState in event-time mode needs a watermark",
+        hint: "declare one with withWatermark before groupBy"
       )
     }
     if node.eventTimeColumn != nil && node.timeMode != .eventTime {
       throw unsupported(
-        "TRANSFORM_TIME_MODE", "an event-time column of transformWithState needs the time mode eventTime", hint: "give timeMode: .eventTime")
+        "TRANSFORM_TIME_MODE", "an event-time column of transformWithState needs the time mode eventTime",
+        hint: "give timeMode: .eventTime")
     }
     if node.outputMode == .update && mode != .update || node.outputMode == .append && mode == .update {
       throw outputMode(

@@ -215,11 +215,11 @@ struct TransformWithStateTests {
     let append = plain.transformWithState({ Sessions() }, outputSchema: Self.outputSchema)
     let update = plain.transformWithState({ Sessions() }, outputSchema: Self.outputSchema, outputMode: .update)
     for (frame, mode, code) in [
-      (late, OutputMode.append, "UNSUPPORTED_STREAMING_OPERATION"),
+      (late, OutputMode.append, "UNSUPPORTED_STREAMING_OPERATION.TRANSFORM_WITHOUT_WATERMARK"),
       (append, .update, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
       (update, .append, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
       (update, .complete, "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
-      (update.dropDuplicates("user"), .update, "UNSUPPORTED_STREAMING_OPERATION"),
+      (update.dropDuplicates("user"), .update, "UNSUPPORTED_STREAMING_OPERATION.TRANSFORM_CHAIN"),
       (
         plain.transformWithState({ Sessions() }, outputSchema: Self.outputSchema, eventTimeColumn: "user"), .append,
         "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE"
