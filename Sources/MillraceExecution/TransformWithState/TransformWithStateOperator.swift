@@ -48,7 +48,8 @@ final class TransformWithStateOperator: PhysicalOperator {
     let rows =
       batches.isEmpty
       ? RecordBatch.of([], schema: Schema(node.child.output.map(\.field))) : RecordBatch.concatenated(batches)
-    let watermark = metricsIndex == nil ? Int64.max : context.watermark &- delay
+    // At the end of all input every timer of event time is due.
+    let watermark = metricsIndex == nil || context.isEndOfInput ? Int64.max : context.watermark &- delay
     let times = StateTimes(processing: context.evaluation.batchTimestamp, watermark: watermark)
     let outcome = try runner.run(
       RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
