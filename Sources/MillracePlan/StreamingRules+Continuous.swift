@@ -23,6 +23,7 @@ extension LogicalPlan {
     case .setOperation: "set"
     case .window: "Window"
     case .deduplicate: "Deduplicate"
+    case .transform: "TransformWithState"
     case .watermark: "EventTimeWatermark"
     case .relation, .project, .filter, .generate, .alias: nil
     }
