@@ -295,6 +295,9 @@ final class PhysicalPlanner {
     let names = node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
     let (store, index) = try stores.open(
       name: "transformWithState", keyTypes: keyTypes, valueTypes: valueTypes,
+      names: StateStores.Names(
+        keys: keyTypes.count == types.count + 2 ? node.keys.map(\.name) + ["variable", "part"] : [],
+        values: ["bytes", "due"]),
       content: "keys [\(names)], time mode \(node.timeMode.rawValue)",
       runsOnWatermark: node.timeMode == .eventTime)
     let transform = TransformWithStateOperator(child, node, store: store, metricsIndex: index)
