@@ -87,7 +87,7 @@ struct ProgressText {
       text += ", \(Quantity.count(Double(total.inputRows) * 1e6 / Double(elapsed))) rows/s"
     }
     if total.lateRows > 0 { text += ", \(total.lateRows) rows late and left out" }
-    if total.badRecords > 0 { text += ", \(total.badRecords) records unreadable" }
+    if total.badRecords > 0 { text += ", \(total.badRecords) record\(total.badRecords == 1 ? "" : "s") unreadable" }
     return text
   }
 }

@@ -23,6 +23,15 @@ import Testing
     for block in blocks { #expect(try await Self.value(block) != .null, "\(block)") }
   }
 
+  /// The year of an old syslog time is that of the query's time even where the line is a constant, and it can be grouped by.
+  @Test func constantsAreReadAtTheTimeOfTheQuery() async throws {
+    let line = "parse_syslog('Jan  1 00:00:00 host cron[1]: x')"
+    #expect(
+      try await Self.value("SELECT year(\(line).time) BETWEEN year(current_date()) AND year(current_date()) + 1")
+        == .boolean(true))
+    #expect(try await Self.value("SELECT \(line).app, count(*) FROM range(3) GROUP BY \(line).app") == .string("cron"))
+  }
+
   /// The examples that `DESCRIBE FUNCTION` shows.
   @Test func examplesOfFunctionsGiveValues() async throws {
     for function in FormatFunctions.all {

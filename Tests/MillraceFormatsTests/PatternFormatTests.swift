@@ -130,6 +130,27 @@ import Testing
     #expect(fields[8] == .integer(200) && fields[0] == "10.0.0.1")
   }
 
+  /// A batch that comes again at another time of day must read the same: its own time counts.
+  @Test func yearsOfSyslogGoByTheBatch() throws {
+    let function = try #require(FormatFunctions.added(to: .builtin).scalar("parse_syslog"))
+    let line = Expression.literal(.string("Jan  2 03:04:05 host app: x"), .string)
+    let call = try function.bind([.expression(line)], BindingContext())
+    for (time, expected) in [
+      (1_072_828_800_000_000, 1_041_476_645_000_000), (1_104_537_600_000_000, 1_073_012_645_000_000),
+    ]
+      as [(Int64, Int64)]
+    {
+      let result = try Evaluator([call], input: []).evaluate(
+        RecordBatch(rowCount: 1, columns: []), EvaluationContext(batchTimestamp: time))[0]
+      guard case .structure(let fields) = result.value(0) else {
+        Issue.record("no struct")
+        return
+      }
+      // At the end of 2003 it is the second of January 2003; on the first of 2005 the second is more than a day away, so 2004's holds.
+      #expect(fields[3] == .integer(expected))
+    }
+  }
+
   @Test func refusesPatternsThatAreNoConstants() throws {
     let function = try #require(FormatFunctions.added(to: .builtin).scalar("grok"))
     let input = FunctionArgument.expression(.attribute(Attribute("value", .string)))

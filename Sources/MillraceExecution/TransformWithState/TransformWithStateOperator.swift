@@ -68,23 +68,19 @@ final class TransformWithStateOperator: PhysicalOperator {
     -> RecordBatch
   {
     guard let inputTime, metricsIndex != nil else { return batch }
-    let times = DeduplicateOperator.instants(batch.columns[inputTime])
-    let values = times.values(as: Int64.self)
-    let late = context.lateWatermark &- delay
-    let kept = (0..<batch.rowCount).filter { times.isNull($0) || values[times.slot($0)] > late }
+    let kept = EventTimeColumn(batch.columns[inputTime]).rows(after: context.lateWatermark &- delay)
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
-    return kept.count == batch.rowCount ? batch : batch.gathered(Selection(kept))
+    return kept.count == batch.rowCount ? batch : batch.gathered(kept)
   }
 
   /// Operators above would drop rows behind the watermark of the batch before as late. Timers give rows between that and this batch's.
   private func checkTimes(_ rows: RecordBatch, _ watermark: Int64) throws {
     guard let outputTime, metricsIndex != nil else { return }
-    let times = DeduplicateOperator.instants(rows.columns[outputTime])
-    let values = times.values(as: Int64.self)
-    for row in 0..<rows.rowCount where !times.isNull(row) && values[times.slot(row)] < watermark {
+    let times = EventTimeColumn(rows.columns[outputTime])
+    for row in 0..<rows.rowCount where times[row] < watermark {
       throw MillraceError(
         "EMITTING_ROWS_OLDER_THAN_WATERMARK_NOT_ALLOWED",
-        "the stateful processor gave a row whose event time \(CellText(.timestamp).string(.integer(values[times.slot(row)]))) lies before the watermark \(CellText(.timestamp).string(.integer(watermark)))",
+        "the stateful processor gave a row whose event time \(CellText(.timestamp).string(.integer(times[row]))) lies before the watermark \(CellText(.timestamp).string(.integer(watermark)))",
         hint: "give rows the time of what made them due, such as the timer's")
     }
   }

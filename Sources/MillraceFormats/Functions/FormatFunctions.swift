@@ -12,29 +12,32 @@ public enum FormatFunctions {
     [
       fixed(
         "parse_clf", "Common Log Format", example: #"10.0.0.1 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.0" 200 5"#
-      ) {
+      ) { _ in
         AccessLogDecoding(.clf)
       },
       fixed(
         "parse_combined", "Combined Log Format",
         example: #"10.0.0.1 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.0" 200 5 "-" "curl""#
-      ) { AccessLogDecoding(.combined) },
-      fixed("parse_syslog", "syslog", example: "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - hello") {
-        RecordDecoding(SyslogScanner(now: Environment.live.clock.now()))
+      ) { _ in AccessLogDecoding(.combined) },
+      fixed(
+        "parse_syslog", "syslog", example: "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - hello", isTimed: true
+      ) {
+        RecordDecoding(SyslogScanner(now: $0))
       },
       fixed(
         "parse_apache_error", "Apache's error log",
         example: "[Wed Oct 11 14:32:52.123456 2000] [core:error] [pid 7:tid 8] AH00128: File does not exist"
-      ) { RecordDecoding(ApacheErrorScanner()) },
+      ) { _ in RecordDecoding(ApacheErrorScanner()) },
       fixed("parse_nginx_error", "nginx's error log", example: "2000/10/11 14:32:52 [error] 7#8: *9 open() failed") {
+        _ in
         RecordDecoding(NginxErrorScanner())
       },
       fixed(
         "parse_cef", "the Common Event Format", example: "CEF:0|vendor|product|1.0|100|worm stopped|10|src=10.0.0.1"
-      ) {
+      ) { _ in
         RecordDecoding(CEFScanner())
       },
-      fixed("parse_cri", "a CRI log", example: "2016-10-06T00:17:09.669794202Z stdout F hello") {
+      fixed("parse_cri", "a CRI log", example: "2016-10-06T00:17:09.669794202Z stdout F hello") { _ in
         RecordDecoding(CRIScanner())
       },
       pairs("parse_logfmt", "logfmt", "level=info msg=\"well done\"", .logfmt),
@@ -49,14 +52,15 @@ public enum FormatFunctions {
   }
 
   private static func fixed(
-    _ name: String, _ format: String, example: String, _ make: @escaping @Sendable () -> any Decoding
+    _ name: String, _ format: String, example: String, isTimed: Bool = false,
+    _ make: @escaping @Sendable (_ batchTime: Int64) -> any Decoding
   ) -> ScalarFunction {
     ScalarFunction(
       name, summary: "The fields of a line of \(format) as a struct; NULL if it is none.",
       example: "\(name)('\(example)')"
     ) { (arguments: [Expression], context: BindingContext) in
       let text = try Arguments.coerce(name, arguments, [.type(.string)], context)
-      return call(name, text[0], "", make(), isStruct: true)
+      return call(name, text[0], "", make(0).schema, isStruct: true, isTimed: isTimed, make)
     }
   }
 
@@ -122,10 +126,21 @@ public enum FormatFunctions {
   private static func call(
     _ name: String, _ text: Expression, _ variant: String, _ decoding: any Decoding, isStruct: Bool
   ) -> Expression {
-    let type = isStruct ? DataType.structure(decoding.schema.fields) : decoding.schema.fields[0].type
-    let function = BoundFunction(name, variant: variant, type: type, isNullable: true, canFail: false) {
-      vectors, count, _ in
-      try FormatCall(decoding, isStruct: isStruct).apply(vectors[0].flattened(), count)
+    call(name, text, variant, decoding.schema, isStruct: isStruct) { _ in decoding }
+  }
+
+  /// `make` gets the time of the batch, by which a batch that comes again reads the same. A call that is `isTimed` uses it and so is not
+  /// computed when the query is planned, even of a constant.
+  private static func call(
+    _ name: String, _ text: Expression, _ variant: String, _ schema: Schema, isStruct: Bool, isTimed: Bool = false,
+    _ make: @escaping @Sendable (_ batchTime: Int64) -> any Decoding
+  ) -> Expression {
+    let type = isStruct ? DataType.structure(schema.fields) : schema.fields[0].type
+    let function = BoundFunction(
+      name, variant: variant, type: type, isNullable: true, isDeterministic: !isTimed, canFail: false
+    ) {
+      vectors, count, context in
+      try FormatCall(decoding: make(context.batchTimestamp), isStruct: isStruct).apply(vectors[0].flattened(), count)
     }
     return .call(function, [text])
   }
@@ -135,11 +150,6 @@ public enum FormatFunctions {
 private struct FormatCall {
   let decoding: any Decoding
   let isStruct: Bool
-
-  init(_ decoding: any Decoding, isStruct: Bool) {
-    self.decoding = decoding
-    self.isStruct = isStruct
-  }
 
   func apply(_ column: ColumnVector, _ count: Int) throws -> ColumnVector {
     guard

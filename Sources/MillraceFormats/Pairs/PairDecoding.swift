@@ -49,7 +49,7 @@ final class PairDecoder: LineDecoder {
   private let isMap: Bool
   private let columns: [Int]
   private let corruptColumn: Int?
-  private let wanted: [(column: Int, key: [UInt8])]
+  private let wanted: [(column: Int, key: UnsafeRawBufferPointer)]
   /// Whether a line is read to its end, since it matters whether it is well.
   private let isComplete: Bool
   let types: [DataType]
@@ -68,12 +68,19 @@ final class PairDecoder: LineDecoder {
     self.corruptColumn = corruptColumn
     types = columns.map { schema.types[$0] }
     table = SpanTable(columnCount: schema.count, isUsed: false)
-    wanted = Set(columns).filter { $0 != corruptColumn }.sorted().map { ($0, Array(schema.fields[$0].name.utf8)) }
+    wanted = Set(columns).filter { $0 != corruptColumn }.sorted().map { column in
+      let name = Array(schema.fields[column].name.utf8)
+      let key = UnsafeMutableRawBufferPointer.allocate(byteCount: name.count, alignment: 1)
+      key.copyBytes(from: name)
+      return (column, UnsafeRawBufferPointer(key))
+    }
     for (column, _) in wanted { table.use(column) }
     isComplete = badRecords != .null || columns.contains { $0 == corruptColumn }
     faults = FaultHandler(policy: badRecords, format: name)
     rules = SpanRules(isText: true, zone: zone) { text, count, target in PairSyntax.unescape(text, count, target) }
   }
+
+  deinit { for (_, key) in wanted { key.deallocate() } }
 
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {
     table.reserve(block.count)
@@ -110,7 +117,7 @@ final class PairDecoder: LineDecoder {
       for step in 0..<wanted.count {
         let index = turn + step < wanted.count ? turn + step : turn + step - wanted.count
         let (column, name) = wanted[index]
-        guard name.count == length, memcmp(key, name, length) == 0 else { continue }
+        guard name.count == length, let bytes = name.baseAddress, memcmp(key, bytes, length) == 0 else { continue }
         let isEmpty = ck_span_length(pair.value) == 0 && schema.fields[column].type != .string
         let isFlag = ck_span_kind(pair.value) == CK_TRUE && schema.fields[column].type == .boolean
         if table.spans(column)[row] == 0 { found += 1 }

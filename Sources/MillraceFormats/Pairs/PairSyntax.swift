@@ -128,21 +128,12 @@ struct PairCursor {
 
   private mutating func quoted() -> UInt64? {
     record.advance(1)
-    let start = record.position
-    var kind = CK_TEXT
-    while !record.isAtEnd && record.next != 0x22 {
-      if record.next == 0x5C {
-        kind = CK_ESCAPED
-        record.advance(1)
-      }
-      record.advance(1)
-    }
-    let end = record.position
+    let text = record.takeEscaped(until: 0x22)
     guard record.skip(0x22) else {
       isBad = true
       return nil
     }
-    return ck_span(start, end - start, UInt32(kind))
+    return text
   }
 
   private mutating func cef() -> (key: UInt64, value: UInt64)? {

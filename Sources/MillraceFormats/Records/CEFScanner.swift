@@ -28,18 +28,8 @@ struct CEFScanner: RecordScanner {
 
   /// What stands in front of the next bar without a backslash. The last bar may be missing where no extension follows.
   private func part(_ record: inout RecordText, isLast: Bool) -> UInt64? {
-    let start = record.position
-    var isEscaped = false
-    while !record.isAtEnd && record.next != 0x7C {
-      if record.next == 0x5C {
-        isEscaped = true
-        record.advance(1)
-      }
-      record.advance(1)
-    }
-    let end = record.position
-    guard record.skip(0x7C) || isLast else { return nil }
-    return ck_span(start, end - start, UInt32(isEscaped ? CK_ESCAPED : CK_TEXT))
+    let text = record.takeEscaped(until: 0x7C)
+    return record.skip(0x7C) || isLast ? text : nil
   }
 }
 

@@ -71,6 +71,21 @@ struct RecordText {
     return Self.span(position, at)
   }
 
+  /// Bytes up to the next `byte` that no backslash stands before, or the end; the byte is left. Of kind `CK_ESCAPED` if there is a
+  /// backslash.
+  mutating func takeEscaped(until byte: UInt8) -> UInt64 {
+    let start = position
+    var kind = CK_TEXT
+    while !isAtEnd && next != byte {
+      if next == 0x5C {
+        kind = CK_ESCAPED
+        advance(1)
+      }
+      advance(1)
+    }
+    return ck_span(start, position - start, UInt32(kind))
+  }
+
   /// Everything up to a position.
   mutating func take(to limit: Int) -> UInt64 {
     defer { position = limit }
