@@ -69,7 +69,7 @@ struct PlanDraft {
       let key = read.file.key
       return SourceSplit(
         name: read.file.path, payload: .object(payload), byteLimit: read.byteLimit, isFinal: true,
-        continuationKey: read.end == nil ? "\(key.device):\(key.inode)" : nil)
+        continuationKey: read.end == nil ? "\(key.device):\(key.inode)" : nil, offset: read.file.offset)
     }
     let isKnown = reads.allSatisfy { $0.end != nil }
     return SourcePlan(

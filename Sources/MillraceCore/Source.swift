@@ -49,11 +49,14 @@ public struct SourceSplit: Sendable {
   public var continuationKey: String?
   /// Uncompressed bytes, about; nil if not known. The engine computes what it reads of a large split on several threads.
   public var sizeHint: Int64?
+  /// For byte sources: uncompressed offset of the split's first byte in its file or stream. Positions in errors and dead letters count
+  /// from there, and only a split at 0 begins with a file's header.
+  public var offset: Int64
 
   /// Makes a split.
   public init(
     name: String, payload: JSON, byteLimit: Int64? = nil, isFinal: Bool = true, continuationKey: String? = nil,
-    sizeHint: Int64? = nil
+    sizeHint: Int64? = nil, offset: Int64 = 0
   ) {
     self.name = name
     self.payload = payload
@@ -61,6 +64,7 @@ public struct SourceSplit: Sendable {
     self.isFinal = isFinal
     self.continuationKey = continuationKey
     self.sizeHint = sizeHint
+    self.offset = offset
   }
 }
 

@@ -16,7 +16,7 @@ final class WindowReader {
   struct Window {
     var owner: MemoryBuffer
     var bytes: UnsafeRawBufferPointer
-    /// Offset of the first byte from the split's start.
+    /// Offset of the first byte in the file or stream.
     var offset: Int64
   }
 
@@ -28,6 +28,8 @@ final class WindowReader {
   private let limit: Int64?
   private let isFinal: Bool
   private let name: String
+  /// Of the split's first byte.
+  private let start: Int64
   /// Bytes read but not handed out: the tail of `carryOwner`.
   private var carry: UnsafeRawBufferPointer
   private var carryOwner: MemoryBuffer?
@@ -40,6 +42,7 @@ final class WindowReader {
     self.reader = reader
     self.pool = pool
     name = split.name
+    start = split.offset
     limit = split.byteLimit
     isFinal = split.isFinal
     carry = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -95,7 +98,7 @@ final class WindowReader {
     if carry.count > WindowReader.largestRecord {
       throw MillraceError(
         "RECORD_TOO_LARGE", "a record of '\(name)' is longer than \(WindowReader.largestRecord) bytes",
-        hint: "is this a text file with line ends?", location: "\(name)@\(consumed)")
+        hint: "is this a text file with line ends?", location: "\(name)@\(start + consumed)")
     }
     let front = max(WindowReader.frontRoom, carry.count)
     let size = max(WindowReader.windowSize, min(carry.count, 4 << 20))
@@ -125,7 +128,8 @@ final class WindowReader {
 
   private func hand(out count: Int) -> Window? {
     guard let owner = carryOwner, let base = carry.baseAddress else { return nil }
-    let window = Window(owner: owner, bytes: UnsafeRawBufferPointer(start: base, count: count), offset: consumed)
+    let window = Window(
+      owner: owner, bytes: UnsafeRawBufferPointer(start: base, count: count), offset: start + consumed)
     carry = UnsafeRawBufferPointer(start: base + count, count: carry.count - count)
     consumed += Int64(count)
     return window

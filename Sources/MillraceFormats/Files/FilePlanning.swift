@@ -131,7 +131,8 @@ struct FilePart {
     let isPart = byteLimit != nil || from > 0
     let key = isPart ? "\(identity.device):\(identity.inode):\(identity.headChecksum)" : nil
     return SourceSplit(
-      name: path, payload: payload, byteLimit: byteLimit, continuationKey: key, sizeHint: sizeHint)
+      name: path, payload: payload, byteLimit: byteLimit, continuationKey: key, sizeHint: sizeHint,
+      offset: from)
   }
 
   /// The path under which the file of the plan is found now, or an error that says what became of it.

@@ -72,6 +72,7 @@ extension PlanRecord {
     if let limit = split.byteLimit { members.append(.init("limit", .int(limit))) }
     if !split.isFinal { members.append(.init("final", .bool(false))) }
     if let key = split.continuationKey { members.append(.init("continues", .string(key))) }
+    if split.offset != 0 { members.append(.init("at", .int(split.offset))) }
     return .object(members)
   }
 
@@ -87,7 +88,8 @@ extension PlanRecord {
       let splits = try plan.need("splits", \.array).map { split in
         SourceSplit(
           name: try split.need("name", \.string), payload: split["payload"] ?? .null, byteLimit: split["limit"]?.int,
-          isFinal: split["final"]?.bool ?? true, continuationKey: split["continues"]?.string)
+          isFinal: split["final"]?.bool ?? true, continuationKey: split["continues"]?.string,
+          offset: split["at"]?.int ?? 0)
       }
       let end = try plan.need("known", \.bool) ? Offset(plan["end"] ?? .null) : nil
       return SourcePlan(splits: splits, end: end)

@@ -136,7 +136,8 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
       return nil
     }
     let split = SourceSplit(
-      name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.byteBound(), isFinal: true)
+      name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.byteBound(), isFinal: true,
+      offset: from)
     return SourcePlan(splits: [split])
   }
 
