@@ -14,8 +14,12 @@ struct PipelineRun {
   init(_ context: CommandContext) {
     self.context = context
     startedAt = context.environment.clock.monotonicNanoseconds()
-    StopSignals.watch { [running] _ in running.stop() }
+    let running = self.running
+    StopSignals.watch(onFirst: { _ in running.stop() }, onHangUp: { PipelineRun.hangUp(context) })
   }
+
+  /// What SIGHUP asks for. Called on the thread that waits for signals, so nothing here may block.
+  private static func hangUp(_ context: CommandContext) {}
 
   /// Runs the chosen pipelines until they end, or until Ctrl-C; gives the worst exit status, nil if all ended well.
   func run(

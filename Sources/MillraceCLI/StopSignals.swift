@@ -1,7 +1,10 @@
 import Glibc
 
-/// SIGINT and SIGTERM as a running command takes them: the first asks for an orderly end, the second ends the process at once,
-/// which is safe because everything that counts is in the commit log.
+/// SIGINT, SIGTERM and SIGHUP as a running command takes them.
+///
+/// The first SIGINT or SIGTERM asks for an orderly end, the second ends the process at once, which is safe because everything that counts
+/// is in the commit log. SIGHUP asks for what a long-running program does at it: this is the one place where it arrives. When it comes
+/// because the terminal is gone, nobody could see or stop the command any more, so that counts as a request to end.
 ///
 /// The signals are blocked in the thread that makes this and so in all threads that it starts later; a thread of its own waits
 /// for them. No handler runs in the middle of other code.
@@ -9,8 +12,14 @@ struct StopSignals {
   /// What the waiting thread needs.
   private final class Waiter: Sendable {
     let onFirst: @Sendable (Int32) -> Void
+    let onHangUp: @Sendable () -> Void
+    /// Whether the command was started from a terminal.
+    let hadTerminal = StopSignals.hasTerminal
 
-    init(onFirst: @escaping @Sendable (Int32) -> Void) { self.onFirst = onFirst }
+    init(onFirst: @escaping @Sendable (Int32) -> Void, onHangUp: @escaping @Sendable () -> Void) {
+      self.onFirst = onFirst
+      self.onHangUp = onHangUp
+    }
 
     func wait() -> Never {
       var signals = StopSignals.set
@@ -18,6 +27,10 @@ struct StopSignals {
       var hasAsked = false
       while true {
         guard sigwait(&signals, &number) == 0 else { continue }
+        if number == SIGHUP, !hadTerminal || StopSignals.hasTerminal {
+          onHangUp()
+          continue
+        }
         if hasAsked { _exit(ExitStatus.interrupted.rawValue) }
         hasAsked = true
         onFirst(number)
@@ -25,13 +38,16 @@ struct StopSignals {
     }
   }
 
-  /// Begins to wait. Call it before anything starts threads; `onFirst` is called on the waiting thread and must not block.
-  static func watch(onFirst: @escaping @Sendable (Int32) -> Void) {
+  /// Begins to wait. Call it before anything starts threads; both closures are called on the waiting thread and must not block:
+  /// `onFirst` once, `onHangUp` at each SIGHUP.
+  static func watch(
+    onFirst: @escaping @Sendable (Int32) -> Void, onHangUp: @escaping @Sendable () -> Void
+  ) {
     var signals = set
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
     var thread = pthread_t()
-    let waiter = Unmanaged.passRetained(Waiter(onFirst: onFirst))
+    let waiter = Unmanaged.passRetained(Waiter(onFirst: onFirst, onHangUp: onHangUp))
     let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
       if let argument { Unmanaged<Waiter>.fromOpaque(argument).takeRetainedValue().wait() }
       return nil
@@ -39,11 +55,19 @@ struct StopSignals {
     if pthread_create(&thread, nil, body, waiter.toOpaque()) == 0 { pthread_detach(thread) }
   }
 
+  /// Whether the process has a terminal that it can be stopped from.
+  private static var hasTerminal: Bool {
+    let terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    if terminal >= 0 { close(terminal) }
+    return terminal >= 0
+  }
+
   private static var set: sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGHUP)
     return signals
   }
 }
