@@ -66,12 +66,16 @@ extension SelectAnalyzer {
       {
         return NamedExpression(Attribute(name, attribute.type, isNullable: attribute.isNullable), expression)
       }
+      if case .column(let parts) = item.kind, parts.count == 1, ColumnNaming.isLateral(parts, in: scope) {
+        return NamedExpression(parts[0], expression)
+      }
       if case .column = item.kind, grouping == nil || grouping?.contains(where: { $0.attribute == attribute }) == true {
         if grouping == nil { return NamedExpression(passing: attribute) }
         return NamedExpression(attribute, expression)
       }
     }
-    return NamedExpression(ColumnNaming.name(of: specified(item), in: scope), expression)
+    let name = ColumnNaming.name(of: specified(item), in: scope, analyzer.context, allowsLateral: true)
+    return NamedExpression(name, expression)
   }
 
   /// A window function with its named window written out, as Spark names the column.

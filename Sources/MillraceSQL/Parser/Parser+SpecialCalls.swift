@@ -63,7 +63,11 @@ extension Parser {
     let start = position
     let name = try openCall()
     let part = try valueExpression()
-    if accept(.in) { return try closeCall(name, [part, try valueExpression()], from: start) }
+    // Spark reads this form as `locate`.
+    if accept(.in) {
+      let first = SQLExpression(.literal(.integer(1), .integer), range(from: start))
+      return try closeCall("locate", [part, try valueExpression(), first], from: start)
+    }
     var arguments = [part]
     while accept(.comma) { arguments.append(try expression()) }
     return try closeCall(name, arguments, from: start)
@@ -72,8 +76,9 @@ extension Parser {
   /// `substring(a FROM b FOR c)`, `substring(a, b, c)`.
   private func substringCall() throws(Failed) -> SQLExpression {
     let start = position
-    let name = try openCall()
+    var name = try openCall()
     var arguments: [SQLExpression] = at(.rightParen) ? [] : [try expression()]
+    if at(.from) { name = "substring" }
     while at(.comma) || at(.from) || at(.for) {
       advance()
       arguments.append(try expression())

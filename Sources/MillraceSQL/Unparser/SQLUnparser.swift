@@ -16,21 +16,17 @@ public enum SQLUnparser {
 
   /// The name that Spark gives to an output column without alias: `(id + 1)`, `count(1)`, `CASE WHEN (a > 1) THEN b END`.
   ///
-  /// - Parameter columnName: what a column is called once it is resolved, which drops the table's name. By default the
-  ///   parts as written, joined by dots.
-  public static func prettyName(
-    _ expression: SQLExpression, columnName: ((_ parts: [String]) -> String)? = nil
-  ) -> String {
+  /// - Parameter naming: what is known of the columns that the expression reads.
+  public static func prettyName(_ expression: SQLExpression, naming: ColumnNames = ColumnNames()) -> String {
     switch expression.kind {
-    // At the top, a name, a field and a cast of a name go by that name alone.
+    // At the top, a name and a cast of a name go by that name alone.
     case .alias(_, let names): return names[0]
     case .column(let parts) where !isFunction(parts): return parts[parts.count - 1]
-    case .field(_, let name): return name
     case .cast(let inner, _, _):
       if case .column(let parts) = inner.kind, !isFunction(parts) { return parts[parts.count - 1] }
     default: break
     }
-    let writer = SQLWriter(style: .pretty, columnName: columnName ?? { $0.joined(separator: ".") })
+    let writer = SQLWriter(style: .pretty, columns: naming)
     writer.expression(expression)
     return writer.text
   }
@@ -52,12 +48,12 @@ final class SQLWriter {
 
   var text = ""
   let style: Style
-  /// What a column is called in a name.
-  let columnName: (([String]) -> String)?
+  /// What a name may say of columns and literals.
+  let columns: ColumnNames
 
-  init(style: Style = .sql, columnName: (([String]) -> String)? = nil) {
+  init(style: Style = .sql, columns: ColumnNames = ColumnNames()) {
     self.style = style
-    self.columnName = columnName
+    self.columns = columns
   }
 
   var isPretty: Bool { style == .pretty }

@@ -8,7 +8,7 @@ extension SQLWriter {
   func expression(_ expression: SQLExpression) {
     switch expression.kind {
     case .literal(let value, let type): literal(value, type)
-    case .typedLiteral(let type, let text): write("\(type.sql) \(Self.quoted(string: text))")
+    case .typedLiteral(let type, let text): typedLiteral(type, text)
     case .column(let parts): column(parts)
     case .star(let qualifier, let except): star(qualifier, except)
     case .unary(let symbol, let inner): unary(symbol, inner)
@@ -20,7 +20,7 @@ extension SQLWriter {
     case .exists(let query): exists(query)
     case .scalarSubquery(let query): scalarSubquery(query)
     case .like(let like): self.like(like)
-    case .cast(let inner, let type, let isTry): cast(inner, type.sql, isTry)
+    case .cast(let inner, let type, let isTry): cast(inner, type, isTry)
     case .caseWhen(let operand, let branches, let otherwise): caseWhen(operand, branches, otherwise)
     case .call(let call): self.call(call)
     case .lambda(let parameters, let body): lambda(parameters, body)
@@ -35,12 +35,14 @@ extension SQLWriter {
 
   @inline(never)
   private func column(_ parts: [String]) {
-    if let columnName {
-      let isFunction = parts.count == 1 && SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased())
-      write(isFunction && parts[0] != "user" ? parts[0].lowercased() + "()" : columnName(parts))
-    } else {
-      name(parts: parts)
-    }
+    guard isPretty else { return name(parts: parts) }
+    let isFunction = parts.count == 1 && SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased())
+    write(isFunction && parts[0] != "user" ? parts[0].lowercased() + "()" : columns.name(parts))
+  }
+
+  private func typedLiteral(_ type: DataType, _ text: String) {
+    if isPretty, let value = columns.value(type, text) { return literal(value, type) }
+    write("\(type.sql) \(Self.quoted(string: text))")
   }
 
   @inline(never)
@@ -70,6 +72,7 @@ extension SQLWriter {
   }
 
   private func binary(_ symbol: BinaryOperator, _ left: SQLExpression, _ right: SQLExpression) {
+    if isPretty, shownDateArithmetic(symbol, left, right) { return }
     let isConcat = isPretty && symbol == .concat
     write(isConcat ? "concat(" : "(")
     expression(left)
@@ -161,10 +164,12 @@ extension SQLWriter {
 
   // MARK: Other forms
 
-  private func cast(_ inner: SQLExpression, _ type: String, _ isTry: Bool) {
+  private func cast(_ inner: SQLExpression, _ type: DataType, _ isTry: Bool) {
+    // Spark forgets that a cast to a nested type was written down.
+    if isPretty, !isTry, type.isNested { return expression(inner) }
     write(isTry ? "TRY_CAST(" : "CAST(")
     expression(inner)
-    write(" AS \(type))")
+    write(" AS \(type.sql))")
   }
 
   @inline(never)
@@ -196,10 +201,12 @@ extension SQLWriter {
   private func lambda(_ parameters: [String], _ body: SQLExpression) {
     if isPretty {
       // Spark hides the names of a lambda's variables.
-      let inner = SQLWriter(style: .pretty) { [columnName] parts in
+      var names = columns
+      names.name = { [columns] parts in
         let isVariable = parts.count == 1 && parameters.contains { $0.lowercased() == parts[0].lowercased() }
-        return isVariable ? "namedlambdavariable()" : columnName?(parts) ?? parts.joined(separator: ".")
+        return isVariable ? "namedlambdavariable()" : columns.name(parts)
       }
+      let inner = SQLWriter(style: .pretty, columns: names)
       inner.expression(body)
       let variables = String(repeating: ", namedlambdavariable()", count: parameters.count)
       return write("lambdafunction(\(inner.text)\(variables))")
@@ -210,6 +217,11 @@ extension SQLWriter {
   }
 
   private func element(_ base: SQLExpression, _ index: SQLExpression) {
+    if isPretty, case .column(let parts) = base.kind, case .structure? = columns.type(parts),
+      case .literal(.string(let field), .string) = index.kind
+    {
+      return self.field(base, field)
+    }
     self.base(base)
     write("[")
     expression(index)
