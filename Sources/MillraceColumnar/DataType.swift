@@ -194,6 +194,28 @@ extension DataType {
     }
   }
 
+  /// Whether both have the same values: equal but for names of fields and for what may be NULL.
+  public func hasValues(of other: DataType) -> Bool {
+    switch (self, other) {
+    case (.array(let a, _), .array(let b, _)): a.hasValues(of: b)
+    case (.map(let aKey, let aValue, _), .map(let bKey, let bValue, _)):
+      aKey.hasValues(of: bKey) && aValue.hasValues(of: bValue)
+    case (.structure(let a), .structure(let b)):
+      a.count == b.count && zip(a, b).allSatisfy { $0.type.hasValues(of: $1.type) }
+    default: self == other
+    }
+  }
+
+  /// Whether values are maps or hold maps.
+  public var containsMap: Bool {
+    switch self {
+    case .map: true
+    case .array(let element, _): element.containsMap
+    case .structure(let fields): fields.contains { $0.type.containsMap }
+    default: false
+    }
+  }
+
   /// Element type of an array, nil for other types.
   public var elementType: DataType? {
     if case .array(let element, _) = self { element } else { nil }

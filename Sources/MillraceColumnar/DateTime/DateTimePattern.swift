@@ -134,7 +134,11 @@ struct DateTimePatternCompiler {
     }
     let tooLong = ["GGGGG", "MMMMM", "LLLLL", "EEEEE", "QQQQQ", "qqqqq", "yyyyyyy"].first { letters.contains($0) }
     if let refused = letters.first(where: isRefused) {
-      throw failure("the letter '\(refused)' is not supported", letters)
+      let code =
+        weekBased.contains(refused)
+        ? "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN"
+        : "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
+      throw failure("the letter '\(refused)' is not supported", letters, code)
     }
     if let tooLong { throw failure("'\(tooLong)' has too many letters", letters) }
   }
@@ -148,13 +152,13 @@ struct DateTimePatternCompiler {
     return text
   }
 
-  private func failure(_ reason: String, _ letters: String) -> MillraceError {
+  /// The error `code`, unless Spark 2 took the pattern.
+  private func failure(
+    _ reason: String, _ letters: String, _ code: String = "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
+  ) -> MillraceError {
     let known = "GyYMLwWDdFEuaHkKhmsSzZX"
     let isOld = letters.allSatisfy { !$0.isLetter || known.contains($0) }
-    let code =
-      isOld
-      ? "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION"
-      : "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
+    let code = isOld ? "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION" : code
     return MillraceError(
       code, "date and time pattern '\(source)': \(reason)",
       hint: "years are 'yyyy', for weeks use extract(); put other letters between single quotes")

@@ -20,9 +20,8 @@ public enum IntervalText {
       rest -= count * unit[field]
       if field > from.rawValue { text += field == 1 ? " " : ":" }
       let digits = String(count)
-      // The first field has no leading zero if it stands for days or alone.
-      let isPadded = field > 0 && !(field == from.rawValue && from == to)
-      text += isPadded && digits.utf8.count < 2 ? "0" + digits : digits
+      // Days have no leading zero.
+      text += field > 0 && digits.utf8.count < 2 ? "0" + digits : digits
     }
     return to == .second ? text + fraction(rest) : text
   }

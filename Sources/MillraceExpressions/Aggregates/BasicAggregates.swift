@@ -93,8 +93,11 @@ enum BasicAggregates {
     let type = arguments[0].type
     switch type {
     case .dayTimeInterval, .yearMonthInterval:
-      return BoundAggregate(name, arguments: arguments, type: type, stateTypes: [.long, .long]) {
-        IntervalAverageAccumulator(type)
+      // A mean may fall between the fields of its arguments.
+      let isOfMonths = if case .yearMonthInterval = type { true } else { false }
+      let result = isOfMonths ? DataType.yearToMonth : .dayToSecond
+      return BoundAggregate(name, arguments: arguments, type: result, stateTypes: [.long, .long]) {
+        IntervalAverageAccumulator(result)
       }
     default: break
     }

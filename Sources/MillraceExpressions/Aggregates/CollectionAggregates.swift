@@ -39,6 +39,12 @@ enum CollectionAggregates {
       try AggregateBinding.checkCount("approx_percentile", arguments, 2...3)
       return try Percentiles.bindRank("approx_percentile", arguments[0], percentage: arguments[1])
     },
+    ordered(
+      "percentile_cont", "The percentile of the ordered values, interpolated.",
+      "percentile_cont(0.5) WITHIN GROUP (ORDER BY x)"),
+    ordered(
+      "percentile_disc", "The first of the ordered values that reaches the percentile.",
+      "percentile_disc(0.5) WITHIN GROUP (ORDER BY x)"),
     AggregateFunction("mode", summary: "The most frequent value; the least of several.", example: "mode(x)") {
       arguments, _ in
       try AggregateBinding.checkCount("mode", arguments, 1...2)
@@ -50,6 +56,14 @@ enum CollectionAggregates {
     ) { arguments, _ in try Histogram.bind(arguments) },
   ]
 
+  /// A function that is nothing without WITHIN GROUP, which binds it elsewhere.
+  private static func ordered(_ name: String, _ summary: String, _ example: String) -> AggregateFunction {
+    AggregateFunction(name, summary: summary, example: example) { _, _ in
+      throw MillraceError(
+        "INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", "`\(name)` needs an order", hint: "write \(example)")
+    }
+  }
+
   private static func collectList(_ name: String, _ arguments: [Expression]) throws -> BoundAggregate {
     try AggregateBinding.checkCount(name, arguments, 1...1)
     let type = DataType.array(element: arguments[0].type, containsNull: false)
@@ -59,19 +73,20 @@ enum CollectionAggregates {
     ) { CollectingAccumulator([element]) { ListColumn.make(type, $0.lists, $0.columns) } }
   }
 
-  static func mode(_ argument: Expression) -> BoundAggregate {
+  /// The most frequent value; of several the least, or the greatest where `takesGreatest`.
+  static func mode(_ argument: Expression, takesGreatest: Bool = false) -> BoundAggregate {
     let type = argument.type
     return BoundAggregate("mode", arguments: [argument], type: type, stateTypes: [.binary]) {
       CollectingAccumulator([type]) { grouped in
         let column = grouped.columns[0].flattened()
-        let picks = grouped.lists.map { mostFrequent(column, $0.range) }
+        let picks = grouped.lists.map { mostFrequent(column, $0.range, takesGreatest) }
         return column.gatheredOrNull(picks, count: picks.count)
       }
     }
   }
 
   /// Row of the most frequent value of a range, -1 if there is none.
-  private static func mostFrequent(_ column: ColumnVector, _ range: Range<Int>) -> Int32 {
+  private static func mostFrequent(_ column: ColumnVector, _ range: Range<Int>, _ takesGreatest: Bool) -> Int32 {
     let rows = ValueSorter.sorted(range, by: column)
     var best: Int32 = -1
     var bestCount = 0
@@ -79,7 +94,7 @@ enum CollectionAggregates {
     for index in rows.indices {
       let isEnd = index + 1 == rows.count
       if isEnd || ValueOrder.compareValues(column, Int(rows[index]), column, Int(rows[index + 1])) != 0 {
-        if index + 1 - start > bestCount {
+        if index + 1 - start > bestCount || takesGreatest && index + 1 - start == bestCount {
           bestCount = index + 1 - start
           best = rows[start]
         }

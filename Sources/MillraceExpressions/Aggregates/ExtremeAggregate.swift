@@ -84,6 +84,8 @@ final class OrderedPickAccumulator: Accumulator {
   private let values: GroupValues?
   private let winners = Winners()
   private let isMaximum: Bool
+  /// Where a later row with an equal key wins, as Spark's `max_by` and `min_by` have it.
+  private var takesEqual: Bool { values != nil }
 
   /// `value` is nil for `min` and `max`.
   init(key: DataType, value: DataType?, isMaximum: Bool) {
@@ -112,19 +114,21 @@ final class OrderedPickAccumulator: Accumulator {
     winners.clear()
   }
 
-  /// A later row wins only if it is strictly better.
+  /// Whether a row whose key compares so with the best one wins.
+  @inline(__always)
+  private func wins(_ order: Int) -> Bool { order == 0 ? takesEqual : (order > 0) == isMaximum }
+
   private func pickStrings(_ key: ColumnVector, _ groups: UnsafePointer<UInt32>, _ rowCount: Int) {
     let views = key.views
     let best = keys.slots.assumingMemoryBound(to: StringView.self)
     let states = keys.states
-    let sign = isMaximum ? 1 : -1
     for row in 0..<rowCount where !key.isNull(row) {
       let group = Int(groups[row])
       let view = views[key.slot(row)]
       let leader = winners.rows[group]
       if leader >= 0 {
-        if StringView.compare(view, views[key.slot(Int(leader))]).signum() == sign { winners.lead(group, row) }
-      } else if states[group] != GroupValues.State.value || StringView.compare(view, best[group]).signum() == sign {
+        if wins(StringView.compare(view, views[key.slot(Int(leader))])) { winners.lead(group, row) }
+      } else if states[group] != GroupValues.State.value || wins(StringView.compare(view, best[group])) {
         winners.lead(group, row)
       }
     }
@@ -132,17 +136,16 @@ final class OrderedPickAccumulator: Accumulator {
 
   /// First the best row of the batch for each group, then those that beat what the group had.
   private func pick(_ key: ColumnVector, _ groups: UnsafePointer<UInt32>, _ rowCount: Int) throws {
-    let sign = isMaximum ? 1 : -1
     for row in 0..<rowCount where !key.isNull(row) {
       let group = Int(groups[row])
       let leader = Int(winners.rows[group])
-      if leader < 0 || ValueOrder.compareValues(key, row, key, leader).signum() == sign { winners.lead(group, row) }
+      if leader < 0 || wins(ValueOrder.compareValues(key, row, key, leader)) { winners.lead(group, row) }
     }
     let count = winners.count
     let held = try keys.values(of: winners.groups, count: count)
     let beaten = (0..<count).map { index in
       held.isNull(index)
-        || ValueOrder.compareValues(key, Int(winners.rows[Int(winners.groups[index])]), held, index).signum() == sign
+        || wins(ValueOrder.compareValues(key, Int(winners.rows[Int(winners.groups[index])]), held, index))
     }
     if beaten.allSatisfy({ $0 }) { return }
     let leaders = (0..<count).filter { beaten[$0] }.map {

@@ -35,11 +35,19 @@ package enum Arguments {
     }
   }
 
-  /// All arguments cast to their common type, as `coalesce`, `greatest`, `array` and CASE branches want it.
-  /// Throws `DATATYPE_MISMATCH.DATA_DIFF_TYPES` when there is none.
-  package static func unify(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> [Expression]
-  {
-    guard let type = TypeCoercion.commonType(arguments.map(\.type)) else {
+  /// All arguments cast to their common type, as `coalesce`, `array` and CASE branches want it, or without `promotesStrings`
+  /// `greatest`. Throws `DATATYPE_MISMATCH.DATA_DIFF_TYPES` when there is none.
+  package static func unify(
+    _ name: String, _ arguments: [Expression], promotesStrings: Bool = true, _ context: BindingContext
+  ) throws -> [Expression] {
+    let types = arguments.map(\.type)
+    let common =
+      promotesStrings
+      ? TypeCoercion.commonType(types)
+      : types.dropFirst().reduce(types.first) { left, right in
+        left.flatMap { TypeCoercion.commonTypeWithoutStrings($0, right) }
+      }
+    guard let type = common else {
       let types = arguments.map { "\"\($0.type.sql)\"" }.joined(separator: ", ")
       throw MillraceError(
         "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "the arguments of `\(name)` must have one type, but they have \(types)",

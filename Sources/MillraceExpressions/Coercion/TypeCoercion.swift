@@ -9,6 +9,11 @@ package enum TypeCoercion {
       ?? complex(left, right, commonType)
   }
 
+  /// The common type of `greatest`, of set operations on arrays and the like, where a string stays apart from other types.
+  package static func commonTypeWithoutStrings(_ left: DataType, _ right: DataType) -> DataType? {
+    tightestCommonType(left, right) ?? withDecimal(left, right) ?? complex(left, right, commonTypeWithoutStrings)
+  }
+
   /// The common type of many. Strings come last, as they yield to every other type.
   package static func commonType(_ types: [DataType]) -> DataType? {
     let ordered = types.filter { $0 != .string } + types.filter { $0 == .string }
@@ -92,6 +97,10 @@ package enum TypeCoercion {
       return .map(key: key, value: value, valueContainsNull: containsNull)
     case (.structure(let a), .structure(let b)):
       guard a.count == b.count else { return nil }
+      // Structs that differ in nothing but the names of their fields are one type, with the names of the first.
+      if zip(a, b).contains(where: { $0.name != $1.name }), zip(a, b).allSatisfy({ $0.type.hasValues(of: $1.type) }) {
+        return .structure(zip(a, b).map { StructField($0.name, $0.type, isNullable: $0.isNullable || $1.isNullable) })
+      }
       var fields: [StructField] = []
       for (x, y) in zip(a, b) {
         guard x.name.lowercased() == y.name.lowercased(), let type = common(x.type, y.type) else { return nil }

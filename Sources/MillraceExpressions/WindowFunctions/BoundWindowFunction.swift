@@ -98,7 +98,8 @@ public enum WindowFunctions {
   private static func ranking(
     _ name: String, _ arguments: [Expression], _ kind: BoundWindowFunction.Kind, _ type: DataType
   ) throws -> BoundWindowFunction {
-    try Arguments.expectCount(name, arguments, 0)
+    // Spark lets the ordering decide also where these three are given arguments.
+    if !["rank", "dense_rank", "percent_rank"].contains(name) { try Arguments.expectCount(name, arguments, 0) }
     return BoundWindowFunction(name: name, arguments: [], type: type, isNullable: false, kind: kind)
   }
 

@@ -40,6 +40,7 @@ public struct WindowFrame: Sendable {
 
   /// Throws unless the frame may stand with ordering keys of these types.
   public func check(orderKeys: [DataType]) throws {
+    try checkBounds()
     guard unit == .range, isOffset(lower) || isOffset(upper) else { return }
     guard orderKeys.count == 1 else {
       let code =
@@ -49,12 +50,55 @@ public struct WindowFrame: Sendable {
         hint: "use ROWS, or order by one key")
     }
     for case .some(let type) in [offsetType(lower), offsetType(upper)] {
+      guard type.isNumeric || type.isInterval else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+          "a RANGE offset cannot be of type \(type.sql)", hint: "use a number or an interval")
+      }
+      guard orderKeys[0].isNumeric || orderKeys[0].isDatetime || orderKeys[0].isInterval else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+          "a RANGE frame with an offset cannot stand with an ordering key of type \(orderKeys[0].sql)",
+          hint: "use ROWS, or order by a number, a date or a timestamp")
+      }
       guard Self.fits(type, orderKeys[0]) else {
         throw MillraceError(
           "DATATYPE_MISMATCH.RANGE_FRAME_INVALID_TYPE",
           "a RANGE offset of type \(type.sql) does not fit an ordering key of type \(orderKeys[0].sql)")
       }
     }
+  }
+
+  /// The frame must begin where it can and not after its end.
+  private func checkBounds() throws {
+    if case .unboundedFollowing = lower { throw invalidBound("begin", "UNBOUNDED FOLLOWING") }
+    if case .unboundedPreceding = upper { throw invalidBound("end", "UNBOUNDED PRECEDING") }
+    if unit == .rows {
+      for case .some(let type) in [offsetType(lower), offsetType(upper)] where !type.isIntegral {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+          "a ROWS offset must be a whole number, but it is of type \(type.sql)")
+      }
+    }
+    if startsAfterEnd {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON", "the frame begins after its end",
+        hint: "put the lower bound first")
+    }
+  }
+
+  private var startsAfterEnd: Bool {
+    switch (lower, upper) {
+    case (.following, .preceding): true
+    case (.preceding(.integer(let first), _), .preceding(.integer(let last), _)): first < last
+    case (.following(.integer(let first), _), .following(.integer(let last), _)): first > last
+    default: false
+    }
+  }
+
+  private func invalidBound(_ verb: String, _ bound: String) -> MillraceError {
+    MillraceError(
+      "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_INVALID_BOUND", "a frame cannot \(verb) with \(bound)")
   }
 
   private static func fits(_ offset: DataType, _ key: DataType) -> Bool {

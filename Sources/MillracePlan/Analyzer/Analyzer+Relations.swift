@@ -280,7 +280,7 @@ extension Analyzer {
 
   func booleanCondition(_ sql: SQLExpression, _ scope: Scope) throws -> Expression {
     let expression = try ExpressionResolver(self, scope).resolve(sql)
-    guard expression.type == .boolean || expression.type == .void else {
+    guard expression.type == .boolean else {
       throw MillraceError(
         "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
         "the join condition has the type \(expression.type.sql) instead of BOOLEAN")

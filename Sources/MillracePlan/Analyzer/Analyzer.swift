@@ -176,6 +176,12 @@ public final class Analyzer {
     let output = zip(first.output, second.output).map { a, b in
       Attribute(a.name, a.type, isNullable: a.isNullable || b.isNullable)
     }
+    if let column = output.first(where: { $0.type.containsMap }), kind != .union || !isAll {
+      throw MillraceError(
+        "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
+        "\(kind.rawValue) cannot compare the column `\(column.name)`, which holds a map",
+        hint: "use UNION ALL, or compare map_entries(\(column.name))")
+    }
     switch kind {
     case .union:
       let union = LogicalPlan.union([first, second], output: output)
@@ -249,7 +255,11 @@ public final class Analyzer {
     var attributes: [Attribute] = []
     for index in 0..<width {
       let cells = resolved.map { $0[index] }
-      guard let type = TypeCoercion.commonType(cells.map(\.type)) else {
+      let types = cells.map(\.type)
+      let common = types.dropFirst().reduce(types.first) { left, right in
+        left.flatMap { TypeCoercion.commonTypeWithoutStrings($0, right) }
+      }
+      guard let type = common else {
         throw MillraceError(
           "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
           "column col\(index + 1) of VALUES has rows of different types")

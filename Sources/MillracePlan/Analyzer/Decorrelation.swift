@@ -6,10 +6,13 @@ struct Decorrelation {
   let analyzer: Analyzer
   /// Ids of the enclosing query's columns.
   let outer: Set<Int>
+  /// The rows of the enclosing query, where they may be read a second time.
+  let enclosing: LogicalPlan?
 
-  init(_ analyzer: Analyzer, outer: Set<Int>) {
+  init(_ analyzer: Analyzer, outer: Set<Int>, enclosing: LogicalPlan? = nil) {
     self.analyzer = analyzer
     self.outer = outer
+    self.enclosing = enclosing
   }
 
   /// The subquery without its correlated conditions, giving also the columns that these need, and the conditions.
@@ -87,13 +90,7 @@ struct Decorrelation {
     LogicalPlan, [Expression]
   ) {
     var node = aggregate
-    for condition in conditions {
-      guard case .call(let function, let sides) = condition, ["=", "<=>"].contains(function.name), sides.count == 2,
-        isCorrelated(sides[0]) != isCorrelated(sides[1])
-      else {
-        throw unsupported("with a comparison other than equality below an aggregate")
-      }
-    }
+    guard conditions.allSatisfy({ comparesSides($0) }) else { return try groupedByDomain(node, conditions) }
     let innerColumns = Set(node.child.output.map(\.id))
     var passed: [Attribute] = []
     for condition in conditions {
@@ -105,6 +102,28 @@ struct Decorrelation {
       }
     }
     return (.aggregate(node), conditions)
+  }
+
+  /// Whether a condition is an equality between the enclosing query and the subquery.
+  func comparesSides(_ condition: Expression) -> Bool {
+    guard case .call(let function, let sides) = condition, ["=", "<=>"].contains(function.name), sides.count == 2 else {
+      return false
+    }
+    return isCorrelated(sides[0]) != isCorrelated(sides[1])
+  }
+
+  /// An aggregation per combination of the enclosing query's values, for conditions other than equalities.
+  private func groupedByDomain(_ aggregate: AggregateNode, _ conditions: [Expression]) throws -> (
+    LogicalPlan, [Expression]
+  ) {
+    let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.intersection(outer)
+    guard let domain = enclosing.flatMap({ CorrelationDomain(of: ids, from: $0) }) else {
+      throw unsupported("with a comparison other than equality below an aggregate")
+    }
+    var node = aggregate
+    node.child = domain.joined(with: aggregate.child, on: conditions)
+    node.grouping += domain.columns.map { NamedExpression(passing: $0) }
+    return (.aggregate(node), try domain.lookUp(analyzer))
   }
 
   /// Columns of `plan` that conditions read and the projection does not pass on.

@@ -7,8 +7,10 @@ extension ExpressionResolver {
   func functionCall(_ function: FunctionCall) throws -> Expression {
     let name = function.name.last?.lowercased() ?? ""
     if function.window != nil {
-      guard let collector else {
-        throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "the window function `\(name)` cannot stand here")
+      guard let collector, !isInWhere else {
+        throw MillraceError(
+          isInWhere ? "WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE" : "UNSUPPORTED_EXPR_FOR_OPERATOR",
+          "the window function `\(name)` cannot stand here", hint: "compute it in a subquery, or use QUALIFY")
       }
       return try collector.windowFunction(function, self)
     }

@@ -33,7 +33,16 @@ extension ExpressionResolver {
     return try collector.correlatedExists(plan)
   }
 
-  func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
+  /// `x [NOT] IN (SELECT …)` as a value. Spark computes it by a join that only knows whether a row was found, so that either
+  /// form is false where SQL would have it unknown; only a constant NULL stays NULL.
+  func membership(_ value: SQLExpression, _ query: Query, isNegated: Bool) throws -> Expression {
+    let found = try inSubquery(value, query)
+    let result = isNegated ? try call("not", [found]) : found
+    if case .literal(.null, _) = value.kind { return result }
+    return try call("coalesce", [result, .literal(.boolean(false), .boolean)])
+  }
+
+  private func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
     let (plan, isCorrelated) = try subplan(query)
     let values: [Expression]
     if case .row(let parts) = value.kind {

@@ -15,6 +15,8 @@ final class ExpressionResolver {
   var aliases: [String: Expression] = [:]
   var lambdaParameters: [[String: Attribute]] = []
   var isInsideAggregate = false
+  /// Whether the expression stands in WHERE or HAVING, where no window function may stand.
+  var isInWhere = false
 
   init(_ analyzer: Analyzer, _ scope: Scope, collector: SelectAnalyzer? = nil) {
     self.analyzer = analyzer
@@ -42,7 +44,7 @@ final class ExpressionResolver {
       let resolved = try resolve(value)
       return .and(try call(">=", [resolved, try resolve(low)]), try call("<=", [resolved, try resolve(high)]))
     case .inList(let value, let items): return try call("in", try ([value] + items).map { try resolve($0) })
-    case .inSubquery(let value, let query): return try inSubquery(value, query)
+    case .inSubquery(let value, let query): return try membership(value, query, isNegated: false)
     case .exists(let query): return try exists(query)
     case .scalarSubquery(let query): return try scalarSubquery(query)
     case .like(let predicate): return try like(predicate)
@@ -82,8 +84,11 @@ final class ExpressionResolver {
   // MARK: Operators
 
   private func unary(_ op: UnaryOperator, _ operand: SQLExpression) throws -> Expression {
-    if op == .minus, case .literal(let value, let type) = operand.kind, let negated = value.negated {
+    if op == .minus, case .literal(let value, let type) = operand.kind, let negated = value.negated(type) {
       return .literal(negated, type)
+    }
+    if op == .not, case .inSubquery(let value, let query) = operand.kind {
+      return try membership(value, query, isNegated: true)
     }
     let resolved = try resolve(operand)
     switch op {
@@ -98,23 +103,14 @@ final class ExpressionResolver {
     let a = try resolve(left)
     let b = try resolve(right)
     switch op {
-    case .and: return .and(try boolean(a, "AND"), try boolean(b, "AND"))
-    case .or: return .or(try boolean(a, "OR"), try boolean(b, "OR"))
+    case .and: return try call("and", [a, b])
+    case .or: return try call("or", [a, b])
     case .shiftLeft: return try call("shiftleft", [a, b])
     case .shiftRight: return try call("shiftright", [a, b])
     case .shiftRightUnsigned: return try call("shiftrightunsigned", [a, b])
     case .concat: return try call("concat", [a, b])
     default: return try call(op.rawValue, [a, b])
     }
-  }
-
-  private func boolean(_ expression: Expression, _ op: String) throws -> Expression {
-    guard expression.type == .boolean || expression.type == .void || expression.type == .string else {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
-        "\(op) needs BOOLEAN operands, but one has the type \(expression.type.sql)")
-    }
-    return try expression.cast(to: .boolean, analyzer.context)
   }
 
   private func like(_ predicate: SQLExpression.LikePredicate) throws -> Expression {
@@ -141,12 +137,12 @@ final class ExpressionResolver {
       if let subject {
         conditions.append(try call("=", [subject, condition]))
       } else {
-        guard condition.type == .boolean || condition.type == .void else {
+        guard condition.type == .boolean else {
           throw MillraceError(
             "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
             "WHEN needs a BOOLEAN condition, but it has the type \(condition.type.sql)")
         }
-        conditions.append(try condition.cast(to: .boolean, analyzer.context))
+        conditions.append(condition)
       }
       results.append(try resolve(branch.result))
     }
@@ -176,10 +172,10 @@ final class ExpressionResolver {
 }
 
 extension Value {
-  /// The negated number, nil where that overflows or this is no number.
-  fileprivate var negated: Value? {
+  /// The negated number, nil where that may overflow the type or this is no number.
+  fileprivate func negated(_ type: DataType) -> Value? {
     switch self {
-    case .integer(let number) where number != .min: .integer(-number)
+    case .integer(let number) where number >= 0: .integer(-number)
     case .double(let number): .double(-number)
     case .decimal(let number): .decimal(-number)
     default: nil

@@ -8,7 +8,7 @@ extension SelectAnalyzer {
   func correlatedScalar(_ plan: LogicalPlan) throws -> Expression {
     let value = plan.output[0]
     let outerIDs = plan.freeReferences
-    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
     try addJoin(JoinNode(.left, child, right, condition: condition, isSingle: !right.isGroupedByJoinKeys))
     var nullable = value
     nullable.isNullable = true
@@ -19,14 +19,14 @@ extension SelectAnalyzer {
   /// A correlated EXISTS inside an expression: a left join with a marker.
   func correlatedExists(_ plan: LogicalPlan) throws -> Expression {
     let outerIDs = plan.freeReferences
-    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
     return try marked(right, condition)
   }
 
   /// `x IN (correlated)` inside an expression; NULLs count as "not found".
   func correlatedIn(_ values: [Expression], _ plan: LogicalPlan) throws -> Expression {
     let outerIDs = plan.freeReferences
-    let (right, correlation) = try Decorrelation(analyzer, outer: outerIDs).pullUp(plan)
+    let (right, correlation) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
     return try marked(right, try inCondition(values, plan.output, correlation))
   }
 
@@ -34,6 +34,9 @@ extension SelectAnalyzer {
     guard let condition else {
       return .subqueryResult(id: analyzer.addSubquery(right, .exists), .boolean)
     }
+    let conditions = condition.conjuncts
+    let comparison = Decorrelation(analyzer, outer: condition.references.subtracting(right.output.map(\.id)))
+    if !conditions.allSatisfy({ comparison.comparesSides($0) }) { return try markedByDomain(right, conditions) }
     // One row per join key, so that the left join does not multiply rows.
     let used = condition.references
     let keys = right.output.filter { used.contains($0.id) }
@@ -42,6 +45,28 @@ extension SelectAnalyzer {
     let marker = NamedExpression("exists", .literal(.boolean(true), .boolean))
     let side = LogicalPlan.project(keys.map { NamedExpression(passing: $0) } + [marker], distinct)
     try addJoin(JoinNode(.left, child, side, condition: condition))
+    var nullable = marker.attribute
+    nullable.isNullable = true
+    return try analyzer.call("isnotnull", [.attribute(nullable)])
+  }
+
+  /// The marker where several rows of the subquery may meet the conditions of one row.
+  private func markedByDomain(_ right: LogicalPlan, _ conditions: [Expression]) throws -> Expression {
+    let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.subtracting(right.output.map(\.id))
+    guard let domain = CorrelationDomain(of: ids, from: child) else {
+      throw MillraceError(
+        "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.ACCESSING_OUTER_QUERY_COLUMN_IS_NOT_ALLOWED",
+        "a subquery with this condition cannot be an operand here", hint: "use equalities, or write it as a join")
+    }
+    let found = LogicalPlan.deduplicate(
+      DeduplicateNode(
+        keys: domain.columns,
+        child: .project(
+          domain.columns.map { NamedExpression(passing: $0) }, domain.joined(with: right, on: conditions))))
+    let marker = NamedExpression("exists", .literal(.boolean(true), .boolean))
+    let side = LogicalPlan.project(domain.columns.map { NamedExpression(passing: $0) } + [marker], found)
+    let lookUp = try domain.lookUp(analyzer)
+    try addJoin(JoinNode(.left, child, side, condition: lookUp.dropFirst().reduce(lookUp[0]) { .and($0, $1) }))
     var nullable = marker.attribute
     nullable.isNullable = true
     return try analyzer.call("isnotnull", [.attribute(nullable)])

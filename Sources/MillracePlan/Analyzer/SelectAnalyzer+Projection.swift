@@ -32,7 +32,6 @@ extension SelectAnalyzer {
   /// `explode(…)` in the select list becomes a generate node under the block.
   func extractGenerators(_ items: inout [SQLExpression]) throws {
     var result: [SQLExpression] = []
-    var found = false
     for item in items {
       guard case .call(let call) = item.unaliased.kind, Generators.names.contains(call.name.last?.lowercased() ?? ""),
         call.window == nil
@@ -40,10 +39,6 @@ extension SelectAnalyzer {
         result.append(item)
         continue
       }
-      if found {
-        throw MillraceError("UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "only one generator can stand in a select list")
-      }
-      found = true
       let resolver = ExpressionResolver(analyzer, scope)
       guard var node = try item.range.locating({ try resolver.generator(call, over: child) }) else { continue }
       if case .alias(_, let names) = item.kind {

@@ -8,12 +8,17 @@ extension SelectAnalyzer {
     for conjunct in conjuncts(filter) {
       let resolver = ExpressionResolver(analyzer, scope)
       if try subqueryPredicate(conjunct, isNegated: false) { continue }
+      resolver.isInWhere = true
       resolver.collector = WhereCollector.isNeeded(conjunct) ? self : nil
       let expression = try resolver.resolve(conjunct)
       if !aggregates.isEmpty {
         throw MillraceError("INVALID_WHERE_CONDITION", "WHERE cannot use aggregate functions", hint: "use HAVING")
       }
-      guard expression.type == .boolean || expression.type == .void else {
+      if case .literal(.null, .boolean) = expression {
+        child = .filter(expression, child)
+        continue
+      }
+      guard expression.type == .boolean else {
         throw MillraceError(
           "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
           "the condition of WHERE has the type \(expression.type.sql) instead of BOOLEAN")

@@ -74,13 +74,19 @@ extension SelectAnalyzer {
   func windows(over plan: LogicalPlan) -> LogicalPlan {
     var result = plan
     var groups: [(key: String, node: WindowNode)] = []
+    // Which group computes a window function that others may read.
+    var producers: [Int: Int] = [:]
     for call in windowCalls {
+      let reads = call.references.compactMap { producers[$0] }
+      let earliest = (reads.max() ?? -1) + 1
       let key =
         call.partition.map(\.fingerprint).joined(separator: ",") + "|"
         + call.order.map { "\($0.expression.fingerprint)\($0.isAscending)\($0.nullsFirst)" }.joined(separator: ",")
-      if let index = groups.firstIndex(where: { $0.key == key }) {
+      if let index = groups.indices.dropFirst(earliest).first(where: { groups[$0].key == key }) {
         groups[index].node.functions.append(call.function)
+        producers[call.function.attribute.id] = index
       } else {
+        producers[call.function.attribute.id] = groups.count
         groups.append(
           (key, WindowNode(partition: call.partition, order: call.order, functions: [call.function], child: plan)))
       }

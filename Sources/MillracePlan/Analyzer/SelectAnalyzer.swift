@@ -30,6 +30,11 @@ final class SelectAnalyzer {
     var partition: [Expression]
     var order: [SortOrder]
     var function: NamedWindowFunction
+
+    /// Ids of all columns that it reads.
+    var references: Set<Int> {
+      (partition + order.map(\.expression) + function.arguments).reduce(into: []) { $0.formUnion($1.references) }
+    }
   }
 
   init(_ analyzer: Analyzer, _ child: LogicalPlan, scope: Scope? = nil, outer: Scope.Outer) {
@@ -81,6 +86,11 @@ final class SelectAnalyzer {
       for expression in columns.map(\.expression) + [having, qualify].compactMap({ $0 }) + orders.map(\.expression) {
         try checkGrouped(expression, available, columns)
       }
+      for call in windowCalls {
+        for expression in call.partition + call.order.map(\.expression) + call.function.arguments {
+          try checkGrouped(expression, available, [])
+        }
+      }
     }
     plan = try joinAbove(plan)
     if let having { plan = .filter(having, plan) }
@@ -91,7 +101,15 @@ final class SelectAnalyzer {
     let missing = orders.filter { !$0.expression.references.isSubset(of: outputIDs) }
     if missing.isEmpty {
       plan = .project(columns, plan)
-      if isDistinct { plan = .distinct(plan) }
+      if isDistinct {
+        if let column = plan.output.first(where: { $0.type.containsMap }) {
+          throw MillraceError(
+            "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
+            "DISTINCT cannot compare the column `\(column.name)`, which holds a map",
+            hint: "select map_entries(\(column.name)), or use GROUP BY")
+        }
+        plan = .distinct(plan)
+      }
       if !orders.isEmpty { plan = .sort(orders, plan) }
       return analyzer.limited(plan, limit, offset)
     }

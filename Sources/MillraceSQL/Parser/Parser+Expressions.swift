@@ -53,7 +53,14 @@ extension Parser {
 
   func namedExpressionList() throws(Failed) -> [SQLExpression] {
     var list = [try namedExpression()]
-    while accept(.comma) { list.append(try namedExpression()) }
+    while accept(.comma) {
+      if at(.from) {
+        throw fail(
+          "TRAILING_COMMA_IN_SELECT", "a comma stands before FROM", hint: "remove the comma after the last column",
+          at: token)
+      }
+      list.append(try namedExpression())
+    }
     return list
   }
 

@@ -25,7 +25,7 @@ extension Parser {
 
   private func argument() throws(Failed) -> FunctionCall.Argument {
     let label = try argumentName()
-    if at(.table) || (atQueryStart && !at(.from)) { return try queryArgument(label) }
+    if at(.table) { return try queryArgument(label) }
     return .init(name: label, try expression())
   }
 
@@ -37,16 +37,11 @@ extension Parser {
     return label
   }
 
-  /// An argument that begins with TABLE or like a query: `f(SELECT …)` has a subquery without parentheses of its own.
+  /// An argument that begins with TABLE.
   @inline(never)
   private func queryArgument(_ label: String?) throws(Failed) -> FunctionCall.Argument {
-    let start = position
-    if at(.table) {
-      if at(.leftParen, 1) || (atName(1) && !at(.dot, 1)) { return .init(name: label, table: try tableArgument()) }
-      return .init(name: label, try expression())
-    }
-    let query = try query()
-    return .init(name: label, SQLExpression(.scalarSubquery(query), range(from: start)))
+    if at(.leftParen, 1) || (atName(1) && !at(.dot, 1)) { return .init(name: label, table: try tableArgument()) }
+    return .init(name: label, try expression())
   }
 
   /// `TABLE t`, `TABLE(t)` or `TABLE(query)`.

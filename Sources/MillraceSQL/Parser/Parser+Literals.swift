@@ -113,6 +113,7 @@ extension Parser {
           hint: "use the digits 0-9 and A-F", at: first)
       }
       return SQLExpression(.literal(.binary(value), .binary), range(from: start))
+    case .time: throw fail("UNSUPPORTED_TIME_TYPE", "the type TIME is not supported", at: first)
     default:
       throw fail("UNSUPPORTED_TYPED_LITERAL", "literals of type \(keyword.shown) are not supported", at: first)
     }

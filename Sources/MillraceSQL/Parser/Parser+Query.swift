@@ -50,7 +50,14 @@ extension Parser {
     var isRecursive = false
     if accept(.with) {
       isRecursive = accept(.recursive)
-      repeat { with.append(try commonTable()) } while accept(.comma)
+      repeat {
+        let first = token
+        let table = try commonTable()
+        if with.contains(where: { $0.name.lowercased() == table.name.lowercased() }) {
+          throw fail("DUPLICATED_CTE_NAMES", "WITH defines `\(table.name)` twice", at: first)
+        }
+        with.append(table)
+      } while accept(.comma)
     }
     var query = try organized(try queryTerm(), from: start)
     if !with.isEmpty {

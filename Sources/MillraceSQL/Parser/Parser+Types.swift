@@ -20,6 +20,7 @@ extension Parser {
   }
 
   private func atomicType(_ name: String, _ first: Token) throws(Failed) -> DataType {
+    if name == "TIME" { throw fail("UNSUPPORTED_TIME_TYPE", "the type TIME is not supported", at: first) }
     guard let type = Self.atomicTypes[name] else {
       throw fail("UNSUPPORTED_DATATYPE", "'\(text(first))' is not a type", hint: typeHint(name), at: first)
     }

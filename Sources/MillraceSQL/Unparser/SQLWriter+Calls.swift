@@ -51,7 +51,12 @@ extension SQLWriter {
       expression(filter)
       write(")")
     }
-    if let ignoresNulls = call.ignoresNulls, !isPretty { write(ignoresNulls ? " IGNORE NULLS" : " RESPECT NULLS") }
+    if let ignoresNulls = call.ignoresNulls, isPretty {
+      // Spark tells it of one function only.
+      if ignoresNulls, call.name.last?.lowercased() == "nth_value" { write(" ignore nulls") }
+    } else if let ignoresNulls = call.ignoresNulls {
+      write(ignoresNulls ? " IGNORE NULLS" : " RESPECT NULLS")
+    }
     if let window = call.window {
       write(" OVER ")
       reference(window, of: call)

@@ -5,10 +5,13 @@ import MillraceColumnar
 extension SQLWriter {
   @inline(never)
   func shownCall(_ call: FunctionCall) {
+    if call.name.last?.lowercased() == "mode", shownMode(call) { return }
     if shownInOwnForm(call) { return clauses(of: call) }
     let written = call.name.joined(separator: ".").lowercased()
     // Spark names the column of a cast that is written as a function after what is cast.
-    if call.arguments.count == 1, SQLExpression.castFunctions[written] != nil { return list(call.arguments) { $0.argument($1) } }
+    if call.arguments.count == 1, SQLExpression.castFunctions[written] != nil {
+      return list(call.arguments) { $0.argument($1) }
+    }
     write(ShownFunction.name(of: call, written))
     write("(")
     if call.isDistinct { write("DISTINCT ") }
@@ -54,9 +57,6 @@ extension SQLWriter {
     case ("window", 1...), ("session_window", 1...): write(name)
     case ("log", 1): shown("LOG(E(), ", values, ")")
     case ("convert_timezone", 2): shown("convert_timezone(current_timezone(), ", values, ")")
-    case ("mode", 0) where call.withinGroup.count == 1, ("mode", 2):
-      mode(call, values)
-      return true
     default: return false
     }
     return true
@@ -69,12 +69,17 @@ extension SQLWriter {
   }
 
   /// `mode` names the order that decides ties: descending, as Spark writes it, where the smallest value is wanted.
-  private func mode(_ call: FunctionCall, _ values: [SQLExpression]) {
+  private func shownMode(_ call: FunctionCall) -> Bool {
+    let values = call.arguments.compactMap(\.expression)
     let ordered = call.withinGroup.first
-    let isSmallest = ordered?.isAscending ?? (values.last?.kind == .literal(.boolean(true), .boolean))
-    guard let value = ordered?.expression ?? values.first else { return }
-    if ordered == nil, !isSmallest { return shown("mode(", [value], ")") }
-    shown("mode() WITHIN GROUP (ORDER BY ", [value], isSmallest ? " DESC)" : ")")
+    guard values.count == 2 || ordered != nil, let value = ordered?.expression ?? values.first else { return false }
+    let isSmallest = ordered?.isAscending ?? (values[1].kind == .literal(.boolean(true), .boolean))
+    if ordered == nil, !isSmallest {
+      shown("mode(", [value], ")")
+    } else {
+      shown("mode() WITHIN GROUP (ORDER BY ", [value], isSmallest ? " DESC)" : ")")
+    }
+    return true
   }
 
   // MARK: Dates and times
@@ -156,10 +161,12 @@ private enum ShownFunction {
 
   /// `to_char` is shown as the function that formats its argument.
   private static func formatting(_ call: FunctionCall) -> String {
+    let written = call.name.last?.lowercased() ?? ""
     switch call.arguments.first?.expression?.kind {
     case .typedLiteral: return "date_format"
     case .literal(.binary, _): break
-    case .call(let inner) where inner.name.last?.lowercased() == "encode": break
+    case .call(let inner) where inner.name.last?.lowercased() == "encode" && written == "to_char": break
+    case .call(let inner) where inner.name.last?.lowercased() == "encode": return written
     default: return "to_char"
     }
     guard case .literal(.string(let format), _)? = call.arguments.last?.expression?.kind else { return "decode" }
@@ -168,7 +175,8 @@ private enum ShownFunction {
 
   /// Functions whose result is a date.
   static let dates: Set<String> = [
-    "date", "date_add", "date_sub", "to_date", "current_date", "last_day", "next_day", "add_months", "make_date", "trunc",
+    "date", "date_add", "date_sub", "to_date", "current_date", "last_day", "next_day", "add_months", "make_date",
+    "trunc",
   ]
 
   /// How many arguments are shown where not all are.
@@ -186,7 +194,8 @@ private enum ShownFunction {
     "str_to_map": [1: [",", ":"], 2: [":"]], "locate": [2: ["1"]], "position": [2: ["1"]], "round": [1: ["0"]],
     "bround": [1: ["0"]], "regexp_replace": [3: ["1"]], "regexp_extract": [2: ["1"]], "regexp_extract_all": [2: ["1"]],
     "regexp_instr": [2: ["0"]], "percentile": [2: ["1"]], "percentile_approx": [2: ["10000"]],
-    "approx_percentile": [2: ["10000"]], "lag": [1: ["1", "NULL"], 2: ["NULL"]], "lead": [1: ["1", "NULL"], 2: ["NULL"]],
+    "approx_percentile": [2: ["10000"]], "lag": [1: ["1", "NULL"], 2: ["NULL"]],
+    "lead": [1: ["1", "NULL"], 2: ["NULL"]],
     "listagg": [1: ["NULL"]], "string_agg": [1: ["NULL"]], "substring": [2: ["2147483647"]],
     "substr": [2: ["2147483647"]], "sort_array": [1: ["true"]], "array_sort": [1: [naturalOrder]],
     "aggregate": [3: [identity]], "reduce": [3: [identity]],

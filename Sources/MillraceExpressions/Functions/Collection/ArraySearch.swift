@@ -8,6 +8,10 @@ enum ArraySearch {
       example: "array_contains(array(1, 2), 2)"
     ) { arguments, context in
       try Arguments.expectCount("array_contains", arguments, 2)
+      if arguments[1].type == .void {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.NULL_TYPE", "`array_contains` cannot look for an untyped NULL", hint: "cast the NULL")
+      }
       let (array, element) = try CollectionBinding.arrayAndElement(
         "array_contains", arguments[0], arguments[1], context)
       return CollectionBinding.call("array_contains", [array, element], type: .boolean) { arguments, count, _ in

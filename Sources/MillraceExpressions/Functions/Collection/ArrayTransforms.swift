@@ -97,7 +97,12 @@ enum ArrayTransforms {
 
   /// `concat` of arrays; the string form is another function's.
   static func concatenate(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
-    let arrays = try ArraySets.unified("concat", arguments, context)
+    let arrays = try Arguments.unify("concat", arguments, context)
+    if arguments.contains(where: { $0.type == .void }) || arrays[0].type.elementType == nil {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "`concat` takes arrays or strings, not both",
+        hint: "put a single value into array(…)")
+    }
     let type = arrays[0].type
     return CollectionBinding.call("concat", arrays, type: type) { arguments, count, _ in
       let sources = arguments.map { Lists($0) }

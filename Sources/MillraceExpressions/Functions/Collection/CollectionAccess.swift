@@ -8,6 +8,7 @@ public enum CollectionAccess {
   ) throws -> Expression {
     switch base.type {
     case .array(let element, _):
+      guard index.type != .string else { throw Arguments.unexpectedType("[]", 1, .string, .integral) }
       let number = try Arguments.coerce("[]", [index], [.integral], context)[0].cast(to: .long, context)
       let mode: IndexMode = context.isAnsi ? .fail : .null
       return CollectionBinding.call("array_subscript", [base, number], type: element, canFail: context.isAnsi) {
@@ -43,6 +44,7 @@ public enum CollectionAccess {
       }
     case .map(let key, let value, _):
       return lookup("map_subscript", base, try keyArgument(".", .literal(.string(name), .string), key, context), value)
+    case .array: throw Arguments.unexpectedType("[]", 1, .string, .integral)
     default: throw notExtractable(base)
     }
   }
@@ -159,9 +161,16 @@ public enum CollectionAccess {
   ) throws -> Expression {
     try Arguments.expectCount(name, arguments, 2)
     if case .map(let key, let value, _) = arguments[0].type {
+      guard TypeCoercion.commonTypeWithoutStrings(key, arguments[1].type) != nil else {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
+          "`\(name)` takes a map and one of its keys, but they are \(arguments[0].type.sql) and \(arguments[1].type.sql)"
+        )
+      }
       return lookup(name, arguments[0], try keyArgument(name, arguments[1], key, context), value)
     }
     let array = try CollectionBinding.asArray(name, arguments[0], 0, context)
+    guard arguments[1].type != .string else { throw Arguments.unexpectedType(name, 1, .string, .integer) }
     let index = try Arguments.coerce(name, [arguments[1]], [.integer], context)[0].cast(to: .long, context)
     return CollectionBinding.call(name, [array, index], type: array.type.elementType ?? .void, canFail: true) {
       arguments, count, _ in

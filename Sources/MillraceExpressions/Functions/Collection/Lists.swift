@@ -163,7 +163,7 @@ enum CollectionBinding {
   ) throws -> (array: Expression, element: Expression) {
     let array = try asArray(name, array, 0, context)
     let own = array.type.elementType ?? .void
-    guard let common = TypeCoercion.commonType(own, element.type) else {
+    guard let common = TypeCoercion.commonTypeWithoutStrings(own, element.type) else {
       throw MillraceError(
         "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
         "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"

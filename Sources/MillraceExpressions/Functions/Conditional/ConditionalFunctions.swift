@@ -8,6 +8,9 @@ enum ConditionalFunctions {
     ) {
       arguments, context in
       try Arguments.expectCount("if", arguments, 3)
+      guard arguments[0].type == .boolean || arguments[0].type == .void else {
+        throw Arguments.unexpectedType("if", 0, arguments[0].type, .boolean)
+      }
       return try BuiltinOperators.caseWhen([(arguments[0], arguments[1])], otherwise: arguments[2], name: "if", context)
     },
     ScalarFunction("coalesce", summary: "The first value that is not NULL.", example: "coalesce(NULL, 1)") {

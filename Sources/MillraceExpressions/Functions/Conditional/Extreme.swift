@@ -6,7 +6,7 @@ enum Extreme {
     _ name: String, _ arguments: [Expression], wantsGreater: Bool, _ context: BindingContext
   ) throws -> Expression {
     try Arguments.expectCount(name, arguments, 2...Int.max)
-    let values = try Arguments.unify(name, arguments, context)
+    let values = try Arguments.unify(name, arguments, promotesStrings: false, context)
     let type = values[0].type
     try Comparison.checkOrderable(name, type)
     let less = Comparison.kernel(.less, type)

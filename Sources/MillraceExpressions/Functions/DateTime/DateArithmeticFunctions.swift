@@ -101,6 +101,12 @@ enum DateArithmeticFunctions {
   private static func shiftDays(
     _ name: String, _ arguments: [Expression], _ sign: Int32, _ context: BindingContext
   ) throws -> Expression {
+    // Spark takes no wider numbers here.
+    if arguments.count == 2, arguments[1].type.isNumeric,
+      ![.byte, .short, .integer].contains(arguments[1].type)
+    {
+      throw Arguments.unexpectedType(name, 1, arguments[1].type, .integer)
+    }
     let bound = try Arguments.coerce(name, arguments, [.date, .integer], context)
     return Bind.call(name, bound, .date) { vectors, _ in
       .map(.date, vectors[0], vectors[1]) { (days: Int32, shift: Int32) -> Int32 in days &+ sign &* shift }

@@ -7,9 +7,9 @@ enum TruncateFunctions {
       "date_trunc", summary: "The time cut to a unit; NULL for an unknown unit.",
       example: "date_trunc('HOUR', TIMESTAMP'2015-03-05 09:32:05.359')"
     ) { (arguments: [Expression], context: BindingContext) in
-      let bound = try Arguments.coerce("date_trunc", arguments, [.string, .timestamp], context)
-      let type = bound[1].type
-      let zone = type == .timestamp ? try TimeZoneRules.required(context.timeZone) : .utc
+      let bound = try Arguments.coerce("date_trunc", arguments, [.string, .type(.timestamp)], context)
+      let type = DataType.timestamp
+      let zone = try TimeZoneRules.required(context.timeZone)
       let fixed = bound[0].constantText.map { Unit($0) }
       return Bind.call("date_trunc", bound, type, variant: zone.name, isNullable: true) { vectors, count in
         RowLoop.values(type, vectors, count) { row -> Int64? in

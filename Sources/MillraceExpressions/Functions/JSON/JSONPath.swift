@@ -7,7 +7,7 @@ struct JSONPath: Sendable {
     case index(Int)
     /// `[*]`
     case allElements
-    /// `.*`
+    /// `.*`, which leads nowhere: Spark matches it with no value.
     case allFields
   }
 
@@ -104,7 +104,6 @@ struct JSONPathReader {
     if at == steps.count { return copy(&scanner, kind, style, depth) }
     switch (steps[at], kind) {
     case (.field(let name), .object): return field(&scanner, name, at, style, depth)
-    case (.allFields, .object): return everyField(&scanner, at, style, depth)
     case (.index(let index), .array): return element(&scanner, index, at, style, depth)
     case (.allElements, .array): return everyElement(&scanner, at, style, depth)
     default: return scanner.skipValue(depth: depth) ? .absent : .broken
@@ -143,17 +142,6 @@ struct JSONPathReader {
     var isFound = false
     let isWhole = scanner.forEachField { scanner, field in
       if isFound || !field.equals(name) || scanner.peek() == .null { return scanner.skipValue(depth: depth + 1) }
-      let outcome = attempt { read(&scanner, at + 1, style, depth + 1) }
-      isFound = outcome == .found
-      return outcome != .broken
-    }
-    return !isWhole ? .broken : isFound ? .found : .absent
-  }
-
-  private func everyField(_ scanner: inout JSONScanner, _ at: Int, _ style: Style, _ depth: Int) -> Outcome {
-    var isFound = false
-    let isWhole = scanner.forEachField { scanner, _ in
-      if isFound { return scanner.skipValue(depth: depth + 1) }
       let outcome = attempt { read(&scanner, at + 1, style, depth + 1) }
       isFound = outcome == .found
       return outcome != .broken

@@ -45,7 +45,15 @@ enum NumberFormatFunctions {
     try Arguments.expectCount("to_char", arguments, 2)
     let type = arguments[0].type
     // Dates and bytes have functions of their own.
-    let other = type.isDatetime ? "date_format" : type == .binary ? "decode" : nil
+    var other = type.isDatetime ? "date_format" : nil
+    if type == .binary {
+      // A coding of bytes as text, or the name of a character set.
+      let coding = arguments[1].constantText?.lowercased() ?? ""
+      if ["base64", "hex"].contains(coding), let function = FunctionRegistry.builtin.scalar(coding) {
+        return try function.bind([.expression(arguments[0])], context)
+      }
+      other = "decode"
+    }
     if let other, let function = FunctionRegistry.builtin.scalar(other) {
       return try function.bind(arguments.map { .expression($0) }, context)
     }

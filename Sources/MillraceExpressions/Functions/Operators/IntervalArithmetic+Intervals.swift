@@ -15,7 +15,10 @@ extension IntervalArithmetic {
       }
     }
     guard let type = TypeCoercion.tightestCommonType(left.type, right.type) else {
-      throw OperatorErrors.mismatch(op.rawValue, left, right, "two intervals of one kind")
+      let wanted = "two intervals of one kind"
+      throw op == .add
+        ? OperatorErrors.unexpected(op.rawValue, left, right, wanted)
+        : OperatorErrors.mismatch(op.rawValue, left, right, wanted)
     }
     let failure: @Sendable () -> MillraceError = { OperatorErrors.intervalOverflow("interval \(op.rawValue) interval") }
     if case .yearMonthInterval = type {

@@ -38,8 +38,8 @@ enum IntervalArithmetic {
     }
     if right.type.isInterval { return try shift(left, by: right, sign: 1, settings) }
     if left.type.isInterval { return try shift(right, by: left, sign: 1, settings) }
-    if left.type == .date && right.type != .string { return try shiftDays(left, by: right, sign: 1, settings) }
-    if right.type == .date && left.type != .string { return try shiftDays(right, by: left, sign: 1, settings) }
+    if left.type == .date { return try shiftDays(left, by: right, sign: 1, settings) }
+    if right.type == .date { return try shiftDays(right, by: left, sign: 1, settings) }
     return nil
   }
 
@@ -60,7 +60,7 @@ enum IntervalArithmetic {
   static func shiftDays(_ date: Expression, by days: Expression, sign: Int32, _ settings: Settings) throws -> Expression
   {
     guard days.type.isIntegral || days.type == .void else {
-      throw OperatorErrors.mismatch(sign > 0 ? "+" : "-", date, days, "a number of days")
+      throw OperatorErrors.unexpected(sign > 0 ? "+" : "-", date, days, "a date and a number of days")
     }
     let arguments = [date, try days.cast(to: .integer, settings.context)]
     let name = sign > 0 ? "date_add" : "date_sub"
@@ -132,7 +132,7 @@ enum IntervalArithmetic {
       let instant = try moment.cast(to: .timestamp, settings.context)
       return try shiftTimestamp(name, instant, interval, sign, settings).cast(to: moment.type, settings.context)
     default:
-      throw OperatorErrors.mismatch(sign > 0 ? "+" : "-", moment, interval, "a date or timestamp and an interval")
+      throw OperatorErrors.unexpected(sign > 0 ? "+" : "-", moment, interval, "a date or timestamp and an interval")
     }
   }
 

@@ -23,6 +23,13 @@ enum OperatorErrors {
     MillraceError("DATETIME_OVERFLOW", "\(operation) is beyond the range of dates")
   }
 
+  /// A date or an interval with something that cannot be added to it.
+  static func unexpected(_ op: String, _ left: Expression, _ right: Expression, _ wanted: String) -> MillraceError {
+    MillraceError(
+      "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+      "`\(op)` takes \(wanted), but the operands are \"\(left.type.sql)\" and \"\(right.type.sql)\"")
+  }
+
   /// `BINARY_OP_DIFF_TYPES` for operands that have no common type, `BINARY_OP_WRONG_TYPE` for a common type that the
   /// operator does not take.
   static func mismatch(_ op: String, _ left: Expression, _ right: Expression, _ wanted: String) -> MillraceError {
