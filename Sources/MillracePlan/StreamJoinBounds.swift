@@ -34,12 +34,15 @@ public struct StreamJoinBounds: Sendable {
         let b = StreamJoinBounds.shifted(isMirrored ? sides[0] : sides[1])
       else { continue }
       let isLess = ["<", "<="].contains(function.name), isGreater = [">", ">="].contains(function.name)
+      // A partner with the very time of the watermark may still come where the comparison takes equal times. Spark counts in
+      // milliseconds.
+      let slack: Int64 = ["<=", ">="].contains(function.name) ? 1000 : 0
       // Rows of the other side that are still to come are later than the watermark.
       if isEqual || (isMirrored ? isLess : isGreater), rightTimes.delays[b.column.id] != nil {
-        left = StreamJoinBounds.earlier(left, Expiry(column: a.column, offset: a.offset - b.offset))
+        left = StreamJoinBounds.earlier(left, Expiry(column: a.column, offset: a.offset - b.offset + slack))
       }
       if isEqual || (isMirrored ? isGreater : isLess), leftTimes.delays[a.column.id] != nil {
-        right = StreamJoinBounds.earlier(right, Expiry(column: b.column, offset: b.offset - a.offset))
+        right = StreamJoinBounds.earlier(right, Expiry(column: b.column, offset: b.offset - a.offset + slack))
       }
     }
   }
