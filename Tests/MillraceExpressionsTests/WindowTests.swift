@@ -153,7 +153,8 @@ import Testing
         == "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED")
     let frame = WindowFrame(.range, Self.bound(-1), .currentRow)
     #expect(code { try frame.check(orderKeys: [.integer, .integer]) } == "DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER")
-    #expect(code { try frame.check(orderKeys: [.string]) } == "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE")
+    #expect(
+      code { try frame.check(orderKeys: [.string]) } == "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE")
     #expect(
       code { _ = try WindowFunctions.bind("ntile", [Self.int(0)], BindingContext()) }
         == "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE")

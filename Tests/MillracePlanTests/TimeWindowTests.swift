@@ -83,20 +83,21 @@ import Testing
     return try #require(found)
   }
 
-  /// Offsets of the left and right side in seconds; nil: rows of that side are kept for ever.
+  /// Offsets of the left and right side in milliseconds; nil: rows of that side are kept for ever. A comparison that takes equal
+  /// times keeps a row for a millisecond more.
   @Test(
     arguments: [
-      ("s.k = r.k", nil, nil, true), ("s.ts = r.ts", 0, 0, true), ("s.k = r.k AND s.ts <= r.ts", nil, 0, true),
-      ("s.k = r.k AND r.ts >= s.ts", nil, 0, true), ("s.k = r.k AND s.ts >= r.ts", 0, nil, true),
-      ("s.k = r.k AND r.ts BETWEEN s.ts AND s.ts + INTERVAL 1 HOUR", 3600, 0, true),
-      ("s.k = r.k AND r.ts - INTERVAL 10 SECONDS <= s.ts", 10, nil, true),
-      ("s.k = r.k AND r.ts < s.ts + INTERVAL 1 HOUR AND r.ts < s.ts + INTERVAL 1 MINUTE", 60, nil, true),
+      ("s.k = r.k", nil, nil, true), ("s.ts = r.ts", 0, 0, true), ("s.k = r.k AND s.ts <= r.ts", nil, 1, true),
+      ("s.k = r.k AND r.ts >= s.ts", nil, 1, true), ("s.k = r.k AND s.ts >= r.ts", 1, nil, true),
+      ("s.k = r.k AND r.ts BETWEEN s.ts AND s.ts + INTERVAL 1 HOUR", 3_600_001, 1, true),
+      ("s.k = r.k AND r.ts - INTERVAL 10 SECONDS <= s.ts", 10_001, nil, true),
+      ("s.k = r.k AND r.ts < s.ts + INTERVAL 1 HOUR AND r.ts < s.ts + INTERVAL 1 MINUTE", 60_000, nil, true),
       ("s.ts < r.ts", nil, 0, false), ("s.k = r.k AND date_trunc('hour', s.ts) >= r.ts", nil, nil, true),
     ] as [(String, Int64?, Int64?, Bool)])
   func readsCondition(condition: String, left: Int64?, right: Int64?, hasEquality: Bool) throws {
     let bounds = try Self.bounds(condition)
-    #expect(bounds.left?.offset == left.map { $0 * 1_000_000 }, "left of \(condition)")
-    #expect(bounds.right?.offset == right.map { $0 * 1_000_000 }, "right of \(condition)")
+    #expect(bounds.left?.offset == left.map { $0 * 1000 }, "left of \(condition)")
+    #expect(bounds.right?.offset == right.map { $0 * 1000 }, "right of \(condition)")
     #expect(bounds.hasEquality == hasEquality)
   }
 
@@ -108,6 +109,6 @@ import Testing
   }
 
   @Test func rowsComeOutAsLateAsTheyAreHeld() throws {
-    #expect(try Self.bounds("s.k = r.k AND r.ts BETWEEN s.ts AND s.ts + INTERVAL 1 HOUR").delay == 3_600_000_000)
+    #expect(try Self.bounds("s.k = r.k AND r.ts BETWEEN s.ts AND s.ts + INTERVAL 1 HOUR").delay == 3_600_001_000)
   }
 }

@@ -113,8 +113,13 @@ final class DeduplicateOperator: PhysicalOperator {
     guard let delay = state.delay, let column = state.rowTime else {
       return .constant(.integer(0), type: .long, count: rows.rowCount)
     }
-    return ColumnVector.map(.long, DeduplicateOperator.instants(rows.columns[column])) { (time: Int64) in time &+ delay
-    }
+    // A row without a time counts as one of 1970, as in Spark: it is forgotten at the next watermark.
+    let times = DeduplicateOperator.instants(rows.columns[column])
+    let result = MemoryBuffer(capacity: rows.rowCount * MemoryLayout<Int64>.stride)
+    let expiries = result.base.assumingMemoryBound(to: Int64.self)
+    let values = times.values(as: Int64.self)
+    for row in 0..<rows.rowCount { expiries[row] = (times.isNull(row) ? 0 : values[times.slot(row)]) &+ delay }
+    return ColumnVector(type: .long, count: rows.rowCount, values: result)
   }
 
   private func evict(_ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws {
