@@ -21,6 +21,8 @@ public struct SourceDefinition: Sendable {
   /// Names of the streaming sources that must have come to their end before this one is read. Those are never read again then, so
   /// that no row comes twice.
   public var startAfter: [String] = []
+  /// How fast a replay of the source follows its event times; nil: the query's clock is the real one.
+  public var replaySpeed: ReplaySpeed?
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 
@@ -46,12 +48,18 @@ public struct SourceSetup: Sendable {
   public var environment: Environment
   /// Whether the query's trigger is continuous, so that nothing durable may be waited for before rows go on.
   public var isContinuous: Bool
+  /// The query's clock, where it is that of a replay.
+  public var replayClock: ReplayClock?
 
   /// Makes a setup.
-  public init(checkpoint: String? = nil, environment: Environment = .live, isContinuous: Bool = false) {
+  public init(
+    checkpoint: String? = nil, environment: Environment = .live, isContinuous: Bool = false,
+    replayClock: ReplayClock? = nil
+  ) {
     self.checkpoint = checkpoint
     self.environment = environment
     self.isContinuous = isContinuous
+    self.replayClock = replayClock
   }
 }
 
@@ -69,6 +77,9 @@ public struct SourceOptions: Sendable {
   public var decodeOptions: [String: String] = [:]
   /// What becomes of records that cannot be decoded; nil: their columns are NULL, as in Spark's PERMISSIVE mode.
   public var badRecords: BadRecordPolicy?
+
+  /// The column with the event times, for a source that is read in their order and does not name it in its options.
+  public var orderByColumn: String?
 
   /// Options of a format.
   public init(format: String) { self.format = format }
@@ -100,7 +111,13 @@ extension SourceDefinition {
         }
       }
     }
-    let options = try Options(connectorOptions, fields: spec.sourceFields, of: "the source '\(name)' (\(spec.name))")
+    let owner = "the source '\(name)' (\(spec.name))"
+    var options = try Options(connectorOptions, fields: spec.sourceFields, of: owner)
+    let replay = try ReplaySettings(options, column: given.orderByColumn)
+    // The merge has limits of its own, and wants whole files from the source.
+    if replay != nil {
+      options = try Options(ReplaySettings.without(connectorOptions), fields: spec.sourceFields, of: owner)
+    }
     let request = SourceRequest(name: name, options: options, schema: given.schema, environment: environment)
     // Making the source once tells its kind and columns; making it does not touch the world.
     let probe = try connector.makeSource(request)
@@ -119,15 +136,21 @@ extension SourceDefinition {
     case .bytes: (schema, isReplayable) = (decoding?.schema ?? Schema(), true)
     case .live: (schema, isReplayable) = (decoding?.schema ?? Schema(), false)
     }
+    let timeColumn = try replay.map { try $0.timeColumn(in: schema, of: name) }
     self.init(
       name: name, format: spec.name, schema: schema, isStreaming: isStreaming, isReplayable: isReplayable
     ) { setup in
       var fresh = request
       fresh.environment = setup.environment
       let kind = try connector.makeSource(fresh)
+      if let replay, let timeColumn, let decoding {
+        return try replay.binding(
+          kind, decoding, timeColumn: timeColumn, name: name, isStreaming: isStreaming, clock: setup.replayClock)
+      }
       return ScanBinding(
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
     }
+    if isStreaming { replaySpeed = replay?.speed }
   }
 
   /// Refuses what only a decoder could heed.

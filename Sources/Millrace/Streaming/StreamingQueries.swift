@@ -53,6 +53,9 @@ extension SparkSession {
     let store = try stateStoreProvider(options.stateStore).name
     var limit = options.limit
     limit.parallelism = workers ?? WorkerPool.processorCount
+    let replayClock = try replayClock(sinks, options.trigger)
+    var environment = self.environment
+    if let replayClock { environment.clock = replayClock }
     var configuration = StreamingQueryConfiguration(
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
@@ -65,7 +68,7 @@ extension SparkSession {
     let handle = try StreamingQueryHandle.start(
       configuration: configuration, listeners: options.listeners + [streams.listeners], onEnd: { streams.ended($0) }
     ) {
-      try self.makeRun(sinks, options)
+      try self.makeRun(sinks, options, replayClock)
     }
     let query = StreamingQuery(handle, guarantee: prepared.guarantee, session: self, sinks: sinks)
     streams.add(query)
@@ -73,9 +76,12 @@ extension SparkSession {
   }
 
   /// Makes what one run of a query needs.
-  private func makeRun(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> QueryRun {
+  private func makeRun(
+    _ sinks: [StreamingSink], _ options: StreamingOptions, _ replayClock: ReplayClock?
+  ) throws -> QueryRun {
     let setup = SourceSetup(
-      checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous)
+      checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous,
+      replayClock: replayClock)
     let executor = try QueryExecutor(
       sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) },
       bindings: try bindings(for: sinks.map(\.query), setup), stateProvider: try stateStoreProvider(options.stateStore),
@@ -88,10 +94,29 @@ extension SparkSession {
     }
   }
 
+  /// The clock of a query over archives that are replayed at a speed; nil: it goes by the session's.
+  private func replayClock(_ sinks: [StreamingSink], _ trigger: Trigger) throws -> ReplayClock? {
+    let speeds = Set(try definitions(of: sinks.map(\.query)).values.compactMap(\.replaySpeed))
+    guard let speed = speeds.first else { return nil }
+    if speeds.count > 1 {
+      throw MillraceError(
+        "REPLAY_SPEED_CONFLICT", "the query has one clock, and its sources are to be replayed at different speeds",
+        hint: "give all sources of the query the same 'speed', or leave it out of some")
+    }
+    let pace: ReplayClock.Pace =
+      switch trigger {
+      case .processingTime: .trigger
+      case .once: .none
+      case .asSoonAsPossible, .availableNow, .continuous: .clock
+      }
+    return ReplayClock(speed, pace: pace, base: environment.clock)
+  }
+
   private func prepare(
     _ sinks: [StreamingSink], _ options: StreamingOptions
   ) throws -> (bindings: [SinkBinding], guarantee: DeliveryGuarantee) {
     _ = try stateStoreProvider(options.stateStore)
+    _ = try replayClock(sinks, options.trigger)
     for sink in sinks {
       let rules = StreamingRules(sink.outputMode, compatibility: compatibility)
       let plan = try Optimizer.optimize(sink.query.plan)

@@ -8,6 +8,9 @@ struct EventTimeColumn {
   private let offset: Int64
   private let mayHaveNulls: Bool
 
+  /// Number of rows.
+  var count: Int { column.count }
+
   /// `offset` is added to each instant.
   init(_ column: ColumnVector, offset: Int64 = 0) {
     self.column = column

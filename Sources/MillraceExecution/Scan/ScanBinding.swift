@@ -12,6 +12,8 @@ public struct ScanBinding: Sendable {
   public var schema: Schema
   /// Whether the scan belongs to a stream; false for a table, which is read to its end for each batch that needs it.
   public var isStreaming: Bool
+  /// What merges the source's files by event time; nil: they are read one by one. `input` reads through it.
+  public var replay: ReplaySource?
 
   /// A source with what its rows are made by.
   public enum Input: Sendable {

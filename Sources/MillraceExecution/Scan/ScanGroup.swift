@@ -14,7 +14,7 @@ final class ScanGroup {
   /// Where its time is counted.
   var steps = ScanSteps()
   private let pool: WorkerPool
-  private var openSplits: [String: OpenSplit] = [:]
+  var openSplits: [String: OpenSplit] = [:]
   /// Weak, since the next batch's context may stand at the same address.
   private weak var lastRun: BatchContext?
   private let windowPools: [WindowPool]
@@ -50,7 +50,7 @@ final class ScanGroup {
     }
   }
 
-  private struct OpenSplit: @unchecked Sendable {
+  struct OpenSplit: @unchecked Sendable {
     var reader: any ByteReader
     var leftover: [UInt8]
     /// Of what the reader fetched, the bytes that were counted already.
@@ -112,7 +112,7 @@ final class ScanGroup {
     if !splits.isEmpty || chains.allSatisfy({ $0.terminals.isEmpty }) { _ = try scan(splits, context) }
   }
 
-  private final class Shared: @unchecked Sendable {
+  final class Shared: @unchecked Sendable {
     let next = Atomic<Int>(0)
     let isStopped = Atomic<Bool>(false)
     let failures = Mutex<[(split: Int, error: any Error)]>([])
@@ -161,7 +161,7 @@ final class ScanGroup {
 
   /// Whether workers without a split can compute what others read: rows must end up in aggregates, whatever their order.
   private func canShare(_ splits: [SourceSplit]) -> Bool {
-    guard pool.count > 1, case .bytes = binding.input else { return false }
+    guard pool.count > 1, binding.replay == nil, case .bytes = binding.input else { return false }
     let isFree = chains.allSatisfy { !$0.holdsRows && !$0.needsFixedAssignment }
     return isFree && splits.reduce(0) { $0 + ($1.sizeHint ?? 0) } >= Self.sharedFrom
   }
@@ -169,7 +169,7 @@ final class ScanGroup {
   /// Reads splits on as many workers as there are splits for; results in the order of the splits.
   private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> [SplitResult] {
     let isShared = canShare(splits)
-    let workers = isShared ? pool.count : max(1, min(pool.count, splits.count))
+    let workers = isShared ? pool.count : binding.replay == nil ? max(1, min(pool.count, splits.count)) : 1
     let shared = Shared(count: splits.count, exchange: isShared ? WindowExchange(readers: workers) : nil)
     let isFixed = chains.contains(where: \.needsFixedAssignment)
     let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
@@ -179,6 +179,14 @@ final class ScanGroup {
     nonisolated(unsafe) let group = self
     withExtendedLifetime(shared) {
       withoutActuallyEscaping({ (worker: Int) in
+        if let replay = group.binding.replay {
+          do {
+            try group.merge(splits, replay, unsafeStates[worker], unsafePrevious, shared)
+          } catch {
+            shared.failed(0, error)
+          }
+          return
+        }
         var turn = worker
         while !shared.isStopped.load(ordering: .relaxed) {
           let index = isFixed ? turn : shared.next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -229,7 +237,7 @@ final class ScanGroup {
   }
 
   /// What one worker needs for all its splits.
-  private final class WorkerState {
+  final class WorkerState {
     let task: TaskContext
     let terminals: [any StageTerminal]
     /// Positions of each chain's columns among the decoded ones.
@@ -339,7 +347,7 @@ final class ScanGroup {
     return stored
   }
 
-  private func endSplit(_ state: WorkerState) throws {
+  func endSplit(_ state: WorkerState) throws {
     for (chain, terminal) in zip(chains, state.terminals) {
       state.lane.enter(chain.terminalSlot)
       try terminal.endSplit(state.task)
@@ -347,7 +355,7 @@ final class ScanGroup {
     state.lane.enter(steps.read)
   }
 
-  private func feed(_ batch: RecordBatch, _ state: WorkerState) throws {
+  func feed(_ batch: RecordBatch, _ state: WorkerState) throws {
     let lane = state.lane
     lane.enter(steps.handOn)
     lane.count(steps.handOn, rowsIn: batch.rowCount, rowsOut: batch.rowCount)

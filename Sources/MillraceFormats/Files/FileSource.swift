@@ -137,7 +137,7 @@ public final class FileSource: ByteSource, ArchiveSource {
   }
 
   /// What of the files is not read yet, the file that was cut last in front.
-  private func waiting(after offset: Offset?) throws -> [WaitingFile] {
+  func waiting(after offset: Offset?) throws -> [WaitingFile] {
     let place = try FileSourceOffset(offset)
     let frozen = state.withLock { $0.frozen }
     let ratio = state.withLock { $0.compressedRead > 0 ? Double($0.plainRead) / Double($0.compressedRead) : nil }

@@ -1,7 +1,7 @@
 public import MillraceCore
 
 extension FileSourceSettings {
-  /// The options that every connector over a `FileSource` takes: `path`, `maxFilesPerTrigger` and `maxBytesPerTrigger`.
+  /// The options that every connector over a `FileSource` takes: `path`, the limits of a batch, and those of a replay by event time.
   ///
   /// `example` is a path for help and reference pages.
   public static func fields(example: String) -> [OptionField] {
@@ -13,8 +13,24 @@ extension FileSourceSettings {
         "maxBytesPerTrigger", .byteCount,
         "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
           + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
-    ]
+    ] + replayFields
   }
+
+  /// The options of a replay by event time. The engine heeds them: a source has to be a `MergeableSource`.
+  public static let replayFields = [
+    OptionField(
+      "orderBy", .choice(["file", "event-time"]),
+      "Whether one file is read after the other, or all are merged by the event times of their records.",
+      default: "file"),
+    OptionField(
+      "eventTimeColumn", .string,
+      "The column with the event times. Default: that of the source's watermark, else the only one of type TIMESTAMP.",
+      example: "time"),
+    OptionField(
+      "speed", .string,
+      "With orderBy event-time: how fast the query's clock follows the event times, such as 1x or 60x; max: as fast as can be.",
+      example: "60x"),
+  ]
 
   /// The settings that `options`, checked against `fields(example:)`, ask for.
   ///

@@ -74,6 +74,7 @@ package struct PipelinePlanner {
     given.schema = entry.schema
     given.decode = entry.decode?.name
     given.decodeOptions = entry.decode?.values ?? [:]
+    given.orderByColumn = entry.watermark?.column
     given.badRecords = entry.onBadRecord.flatMap { BadRecordPolicy(rawValue: $0.rawValue) }
     var definition: SourceDefinition
     do {

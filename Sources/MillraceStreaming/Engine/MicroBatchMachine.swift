@@ -150,9 +150,10 @@ struct MicroBatchMachine: EngineMachine {
   /// There is nothing to do.
   private mutating func idle() -> EngineAction {
     if isStopRequested { return stop() }
-    if trigger.isFinite { return end() }
+    let nextInput = position.nextInput()
+    if trigger.isFinite && nextInput == nil { return end() }
     phase = .waiting
-    guard case .processingTime = trigger else { return .wait(until: nil, forInput: true) }
+    guard case .processingTime = trigger else { return .wait(until: nextInput, forInput: true) }
     return .wait(until: trigger.nextTime(after: triggerStart ?? now), forInput: false)
   }
 

@@ -72,7 +72,8 @@ final class QueryEngine {
       watermark: WatermarkTracker(executor.watermarks, policy: configuration.watermarkPolicy),
       querySeed: UInt64(LogFrame.seed(queryID: identity.id)), wantsNoDataBatch: executor.wantsNoDataBatch,
       // What is wrong with the state shows when a batch runs.
-      nextTimer: { (try? executor.nextTimer()).flatMap { $0 } })
+      nextTimer: { (try? executor.nextTimer()).flatMap { $0 } },
+      nextInput: { executor.sources.compactMap { ($0 as? any PacedSource)?.nextDue }.min() })
     let limit = configuration.effectiveLimit(holdsRows: executor.holdsRows)
     if case .continuous(let interval) = configuration.trigger {
       machine = ContinuousMachine(interval: interval, limit: limit, position: position)
@@ -407,7 +408,7 @@ final class QueryEngine {
       if let settled { state.settled = max(state.settled, settled) }
     }
     while true {
-      let left = time.map { $0 - environment.clock.now() } ?? pollInterval
+      let left = time.map { realTime(until: $0) } ?? pollInterval
       if left <= 0 { return }
       let seen = wakesSeen
       let isWoken: Bool? = shared.wait(microseconds: min(left, pollInterval)) { state in
@@ -417,6 +418,11 @@ final class QueryEngine {
       reporter.noteIdle(machine.position)
       if isWoken == true || forInput { return }
     }
+  }
+
+  /// Microseconds of real time until the query's clock shows `time`.
+  private func realTime(until time: Int64) -> Int64 {
+    (environment.clock as? ReplayClock)?.realTime(until: time) ?? time - environment.clock.now()
   }
 
   /// Microseconds between looks at sources.

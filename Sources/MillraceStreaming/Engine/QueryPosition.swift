@@ -15,13 +15,16 @@ struct QueryPosition {
   private let wantsNoDataBatch: (_ old: Int64, _ new: Int64) -> Bool
   /// When a batch without input has work to do by the clock; nil: never.
   private let nextTimer: () -> Int64?
+  /// When input that is there already may be planned, although no source has given any now; nil: none is held back.
+  let nextInput: () -> Int64?
 
   init(
     sourceCount: Int, watermark: WatermarkTracker, querySeed: UInt64,
     wantsNoDataBatch: @escaping (Int64, Int64) -> Bool,
-    nextTimer: @escaping () -> Int64? = { nil }
+    nextTimer: @escaping () -> Int64? = { nil }, nextInput: @escaping () -> Int64? = { nil }
   ) {
     self.nextTimer = nextTimer
+    self.nextInput = nextInput
     self.watermark = watermark
     self.querySeed = querySeed
     self.wantsNoDataBatch = wantsNoDataBatch

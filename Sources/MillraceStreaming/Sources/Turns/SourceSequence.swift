@@ -28,7 +28,7 @@ public enum SourceSequence {
       case .bytes(let source, let decoding): input = .bytes(TurnByteSource(turn, source), decoding)
       case .rows(let source): input = .rows(TurnRowSource(turn, source))
       }
-      result[id] = ScanBinding(name: binding.name, input: input, isStreaming: true)
+      result[id]?.input = input
     }
     return result
   }
@@ -52,9 +52,10 @@ private class TurnSource: @unchecked Sendable {
   final func commit(_ offset: Offset) throws { try turn.commit(offset) }
   final func backlog(after offset: Offset?) -> Int64? { turn.backlog(after: offset) }
   final func close() { turn.source.close() }
+  final var nextDue: Int64? { (turn.source as? any PacedSource)?.nextDue }
 }
 
-private final class TurnByteSource: TurnSource, ByteSource, @unchecked Sendable {
+private final class TurnByteSource: TurnSource, ByteSource, PacedSource, @unchecked Sendable {
   private let source: any ByteSource
 
   init(_ turn: SourceTurn, _ source: any ByteSource) {

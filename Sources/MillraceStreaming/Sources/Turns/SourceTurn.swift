@@ -77,7 +77,8 @@ final class SourceTurn: Sendable {
   private func isAtEnd(_ limit: ReadLimit) throws -> Bool {
     if isOver { return true }
     guard try takeTurn(limit) else { return false }
-    return try source.plan(after: state.withLock { $0.offset }, limit: limit) == nil
+    if try source.plan(after: state.withLock { $0.offset }, limit: limit) != nil { return false }
+    return (source as? any PacedSource)?.nextDue == nil
   }
 
   /// The turn has come, or a plan says that it had.
