@@ -40,9 +40,10 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 6)
+    #expect(blocks.count == 7)
     let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
     let sequence = try #require(blocks.first { $0.hasPrefix("\"old\"") })
+    let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
     let store = try #require(blocks.first { $0.hasPrefix("\"stateStore\"") })
@@ -51,7 +52,7 @@ import Testing
       { "version": 1,
         "connectors": { "archive": { "format": "gzip-file", "options": { "path": "x" } } },
         "pipelines": { "p": {
-          "sources": { \(source), \(sequence) },
+          "sources": { \(source), \(sequence), \(merged) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
           "checkpointLocation": "c", \(store), \(restart)
         } } }
