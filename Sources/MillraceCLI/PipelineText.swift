@@ -1,5 +1,6 @@
 import Millrace
 import MillraceCore
+import MillraceFormats
 import MillracePlan
 import MillracePipeline
 
@@ -20,6 +21,8 @@ struct PipelineText {
       lines.append(
         "    columns " + planned.query.plan.schema.fields.map { "\($0.name) \($0.type.sql)" }.joined(separator: ", "))
     }
+    if let side = pipeline.deadLetter { lines.append("  dead letters to \(end(side.end))") }
+    if let side = pipeline.lateRows { lines.append("  late rows to \(end(side.end))") }
     if let checkpoint = pipeline.checkpointLocation { lines.append("  checkpoint \(checkpoint.text)") }
     lines.append("  delivery \(plan.guarantee.rawValue)")
     return lines.joined(separator: "\n")
@@ -33,6 +36,7 @@ struct PipelineText {
   private func details(_ source: SourceEntry) -> String {
     var text = ""
     if let decode = source.decode { text += ", decoded as \(decode.name)" }
+    if let policy = source.onBadRecord { text += ", bad records: \(policy.rawValue)" }
     if let watermark = source.watermark {
       let settings = watermark.settings
       text += ", watermark on \(watermark.column) \(Quantity.duration(microseconds: settings.delay)) behind"

@@ -15,6 +15,8 @@ struct BatchReport: Sendable {
   var microseconds: Int64
   /// Bytes (or rows, where rows are read) that wait, as far as that is known.
   var backlog: Int64?
+  /// Rows that sinks' targets refused.
+  var rejectedRows: Int64 = 0
 }
 
 /// Sums up the batches of a run and words them: pure, so that tests need no terminal and no clock.
@@ -27,6 +29,7 @@ struct ProgressText {
     var outputRows: Int64 = 0
     var lateRows: Int64 = 0
     var badRecords: Int64 = 0
+    var rejectedRows: Int64 = 0
     var microseconds: Int64 = 0
     var lastBatchID: Int64 = -1
     var backlog: Int64?
@@ -48,6 +51,7 @@ struct ProgressText {
     }
     if report.lateRows > 0 { text += ", \(report.lateRows) late" }
     if report.badRecords > 0 { text += ", \(report.badRecords) unreadable" }
+    if report.rejectedRows > 0 { text += ", \(report.rejectedRows) refused" }
     return text
   }
 
@@ -88,6 +92,7 @@ struct ProgressText {
     }
     if total.lateRows > 0 { text += ", \(total.lateRows) rows late and left out" }
     if total.badRecords > 0 { text += ", \(total.badRecords) record\(total.badRecords == 1 ? "" : "s") unreadable" }
+    if total.rejectedRows > 0 { text += ", \(total.rejectedRows) row\(total.rejectedRows == 1 ? "" : "s") refused" }
     return text
   }
 }
@@ -100,6 +105,7 @@ extension ProgressText.Total {
     outputRows += report.outputRows
     lateRows += report.lateRows
     badRecords += report.badRecords
+    rejectedRows += report.rejectedRows
     microseconds += report.microseconds
     lastBatchID = report.batchID
     backlog = report.backlog

@@ -20,7 +20,7 @@ struct RootCommand: ParsableCommand {
       RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
       ListCommand.self,
       CheckpointCommand.self,
-      DescribeCommand.self, SchemaCommand.self, StateCommand.self,
+      DescribeCommand.self, DLQCommand.self, SchemaCommand.self, StateCommand.self,
       VersionCommand.self,
     ])
 }

@@ -92,6 +92,7 @@ struct ProgressListener: StreamingQueryListener {
       pipeline: pipeline, batchID: progress.batchID, inputRows: progress.inputRows, inputBytes: progress.bytesRead,
       outputRows: progress.sinks.reduce(0) { $0 + $1.outputRows },
       lateRows: progress.stateOperators.reduce(0) { $0 + $1.rowsDroppedByWatermark }, badRecords: progress.badRecords,
-      microseconds: progress.batchDuration * 1000, backlog: backlogs.isEmpty ? nil : backlogs.reduce(0, +))
+      microseconds: progress.batchDuration * 1000, backlog: backlogs.isEmpty ? nil : backlogs.reduce(0, +),
+      rejectedRows: progress.rejectedRows)
   }
 }

@@ -132,6 +132,10 @@ public struct BatchOutput: Sendable {
   public var outputRows: [Int64]
   /// Uncompressed bytes read.
   public var bytesRead: Int64
+  /// Records that could not be decoded, by source, where they are to be kept.
+  public var badRecords: [[FileBadRecords]] = []
+  /// Rows that operators left out as late, where they are to be kept.
+  public var lateRows: [LateRows] = []
 
   /// Makes an output.
   public init(
@@ -165,6 +169,7 @@ extension BatchOutput {
     }
     outputRows = zip(outputRows, next.outputRows).map { $0 + $1 }
     bytesRead += next.bytesRead
+    // Bad records and late rows are taken from each piece as it comes.
   }
 }
 

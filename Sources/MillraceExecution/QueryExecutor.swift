@@ -1,6 +1,7 @@
 public import MillraceColumnar
 public import MillraceCore
 import MillraceExpressions
+import MillraceFormats
 public import MillracePlan
 
 /// One result of a query: a plan and how its rows come out.
@@ -11,9 +12,12 @@ public struct QueryOutput: Sendable {
   public var query: AnalyzedQuery
   /// Which rows come out in each batch of a stream.
   public var outputMode: OutputMode
+  /// Whether what waits for more input comes out in a batch at the end of all input.
+  public var closesAtEndOfInput: Bool
 
   /// Names a result.
-  public init(name: String, query: AnalyzedQuery, outputMode: OutputMode) {
+  public init(name: String, query: AnalyzedQuery, outputMode: OutputMode, closesAtEndOfInput: Bool = true) {
+    self.closesAtEndOfInput = closesAtEndOfInput
     self.name = name
     self.query = query
     self.outputMode = outputMode
@@ -37,6 +41,8 @@ public final class QueryExecutor: BatchExecutor {
   /// Counts where the time goes.
   public let profiler: QueryProfiler?
   private let outputs: [CompiledOutput]
+  /// By output.
+  private let closesAtEndOfInput: [Bool]
   private let groups: [ScanGroup]
   private let pool: WorkerPool
   private let runsOnWatermark: Bool
@@ -44,11 +50,12 @@ public final class QueryExecutor: BatchExecutor {
   private let timers: [() throws -> Int64?]
   private let closers: [() -> Void]
 
-  /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files.
+  /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files. With
+  /// `keepsLateRows`, rows that operators leave out as late come along with each batch.
   public init(
     _ outputs: [QueryOutput], bindings: [Int: ScanBinding], stateProvider: any StateStoreProvider,
     stateDirectory: String?,
-    environment: Environment = .live, workers: Int? = nil
+    environment: Environment = .live, workers: Int? = nil, keepsLateRows: Bool = false
   ) throws {
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount, clock: environment.clock)
     self.pool = pool
@@ -56,14 +63,17 @@ public final class QueryExecutor: BatchExecutor {
     let scans = ScanGroups(bindings, pool: pool)
     let stores = StateStores(provider: stateProvider, directory: stateDirectory, environment: environment)
     let watermarks = Watermarks()
+    closesAtEndOfInput = outputs.map(\.closesAtEndOfInput)
     self.outputs = try pool.profiler.charging(.planning) {
       try outputs.enumerated().map { index, output in
         let constants = try SubqueryRunner(bindings: bindings, pool: pool).run(output.query.subqueries)
-        let plan = try Optimizer.optimize(constants.applied(to: output.query.plan))
+        let plan = try Optimizer.optimize(
+          constants.applied(to: output.query.plan),
+          rules: keepsLateRows ? Optimizer.rulesKeepingLateRows : Optimizer.rules)
         let profile = pool.profiler.addSink(output.name, output.outputMode)
         let planner = PhysicalPlanner(
           scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
-          profile: profile)
+          profile: profile, lateOutput: keepsLateRows ? output.name : nil)
         return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index)
       }
     }
@@ -86,7 +96,11 @@ public final class QueryExecutor: BatchExecutor {
   }
 
   /// Whether a batch's memory grows with its input, not only with its groups.
-  public var holdsRows: Bool { groups.contains { group in group.chains.contains(where: \.holdsRows) } }
+  public var holdsRows: Bool {
+    groups.contains { group in
+      group.binding.badRecords.policy == .deadLetter || group.chains.contains(where: \.holdsRows)
+    }
+  }
 
   /// Calls `body` with each index below `count` on the workers.
   public func forEach(_ count: Int, _ body: (Int) throws -> Void) throws {
@@ -110,11 +124,20 @@ public final class QueryExecutor: BatchExecutor {
       stateOperatorCount: stateOperatorCount)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
-    for (output, sink) in zip(outputs, sinks) { rows.append(try output.run(context, sink)) }
-    return BatchOutput(
+    for (index, output) in outputs.enumerated() {
+      context.isEndOfInput = input.isEndOfInput && closesAtEndOfInput[index]
+      rows.append(try output.run(context, sinks[index]))
+    }
+    for (group, plan) in zip(groups, context.plans) {
+      try group.binding.badRecords.check(plan, source: group.binding.name, batchID: input.batchID)
+    }
+    var output = BatchOutput(
       splitResults: context.plans.map(\.results), eventTimes: context.eventTimes,
       stateOperators: context.stateOperators,
       outputRows: rows, bytesRead: context.bytesRead)
+    output.badRecords = context.plans.map(\.badRecords)
+    output.lateRows = context.lateRows
+    return output
   }
 
   /// Spark's rule: a stateful operator over a watermark asks for a batch whenever it moved, on whatever keys it works.

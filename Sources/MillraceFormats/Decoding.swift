@@ -74,8 +74,20 @@ public enum BadRecordPolicy: String, Sendable, CaseIterable {
   case null
   /// It is left out and counted (DROPMALFORMED).
   case skip
+  /// It is left out, counted, and written to the dead letters.
+  case deadLetter
   /// The query stops (FAILFAST).
   case fail
+
+  /// The policy that one of Spark's modes means: PERMISSIVE, DROPMALFORMED or FAILFAST; nil for another word.
+  public init?(mode: String) {
+    switch mode {
+    case "PERMISSIVE": self = .null
+    case "DROPMALFORMED": self = .skip
+    case "FAILFAST": self = .fail
+    default: return nil
+    }
+  }
 }
 
 /// A decoder by name.

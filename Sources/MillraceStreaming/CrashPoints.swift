@@ -39,6 +39,7 @@ public enum CrashPoints {
   static let pieceAfterFlush: StaticString = "piece.after-flush"
   static let batchBeforeSinkCommit: StaticString = "batch.before-sink-commit"
   static let batchAfterSinkCommit: StaticString = "batch.after-sink-commit"
+  static let batchAfterSideCommit: StaticString = "batch.after-side-commit"
   static let batchBeforePublish: StaticString = "batch.before-publish"
   static let batchAfterPublish: StaticString = "batch.after-publish"
   static let batchAfterSourceCommit: StaticString = "batch.after-source-commit"
@@ -52,6 +53,10 @@ public enum CrashPoints {
   static let journalBeforeRemove: StaticString = "journal.segment.before-remove"
   static let journalAfterRemove: StaticString = "journal.segment.after-remove"
   static let journalAfterCut: StaticString = "journal.tail.after-cut"
+  static let replayAfterList: StaticString = "replay.after-list"
+  static let replayAfterWrite: StaticString = "replay.after-write"
+  static let replayAfterRename: StaticString = "replay.after-rename"
+  static let replayBeforeRemove: StaticString = "replay.before-remove"
 
   /// Names of all places, for tests that visit each.
   public static let all: [String] = [
@@ -62,9 +67,11 @@ public enum CrashPoints {
     metaAfterRename, metaAfterDirectorySync, deltaBeforeWrite, deltaAfterWrite, deltaAfterSync, deltaAfterDirectorySync,
     snapshotBeforeWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync, stateBeforePrepare,
     stateAfterPrepare, stateBeforeRemove,
-    batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchBeforePublish,
+    batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchAfterSideCommit,
+    batchBeforePublish,
     batchAfterPublish,
     batchAfterSourceCommit, recoveryAfterState, recoveryAfterSinks, recoveryAfterSources, journalBeforeWrite,
     journalAfterWrite, journalAfterSync, journalAfterCreate, journalBeforeRemove, journalAfterRemove, journalAfterCut,
+    replayAfterList, replayAfterWrite, replayAfterRename, replayBeforeRemove,
   ].map(\.description)
 }

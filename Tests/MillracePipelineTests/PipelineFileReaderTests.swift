@@ -1,5 +1,6 @@
 import Millrace
 import MillraceCore
+import MillraceFormats
 import MillracePlan
 import Testing
 

@@ -1,6 +1,7 @@
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
+import MillraceFormats
 import MillracePlan
 import MillraceState
 import Synchronization
@@ -56,6 +57,8 @@ final class FakeExecutor: BatchExecutor {
   /// Numbers of the batches that were computed, for other threads to see.
   let computed = Monitor<[Int64]>([])
   var failAt: Int64?
+  /// Whether 5, 16, 27, … are bad records and 6, 17, 28, … late rows beside what they are otherwise.
+  var leavesOut = false
   var failure = MillraceError("DIVIDE_BY_ZERO", "division by zero")
 
   init(_ source: FakeSource, delays: [Int64] = []) {
@@ -90,9 +93,27 @@ final class FakeExecutor: BatchExecutor {
     let times = numbers.last.map {
       EventTimeStatistics(minimum: numbers[0] * 1_000_000, maximum: $0 * 1_000_000, sum: 0, count: Int64(numbers.count))
     }
-    return BatchOutput(
+    var output = BatchOutput(
       splitResults: results, eventTimes: watermarkDelays.map { _ in times }, stateOperators: [],
       outputRows: outputs.map { _ in Int64(rows.count) }, bytesRead: 0)
+    if leavesOut { leaveOut(numbers, &output) }
+    return output
+  }
+
+  private func leaveOut(_ numbers: [Int64], _ output: inout BatchOutput) {
+    var bad = BadRecords()
+    for number in numbers where number % 11 == 5 {
+      var text = "number \(number)"
+      let fault = BadRecords.Fault(code: "BAD", message: "bad")
+      text.withUTF8 { bad.append(UnsafeRawBufferPointer($0), offset: number, line: nil, fault: fault) }
+    }
+    if bad.count > 0 { output.badRecords = [[FileBadRecords(name: "numbers", records: bad)]] }
+    output.lateRows = numbers.filter { $0 % 11 == 6 }.map { number in
+      let row: [Value] = [.integer(number), .string("{}")]
+      return LateRows(
+        output: "s0", operatorName: "stateStoreSave", operatorID: 0, watermark: 0,
+        rows: .of([row], schema: LateRows.schema))
+    }
   }
 
   static let schema = Schema([StructField("n", .long), StructField("count", .long)])
@@ -105,17 +126,22 @@ final class FakeExecutor: BatchExecutor {
 
 /// Keeps lines `batch n count` in a file. Transactional: rewrites it whole under the batch's number.
 /// Truncatable: appends, and is cut back.
-final class FakeSink: RowSink, @unchecked Sendable {
+final class FakeSink: RejectingSink, @unchecked Sendable {
   let guarantee: SinkGuarantee
   let path: String
+  /// Positions of the columns that it keeps.
+  private let columns: [Int]
+  /// Whether its target refuses 7, 20, 33, …
+  private var rejects = false
   private let files: any FileSystem
   private var lines: [String] = []
   private var committed = ""
   private var file: (any File)?
   var begun: [Int64] = []
 
-  init(_ guarantee: SinkGuarantee, _ path: String, _ files: any FileSystem) {
+  init(_ guarantee: SinkGuarantee, _ path: String, _ files: any FileSystem, columns: [Int] = [0, 1]) {
     self.guarantee = guarantee
+    self.columns = columns
     self.path = path
     self.files = files
   }
@@ -153,8 +179,19 @@ final class FakeSink: RowSink, @unchecked Sendable {
   func write(_ batch: RecordBatch) throws {
     let batchID = begun.last ?? -1
     for row in batch.rows() {
-      guard case .integer(let n) = row[0], case .integer(let count) = row[1] else { continue }
-      lines.append("\(batchID) \(n) \(count)\n")
+      guard case .integer(let n) = row[columns[0]], case .integer(let count) = row[columns[1]] else { continue }
+      let isRejected = rejects && n % 13 == 7
+      lines.append(isRejected ? "\(batchID) rejected \(n)\n" : "\(batchID) \(n) \(count)\n")
+    }
+  }
+
+  func isolateRejectedRows() { rejects = true }
+
+  /// Of the batch in work, or of one that the file holds already.
+  func rejectedRows(batchID: Int64) throws -> [RejectedRow] {
+    let all = begun.last == batchID ? lines.joined() : committed
+    return all.split(separator: "\n").filter { $0.hasPrefix("\(batchID) rejected ") }.map { line in
+      RejectedRow(record: String(line.split(separator: " ")[2]), code: "REFUSED", message: "refused")
     }
   }
 
@@ -190,6 +227,8 @@ struct FakeRun {
   var trigger = Trigger.availableNow
   var clock: any Clock = SystemClock()
   var asyncCommit = false
+  /// Whether it has dead letters and late rows, and sinks that leave out rows.
+  var sides = false
   var tuning = CheckpointTuning(segmentSize: 4096, inlineLimit: 300, snapshotMinimum: 900, fileLimit: 3)
 
   func configuration() -> StreamingQueryConfiguration {
@@ -206,8 +245,25 @@ struct FakeRun {
   }
 
   func start(_ executor: FakeExecutor, _ sinks: [FakeSink]) throws -> StreamingQueryHandle {
-    let bindings = sinks.enumerated().map { SinkBinding(name: "s\($0)", kind: .rows($1), schema: FakeExecutor.schema) }
-    return try StreamingQueryHandle.start(executor: executor, sinks: bindings, configuration: configuration())
+    let bindings = sinks.enumerated().map { index, sink in
+      SinkBinding(
+        name: "s\(index)", kind: .rows(sink), schema: FakeExecutor.schema, rejectedRows: sides ? .deadLetter : nil)
+    }
+    guard sides else {
+      return try StreamingQueryHandle.start(executor: executor, sinks: bindings, configuration: configuration())
+    }
+    executor.leavesOut = true
+    nonisolated(unsafe) let run = QueryRun(executor: executor, sinks: bindings, sides: sideSinks())
+    return try StreamingQueryHandle.start(configuration: configuration()) { run }
+  }
+
+  /// Dead letters as batch and number within it, late rows as batch and event time.
+  func sideSinks() -> SideSinks {
+    let letters = FakeSink(.transactional, "/data-d/rows", files, columns: [3, 4])
+    let late = FakeSink(.truncatable, "/data-l/rows", files, columns: [3, 9])
+    return SideSinks(
+      deadLetter: SinkBinding(name: DeadLetter.sinkName, kind: .rows(letters), schema: DeadLetter.schema),
+      lateRows: SinkBinding(name: LateRow.sinkName, kind: .rows(late), schema: LateRow.schema))
   }
 
   /// Runs to the end; gives the error if there was one.

@@ -23,6 +23,8 @@ public struct SourceDefinition: Sendable {
   public var startAfter: [String] = []
   /// How fast a replay of the source follows its event times; nil: the query's clock is the real one.
   public var replaySpeed: ReplaySpeed?
+  /// What becomes of records that cannot be decoded.
+  public var badRecords = BadRecordSettings()
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 
@@ -77,6 +79,10 @@ public struct SourceOptions: Sendable {
   public var decodeOptions: [String: String] = [:]
   /// What becomes of records that cannot be decoded; nil: their columns are NULL, as in Spark's PERMISSIVE mode.
   public var badRecords: BadRecordPolicy?
+  /// Most bad records of one batch; with more the query fails.
+  public var maxBadRecords: Int64?
+  /// Largest share of bad records in a batch, from 0 to 1; with more the query fails.
+  public var maxBadRatio: Double?
 
   /// The column with the event times, for a source that is read in their order and does not name it in its options.
   public var orderByColumn: String?
@@ -123,6 +129,7 @@ extension SourceDefinition {
     let probe = try connector.makeSource(request)
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
+    let settings = try SourceDefinition.settings(given, decodeOptions, name: name, isStreaming: isStreaming)
     let schema: Schema
     let isReplayable: Bool
     switch probe {
@@ -144,13 +151,36 @@ extension SourceDefinition {
       fresh.environment = setup.environment
       let kind = try connector.makeSource(fresh)
       if let replay, let timeColumn, let decoding {
-        return try replay.binding(
+        var merged = try replay.binding(
           kind, decoding, timeColumn: timeColumn, name: name, isStreaming: isStreaming, clock: setup.replayClock)
+        merged.badRecords = settings
+        return merged
       }
-      return ScanBinding(
+      var binding = ScanBinding(
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
+      binding.badRecords = settings
+      return binding
     }
     if isStreaming { replaySpeed = replay?.speed }
+    badRecords = settings
+  }
+
+  /// What the user says of bad records, Spark's option `mode` included.
+  private static func settings(
+    _ given: SourceOptions, _ decodeOptions: [String: String], name: String, isStreaming: Bool
+  ) throws -> BadRecordSettings {
+    let mode = decodeOptions.first { $0.key.lowercased() == "mode" }?.value
+    let policy = given.badRecords ?? mode.flatMap { BadRecordPolicy(mode: $0.uppercased()) }
+    if policy == .deadLetter, !isStreaming {
+      throw MillraceError(
+        "BAD_RECORDS_NOT_APPLICABLE", "the table '\(name)' is read anew for each batch, and has no dead letters",
+        hint: "use null, skip or fail, or read it as a source")
+    }
+    if let ratio = given.maxBadRatio, !(0...1).contains(ratio) {
+      throw MillraceError(
+        "BAD_RECORDS_OUT_OF_RANGE", "maxBadRatio of '\(name)' is \(ratio)", hint: "it takes a number from 0 to 1")
+    }
+    return BadRecordSettings(policy, maxRecords: given.maxBadRecords, maxRatio: given.maxBadRatio)
   }
 
   /// Refuses what only a decoder could heed.
@@ -159,7 +189,7 @@ extension SourceDefinition {
       throw MillraceError(
         "SCHEMA_NOT_ALLOWED", "the source '\(name)' has columns of its own", hint: "leave the schema out")
     }
-    if given.badRecords != nil {
+    if given.badRecords != nil || given.maxBadRecords != nil || given.maxBadRatio != nil {
       throw MillraceError(
         "BAD_RECORDS_NOT_APPLICABLE", "the source '\(name)' gives rows, which need no decoding",
         hint: "leave 'onBadRecord' out")

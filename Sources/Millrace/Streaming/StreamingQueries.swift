@@ -1,5 +1,6 @@
 public import MillraceCore
 public import MillraceExecution
+import MillraceFormats
 import MillracePlan
 public import MillraceStreaming
 import Synchronization
@@ -25,6 +26,11 @@ public struct StreamingOptions: Sendable {
   public var restart = RestartPolicy.never
   /// What becomes of windows, sessions and rows of joins that wait for more input when the trigger has read everything and ends.
   public var onEndOfInput: EndOfInput = .keep
+  /// Where records go that sources and sinks leave out with `onBadRecord` = `deadLetter`: rows of `DeadLetter.schema`, committed with
+  /// the batch.
+  public var deadLetter: SinkEnd?
+  /// Where rows go that stateful operators leave out as late: rows of `LateRow.schema`, committed with the batch. Nil: they are counted.
+  public var lateRows: SinkEnd?
   /// Told of start, progress and end of this query, in this order, from the query's own thread.
   public var listeners: [any StreamingQueryListener] = []
 
@@ -60,7 +66,7 @@ extension SparkSession {
       name: options.name, checkpointLocation: options.checkpointLocation, trigger: options.trigger, limit: limit,
       environment: environment)
     configuration.watermarkPolicy = try watermarkPolicy()
-    configuration.closesAtEndOfInput = options.onEndOfInput == .close
+    configuration.closesAtEndOfInput = sinks.contains { ($0.onEndOfInput ?? options.onEndOfInput) == .close }
     configuration.stateStore = store
     configuration.restart = options.restart
     configuration.asyncCommit = options.asyncCommit
@@ -82,12 +88,20 @@ extension SparkSession {
     let setup = SourceSetup(
       checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous,
       replayClock: replayClock)
+    let sources = Redelivery.arrange(
+      try bindings(for: sinks.map(\.query), setup), checkpoint: options.checkpointLocation, environment: environment)
     let executor = try QueryExecutor(
-      sinks.map { QueryOutput(name: $0.name, query: $0.query, outputMode: $0.outputMode) },
-      bindings: try bindings(for: sinks.map(\.query), setup), stateProvider: try stateStoreProvider(options.stateStore),
-      stateDirectory: options.checkpointLocation.map { "\($0)/state" }, environment: environment, workers: workers)
+      sinks.map { sink in
+        QueryOutput(
+          name: sink.name, query: sink.query, outputMode: sink.outputMode,
+          closesAtEndOfInput: (sink.onEndOfInput ?? options.onEndOfInput) == .close)
+      },
+      bindings: sources, stateProvider: try stateStoreProvider(options.stateStore),
+      stateDirectory: options.checkpointLocation.map { "\($0)/state" }, environment: environment, workers: workers,
+      keepsLateRows: options.lateRows != nil)
     do {
-      return QueryRun(executor: executor, sinks: try sinks.map { try $0.bind(self) })
+      return QueryRun(
+        executor: executor, sinks: try sinks.map { try $0.bind(self) }, sides: try sideSinks(options))
     } catch {
       executor.close()
       throw error
@@ -110,6 +124,41 @@ extension SparkSession {
       case .asSoonAsPossible, .availableNow, .continuous: .clock
       }
     return ReplayClock(speed, pace: pace, base: environment.clock)
+  }
+
+  /// Checks a sink for dead letters or late rows, as far as that is possible without touching the world.
+  package func checkSide(_ end: SinkEnd, name: String) throws {
+    let schema = name == LateRow.sinkName ? LateRow.schema : DeadLetter.schema
+    _ = try end.bind(name: name, schema: schema, outputMode: .append, self)
+  }
+
+  /// Makes the sinks beside those of the query.
+  private func sideSinks(_ options: StreamingOptions) throws -> SideSinks {
+    SideSinks(
+      deadLetter: try options.deadLetter?.bind(
+        name: DeadLetter.sinkName, schema: DeadLetter.schema, outputMode: .append, self),
+      lateRows: try options.lateRows?.bind(
+        name: LateRow.sinkName, schema: LateRow.schema, outputMode: .append, self))
+  }
+
+  /// Refuses records that would have nowhere to go, and a sink under a name that the query's own sinks beside it have.
+  private func checkSides(_ sinks: [StreamingSink], _ options: StreamingOptions) throws {
+    let names = [options.deadLetter.map { _ in DeadLetter.sinkName }, options.lateRows.map { _ in LateRow.sinkName }]
+    if let taken = sinks.first(where: { names.contains($0.name) }) {
+      throw MillraceError(
+        "SINK_NAME_TAKEN", "a sink is named '\(taken.name)', and so is the query's own for what it leaves out",
+        hint: "give the sink another name")
+    }
+    guard options.deadLetter == nil else { return }
+    let sources = try definitions(of: sinks.map(\.query)).values.filter { $0.badRecords.policy == .deadLetter }
+    let senders =
+      sources.map { "source '\($0.name)'" }.sorted()
+      + sinks.filter { $0.badRecords == .deadLetter }.map { "sink '\($0.name)'" }
+    if let sender = senders.first {
+      throw MillraceError(
+        "DEAD_LETTER_NEEDS_SINK", "onBadRecord of the \(sender) is deadLetter, and there is no sink for dead letters",
+        hint: "add \"deadLetter\": { \"format\": …, \"options\": { … } } to the pipeline")
+    }
   }
 
   private func prepare(
@@ -136,9 +185,12 @@ extension SparkSession {
     }
     if options.trigger.isContinuous { try checkContinuous(sinks) }
     let bindings = try sinks.map { try $0.bind(self) }
+    try checkSides(sinks, options)
+    let sides = try sideSinks(options)
     var guarantee = DeliveryGuarantee.exactlyOnce
     var weakest = ""
-    for binding in bindings where !binding.kind.sink.guarantee.isExactlyOnce {
+    for binding in bindings + [sides.deadLetter, sides.lateRows].compactMap({ $0 })
+    where !binding.kind.sink.guarantee.isExactlyOnce {
       guarantee = .atLeastOnce
       weakest = "the sink '\(binding.name)' can receive a batch twice"
     }

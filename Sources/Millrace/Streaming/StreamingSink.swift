@@ -1,6 +1,6 @@
 import MillraceColumnar
 public import MillraceCore
-import MillraceFormats
+public import MillraceFormats
 public import MillracePlan
 import MillraceStreaming
 
@@ -20,6 +20,10 @@ public struct StreamingSink: Sendable {
   public var encode: String?
   /// Settings of the encoder as written, by name; checked against its `EncoderFormat`.
   public var encodeOptions: [String: String] = [:]
+  /// What becomes of single rows that the sink's target refuses: `fail` (also nil), `skip` or `deadLetter`.
+  public var badRecords: BadRecordPolicy?
+  /// What becomes of what waits for more input when everything was read; nil: what the query's options say.
+  public var onEndOfInput: EndOfInput?
   /// The sink itself where a program gave one instead of a connector's name.
   var program: Program?
 
@@ -48,47 +52,28 @@ public struct StreamingSink: Sendable {
   /// Checks the sink against the connector's and encoder's specs and makes it, without touching the world.
   func bind(_ session: SparkSession) throws -> SinkBinding {
     if let program { return try bind(program, session) }
-    let connector = try session.connectors.connector(format)
-    let spec = connector.spec
-    guard spec.kinds.contains(.sink) else {
-      throw MillraceError("CONNECTOR_NOT_A_SINK", "'\(spec.name)' is not a sink")
-    }
-    let implied = SourceDefinition.decoderOfFormat[spec.name]
-    var connectorOptions = options
-    var encodeOptions = self.encodeOptions
-    if implied != nil, encode == nil, let encoder = try? FormatRegistry.encoder(implied ?? "") {
-      let own = Set(spec.sinkFields.map { $0.name.lowercased() })
-      for field in encoder.fields where !own.contains(field.name.lowercased()) {
-        if let key = connectorOptions.keys.first(where: { $0.lowercased() == field.name.lowercased() }) {
-          encodeOptions[field.name] = connectorOptions.removeValue(forKey: key)
-        }
-      }
-    }
-    let checked = try Options(connectorOptions, fields: spec.sinkFields, of: "the sink '\(name)' (\(spec.name))")
-    let schema = query.plan.schema
-    let kind = try connector.makeSink(
-      SinkRequest(
-        name: name, options: checked, schema: schema, outputMode: outputMode, environment: session.environment))
-    guard kind.sink.outputModes.contains(outputMode) else {
-      let modes = kind.sink.outputModes.map(\.rawValue).sorted().joined(separator: ", ")
+    let end = SinkEnd(format: format, options: options, encode: encode, encodeOptions: encodeOptions)
+    var binding = try end.bind(name: name, schema: query.plan.schema, outputMode: outputMode, session)
+    binding.rejectedRows = try rejectedRows(of: binding)
+    return binding
+  }
+
+  /// What becomes of rows that the target refuses, if the sink can leave them out.
+  private func rejectedRows(of binding: SinkBinding) throws -> BadRecordPolicy? {
+    switch badRecords {
+    case nil, .fail: return badRecords
+    case .null:
       throw MillraceError(
-        "STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE",
-        "the sink '\(name)' (\(spec.name)) does not take output mode \(outputMode.rawValue)",
-        hint: "it takes: \(modes)")
+        "BAD_RECORDS_NOT_APPLICABLE", "onBadRecord of the sink '\(name)' is null",
+        hint:
+          "a row that the sink's target refuses can be left out (skip), go to the dead letters (deadLetter), or end the query (fail)"
+      )
+    case .skip, .deadLetter:
+      if binding.kind.sink is any RejectingSink { return badRecords }
+      throw MillraceError(
+        "BAD_RECORDS_NOT_APPLICABLE", "the sink '\(name)' (\(format)) takes a batch as a whole or not at all",
+        hint: "leave 'onBadRecord' out")
     }
-    guard case .bytes = kind else {
-      if let encode {
-        throw MillraceError(
-          "ENCODE_NOT_APPLICABLE", "the sink '\(name)' takes rows, and 'encode' is '\(encode)'",
-          hint: "leave 'encode' out")
-      }
-      return SinkBinding(name: name, kind: kind, schema: schema)
-    }
-    let format = try FormatRegistry.encoder(encode ?? implied ?? "json")
-    let encoding = try format.make(
-      try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
-    _ = try encoding.makeEncoder(schema)
-    return SinkBinding(name: name, kind: kind, schema: schema, encoding: encoding)
   }
 
   private func bind(_ program: Program, _ session: SparkSession) throws -> SinkBinding {

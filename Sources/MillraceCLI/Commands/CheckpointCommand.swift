@@ -104,6 +104,7 @@ struct CheckpointText {
     for (index, token) in commit.tokens.enumerated() {
       lines.append("    sink \(index < report.sinks.count ? report.sinks[index] : "\(index)") at \(token.text)")
     }
+    for side in commit.sides { lines.append("    \(side.name), batch \(side.batch), at \(side.token.text)") }
     return lines
   }
 

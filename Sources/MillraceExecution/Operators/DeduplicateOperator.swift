@@ -22,6 +22,8 @@ final class DeduplicateOperator: PhysicalOperator {
     var rowTime: Int?
     /// By how much the input can be behind the watermark, because an operator below holds rows back.
     var inputDelay: Int64 = 0
+    /// Makes late rows to keep, where somebody wants them.
+    var late: LateRowCapture?
     /// For dropDuplicatesWithinWatermark: how long a key is kept after its row's event time.
     var delay: Int64?
   }
@@ -72,7 +74,7 @@ final class DeduplicateOperator: PhysicalOperator {
     var metrics = StateOperatorMetrics(operatorName: state.delay == nil ? "dedupe" : "dedupeWithinWatermark")
     var output: [RecordBatch] = []
     for whole in batches {
-      let batch = onTime(whole, state, context, &metrics)
+      let batch = try onTime(whole, state, context, &metrics)
       if batch.rowCount == 0 { continue }
       let first = firstRows(batch, GroupTable(keyTypes: keys.flatTypes))
       let candidates = batch.gathered(first)
@@ -97,11 +99,14 @@ final class DeduplicateOperator: PhysicalOperator {
   /// Drops rows at or before the watermark.
   private func onTime(
     _ batch: RecordBatch, _ state: State, _ context: BatchContext, _ metrics: inout StateOperatorMetrics
-  ) -> RecordBatch {
+  ) throws -> RecordBatch {
     guard let column = state.rowTime else { return batch }
-    let kept = EventTimeColumn(batch.columns[column]).rows(after: context.lateWatermark &- state.inputDelay)
+    let instants = EventTimeColumn(batch.columns[column]), watermark = context.lateWatermark &- state.inputDelay
+    let kept = instants.rows(after: watermark)
+    if kept.count == batch.rowCount { return batch }
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
-    return kept.count == batch.rowCount ? batch : batch.gathered(kept)
+    try context.keepLate(batch, instants, through: watermark, state.late)
+    return batch.gathered(kept)
   }
 
   /// The instant of an event time: a timestamp, or the end of a window.

@@ -94,9 +94,11 @@ final class MapOperator: PhysicalOperator {
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     for prerequisite in prerequisites { try prerequisite(context) }
-    let task = TaskContext(evaluation: context.evaluation, watermarkCount: context.eventTimes.count)
+    let task = TaskContext(
+      evaluation: context.evaluation, watermarkCount: context.eventTimes.count, lateWatermark: context.lateWatermark)
     let result = try child.execute(context).compactMap { try apply($0, task) }
     context.merge(eventTimes: task.eventTimes)
+    context.merge(late: task.lateRows)
     return result
   }
 

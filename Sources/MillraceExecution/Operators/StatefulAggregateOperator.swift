@@ -10,7 +10,6 @@ final class StatefulAggregateOperator: PhysicalOperator {
   private let plan: AggregationPlan
   private let input: AggregationInput
   private let partitions: [StatePartition]
-  private let isSession: Bool
   private let metricsIndex: Int
   private let pool: WorkerPool
 
@@ -23,7 +22,11 @@ final class StatefulAggregateOperator: PhysicalOperator {
     self.partitions = partitions
     self.metricsIndex = metricsIndex
     self.pool = pool
-    isSession = plan.sessions != nil
+  }
+
+  /// Spark's name of the operator.
+  static func name(_ plan: AggregationPlan) -> String {
+    plan.sessions == nil ? "stateStoreSave" : "sessionWindowStateStoreSaveExec"
   }
 
   /// How many stores an aggregation has.
@@ -43,8 +46,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
       outcome.rows = try outcome.rows.compactMap(reduce)
       return outcome
     }
-    var metrics = StateOperatorMetrics(
-      operatorName: isSession ? "sessionWindowStateStoreSaveExec" : "stateStoreSave")
+    var metrics = StateOperatorMetrics(operatorName: Self.name(plan))
     for outcome in outcomes {
       metrics.rowsUpdated += outcome.updated
       metrics.rowsRemoved += outcome.removed

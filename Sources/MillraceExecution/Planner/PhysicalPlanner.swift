@@ -13,11 +13,14 @@ final class PhysicalPlanner {
   private let stores: StateStores
   private let watermarks: Watermarks
   private let profile: PlanProfile
+  /// Name of the output, where late rows are kept; else nil.
+  private let lateOutput: String?
 
   init(
     scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks,
-    profile: PlanProfile
+    profile: PlanProfile, lateOutput: String? = nil
   ) {
+    self.lateOutput = lateOutput
     self.scans = scans
     self.mode = mode
     self.isStreaming = isStreaming
@@ -178,7 +181,7 @@ final class PhysicalPlanner {
   private func aggregate(_ node: AggregateNode) throws -> any PhysicalOperator {
     let fragment = try plan(node.child)
     let aggregation = try AggregationPlan(node, input: node.child.output)
-    let input: AggregationInput
+    var input: AggregationInput
     switch fragment {
     case .serial(let child): input = .rows(child)
     case .chains(let chains):
@@ -232,6 +235,11 @@ final class PhysicalPlanner {
         store, aggregation, mode: mode, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
         delay: node.child.watermarkDelay)
     }
+    if let timeKey, mode != .complete,
+      let capture = lateCapture(StatefulAggregateOperator.name(aggregation), index, node.child)
+    {
+      input = try keepingLate(input, of: node, timeKey: timeKey, capture)
+    }
     return StatefulAggregateOperator(aggregation, input, partitions, metricsIndex: index, pool: scans.pool)
   }
 
@@ -278,7 +286,8 @@ final class PhysicalPlanner {
       runsOnWatermark: node.child.hasWatermark)
     let state = DeduplicateOperator.State(
       store: store, metricsIndex: index, eventTime: timeKey.flatMap { encoder.eventTime(of: $0) }, rowTime: rowTime,
-      inputDelay: node.child.watermarkDelay, delay: delay)
+      inputDelay: node.child.watermarkDelay,
+      late: lateCapture(delay == nil ? "dedupe" : "dedupeWithinWatermark", index, node.child), delay: delay)
     return DeduplicateOperator(child, keys: positions, types: types, state: state)
   }
 
@@ -300,7 +309,8 @@ final class PhysicalPlanner {
         values: ["bytes", "due"]),
       content: "keys [\(names)], time mode \(node.timeMode.rawValue)",
       runsOnWatermark: node.timeMode == .eventTime)
-    let transform = TransformWithStateOperator(child, node, store: store, metricsIndex: index)
+    let transform = TransformWithStateOperator(
+      child, node, store: store, metricsIndex: index, late: lateCapture("transformWithStateExec", index, node.child))
     stores.closing { transform.close() }
     stores.timing { try transform.nextDue() }
     return transform
@@ -370,7 +380,40 @@ final class PhysicalPlanner {
     return JoinSide(
       child, types: input.output.map(\.type),
       keys: JoinKeys(evaluator: keys, encoder: plan.keys, isNullSafe: plan.isNullSafe), store: store,
-      metricsIndex: index, time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position)
+      metricsIndex: index, time: input.output.firstIndex { times.delays[$0.id] != nil }, expiry: position,
+      late: lateCapture("symmetricHashJoin", index, input))
+  }
+
+  // MARK: Late rows
+
+  /// What makes late rows of an operator's input, where they are kept.
+  private func lateCapture(_ operatorName: String, _ operatorID: Int, _ input: LogicalPlan) -> LateRowCapture? {
+    guard let lateOutput else { return nil }
+    let times = input.eventTimes
+    return LateRowCapture(
+      output: lateOutput, operatorName: operatorName, operatorID: operatorID,
+      schema: Schema(input.output.map { StructField($0.name, $0.type) }),
+      time: input.output.firstIndex { times.delays[$0.id] != nil })
+  }
+
+  /// Puts a step that keeps late rows in front of an aggregation.
+  private func keepingLate(
+    _ input: AggregationInput, of node: AggregateNode, timeKey: Int, _ capture: LateRowCapture
+  ) throws -> AggregationInput {
+    let delay = node.child.watermarkDelay
+    func step(_ node: AggregateNode, _ columns: [Attribute]) throws -> LateRowOperator {
+      try LateRowOperator(
+        key: node.grouping[timeKey].expression, input: columns, capture: capture, delay: delay)
+    }
+    switch input {
+    case .rows(let child): return .rows(MapOperator(child, [try step(node, node.child.output)]))
+    case .chains(let chains, _):
+      let slot = profile.add(.run)
+      for chain in chains {
+        chain.chain.append(try step(renamed(node, to: chain.output), chain.output), slot: slot)
+      }
+      return input
+    }
   }
 
   /// The join with its sides exchanged, and the columns put back in order.

@@ -16,9 +16,13 @@ final class MergeCursor {
   /// Rows given out, and bad records among and between them.
   var rowCount: Int64 = 0
   private(set) var badRecordCount: Int64 = 0
+  /// Those that are kept.
+  private(set) var badRecords = SplitBadRecords()
   private var window: WindowReader.Window?
   /// Bad records of the window at hand.
   private var badInWindow: Int64 = 0
+  /// Those that are kept, with the lines of the window.
+  private var keptInWindow: (records: BadRecords, lineCount: Int)?
   private var floor: Int64
 
   init(index: Int, split: SourceSplit, windows: WindowReader, floor: Int64) {
@@ -41,6 +45,10 @@ final class MergeCursor {
     while isEmpty {
       badRecordCount += badInWindow
       badInWindow = 0
+      if let window, let kept = keptInWindow {
+        badRecords.add(kept.records, lineCount: kept.lineCount, at: window.offset)
+      }
+      keptInWindow = nil
       (batch, times, next) = (RecordBatch(rowCount: 0, columns: []), [], 0)
       if let done = window { windows.release(done) }
       window = nil
@@ -50,6 +58,9 @@ final class MergeCursor {
       let origin = RecordOrigin(name: split.name, offset: window.offset)
       batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
       badInWindow = decoder.badRecordCount - before
+      if let keeper = decoder as? any BadRecordKeeper, keeper.keepsBadRecords {
+        keptInWindow = (keeper.takeBadRecords(), keeper.lineCount)
+      }
       if batch.rowCount > 0 { note(batch.columns[timeIndex]) }
     }
     return true
@@ -93,6 +104,9 @@ final class MergeCursor {
       let decoder = try makeDecoder()
       _ = try decode(window, 0..<cut, decoder)
       badRecordCount += decoder.badRecordCount
+      if let keeper = decoder as? any BadRecordKeeper, keeper.keepsBadRecords {
+        badRecords.add(keeper.takeBadRecords(), lineCount: keeper.lineCount, at: window.offset)
+      }
     }
     let rest = Array(window.bytes[cut...]) + windows.leftover
     return Rest(bytesConsumed: windows.consumed - Int64(window.bytes.count - cut), leftover: rest)

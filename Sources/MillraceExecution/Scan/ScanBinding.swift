@@ -14,6 +14,8 @@ public struct ScanBinding: Sendable {
   public var isStreaming: Bool
   /// What merges the source's files by event time; nil: they are read one by one. `input` reads through it.
   public var replay: ReplaySource?
+  /// What becomes of records that cannot be decoded.
+  public var badRecords = BadRecordSettings()
 
   /// A source with what its rows are made by.
   public enum Input: Sendable {

@@ -49,6 +49,7 @@ extension ScanGroup {
       let storedBytes = stored ?? storedBefore[cursor.index] + consumed
       shared.ended(cursor.index, bytesConsumed: consumed, reachedEnd: outcome.rest == nil)
       shared.count(cursor.index, rows: cursor.rowCount, badRecords: cursor.badRecordCount)
+      if state.keeper != nil { shared.keep(cursor.badRecords, of: cursor.index) }
       state.lane.count(steps.read, storedBytes: storedBytes - storedBefore[cursor.index], plainBytes: consumed)
       guard let rest = outcome.rest, let key = split.continuationKey else {
         cursor.windows.reader.close()

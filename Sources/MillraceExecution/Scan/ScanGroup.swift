@@ -86,7 +86,10 @@ final class ScanGroup {
     }
     if let streamIndex {
       let state = context.plans[streamIndex]
-      state.results = try scan(state.plan?.splits ?? [], context)
+      let splits = state.plan?.splits ?? []
+      let shared = try scan(splits, context)
+      state.results = Array(shared.results)
+      state.badRecords = splits.indices.compactMap { shared.badRecords[$0]?.whole(of: splits[$0]) }
     } else {
       try scanStatic(context)
     }
@@ -102,7 +105,7 @@ final class ScanGroup {
     while let plan = try source.plan(after: offset, limit: ReadLimit(parallelism: pool.count)) {
       guard let end = plan.end else {
         // The end is known only after reading, so what was planned must be read first.
-        let results = try scan(plan.splits, context)
+        let results = Array(try scan(plan.splits, context).results)
         offset = try source.offset(after: offset, plan: plan, results: results)
         continue
       }
@@ -120,6 +123,8 @@ final class ScanGroup {
     private(set) var open: [String: OpenSplit] = [:]
     /// Guarded by `failures` while workers run.
     private(set) var results: UnsafeMutableBufferPointer<SplitResult>
+    /// Bad records that are kept, by split; guarded by `failures` while workers run.
+    private(set) var badRecords: [Int: SplitBadRecords] = [:]
     /// Where windows change hands; nil if a split must be computed by the worker that reads it.
     let exchange: WindowExchange?
     init(count: Int, exchange: WindowExchange?) {
@@ -150,6 +155,16 @@ final class ScanGroup {
       }
     }
 
+    /// A split was read to its end by one worker, with these bad records.
+    func keep(_ records: SplitBadRecords, of split: Int) { failures.withLock { _ in badRecords[split] = records } }
+
+    /// Bad records came out of a window, by whichever worker.
+    func keep(_ records: BadRecords, lineCount: Int, of split: Int, at offset: Int64) {
+      failures.withLock { _ in
+        badRecords[split, default: SplitBadRecords()].add(records, lineCount: lineCount, at: offset)
+      }
+    }
+
     func failed(_ split: Int, _ error: any Error) {
       isStopped.store(true, ordering: .relaxed)
       failures.withLock { $0.append((split, error)) }
@@ -167,7 +182,7 @@ final class ScanGroup {
   }
 
   /// Reads splits on as many workers as there are splits for; results in the order of the splits.
-  private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> [SplitResult] {
+  private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> Shared {
     let isShared = canShare(splits)
     let workers = isShared ? pool.count : binding.replay == nil ? max(1, min(pool.count, splits.count)) : 1
     let shared = Shared(count: splits.count, exchange: isShared ? WindowExchange(readers: workers) : nil)
@@ -215,8 +230,9 @@ final class ScanGroup {
     }
     for (index, chain) in chains.enumerated() { chain.terminals += states.map { $0.terminals[index] } }
     for state in states { context.merge(eventTimes: state.task.eventTimes) }
+    context.merge(late: states.flatMap(\.task.lateRows))
     context.bytesRead += shared.results.reduce(0) { $0 + $1.bytesConsumed }
-    return Array(shared.results)
+    return shared
   }
 
   /// Computes windows that other workers read, until nobody reads any more.
@@ -244,6 +260,8 @@ final class ScanGroup {
     let selections: [[Int]]
     let columns: [Int]
     let decoder: (any Decoder)?
+    /// The decoder, where it keeps bad records.
+    let keeper: (any BadRecordKeeper)?
     let windows: WindowPool
     let lane: ProfileLane
     /// The thread that reads ahead for this one, if one does.
@@ -252,7 +270,8 @@ final class ScanGroup {
     init(_ group: ScanGroup, _ context: BatchContext, _ worker: Int) throws {
       var evaluation = context.evaluation
       evaluation.partition = worker
-      task = TaskContext(evaluation: evaluation, watermarkCount: context.eventTimes.count)
+      task = TaskContext(
+        evaluation: evaluation, watermarkCount: context.eventTimes.count, lateWatermark: context.lateWatermark)
       terminals = try group.chains.map { try $0.makeTerminal() }
       let union = Set(group.chains.flatMap(\.columns)).sorted()
       columns = union
@@ -261,11 +280,14 @@ final class ScanGroup {
       lane = group.pool.profiler.workers[worker]
       aheadLane = group.pool.profiler.readers[worker]
       if case .bytes(_, let decoding) = group.binding.input {
-        let filters = group.chains.count == 1 ? group.chains[0].filters : []
+        let mayFilter = group.chains.count == 1 && !group.binding.badRecords.readsEveryRecord
+        let filters = mayFilter ? group.chains[0].filters : []
         decoder = try decoding.makeDecoder(columns: union, filters: filters)
       } else {
         decoder = nil
       }
+      let keeper = decoder as? any BadRecordKeeper
+      self.keeper = keeper?.keepsBadRecords == true ? keeper : nil
     }
   }
 
@@ -299,7 +321,9 @@ final class ScanGroup {
     let raw = try begun?.reader ?? source.open(split)
     let readsAhead = shared.exchange == nil && shared.results.count < pool.count && raw is any BulkByteReader
     let reader: any ByteReader = readsAhead ? PrefetchReader(raw, clock: pool.profiler.clock) : raw
-    let windows = WindowReader(reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows)
+    let windows = WindowReader(
+      reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows,
+      leavesOutTooLarge: binding.badRecords.leavesOutTooLarge)
     var isOpen = false
     defer { if !isOpen { reader.close() } }
     while let window = try windows.next() {
@@ -310,6 +334,7 @@ final class ScanGroup {
       if shared.isStopped.load(ordering: .relaxed) { return nil }
     }
     try endSplit(state)
+    note(windows.tooLarge, of: index, state, shared)
     let stored = count(reader, windows, begun, state)
     shared.ended(index, bytesConsumed: windows.consumed, reachedEnd: windows.reachedEnd)
     guard split.continuationKey != nil && !windows.reachedEnd else { return nil }
@@ -323,12 +348,30 @@ final class ScanGroup {
   ) throws {
     guard let decoder = state.decoder else { return }
     state.lane.enter(steps.decode)
+    state.task.windowOffset = window.offset
     // The decoder is the worker's and goes from split to split.
     let badBefore = decoder.badRecordCount
     let origin = RecordOrigin(name: name, offset: window.offset)
     let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
     shared.count(split, rows: Int64(batch.rowCount), badRecords: decoder.badRecordCount - badBefore)
+    if let keeper = state.keeper {
+      shared.keep(keeper.takeBadRecords(), lineCount: keeper.lineCount, of: split, at: window.offset)
+    }
     if batch.rowCount > 0 { try feed(batch, state) }
+  }
+
+  /// Counts records that were too large, and keeps what there is of them.
+  private func note(_ tooLarge: [WindowReader.TooLarge], of split: Int, _ state: WorkerState, _ shared: Shared) {
+    for record in tooLarge {
+      shared.count(split, rows: 0, badRecords: 1)
+      guard state.keeper != nil else { continue }
+      var kept = BadRecords()
+      record.head.withUnsafeBytes { head in
+        kept.append(
+          head, length: record.length, offset: record.offset, line: 0, fault: WindowReader.tooLargeFault)
+      }
+      shared.keep(kept, lineCount: 1, of: split, at: record.offset)
+    }
   }
 
   /// Counts the bytes of a split and the time of the thread that read ahead, and gives what the reader fetched so far.

@@ -1,6 +1,8 @@
+import CKernels
 import Glibc
 import MillraceColumnar
 import MillraceCore
+import MillraceFormats
 
 /// Cuts the bytes of a reader into windows of whole records. The rest of a record at a window's end is carried in front of
 /// the next one, so that records lie in one piece and decoding can point into them.
@@ -20,7 +22,26 @@ final class WindowReader {
     var offset: Int64
   }
 
+  /// A record that was left out because it is longer than `largestRecord`.
+  struct TooLarge {
+    /// Of its first byte in the file or stream.
+    var offset: Int64
+    /// Bytes without its end.
+    var length: Int64
+    /// Its first bytes.
+    var head: [UInt8]
+  }
+
+  /// Bytes that are kept of a record that is too large.
+  static let keptOfTooLarge = 16 << 10
+
+  /// What is wrong with such a record.
+  static let tooLargeFault = BadRecords.Fault(
+    code: "RECORD_TOO_LARGE", message: "a record is longer than \(largestRecord) bytes")
+
   let reader: any ByteReader
+  /// Records that were left out.
+  private(set) var tooLarge: [TooLarge] = []
   /// Bytes of whole records handed out.
   private(set) var consumed: Int64 = 0
   /// Whether the reader came to its end and everything was handed out that can be.
@@ -34,12 +55,17 @@ final class WindowReader {
   private var carry: UnsafeRawBufferPointer
   private var carryOwner: MemoryBuffer?
   private let pool: WindowPool
+  /// Whether records that are too large are left out; else they are an error.
+  private let leavesOutTooLarge: Bool
   private var sawEnd = false
   private var isDone = false
 
   /// Reads on from `leftover`, what the last split of the same reader did not consume.
-  init(_ reader: any ByteReader, split: SourceSplit, leftover: [UInt8], pool: WindowPool) {
+  init(
+    _ reader: any ByteReader, split: SourceSplit, leftover: [UInt8], pool: WindowPool, leavesOutTooLarge: Bool = false
+  ) {
     self.reader = reader
+    self.leavesOutTooLarge = leavesOutTooLarge
     self.pool = pool
     name = split.name
     start = split.offset
@@ -60,7 +86,7 @@ final class WindowReader {
   /// The next window, nil at the split's end.
   func next() throws -> Window? {
     while !isDone {
-      let budget = limit.map { Int(clamping: $0 - consumed) } ?? Int.max
+      let budget = limit.map { max(0, Int(clamping: $0 - consumed)) } ?? Int.max
       if carry.count >= budget {
         if let last = takeLast(within: budget) { return last }
         if isDone { return nil }
@@ -72,9 +98,39 @@ final class WindowReader {
         reachedEnd = true
         return isFinal && carry.count > 0 ? hand(out: carry.count) : nil
       }
-      try fill()
+      if carry.count > WindowReader.largestRecord { try leaveOut() } else { try fill() }
     }
     return nil
+  }
+
+  /// Leaves out the record in front, of which what is carried has no end, without keeping more of it than its start.
+  private func leaveOut() throws {
+    guard leavesOutTooLarge else {
+      throw MillraceError(
+        "RECORD_TOO_LARGE", "a record of '\(name)' is longer than \(WindowReader.largestRecord) bytes",
+        hint: "is this a text file with line ends? onBadRecord: \"skip\" leaves such records out",
+        location: "\(name)@\(start + consumed)")
+    }
+    let before = consumed
+    var record = TooLarge(
+      offset: start + consumed, length: 0, head: Array(carry.prefix(WindowReader.keptOfTooLarge)))
+    while true {
+      let end = carry.baseAddress.flatMap { base in memchr(base, 0x0A, carry.count).map { UnsafeRawPointer($0) - base }
+      }
+      let count = end.map { $0 + 1 } ?? carry.count
+      record.length += Int64(end ?? count)
+      consumed += Int64(count)
+      carry = UnsafeRawBufferPointer(rebasing: carry[count...])
+      if end != nil { break }
+      try fill()
+      if sawEnd {
+        if isFinal { break }
+        // The rest is still to come.
+        consumed = before
+        return
+      }
+    }
+    tooLarge.append(record)
   }
 
   /// The last records of a split that the limit ends. A first record longer than the limit is taken whole, so that
@@ -95,11 +151,6 @@ final class WindowReader {
 
   /// Reads more bytes behind the carried ones.
   private func fill() throws {
-    if carry.count > WindowReader.largestRecord {
-      throw MillraceError(
-        "RECORD_TOO_LARGE", "a record of '\(name)' is longer than \(WindowReader.largestRecord) bytes",
-        hint: "is this a text file with line ends?", location: "\(name)@\(start + consumed)")
-    }
     let front = max(WindowReader.frontRoom, carry.count)
     let size = max(WindowReader.windowSize, min(carry.count, 4 << 20))
     let buffer = pool.take(front + size)
@@ -121,8 +172,8 @@ final class WindowReader {
 
   /// The carried records that end within the first `count` bytes; nil if none does.
   private func takeRecords(upTo count: Int) -> Window? {
-    var end = min(count, carry.count)
-    while end > 0 && carry[end - 1] != 0x0A { end -= 1 }
+    guard let base = carry.baseAddress else { return nil }
+    let end = ck_behind_last(base, min(count, carry.count), 0x0A)
     return end == 0 ? nil : hand(out: end)
   }
 

@@ -8,10 +8,24 @@ package final class TaskContext {
   package var eventTimes: [EventTimeStatistics?]
   /// Split that is being read, in plan order; output is put together in this order.
   package var splitIndex = 0
+  /// Offset of the window that is being computed.
+  var windowOffset: Int64 = 0
+  /// Rows that end before it are late.
+  let lateWatermark: Int64
+  /// Late rows that were kept.
+  var lateRows: [Late] = []
+
+  /// Late rows and where they were read, by which they are put in order.
+  struct Late {
+    var split: Int
+    var offset: Int64
+    var rows: LateRows
+  }
 
   /// A context with nothing counted yet.
-  package init(evaluation: EvaluationContext, watermarkCount: Int) {
+  package init(evaluation: EvaluationContext, watermarkCount: Int, lateWatermark: Int64 = .min) {
     self.evaluation = evaluation
+    self.lateWatermark = lateWatermark
     eventTimes = Array(repeating: nil, count: watermarkCount)
   }
 }
@@ -33,13 +47,15 @@ package final class BatchContext {
   package let batchID: Int64
   package let lateWatermark: Int64
   package let watermark: Int64
-  /// Whether all input was read before, so that what waits for more of it comes out.
-  package let isEndOfInput: Bool
+  /// Whether all input was read before, so that what waits for more of it comes out; for the output that is being computed.
+  package var isEndOfInput: Bool
   /// Input by streaming source; empty for batch queries.
   package let plans: [SourcePlanState]
   package var eventTimes: [EventTimeStatistics?]
   package var stateOperators: [StateOperatorMetrics]
   package var bytesRead: Int64 = 0
+  /// Late rows that were kept.
+  package var lateRows: [LateRows] = []
 
   /// A context for one batch.
   package init(
@@ -56,6 +72,15 @@ package final class BatchContext {
     stateOperators = Array(repeating: StateOperatorMetrics(operatorName: ""), count: stateOperatorCount)
   }
 
+  /// Adds late rows that workers kept, in the order in which their splits have them.
+  func merge(late: [TaskContext.Late]) {
+    if late.isEmpty { return }
+    let order = late.indices.sorted {
+      (late[$0].split, late[$0].offset, $0) < (late[$1].split, late[$1].offset, $1)
+    }
+    lateRows += order.map { late[$0].rows }
+  }
+
   /// Adds what a worker saw.
   package func merge(eventTimes other: [EventTimeStatistics?]) {
     for (index, statistics) in other.enumerated() {
@@ -69,6 +94,8 @@ package final class BatchContext {
 package final class SourcePlanState {
   package let plan: SourcePlan?
   package var results: [SplitResult]
+  /// Records that could not be decoded, where they are to be kept.
+  package var badRecords: [FileBadRecords] = []
 
   /// Nothing read yet.
   package init(_ plan: SourcePlan?) {

@@ -17,9 +17,14 @@ final class TransformWithStateOperator: PhysicalOperator {
   private let delay: Int64
   /// Nil in a bounded query.
   private let metricsIndex: Int?
+  private let late: LateRowCapture?
 
-  init(_ child: any PhysicalOperator, _ node: TransformNode, store: any StateStore, metricsIndex: Int?) {
+  init(
+    _ child: any PhysicalOperator, _ node: TransformNode, store: any StateStore, metricsIndex: Int?,
+    late: LateRowCapture? = nil
+  ) {
     self.child = child
+    self.late = late
     self.node = node
     self.store = store
     self.metricsIndex = metricsIndex
@@ -44,7 +49,7 @@ final class TransformWithStateOperator: PhysicalOperator {
     // A bounded query is over when its one batch is.
     defer { if metricsIndex == nil { close() } }
     var metrics = StateOperatorMetrics(operatorName: "transformWithStateExec")
-    let batches = try child.execute(context).map { onTime($0, context, &metrics) }.filter { $0.rowCount > 0 }
+    let batches = try child.execute(context).map { try onTime($0, context, &metrics) }.filter { $0.rowCount > 0 }
     let rows =
       batches.isEmpty
       ? RecordBatch.of([], schema: Schema(node.child.output.map(\.field))) : RecordBatch.concatenated(batches)
@@ -64,13 +69,16 @@ final class TransformWithStateOperator: PhysicalOperator {
   }
 
   /// Leaves out rows at or before the watermark.
-  private func onTime(_ batch: RecordBatch, _ context: BatchContext, _ metrics: inout StateOperatorMetrics)
+  private func onTime(_ batch: RecordBatch, _ context: BatchContext, _ metrics: inout StateOperatorMetrics) throws
     -> RecordBatch
   {
     guard let inputTime, metricsIndex != nil else { return batch }
-    let kept = EventTimeColumn(batch.columns[inputTime]).rows(after: context.lateWatermark &- delay)
+    let instants = EventTimeColumn(batch.columns[inputTime]), watermark = context.lateWatermark &- delay
+    let kept = instants.rows(after: watermark)
+    if kept.count == batch.rowCount { return batch }
     metrics.rowsDroppedByWatermark += Int64(batch.rowCount - kept.count)
-    return kept.count == batch.rowCount ? batch : batch.gathered(kept)
+    try context.keepLate(batch, instants, through: watermark, late)
+    return batch.gathered(kept)
   }
 
   /// Operators above would drop rows behind the watermark of the batch before as late. Timers give rows between that and this batch's.

@@ -17,10 +17,12 @@ public struct AccessLogDecoding: Decoding {
   /// All fields of the format; `-` in the log is NULL.
   public let schema: Schema
   private let variant: Variant
+  /// Columns of the format itself.
+  private let ownCount: Int
   private let badRecords: BadRecordPolicy
 
-  /// Makes the decoding.
-  public init(_ variant: Variant, badRecords: BadRecordPolicy = .null) {
+  /// Makes the decoding; `corruptColumn` adds a column of that name for lines with a fault.
+  public init(_ variant: Variant, badRecords: BadRecordPolicy = .null, corruptColumn: String? = nil) {
     self.variant = variant
     self.badRecords = badRecords
     let fields: [(String, DataType)] = [
@@ -28,12 +30,15 @@ public struct AccessLogDecoding: Decoding {
       ("method", .string), ("target", .string), ("protocol", .string), ("status", .integer), ("bytes", .long),
       ("referer", .string), ("user_agent", .string),
     ]
-    schema = Schema(fields.prefix(variant == .clf ? 10 : 12).map { StructField($0.0, $0.1) })
+    let own = fields.prefix(variant == .clf ? 10 : 12).map { StructField($0.0, $0.1) }
+    schema = Schema(own + (corruptColumn.map { [StructField($0, .string)] } ?? []))
+    ownCount = own.count
   }
 
   /// A decoder that reads each line as far as the wanted columns need.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
-    AccessLogDecoder(schema: schema, columns: columns, filters: filters, badRecords: badRecords)
+    AccessLogDecoder(
+      schema: schema, ownCount: ownCount, columns: columns, filters: filters, badRecords: badRecords)
   }
 }
 
@@ -41,6 +46,9 @@ public struct AccessLogDecoding: Decoding {
 final class AccessLogDecoder: LineDecoder {
   let types: [DataType]
   private let columns: [Int]
+  private let names: [String]
+  /// Columns of the format itself; behind them comes that for lines with a fault.
+  private let ownCount: Int
   private var plan: ck_access_plan
   let table = SpanTable(columnCount: Int(CK_ACCESS_FIELDS), isUsed: false)
   let windows = LineWindows()
@@ -50,19 +58,22 @@ final class AccessLogDecoder: LineDecoder {
     AccessLogText.unescape(text, count, target)
   }
 
-  init(schema: Schema, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy) {
+  init(schema: Schema, ownCount: Int, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy) {
     types = columns.map { schema.types[$0] }
+    names = columns.map { schema.fields[$0].name }
     self.columns = columns
+    self.ownCount = ownCount
     faults = FaultHandler(policy: badRecords, format: "access-log")
     plan = ck_access_plan(last: 0, status_filter: 0, status_low: .min, status_high: .max)
     // Lines are read to the end where it matters whether they are well.
-    let deepest = badRecords == .null ? (columns.max() ?? 0) : schema.count - 1
+    let isComplete = badRecords != .null || columns.contains { $0 >= ownCount }
+    let deepest = isComplete ? ownCount - 1 : (columns.max() ?? 0)
     plan.last = Self.last(deepest)
     for filter in filters where filter.column == Int(CK_STATUS) {
       guard case .integer(let value) = filter.value, let status = Int32(exactly: value) else { continue }
       restrict(filter.comparison, status)
     }
-    for column in Set(columns) { table.use(column) }
+    for column in Set(columns) where column < ownCount { table.use(column) }
   }
 
   /// The field at which reading may stop when `column` is the last one wanted.
@@ -92,11 +103,27 @@ final class AccessLogDecoder: LineDecoder {
       &plan, block.base, block.lines, block.count, UnsafePointer(table.columns), table.lines, table.isBad)
     let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
     let made = zip(columns, types).map { column, type in
-      column == Int(CK_TIME)
-        ? times.column(window, table.spans(column), rows, isBad: table.isBad)
-        : window.column(type, table.spans(column), rows, isBad: table.isBad)
+      column < ownCount ? self.column(column, type, window, table.spans(column), rows, table.isBad) : nil
     }
-    return (rows, made)
+    return (rows, made.map { $0 ?? faults.corruptRecords(window, table, rows, lines: block.lines) })
+  }
+
+  private func column(
+    _ column: Int, _ type: DataType, _ window: SpanWindow, _ spans: UnsafePointer<UInt64>, _ rows: Int,
+    _ isBad: UnsafeMutablePointer<UInt8>
+  ) -> ColumnVector {
+    column == Int(CK_TIME)
+      ? times.column(window, spans, rows, isBad: isBad) : window.column(type, spans, rows, isBad: isBad)
+  }
+
+  func probes(_ block: LineBlock) -> [FaultProbe] {
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    return columns.indices.filter { columns[$0] < ownCount }.map { index in
+      let (column, type) = (columns[index], types[index])
+      return FaultProbe(name: names[index], type: type, spans: table.spans(column)) {
+        _ = self.column(column, type, window, $0, $1, $2)
+      }
+    }
   }
 }
 
@@ -109,9 +136,12 @@ extension DecoderFormat {
     .combined, "Access logs in Combined Log Format: as clf, with referer and user agent")
 
   private static func accessLog(_ variant: AccessLogDecoding.Variant, _ summary: String) -> DecoderFormat {
-    DecoderFormat(name: variant.rawValue, summary: summary, fields: FaultHandler.optionFields) {
-      options, schema, badRecords in
-      let decoding = AccessLogDecoding(variant, badRecords: FaultHandler.policy(options, badRecords))
+    DecoderFormat(
+      name: variant.rawValue, summary: summary, fields: FaultHandler.optionFields + [FaultHandler.addedCorruptField]
+    ) { options, schema, badRecords in
+      let decoding = AccessLogDecoding(
+        variant, badRecords: try FaultHandler.policy(options, badRecords),
+        corruptColumn: options.string("columnNameOfCorruptRecord"))
       if let schema, schema != decoding.schema {
         throw MillraceError(
           "SCHEMA_NOT_ALLOWED", "decode '\(variant.rawValue)' has columns of its own", hint: "leave the schema out")

@@ -68,7 +68,7 @@ public struct CSVDecoding: Decoding {
 }
 
 /// Decodes CSV lines.
-final class CSVDecoder: Decoder {
+final class CSVDecoder: BadRecordKeeper {
   private let schema: Schema
   private let dialect: CSVDialect
   private let columns: [Int]
@@ -82,6 +82,10 @@ final class CSVDecoder: Decoder {
   private let rules: SpanRules
 
   var badRecordCount: Int64 { faults.count }
+  var keepsBadRecords: Bool { faults.keepsBadRecords }
+  var lineCount: Int { lines.count }
+
+  func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   init(
     schema: Schema, dialect: CSVDialect, columns: [Int], badRecords: BadRecordPolicy, corruptColumn: Int?,
@@ -137,7 +141,17 @@ final class CSVDecoder: Decoder {
         ? nil : window.column(schema.fields[column].type, table.spans(column), rows, isBad: table.isBad)
     }
     let complete = made.map { $0 ?? faults.corruptRecords(window, table, rows, lines: records) }
-    return try faults.settle(RecordBatch(rowCount: rows, columns: complete), table, lines: records, origin)
+    let scene = FaultScene(base: start, lines: records, skippedLines: skipped, origin: origin) { self.probes(window) }
+    return try faults.settle(RecordBatch(rowCount: rows, columns: complete), table, scene)
+  }
+
+  private func probes(_ window: SpanWindow) -> [FaultProbe] {
+    Set(columns).filter { $0 != corruptColumn }.sorted().map { column in
+      let field = schema.fields[column]
+      return FaultProbe(name: field.name, type: field.type, spans: table.spans(column)) {
+        _ = window.column(field.type, $0, $1, isBad: $2)
+      }
+    }
   }
 
   /// Lines up to and including the first that has something on it.

@@ -37,8 +37,7 @@ extension DecoderFormat {
     name: "csv", summary: "Separated values, one record per line, by a declared schema",
     fields: CSVDialect.fields + FaultHandler.optionFields + [
       OptionField("comment", .string, "Character that starts a line without a record", default: ""),
-      OptionField("columnNameOfCorruptRecord", .string, "Column for lines with a fault", default: "_corrupt_record"),
-      ZoneOption.field,
+      FaultHandler.corruptField, ZoneOption.field,
     ]
   ) { options, schema, badRecords in
     guard let schema else { throw schemaRequired("csv") }

@@ -53,9 +53,10 @@ public struct JSONDecoding: Decoding {
 }
 
 /// Decodes JSON lines: the scanner finds where the wanted values lie, then one column after the other is made from them.
-final class JSONDecoder: Decoder {
+final class JSONDecoder: BadRecordKeeper {
   private let scanner: JSONObjectScanner
   private let fields: [JSONField]
+  private let names: [String]
   /// For each column of the result its field, or nil for the corrupt record.
   private let fieldOfColumn: [Int?]
   private let rules: SpanRules
@@ -63,6 +64,10 @@ final class JSONDecoder: Decoder {
   private var faults: FaultHandler
 
   var badRecordCount: Int64 { faults.count }
+  var keepsBadRecords: Bool { faults.keepsBadRecords }
+  var lineCount: Int { lines.count }
+
+  func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   init(
     schema: Schema, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy, corruptColumn: Int?,
@@ -82,6 +87,7 @@ final class JSONDecoder: Decoder {
       guard schema.fields[filter.column].type == .string, case .string(let text) = filter.value else { continue }
       required.append((field(filter.column), text))
     }
+    names = shown.map { schema.fields[$0].name }
     fields = shown.map { JSONField(schema.fields[$0].type, isComplete: isComplete) }
     scanner = JSONObjectScanner(fields: wanted.map { schema.fields[$0].name }, isComplete: isComplete)
     for (field, text) in required { scanner.require(field, equals: text) }
@@ -112,7 +118,16 @@ final class JSONDecoder: Decoder {
     let columns = fieldOfColumn.map { field in
       field.map { made[$0] } ?? faults.corruptRecords(window, table, rows, lines: lines.spans.base)
     }
-    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: lines.spans.base, origin)
+    let scene = FaultScene(base: window.base, lines: lines.spans.base, origin: origin) { self.probes(window) }
+    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, scene)
+  }
+
+  private func probes(_ window: SpanWindow) -> [FaultProbe] {
+    fields.enumerated().map { index, field in
+      FaultProbe(name: names[index], type: field.type, spans: scanner.table.spans(index)) {
+        _ = field.column(window, $0, $1, isBad: $2)
+      }
+    }
   }
 }
 
@@ -121,8 +136,7 @@ extension DecoderFormat {
   public static let json = DecoderFormat(
     name: "json", summary: "One JSON object per line, by a declared schema",
     fields: FaultHandler.optionFields + [
-      OptionField("columnNameOfCorruptRecord", .string, "Column for lines with a fault", default: "_corrupt_record"),
-      ZoneOption.field,
+      FaultHandler.corruptField, ZoneOption.field,
     ]
   ) { options, schema, badRecords in
     guard let schema else { throw schemaRequired("json") }

@@ -3,7 +3,7 @@ import MillraceColumnar
 
 /// Turns the spans of one JSON field into a column of its type, and those of nested fields into its children.
 final class JSONField {
-  private let type: DataType
+  let type: DataType
   private let children: [JSONField]
   private let scanner: JSONObjectScanner?
   private var keys: GrowingArray<UInt64>

@@ -105,6 +105,18 @@ final class PairDecoder: LineDecoder {
     return (row, made.map { $0 ?? faults.corruptRecords(window, table, row, lines: block.lines) })
   }
 
+  func probes(_ block: LineBlock) -> [FaultProbe] {
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    return wanted.map { column, _ in
+      let field = schema.fields[column]
+      return FaultProbe(name: field.name, type: field.type, spans: table.spans(column)) { [isMap, syntax] in
+        _ =
+          isMap
+          ? PairMaps(syntax).column(window, $0, $1, isBad: $2) : window.column(field.type, $0, $1, isBad: $2)
+      }
+    }
+  }
+
   /// Finds the wanted keys of one line. Lines mostly have them in the same order, so the search for a key begins behind the last one
   /// found.
   private func readKeys(_ block: LineBlock, _ line: Int, _ row: Int) {
@@ -158,8 +170,7 @@ extension DecoderFormat {
     DecoderFormat(
       name: name, summary: summary,
       fields: fields + FaultHandler.optionFields + [
-        OptionField("columnNameOfCorruptRecord", .string, "Column for lines with a fault", default: "_corrupt_record"),
-        ZoneOption.field,
+        FaultHandler.corruptField, ZoneOption.field,
       ]
     ) { options, schema, badRecords in
       try PairDecoding(

@@ -52,8 +52,8 @@ struct PatternDecoding: Decoding {
 
   func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     PatternDecoder(
-      pattern, columns: columns.map { (groups[$0], schema.fields[$0].type) }, badRecords: badRecords, name: name,
-      zone: zone)
+      pattern, columns: columns.map { (schema.fields[$0].name, groups[$0], schema.fields[$0].type) },
+      badRecords: badRecords, name: name, zone: zone)
   }
 }
 
@@ -61,14 +61,15 @@ struct PatternDecoding: Decoding {
 final class PatternDecoder: LineDecoder {
   let table: SpanTable
   private let pattern: LinePattern
-  private let columns: [(group: Int?, type: DataType)]
+  private let columns: [(name: String, group: Int?, type: DataType)]
   let types: [DataType]
   let windows = LineWindows()
   var faults: FaultHandler
   private let rules: SpanRules
 
   init(
-    _ pattern: LinePattern, columns: [(group: Int?, type: DataType)], badRecords: BadRecordPolicy, name: String,
+    _ pattern: LinePattern, columns: [(name: String, group: Int?, type: DataType)], badRecords: BadRecordPolicy,
+    name: String,
     zone: TimeZoneRules
   ) {
     self.pattern = pattern
@@ -111,13 +112,21 @@ final class PatternDecoder: LineDecoder {
     }
     return (rows, made.map { $0 ?? faults.corruptRecords(window, table, rows, lines: block.lines) })
   }
+
+  func probes(_ block: LineBlock) -> [FaultProbe] {
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    return columns.enumerated().filter { $0.element.group != nil }.map { index, column in
+      FaultProbe(name: column.name, type: column.type, spans: table.spans(index)) {
+        _ = window.column(column.type, $0, $1, isBad: $2)
+      }
+    }
+  }
 }
 
 extension DecoderFormat {
   private static let patternFields =
     FaultHandler.optionFields + [
-      OptionField("columnNameOfCorruptRecord", .string, "Column for lines with a fault", default: "_corrupt_record"),
-      ZoneOption.field,
+      FaultHandler.corruptField, ZoneOption.field,
     ]
 
   /// A regular expression with named groups.

@@ -25,12 +25,14 @@ struct CRIScanner: RecordScanner {
 /// Docker's `json-file` logs: `{"log":"message\n","stream":"stdout","time":"…"}`, the message without its newline.
 struct DockerDecoding: Decoding {
   let name = "docker"
-  let schema = Schema([
-    StructField("log", .string), StructField("stream", .string), StructField("time", .timestamp),
-  ])
+  let schema: Schema
   private let json: JSONDecoding
 
-  init(badRecords: BadRecordPolicy) throws { json = try JSONDecoding(schema: schema, badRecords: badRecords) }
+  init(badRecords: BadRecordPolicy, corruptColumn: String? = nil) throws {
+    let own = [StructField("log", .string), StructField("stream", .string), StructField("time", .timestamp)]
+    schema = Schema(own + (corruptColumn.map { [StructField($0, .string)] } ?? []))
+    json = try JSONDecoding(schema: schema, badRecords: badRecords, corruptRecordName: corruptColumn ?? "")
+  }
 
   func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     // A filter on the message would compare with the newline.
@@ -39,7 +41,7 @@ struct DockerDecoding: Decoding {
 }
 
 /// Decodes JSON and takes the newline from messages.
-private final class DockerDecoder: Decoder {
+private final class DockerDecoder: BadRecordKeeper {
   private let json: any Decoder
   private let columns: [Int]
 
@@ -49,6 +51,10 @@ private final class DockerDecoder: Decoder {
   }
 
   var badRecordCount: Int64 { json.badRecordCount }
+  var keepsBadRecords: Bool { (json as? any BadRecordKeeper)?.keepsBadRecords ?? false }
+  var lineCount: Int { (json as? any BadRecordKeeper)?.lineCount ?? 0 }
+
+  func takeBadRecords() -> BadRecords { (json as? any BadRecordKeeper)?.takeBadRecords() ?? BadRecords() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
     let batch = try json.decode(bytes, owner: owner, origin: origin)
@@ -78,9 +84,11 @@ extension DecoderFormat {
 
   /// Docker's JSON logs.
   public static let docker = DecoderFormat(
-    name: "docker", summary: "Docker's json-file logs: log, stream, time", fields: FaultHandler.optionFields
+    name: "docker", summary: "Docker's json-file logs: log, stream, time",
+    fields: FaultHandler.optionFields + [FaultHandler.addedCorruptField]
   ) { options, schema, badRecords in
-    let decoding = try DockerDecoding(badRecords: FaultHandler.policy(options, badRecords))
+    let decoding = try DockerDecoding(
+      badRecords: FaultHandler.policy(options, badRecords), corruptColumn: options.string("columnNameOfCorruptRecord"))
     try ownColumns("docker", schema, decoding.schema)
     return decoding
   }

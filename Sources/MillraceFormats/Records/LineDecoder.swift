@@ -3,7 +3,7 @@ import MillraceColumnar
 import MillraceCore
 
 /// A decoder whose records are lines, so that it can also be a function of a string column.
-protocol LineDecoder: Decoder {
+protocol LineDecoder: BadRecordKeeper {
   /// Types of the columns that it gives.
   var types: [DataType] { get }
   /// Finds the lines of windows.
@@ -14,17 +14,24 @@ protocol LineDecoder: Decoder {
   var faults: FaultHandler { get set }
   /// Decodes lines; blank ones, and those that a filter leaves out, give no row.
   func decode(_ lines: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector])
+  /// The columns of the block that was decoded last, for finding out which has a fault.
+  func probes(_ lines: LineBlock) -> [FaultProbe]
 }
 
 extension LineDecoder {
   var badRecordCount: Int64 { faults.count }
+  var keepsBadRecords: Bool { faults.keepsBadRecords }
+  var lineCount: Int { windows.lineCount }
+
+  func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
     guard let block = try windows.lines(of: bytes, owner: owner) else {
       return RecordBatch(rowCount: 0, columns: types.map { ColumnVector.of([], type: $0) })
     }
     let (rows, columns) = try decode(block)
-    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, lines: block.lines, origin)
+    let scene = FaultScene(base: block.base, lines: block.lines, origin: origin) { self.probes(block) }
+    return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, scene)
   }
 }
 
@@ -41,6 +48,9 @@ struct LineBlock {
 /// Finds the lines of one window after the other.
 final class LineWindows {
   private var index = LineIndex()
+
+  /// Lines of the last window.
+  var lineCount: Int { index.count }
 
   /// The lines of a window, valid until the next call; nil for one without bytes.
   func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject) throws -> LineBlock? {
@@ -94,20 +104,31 @@ final class RecordDecoder<Scanner: RecordScanner>: LineDecoder {
       row += 1
     }
     let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
-    let made = columns.map { $0 < corruptColumn ? column($0, window, row) : nil }
+    let made = columns.map { $0 < corruptColumn ? column($0, window, table.spans($0), row, table.isBad) : nil }
     // Values may have faults too, so what the record was comes last.
     return (row, made.map { $0 ?? faults.corruptRecords(window, table, row, lines: block.lines) })
   }
 
-  private func column(_ index: Int, _ window: SpanWindow, _ rows: Int) -> ColumnVector {
-    let field = scanner.fields[index], spans = table.spans(index)
+  func probes(_ block: LineBlock) -> [FaultProbe] {
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    return wanted.map { index in
+      FaultProbe(name: scanner.fields[index].name, type: scanner.fields[index].type, spans: table.spans(index)) {
+        spans, rows, isBad in
+        _ = self.column(index, window, spans, rows, isBad)
+      }
+    }
+  }
+
+  private func column(
+    _ index: Int, _ window: SpanWindow, _ spans: UnsafePointer<UInt64>, _ rows: Int,
+    _ isBad: UnsafeMutablePointer<UInt8>
+  ) -> ColumnVector {
+    let field = scanner.fields[index]
     switch field.form {
-    case .plain: return window.column(field.type, spans, rows, isBad: table.isBad)
-    case .time: return times[index]?.column(window, spans, rows, isBad: table.isBad) ?? .nulls(field.type, count: rows)
+    case .plain: return window.column(field.type, spans, rows, isBad: isBad)
+    case .time: return times[index]?.column(window, spans, rows, isBad: isBad) ?? .nulls(field.type, count: rows)
     case .code(let words): return Self.words(words, spans, rows)
-    case .pairs(let syntax):
-      let texts = UnsafePointer(spans)
-      return PairMaps(syntax).column(window, texts, rows, isBad: table.isBad)
+    case .pairs(let syntax): return PairMaps(syntax).column(window, spans, rows, isBad: isBad)
     }
   }
 
@@ -162,14 +183,11 @@ extension DecoderFormat {
     DecoderFormat(
       name: name, summary: summary,
       fields: fields + FaultHandler.optionFields + [
-        ZoneOption.field,
-        OptionField(
-          "columnNameOfCorruptRecord", .string, "Adds a column with this name for lines with a fault",
-          example: "_corrupt_record"),
+        ZoneOption.field, FaultHandler.addedCorruptField,
       ]
     ) { options, schema, badRecords in
       let decoding = RecordDecoding(
-        try make(options), badRecords: FaultHandler.policy(options, badRecords), zone: try ZoneOption.zone(options),
+        try make(options), badRecords: try FaultHandler.policy(options, badRecords), zone: try ZoneOption.zone(options),
         corruptColumn: options.string("columnNameOfCorruptRecord"))
       try ownColumns(name, schema, decoding.schema)
       return decoding

@@ -23,10 +23,13 @@ extension DecoderFormat {
       OptionField(
         "fields", .string, "The #Fields directive: names in the order of the file", isRequired: true,
         example: "date time c-ip cs-method cs-uri-stem sc-status time-taken")
-    ] + FaultHandler.optionFields
+    ] + FaultHandler.optionFields + [FaultHandler.addedCorruptField]
   ) { options, schema, badRecords in
     let names = try options.required("fields").split(separator: " ").map(String.init)
-    let own = Schema(names.map { StructField(Self.columnName($0), w3cNumbers.contains($0) ? .long : .string) })
+    let corrupt = options.string("columnNameOfCorruptRecord")
+    let own = Schema(
+      names.map { StructField(Self.columnName($0), w3cNumbers.contains($0) ? .long : .string) }
+        + (corrupt.map { [StructField($0, .string)] } ?? []))
     if let schema, schema.names != own.names {
       throw MillraceError(
         "SCHEMA_NOT_ALLOWED", "the schema of decode 'w3c' has other columns than its option 'fields'",
@@ -34,7 +37,8 @@ extension DecoderFormat {
     }
     let dialect = CSVDialect(separator: 0x20, quote: 0x22, escape: 0x22, comment: 0x23, nullValue: "-")
     return try CSVDecoding(
-      schema: schema ?? own, dialect: dialect, badRecords: FaultHandler.policy(options, badRecords))
+      schema: schema ?? own, dialect: dialect, badRecords: FaultHandler.policy(options, badRecords),
+      corruptRecordName: corrupt ?? "")
   }
 
   private static let w3cNumbers: Set<String> = [

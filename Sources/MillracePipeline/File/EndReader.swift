@@ -13,17 +13,32 @@ struct EndReader {
 
   /// What an entry is; decides which keys and options it takes.
   enum Role: String {
-    case source, table, sink
+    case source, table, sink, deadLetter, lateRows
 
-    var phrase: String { "a \(rawValue)" }
+    var phrase: String {
+      switch self {
+      case .source, .table, .sink: "a \(rawValue)"
+      case .deadLetter, .lateRows: "'\(rawValue)'"
+      }
+    }
 
-    var kind: ConnectorSpec.Kind { self == .sink ? .sink : .source }
+    var kind: ConnectorSpec.Kind {
+      switch self {
+      case .source, .table: .source
+      case .sink, .deadLetter, .lateRows: .sink
+      }
+    }
 
     var keys: [String] {
       switch self {
-      case .source: ["use", "format", "options", "decode", "schema", "watermark", "startAfter", "onBadRecord"]
-      case .table: ["use", "format", "options", "decode", "schema", "onBadRecord"]
-      case .sink: ["query", "outputMode", "use", "format", "options", "encode"]
+      case .source:
+        [
+          "use", "format", "options", "decode", "schema", "watermark", "startAfter", "onBadRecord", "maxBadRecords",
+          "maxBadRatio",
+        ]
+      case .table: ["use", "format", "options", "decode", "schema", "onBadRecord", "maxBadRecords", "maxBadRatio"]
+      case .sink: ["query", "outputMode", "use", "format", "options", "encode", "onBadRecord", "onEndOfInput"]
+      case .deadLetter, .lateRows: ["use", "format", "options", "encode"]
       }
     }
   }
@@ -41,7 +56,8 @@ struct EndReader {
       end: end, decode: decode(reader),
       schema: reader.sql("schema", SQLParser.parseSchema)?.tree, schemaPlace: reader["schema"]?.place,
       watermark: watermark(reader), startAfter: reader.texts("startAfter"),
-      onBadRecord: reader.word("onBadRecord", BadRecordHandling.self), onBadRecordPlace: reader["onBadRecord"]?.place)
+      onBadRecord: reader.word("onBadRecord", BadRecordPolicy.self), onBadRecordPlace: reader["onBadRecord"]?.place,
+      maxBadRecords: reader.count("maxBadRecords").map { Int64($0) }, maxBadRatio: reader.ratio("maxBadRatio"))
   }
 
   func sink(_ member: LocatedJSON.Member) -> SinkEntry? {
@@ -54,7 +70,17 @@ struct EndReader {
     return SinkEntry(
       end: end, query: query.text, syntax: query.tree, outputMode: mode,
       outputModePlace: reader["outputMode"]?.place ?? member.place,
-      encode: encode)
+      encode: encode, onBadRecord: reader.word("onBadRecord", BadRecordPolicy.self),
+      onBadRecordPlace: reader["onBadRecord"]?.place, onEndOfInput: reader.word("onEndOfInput", EndOfInput.self))
+  }
+
+  /// The entry under `deadLetter` or `lateRows` of a pipeline.
+  func side(_ role: Role, of pipeline: ObjectReader) -> SideEntry? {
+    guard let node = pipeline[role.rawValue] else { return nil }
+    let member = LocatedJSON.Member(key: role.rawValue, place: node.place, value: node)
+    guard let reader = entry(member, role) else { return nil }
+    let encode = encode(reader)
+    return end(member, reader, role).map { SideEntry(end: $0, encode: encode) }
   }
 
   /// A state store: its name, or an object with `format` and `options`.
@@ -160,7 +186,7 @@ struct EndReader {
     }
     let optionReader = OptionReader(
       owner: "the \(role.kind.rawValue) '\(spec.name)'",
-      fields: fields(of: spec, role, hasCodec: reader[role == .sink ? "encode" : "decode"] != nil),
+      fields: fields(of: spec, role, hasCodec: reader[role.kind == .sink ? "encode" : "decode"] != nil),
       diagnostics: diagnostics)
     guard
       let result = optionReader.options(reader["options"]?.members ?? [], at: reader["options"]?.place ?? member.place)
@@ -173,8 +199,8 @@ struct EndReader {
   /// The connector's fields, and those of the format that bears its name unless the entry names a format itself:
   /// `"format": "csv"` takes `header` among its options.
   private func fields(of spec: ConnectorSpec, _ role: Role, hasCodec: Bool) -> [OptionField] {
-    let own = role == .sink ? spec.sinkFields : spec.sourceFields
-    let implied = role == .sink ? catalog.encoderFields(spec.name) : catalog.decoderFields(spec.name)
+    let own = role.kind == .sink ? spec.sinkFields : spec.sourceFields
+    let implied = role.kind == .sink ? catalog.encoderFields(spec.name) : catalog.decoderFields(spec.name)
     guard !hasCodec, let implied else { return own }
     return own + implied.filter { field in !own.contains { $0.name == field.name } }
   }

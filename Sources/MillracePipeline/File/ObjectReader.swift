@@ -74,6 +74,17 @@ struct ObjectReader {
     return nil
   }
 
+  /// A number from 0 to 1; a string counts if it came out of a reference.
+  func ratio(_ key: String) -> Double? {
+    guard let value = node[key] else { return nil }
+    var text: String?
+    if case .number(let number) = value.value { text = number }
+    if value.hasReference { text = value.string }
+    if let number = text.flatMap({ Double($0) }), (0...1).contains(number) { return number }
+    wrongType(key, value, "a number from 0 to 1")
+    return nil
+  }
+
   /// One of some words, whatever the case of its letters.
   func word<Word: CaseIterable & RawRepresentable>(_ key: String, _ type: Word.Type) -> Word?
   where Word.RawValue == String {

@@ -1,5 +1,6 @@
 package import Millrace
 package import MillraceCore
+package import MillraceFormats
 package import MillracePlan
 package import MillraceSQL
 package import MillraceStreaming
@@ -46,6 +47,10 @@ package struct PipelineDefinition: Sendable {
   package var restartPlace: Place?
   /// What becomes of what waits for more input when everything was read.
   package var onEndOfInput: EndOfInput = .keep
+  /// Where records go that sources and sinks leave out.
+  package var deadLetter: SideEntry?
+  /// Where rows go that stateful operators leave out as late.
+  package var lateRows: SideEntry?
   /// How far beyond Spark the pipeline's queries may go.
   package var compatibility: StreamingRules.Compatibility = .millrace
 }
@@ -114,15 +119,14 @@ package struct SourceEntry: Sendable {
   /// Names of the sources that must have ended before this one is read.
   package var startAfter: [LocatedText]
   /// Nil: not said.
-  package var onBadRecord: BadRecordHandling?
+  package var onBadRecord: BadRecordPolicy?
   package var onBadRecordPlace: Place?
+  /// Most bad records of one batch.
+  package var maxBadRecords: Int64?
+  /// Largest share of bad records in a batch.
+  package var maxBadRatio: Double?
 
   package var name: String { end.name }
-}
-
-/// What happens to records that cannot be decoded.
-package enum BadRecordHandling: String, Sendable, CaseIterable {
-  case null, skip, deadLetter, fail
 }
 
 /// The event-time column of a source and how late its rows may be.
@@ -150,6 +154,24 @@ package struct SinkEntry: Sendable {
   package var outputModePlace: Place
   /// Nil: the engine's choice for sinks that take bytes.
   package var encode: CodecEntry?
+  /// What becomes of single rows that the sink's target refuses; nil: not said.
+  package var onBadRecord: BadRecordPolicy?
+  package var onBadRecordPlace: Place?
+  /// Nil: what the pipeline says.
+  package var onEndOfInput: EndOfInput?
 
   package var name: String { end.name }
+}
+
+/// The entry under `deadLetter` or `lateRows`.
+package struct SideEntry: Sendable {
+  package var end: EndEntry
+  /// Nil: the engine's choice for sinks that take bytes.
+  package var encode: CodecEntry?
+
+  /// The entry as the engine takes it.
+  package var sinkEnd: SinkEnd {
+    SinkEnd(
+      format: end.format, options: end.values, encode: encode?.name, encodeOptions: encode?.values ?? [:])
+  }
 }

@@ -22,7 +22,7 @@ package struct PipelineFileReader {
   static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
   static let pipelineKeys = [
     "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "asyncCommit",
-    "restart", "onEndOfInput", "compatibility",
+    "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows",
   ]
   static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
@@ -102,6 +102,7 @@ package struct PipelineFileReader {
       asyncCommit: reader.flag("asyncCommit") ?? false, asyncCommitPlace: reader["asyncCommit"]?.place,
       restart: restart(reader), restartPlace: reader["restart"]?.place,
       onEndOfInput: reader.word("onEndOfInput", EndOfInput.self) ?? .keep,
+      deadLetter: ends.side(.deadLetter, of: reader), lateRows: ends.side(.lateRows, of: reader),
       compatibility: reader.word("compatibility", StreamingRules.Compatibility.self) ?? .millrace)
   }
 

@@ -3,6 +3,7 @@ package import MillraceCore
 import MillraceFormats
 import MillracePlan
 import MillraceSQL
+import MillraceStreaming
 
 /// Plans pipelines: makes their sources and views known to a session, resolves the queries of their sinks, and checks that each
 /// query can run as a stream, that each sink takes what comes out, and that the guarantee meets the demand. Nothing is opened.
@@ -27,7 +28,6 @@ package struct PipelinePlanner {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: pipeline.place)
     }
     for function in catalog.functions { session.register(function) }
-    refuseWhatIsNotThere(pipeline, diagnostics)
     for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
     for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }
     checkStartAfter(pipeline, session, diagnostics)
@@ -45,9 +45,13 @@ package struct PipelinePlanner {
     options.checkpointLocation = pipeline.checkpointLocation?.text
     options.delivery = pipeline.delivery
     options.onEndOfInput = pipeline.onEndOfInput
+    options.deadLetter = pipeline.deadLetter?.sinkEnd
+    options.lateRows = pipeline.lateRows?.sinkEnd
+    checkSides(pipeline, options, session, diagnostics)
     options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
     options.restart = pipeline.restart
     options.asyncCommit = pipeline.asyncCommit
+    if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     let guarantee = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {
       try session.check(sinks, options)
     }
@@ -75,7 +79,9 @@ package struct PipelinePlanner {
     given.decode = entry.decode?.name
     given.decodeOptions = entry.decode?.values ?? [:]
     given.orderByColumn = entry.watermark?.column
-    given.badRecords = entry.onBadRecord.flatMap { BadRecordPolicy(rawValue: $0.rawValue) }
+    given.badRecords = entry.onBadRecord
+    given.maxBadRecords = entry.maxBadRecords
+    given.maxBadRatio = entry.maxBadRatio
     var definition: SourceDefinition
     do {
       definition = try SourceDefinition(
@@ -145,13 +151,19 @@ package struct PipelinePlanner {
       name: entry.name, query: query, outputMode: entry.outputMode, format: entry.end.format, options: entry.end.values)
     sink.encode = entry.encode?.name
     sink.encodeOptions = entry.encode?.values ?? [:]
+    sink.badRecords = entry.onBadRecord
+    sink.onEndOfInput = entry.onEndOfInput
     do {
       var options = StreamingOptions()
       options.trigger = trigger.engineTrigger
+      options.deadLetter = SinkEnd(format: "console")
       _ = try session.check([sink], options)
       return sink
     } catch let error as MillraceError {
-      let place = error.code.hasPrefix("STREAMING_OUTPUT_MODE") ? entry.outputModePlace : entry.end.place
+      let place =
+        error.code.hasPrefix("STREAMING_OUTPUT_MODE")
+        ? entry.outputModePlace
+        : error.code.hasPrefix("BAD_RECORDS") ? entry.onBadRecordPlace ?? entry.end.place : entry.end.place
       diagnostics.report(error, at: error.code.hasPrefix("ENCODE_") ? entry.encode?.place ?? place : place)
     } catch {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: entry.end.place)
@@ -161,13 +173,25 @@ package struct PipelinePlanner {
 
   // MARK: Checks
 
-  private func refuseWhatIsNotThere(_ pipeline: PipelineDefinition, _ diagnostics: DiagnosticCollector) {
-    for entry in pipeline.sources + pipeline.tables {
-      if entry.onBadRecord == .deadLetter {
-        diagnostics.report(
-          "PIPELINE_NOT_SUPPORTED", "'deadLetter' is not available yet", hint: "use null, skip or fail",
-          at: entry.end.place)
-      }
+  /// Checks the sinks for dead letters and late rows where they stand in the file, and that dead letters have one.
+  private func checkSides(
+    _ pipeline: PipelineDefinition, _ options: StreamingOptions, _ session: SparkSession,
+    _ diagnostics: DiagnosticCollector
+  ) {
+    for (side, name) in [(pipeline.deadLetter, DeadLetter.sinkName), (pipeline.lateRows, LateRow.sinkName)] {
+      guard let side else { continue }
+      let place = side.end.place
+      _ = attempt(at: place, diagnostics) { try session.checkSide(side.sinkEnd, name: name) }
+    }
+    guard pipeline.deadLetter == nil else { return }
+    let sources = pipeline.sources.filter { $0.onBadRecord == .deadLetter }.map(\.onBadRecordPlace)
+    let sinks = pipeline.sinks.filter { $0.onBadRecord == .deadLetter }.map(\.onBadRecordPlace)
+    for place in (sources + sinks).compactMap({ $0 }) {
+      diagnostics.report(
+        "DEAD_LETTER_NEEDS_SINK", "bad records go to the dead letters, and the pipeline has no sink for them",
+        hint:
+          "add \"deadLetter\": { \"format\": \"json\", \"options\": { \"path\": \"out/rejected\" } } to the pipeline",
+        at: place)
     }
   }
 

@@ -60,6 +60,8 @@ package struct PipelineSchema {
           Self.words(
             EndOfInput.allCases.map(\.rawValue),
             "whether windows that wait for more input come out when the trigger has read everything")),
+        .init("deadLetter", end(.deadLetter, [.init("encode", codec(encoders))])),
+        .init("lateRows", end(.lateRows, [.init("encode", codec(encoders))])),
         .init(
           "compatibility",
           Self.words(
@@ -123,7 +125,6 @@ package struct PipelineSchema {
   }
 
   private static func sourceMembers(_ role: EndReader.Role, decode: JSON) -> [JSON.Member] {
-    let policies: [JSON] = BadRecordHandling.allCases.map { .string($0.rawValue) }
     let watermark = object(
       required: ["column", "delay"],
       [
@@ -136,9 +137,11 @@ package struct PipelineSchema {
       .init("decode", decode), .init("schema", text("columns as DDL, for instance \"id BIGINT, name STRING\"")),
       .init(
         "onBadRecord",
-        .dictionary([
-          "enum": .array(policies), "description": .string("what happens to records that cannot be decoded"),
-        ])),
+        words(
+          BadRecordPolicy.allCases.filter { $0 != .deadLetter || role == .source }.map(\.rawValue),
+          "what happens to records that cannot be decoded")),
+      .init("maxBadRecords", number("integer", "most records of one batch that cannot be decoded")),
+      .init("maxBadRatio", number("number", "largest share of such records in a batch, from 0 to 1")),
     ]
     if role == .source {
       let names: JSON = .dictionary([
@@ -158,6 +161,14 @@ package struct PipelineSchema {
       .init("query", Self.text("the SELECT whose rows it gets")),
       .init("outputMode", .dictionary(["enum": .array(modes), "default": .string(OutputMode.append.rawValue)])),
       .init("encode", codec(encoders)),
+      .init(
+        "onBadRecord",
+        Self.words(
+          BadRecordPolicy.allCases.filter { $0 != .null }.map(\.rawValue),
+          "what happens to single rows that the sink's target refuses")),
+      .init(
+        "onEndOfInput",
+        Self.words(EndOfInput.allCases.map(\.rawValue), "what the pipeline's `onEndOfInput` says, for this sink alone")),
     ]
   }
 
@@ -181,7 +192,7 @@ package struct PipelineSchema {
     let specs = catalog.connectors.specs.filter { $0.kinds.contains(role.kind) }
     return entry(
       required: role == .sink ? ["query"] : [], [.init("use", Self.text("name of a connector of this file"))] + members,
-      options: specs.map { ($0, role == .sink ? $0.sinkFields : $0.sourceFields) })
+      options: specs.map { ($0, role.kind == .sink ? $0.sinkFields : $0.sourceFields) })
   }
 
   /// `format`, `options` and more; the options depend on the format.
@@ -256,6 +267,12 @@ package struct PipelineSchema {
 
   private static func text(_ description: String) -> JSON {
     .dictionary(["type": .string("string"), "description": .string(description)])
+  }
+
+  private static func number(_ type: String, _ description: String) -> JSON {
+    .dictionary([
+      "type": .array([.string(type), .string("string")]), "minimum": .int(0), "description": .string(description),
+    ])
   }
 
   private static func flag(_ description: String) -> JSON {

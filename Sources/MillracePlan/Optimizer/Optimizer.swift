@@ -22,6 +22,11 @@ public enum Optimizer {
     Rule(name: "merge projections again", apply: MergeProjections.apply),
   ]
 
+  /// The rules for queries whose late rows are kept.
+  public static let rulesKeepingLateRows = rules.map { rule in
+    rule.name == "prune columns" ? Rule(name: rule.name, apply: PruneColumns(keepsLateRows: true).apply) : rule
+  }
+
   /// The plan after all rules. Removing aliases is not optional: execution knows no aliases.
   public static func optimize(_ plan: LogicalPlan, rules: [Rule] = rules) throws -> LogicalPlan {
     try rules.reduce(plan) { try $1.apply($0) }

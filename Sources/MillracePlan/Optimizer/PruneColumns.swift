@@ -2,11 +2,17 @@ import MillraceColumnar
 import MillraceExpressions
 
 /// Drops columns that nobody reads, down to the sources.
-enum PruneColumns {
-  static func apply(_ plan: LogicalPlan) -> LogicalPlan { prune(plan, Set(plan.output.map(\.id))) }
+struct PruneColumns {
+  /// Whether rows that an aggregation leaves out as late are kept, which are worth more whole. Not where a join of streams is below:
+  /// what it keeps must not depend on this.
+  var keepsLateRows = false
+
+  static func apply(_ plan: LogicalPlan) -> LogicalPlan { PruneColumns().apply(plan) }
+
+  func apply(_ plan: LogicalPlan) -> LogicalPlan { prune(plan, Set(plan.output.map(\.id))) }
 
   /// `plan` giving at least the columns `needed`.
-  private static func prune(_ plan: LogicalPlan, _ needed: Set<Int>) -> LogicalPlan {
+  private func prune(_ plan: LogicalPlan, _ needed: Set<Int>) -> LogicalPlan {
     switch plan {
     case .relation(let leaf): return .relation(pruned(leaf, needed))
     case .project(let columns, let child):
@@ -20,7 +26,8 @@ enum PruneColumns {
       let read =
         node.grouping.map(\.expression)
         + node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
-      node.child = prune(node.child, references(read))
+      let isWhole = keepsLateRows && node.child.hasWatermark && !joinsStreams(node.child)
+      node.child = prune(node.child, isWhole ? Set(node.child.output.map(\.id)) : references(read))
       return .aggregate(node)
     case .join(var node):
       let all = needed.union(node.condition?.references ?? [])
@@ -59,18 +66,23 @@ enum PruneColumns {
     }
   }
 
+  private func joinsStreams(_ plan: LogicalPlan) -> Bool {
+    if case .join(let node) = plan, node.left.isStreaming, node.right.isStreaming { return true }
+    return plan.children.contains { joinsStreams($0) }
+  }
+
   /// A side of a join cut to what is read from it, since every column of it is gathered.
-  private static func exact(_ plan: LogicalPlan, _ needed: Set<Int>) -> LogicalPlan {
+  private func exact(_ plan: LogicalPlan, _ needed: Set<Int>) -> LogicalPlan {
     let slim = prune(plan, needed)
     let kept = slim.output.filter { needed.contains($0.id) }
     return kept.count == slim.output.count ? slim : .project(kept.map { NamedExpression(passing: $0) }, slim)
   }
 
-  private static func references(_ expressions: [Expression]) -> Set<Int> {
+  private func references(_ expressions: [Expression]) -> Set<Int> {
     expressions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
   }
 
-  private static func pruned(_ leaf: LeafRelation, _ needed: Set<Int>) -> LeafRelation {
+  private func pruned(_ leaf: LeafRelation, _ needed: Set<Int>) -> LeafRelation {
     var slim = leaf
     let kept = leaf.output.indices.filter { needed.contains(leaf.output[$0].id) }
     slim.output = kept.map { leaf.output[$0] }

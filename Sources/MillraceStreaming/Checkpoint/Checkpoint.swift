@@ -23,7 +23,7 @@ final class Checkpoint {
   /// The folder of the operators' states.
   var stateDirectory: String { "\(location)/state" }
 
-  private static func fileName(_ name: String) -> String {
+  static func fileName(_ name: String) -> String {
     String(name.map { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" ? $0 : "_" })
   }
 

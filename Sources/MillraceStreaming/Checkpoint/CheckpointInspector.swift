@@ -83,6 +83,7 @@ package struct CheckpointInspector {
     report.commit = scan.result.commit.map { commit in
       CheckpointReport.Commit(
         batchID: commit.batchID, offsets: commit.offsets.map { $0?.json ?? .null }, tokens: commit.tokens,
+        sides: commit.sides.map { ($0.name, $0.batch, $0.token) },
         watermark: commit.nextWatermark, inputRows: commit.inputRows, outputRows: commit.outputRows)
     }
     report.pending = scan.result.pendingPlan.map { plan in

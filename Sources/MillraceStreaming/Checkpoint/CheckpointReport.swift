@@ -66,6 +66,8 @@ package struct CheckpointReport {
     package var offsets: [JSON]
     /// By sink.
     package var tokens: [JSON]
+    /// Name and last batch, counted by itself, of what takes dead letters and late rows.
+    package var sides: [(name: String, batch: Int64, token: JSON)]
     /// In force in the next batch; microseconds.
     package var watermark: Int64
     package var inputRows: Int64
@@ -114,6 +116,8 @@ extension CheckpointReport.Commit {
       "batch": .int(batchID), "offsets": .array(offsets), "sinks": .array(tokens),
       "watermark": .string(ISOTime.text(watermark)), "inputRows": .int(inputRows),
       "outputRows": .array(outputRows.map { .int($0) }),
+      "sides": .array(
+        sides.map { .dictionary(["name": .string($0.name), "batch": .int($0.batch), "token": $0.token]) }),
     ])
   }
 }

@@ -35,6 +35,8 @@ struct CommitRecord: Sendable {
   var outputRows: [Int64]
   /// What waited for more input came out, and none came since.
   var isClosed = false
+  /// Where the side outputs stand.
+  var sides: [SideRecord] = []
 
   /// The version of state after the batch.
   var stateVersion: Int64 { batchID + 1 }
@@ -105,7 +107,9 @@ extension CommitRecord {
       "watermarks": .array(watermarks.map { $0.map { .int($0) } ?? .null }), "next": .int(nextWatermark),
       "in": .int(inputRows), "out": .array(outputRows.map { .int($0) }),
     ])
-    return isClosed ? members.marked("closed") : members
+    let marked = isClosed ? members.marked("closed") : members
+    return sides.isEmpty
+      ? marked : .object((marked.members ?? []) + [JSON.Member("sides", .array(sides.map(\.json)))])
   }
 
   init(_ json: JSON) throws {
@@ -119,6 +123,7 @@ extension CommitRecord {
     inputRows = try json.need("in", \.int)
     outputRows = try json.need("out", \.array).map { $0.int ?? 0 }
     isClosed = json["closed"]?.bool ?? false
+    sides = try json["sides"]?.array?.map { try SideRecord($0) } ?? []
   }
 }
 

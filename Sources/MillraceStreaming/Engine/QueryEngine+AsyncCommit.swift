@@ -22,6 +22,9 @@ extension QueryEngine {
     var changes: [MemoryBuffer]
     /// For each sink, nil where it holds the batch already.
     var rows: [[BufferedSinkOutput.Item]?]
+    /// Dead letters and late rows.
+    var sideRows: SideRows
+    var stamp: SideRows.Stamp
   }
 
   /// A commit that is under way.
@@ -40,8 +43,10 @@ extension QueryEngine {
   /// Begins to commit the batch that was computed last; where no other follows at once, or a snapshot is due, also ends it.
   func beginCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     let rows = buffers.map { isHeld($0.offset, commit.batchID) ? nil : $0.output.take() }
-    let batch = ComputedBatch(commit: commit, next: next, changes: capturedChanges, rows: rows)
+    let batch = ComputedBatch(
+      commit: commit, next: next, changes: capturedChanges, rows: rows, sideRows: sideRows, stamp: stamp)
     capturedChanges = []
+    sideRows = SideRows()
     profiler.endBatch()
     let progress = reporter.takeBatch()
     if next != nil, stateFiles?.isSnapshotDue != true {
@@ -69,7 +74,7 @@ extension QueryEngine {
     }
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     for index in sinks.indices { countWritten(index) }
-    if let progress { reporter.tell(progress) }
+    if let progress { reporter.tell(withSides(progress)) }
   }
 
   /// Everything of a batch that is durable in the end: its rows in the sinks, the changes of state, and its record.
@@ -79,7 +84,7 @@ extension QueryEngine {
     for (index, items) in batch.rows.enumerated() {
       if let items { try outputs[index].write(items) }
     }
-    commit.tokens = try tokens(commit.batchID, isMeasured: false)
+    commit.tokens = try tokens(commit.batchID, batch.sideRows, batch.stamp, isMeasured: false)
     var sections: [MemoryBuffer] = []
     if let stateFiles {
       let saved = try stateFiles.write(batch.changes, version: commit.stateVersion)
@@ -89,6 +94,7 @@ extension QueryEngine {
     try appendCommit(commit, batch.next, sections)
     CrashPoint.pass(CrashPoints.batchBeforePublish)
     for binding in sinks { try binding.kind.sink.publish(batchID: commit.batchID) }
+    try sides.publish()
     CrashPoint.pass(CrashPoints.batchAfterPublish)
   }
 }

@@ -2,12 +2,23 @@ import CKernels
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
+import MillraceFormats
 
 /// Runs one query on the thread that calls `run`: does what its machine says.
 final class QueryEngine {
   let executor: any BatchExecutor
   let sinks: [SinkBinding]
   let outputs: [any SinkOutput]
+  /// Where dead letters and late rows go.
+  let sides: SideOutputs
+  /// Sinks that leave out single rows.
+  private let rejecting: [(any RejectingSink)?]
+  /// Dead letters and late rows of the batch or epoch that is being computed.
+  var sideRows = SideRows()
+  /// What rows beside the query's own say of the batch that is being computed.
+  var stamp = SideRows.Stamp(queryID: "", batchID: -1, time: 0)
+  /// Rows of the batch committed last that each sink's target refused.
+  private(set) var rejectedCounts: [Int64]
   /// The same, of sinks that take bytes.
   private let byteOutputs: [ByteSinkOutput?]
   private let flushers: [(any FlushingSink)?]
@@ -37,8 +48,8 @@ final class QueryEngine {
   var underway: CommitUnderway?
 
   init(
-    executor: any BatchExecutor, sinks: [SinkBinding], configuration: StreamingQueryConfiguration,
-    checkpoint: Checkpoint?,
+    executor: any BatchExecutor, sinks: [SinkBinding], sides: SideSinks = SideSinks(),
+    configuration: StreamingQueryConfiguration, checkpoint: Checkpoint?,
     identity: QueryIdentity, shared: Monitor<QueryState>, listeners: [any StreamingQueryListener]
   ) throws {
     self.executor = executor
@@ -48,6 +59,10 @@ final class QueryEngine {
     self.shared = shared
     environment = configuration.environment
     profiler = executor.profiler ?? QueryProfiler(workers: 1, clock: environment.clock)
+    self.sides = try SideOutputs(sides)
+    rejecting = sinks.map(\.rejecting)
+    rejectedCounts = Array(repeating: 0, count: sinks.count)
+    for sink in rejecting { sink?.isolateRejectedRows() }
     profiler.describeSinks(sinks.map(\.kind.sink.description))
     let outputs = try sinks.map { try $0.makeOutput() }
     self.outputs = outputs
@@ -113,6 +128,7 @@ final class QueryEngine {
     executor.close()
     for source in executor.sources { source.close() }
     for binding in sinks { try? binding.kind.sink.close() }
+    sides.close()
     checkpoint?.close()
   }
 
@@ -128,6 +144,9 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.recoveryAfterState)
     pendingPlan = checkpoint?.recovered.pendingPlan
     for (index, binding) in sinks.enumerated() { try recoverSink(index, binding) }
+    let pending: SideOutput.Pending =
+      pendingPlan != nil ? .same : configuration.trigger.isContinuous ? .other : .none
+    try sides.recover(queryID: reporter.identity.id, lastCommit?.sides ?? [], pending)
     CrashPoint.pass(CrashPoints.recoveryAfterSinks)
     let committed = lastCommit?.batchID ?? -1
     machine.restore(
@@ -266,10 +285,24 @@ final class QueryEngine {
       guard let part = plan.plans[index] else { continue }
       offsets[index] = try source.offset(after: offsets[index], plan: part, results: output.splitResults[index])
     }
+    noteSideRows(output, plan)
     let rows = output.splitResults.joined().reduce(0 as Int64) { $0 + $1.rowCount }
     reporter.executed(output, offsets: offsets)
     try awaitCommit()
     return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
+  }
+
+  /// Puts the dead letters and late rows of a computed batch, or a piece of an epoch, with those of the batch.
+  private func noteSideRows(_ output: BatchOutput, _ plan: PlanRecord) {
+    if stamp.batchID != plan.batchID { sideRows = SideRows() }
+    stamp = SideRows.Stamp(
+      pipeline: configuration.name, queryID: reporter.identity.id, batchID: plan.batchID, time: plan.timestamp)
+    if sides.takesDeadLetters {
+      for (index, files) in output.badRecords.enumerated() {
+        sideRows.add(files, source: executor.sourceNames[index], stamp)
+      }
+    }
+    if sides.takesLateRows { sideRows.add(output.lateRows, stamp) }
   }
 
   /// Tells the sinks that a batch or epoch begins, unless they know.
@@ -301,24 +334,43 @@ final class QueryEngine {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
     try beginSinks(batchID)
-    return try tokens(batchID)
+    defer { sideRows = SideRows() }
+    return try tokens(batchID, sideRows, stamp)
   }
 
   /// Commits each sink and gives what it recovers to. Off the query's thread nothing is measured.
-  func tokens(_ batchID: Int64, isMeasured: Bool = true) throws -> [JSON] {
+  func tokens(_ batchID: Int64, _ sideRows: SideRows, _ stamp: SideRows.Stamp, isMeasured: Bool = true) throws
+    -> [JSON]
+  {
     CrashPoint.pass(CrashPoints.batchBeforeSinkCommit)
+    for index in sinks.indices where !isHeld(index, batchID) { try finish(index, isMeasured) }
+    try sides.write(try addingRejected(sideRows, stamp, batchID))
     var tokens: [JSON] = []
     for (index, binding) in sinks.enumerated() {
       if isHeld(index, batchID) {
         tokens.append(.null)
         continue
       }
-      try finish(index, isMeasured)
       let slot = profiler.sinkSlots(index).commit
       tokens.append(try charging(slot, isMeasured) { try binding.kind.sink.commit(batchID: batchID) })
       CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
     }
+    try sides.commit()
     return tokens
+  }
+
+  /// The rows beside the query's own with those that sinks' targets refused, also of sinks that hold the batch already.
+  private func addingRejected(_ sideRows: SideRows, _ stamp: SideRows.Stamp, _ batchID: Int64) throws -> SideRows {
+    var all = sideRows
+    for (index, sink) in rejecting.enumerated() {
+      guard let sink else { continue }
+      let rows = try sink.rejectedRows(batchID: batchID)
+      rejectedCounts[index] = Int64(rows.count)
+      if sides.takesDeadLetters, sinks[index].rejectedRows == .deadLetter {
+        all.add(rows, sink: sinks[index].name, stamp)
+      }
+    }
+    return all
   }
 
   /// Writes what an output still holds of the batch.
@@ -359,7 +411,9 @@ final class QueryEngine {
   }
 
   /// Makes a commit durable, and with it the plan of the batch that follows at once.
-  func appendCommit(_ commit: CommitRecord, _ next: PlanRecord?, _ sections: [MemoryBuffer]) throws {
+  func appendCommit(_ given: CommitRecord, _ next: PlanRecord?, _ sections: [MemoryBuffer]) throws {
+    var commit = given
+    commit.sides = sides.records
     if let log = checkpoint?.log, let stateFiles {
       let size = sections.reduce(8192) { $0 + $1.capacity }
       if log.isFull(for: size) { try rotate(plan: pendingPlan) }
@@ -391,6 +445,7 @@ final class QueryEngine {
     reporter.begin(.commitOffsets)
     CrashPoint.pass(CrashPoints.batchBeforePublish)
     for binding in sinks { try binding.kind.sink.publish(batchID: commit.batchID) }
+    try sides.publish()
     CrashPoint.pass(CrashPoints.batchAfterPublish)
     for (source, offset) in zip(executor.sources, commit.offsets) {
       if let offset { try source.commit(offset) }
@@ -398,7 +453,20 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     reporter.end(.commitOffsets)
     profiler.endBatch()
-    if let progress = reporter.takeBatch() { reporter.tell(progress) }
+    if let progress = reporter.takeBatch() { reporter.tell(withSides(progress)) }
+  }
+
+  /// The progress with what shows only when the batch is committed.
+  func withSides(_ progress: StreamingQueryProgress) -> StreamingQueryProgress {
+    var progress = progress
+    for index in progress.sinks.indices { progress.sinks[index].rejectedRows = rejectedCounts[index] }
+    progress.sideSinks = sides.all.map { output in
+      let sink = output.binding.kind.sink
+      return StreamingQueryProgress.SinkProgress(
+        name: output.binding.name, description: sink.description, guarantee: sink.guarantee,
+        outputRows: output.rowCount)
+    }
+    return progress
   }
 
   private func wait(until time: Int64?, forInput: Bool) {

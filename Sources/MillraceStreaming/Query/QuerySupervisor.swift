@@ -7,11 +7,14 @@ public struct QueryRun {
   public var executor: any BatchExecutor
   /// Where its rows go.
   public var sinks: [SinkBinding]
+  /// Where its dead letters and late rows go.
+  public var sides: SideSinks
 
   /// Puts the parts together.
-  public init(executor: any BatchExecutor, sinks: [SinkBinding]) {
+  public init(executor: any BatchExecutor, sinks: [SinkBinding], sides: SideSinks = SideSinks()) {
     self.executor = executor
     self.sinks = sinks
+    self.sides = sides
   }
 }
 
@@ -61,8 +64,8 @@ final class QuerySupervisor {
     }
     do {
       return try QueryEngine(
-        executor: run.executor, sinks: run.sinks, configuration: configuration, checkpoint: checkpoint,
-        identity: identity, shared: shared, listeners: listeners)
+        executor: run.executor, sinks: run.sinks, sides: run.sides, configuration: configuration,
+        checkpoint: checkpoint, identity: identity, shared: shared, listeners: listeners)
     } catch {
       checkpoint?.close()
       throw error

@@ -25,6 +25,8 @@ public struct StreamingQueryProgress: Sendable {
   public var sources: [SourceProgress]
   /// By sink.
   public var sinks: [SinkProgress]
+  /// Where dead letters and late rows went, under the names `deadLetter` and `lateRows`; those that the query has.
+  public var sideSinks: [SinkProgress] = []
   /// Microseconds since the batch before began, for the input rate.
   public var sinceLastTrigger: Int64?
   /// Uncompressed bytes read.
@@ -72,6 +74,8 @@ public struct StreamingQueryProgress: Sendable {
     public var guarantee: SinkGuarantee
     /// Rows written.
     public var outputRows: Int64
+    /// Rows that the sink's target refused, of sinks that leave such rows out.
+    public var rejectedRows: Int64 = 0
   }
 
   /// Rows of all sources.
@@ -79,6 +83,9 @@ public struct StreamingQueryProgress: Sendable {
 
   /// Records of all sources that could not be decoded.
   public var badRecords: Int64 { sources.reduce(0) { $0 + $1.badRecords } }
+
+  /// Rows that the targets of sinks refused.
+  public var rejectedRows: Int64 { sinks.reduce(0) { $0 + $1.rejectedRows } }
 
   /// The progress as Spark writes it. With several sinks there is a `sinks` list beside Spark's `sink`.
   public var json: JSON {
@@ -94,6 +101,7 @@ public struct StreamingQueryProgress: Sendable {
     members.append(.init("sources", .array(sources.map { $0.json(rates($0.inputRows)) })))
     if let first = sinks.first { members.append(.init("sink", first.json)) }
     if sinks.count > 1 { members.append(.init("sinks", .array(sinks.map(\.json)))) }
+    for side in sideSinks { members.append(.init(side.name, side.json)) }
     return .object(members)
   }
 
@@ -135,10 +143,12 @@ extension StreamingQueryProgress.SourceProgress {
 
 extension StreamingQueryProgress.SinkProgress {
   var json: JSON {
-    .dictionary([
-      "description": .string(description), "name": .string(name), "guarantee": .string(guarantee.rawValue),
-      "numOutputRows": .int(outputRows),
-    ])
+    let members: [JSON.Member] = [
+      .init("description", .string(description)), .init("name", .string(name)),
+      .init("guarantee", .string(guarantee.rawValue)), .init("numOutputRows", .int(outputRows)),
+    ]
+    let metrics: JSON = .dictionary(["rejectedRows": .string(String(rejectedRows))])
+    return .object(members + (rejectedRows > 0 ? [.init("metrics", metrics)] : []))
   }
 }
 

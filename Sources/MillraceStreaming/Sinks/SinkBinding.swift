@@ -12,13 +12,25 @@ public struct SinkBinding: Sendable {
   public var schema: Schema
   /// How rows become bytes; needed by byte sinks.
   public var encoding: (any Encoding)?
+  /// What becomes of single rows that the sink's target refuses; nil and `fail`: the query stops. Others need a `RejectingSink`.
+  public var rejectedRows: BadRecordPolicy?
 
   /// Makes a binding.
-  public init(name: String, kind: SinkKind, schema: Schema, encoding: (any Encoding)? = nil) {
+  public init(
+    name: String, kind: SinkKind, schema: Schema, encoding: (any Encoding)? = nil,
+    rejectedRows: BadRecordPolicy? = nil
+  ) {
     self.name = name
     self.kind = kind
     self.schema = schema
     self.encoding = encoding
+    self.rejectedRows = rejectedRows
+  }
+
+  /// The sink, where it is to leave out single rows.
+  var rejecting: (any RejectingSink)? {
+    guard rejectedRows == .skip || rejectedRows == .deadLetter else { return nil }
+    return kind.sink as? any RejectingSink
   }
 
   /// Where the executor writes the rows for this sink.

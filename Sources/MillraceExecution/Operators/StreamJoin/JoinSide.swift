@@ -16,6 +16,7 @@ final class JoinSide {
   /// Event-time column, by which rows are late.
   private let time: Int?
   private let expiry: (column: Int, offset: Int64)?
+  private let lateRows: LateRowCapture?
   private let keys: JoinKeys
   private let codec: RowCodec
   private var index: JoinIndex
@@ -34,8 +35,9 @@ final class JoinSide {
 
   init(
     _ child: any PhysicalOperator, types: [DataType], keys: JoinKeys, store: any StateStore, metricsIndex: Int,
-    time: Int?, expiry: (column: Int, offset: Int64)?
+    time: Int?, expiry: (column: Int, offset: Int64)?, late: LateRowCapture? = nil
   ) {
+    lateRows = late
     self.child = child
     self.types = types
     self.keys = keys
@@ -61,9 +63,13 @@ final class JoinSide {
     let parts = try child.execute(context).filter { $0.rowCount > 0 }
     var rows = parts.isEmpty ? JoinSide.empty(types) : RecordBatch.concatenated(parts)
     if let time, rows.rowCount > 0 {
-      let onTime = EventTimeColumn(rows.columns[time]).rows(after: late)
-      metrics.rowsDroppedByWatermark += Int64(rows.rowCount - onTime.count)
-      if onTime.count < rows.rowCount { rows = rows.gathered(onTime) }
+      let instants = EventTimeColumn(rows.columns[time])
+      let onTime = instants.rows(after: late)
+      if onTime.count < rows.rowCount {
+        metrics.rowsDroppedByWatermark += Int64(rows.rowCount - onTime.count)
+        try context.keepLate(rows, instants, through: late, lateRows)
+        rows = rows.gathered(onTime)
+      }
     }
     fresh = rows
     freshKeys = try keys.values(rows, context.evaluation)
