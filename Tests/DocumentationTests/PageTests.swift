@@ -40,7 +40,9 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 7)
+    #expect(blocks.count == 9)
+    let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
+    let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
     let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
     let sequence = try #require(blocks.first { $0.hasPrefix("\"old\"") })
     let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })
@@ -55,6 +57,9 @@ import Testing
           "sources": { \(source), \(sequence), \(merged) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
           "checkpointLocation": "c", \(store), \(restart)
+        }, "q": {
+          \(letters), \(late),
+          "sinks": { "s": { "query": "SELECT value FROM requests", "format": "console" } }
         } } }
       """
     #expect(PipelinePages.complaints(file) == [])
@@ -90,7 +95,7 @@ import Testing
       Page.pipeline.codes.filter { $0.allSatisfy { $0.isUppercase || $0 == "_" } && $0.contains("_") && $0.count > 1 })
     let sources = Self.swiftFiles(below: [
       "Sources/MillracePipeline", "Sources/MillraceCLI", "Sources/MillraceCore", "Sources/Millrace",
-      "Sources/MillraceFormats",
+      "Sources/MillraceFormats", "Sources/MillraceExecution",
     ])
     .map { Page.read($0) }.joined()
     let quoted = Set(sources.split(separator: "\"").map(String.init))
