@@ -94,7 +94,7 @@ let package = Package(
       "MillracePipeline",
       [
         "Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL", "MillracePlan",
-        "MillraceStreaming",
+        "MillraceExecution", "MillraceStreaming",
       ]),
     module(
       "MillraceTesting",
@@ -159,12 +159,16 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "MillraceCommand", "MillraceConformance", "StatefulProgram", "MillraceTesting", "MillraceCore",
+        "MillraceCommand", "MillraceConformance", "StatefulProgram", "LeakyProgram", "MillraceTesting", "MillraceCore",
       ], swiftSettings: strict
     ),
     // A program with a stateful processor, for the tests that kill it.
     .executableTarget(
       name: "StatefulProgram", dependencies: ["Millrace"], path: "Tests/StatefulProgram", swiftSettings: strict),
+    // The command with a connector that prints its password, for the test that nobody gets to see it.
+    .executableTarget(
+      name: "LeakyProgram", dependencies: ["MillraceCLI", "MillraceCore"], path: "Tests/LeakyProgram",
+      swiftSettings: strict),
     // The streaming example of Spark's Swift client, word for word; its `await`s on what needs none would be warnings.
     .target(
       name: "SparkExample", dependencies: ["Millrace"], path: "Tests/SparkExample",

@@ -21,17 +21,22 @@ struct CommandContext: Sendable {
 
   /// Reads and checks a pipeline file.
   func readPipelineFile(_ path: String) throws -> PipelineFile {
-    let reader = PipelineFileReader(
-      catalog: catalog, variable: { name in getenv(name).map { String(cString: $0) } },
-      contents: { String(decoding: try bytes(of: $0), as: UTF8.self) })
-    let file = try reader.read(try bytes(of: path), file: path)
+    let files = PipelineFiles(
+      variable: { name in getenv(name).map { String(cString: $0) } }, bytes: bytes(of:),
+      matches: environment.files.glob)
+    let file = try PipelineFileReader(catalog: catalog, files: files).read(try bytes(of: path), file: path)
+    Terminal.keepSecret(file.secrets)
     for warning in file.warnings { Terminal.error("\(warning)") }
     return file
   }
 
   /// Plans the chosen pipelines of a file; throws everything that is wrong with any of them.
   func plan(_ options: PipelineOptions) throws -> [PipelinePlan] {
-    let file = try readPipelineFile(options.file)
+    try plan(options, of: try readPipelineFile(options.file))
+  }
+
+  /// Plans the chosen pipelines of a file that was read.
+  func plan(_ options: PipelineOptions, of file: PipelineFile) throws -> [PipelinePlan] {
     let chosen = try options.names.isEmpty ? file.pipelines : options.names.map(file.pipeline)
     return try plan(chosen, of: file)
   }
@@ -48,6 +53,7 @@ struct CommandContext: Sendable {
         diagnostics += error.diagnostics
       }
     }
+    if diagnostics.isEmpty { diagnostics = try ResourceClaims.conflicts(plans, file: file.path) }
     if !diagnostics.isEmpty { throw PipelineFileError(diagnostics) }
     return plans
   }
@@ -55,7 +61,8 @@ struct CommandContext: Sendable {
   /// Microseconds that never jump.
   var monotonicMicroseconds: Int64 { environment.clock.monotonicNanoseconds() / 1000 }
 
-  private func bytes(of path: String) throws -> [UInt8] {
+  /// All bytes of a pipeline file, or of one that it names.
+  func bytes(of path: String) throws -> [UInt8] {
     guard let status = try environment.files.status(path), !status.isDirectory else {
       throw MillraceError(
         "PIPELINE_FILE_NOT_FOUND", "there is no file '\(path)'",

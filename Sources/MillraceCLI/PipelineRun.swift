@@ -5,50 +5,96 @@ import MillracePipeline
 import MillraceStreaming
 
 /// Pipelines from their start to their end, as `run` and `explain --analyze` need it.
-struct PipelineRun {
+final class PipelineRun {
+  /// How a run is to go.
+  struct Options {
+    /// Read what is there now and end, whatever the file says about triggers.
+    var availableNow = false
+    /// Show progress as lines of JSON.
+    var isJSON = false
+    /// Go on when all pipelines have ended, and look at the file for changes.
+    var watches = false
+    var progress: ProgressFile?
+  }
+
+  /// Microseconds between looks at queries that may have ended, and at the files that are watched.
+  private static let tick: Int64 = 50_000
+  private static let watchInterval: Int64 = 250_000
+  /// Microseconds after which a reload that waits says for what.
+  private static let patience: Int64 = 5_000_000
+
   private let context: CommandContext
-  private let running = RunningPipelines()
+  private let requests = RunRequests()
   private let startedAt: Int64
+  private var pipelines: RunningPipelines?
 
   /// Begins to listen to signals. Call it before anything starts a thread: threads inherit which signals are blocked.
   init(_ context: CommandContext) {
     self.context = context
     startedAt = context.environment.clock.monotonicNanoseconds()
-    let running = self.running
-    StopSignals.watch(onFirst: { _ in running.stop() }, onHangUp: { PipelineRun.hangUp(context) })
+    let requests = self.requests
+    StopSignals.watch(onFirst: { _ in requests.stop() }, onHangUp: { PipelineRun.hangUp(context, requests) })
   }
 
   /// What SIGHUP asks for. Called on the thread that waits for signals, so nothing here may block.
-  private static func hangUp(_ context: CommandContext) {}
+  private static func hangUp(_ context: CommandContext, _ requests: RunRequests) { requests.reload() }
 
   /// Runs the chosen pipelines until they end, or until Ctrl-C; gives the worst exit status, nil if all ended well.
-  func run(
-    _ options: PipelineOptions, availableNow: Bool, isJSON: Bool = false, progress: ProgressFile? = nil
-  ) throws -> ExitStatus? {
-    let plans = try context.plan(options)
+  func run(_ chosen: PipelineOptions, _ options: Options) throws -> ExitStatus? {
     let context = self.context
     let display = ProgressDisplay(
-      isInteractive: Terminal.isInteractive && !isJSON, now: { context.monotonicMicroseconds })
-    for plan in plans {
-      display.note(RunText.start(plan))
-      let listener = ProgressListener(pipeline: plan.definition.name, display: display, isJSON: isJSON)
-      var listeners: [any StreamingQueryListener] = [listener]
-      if let progress { listeners.append(progress) }
-      let handle = try plan.start(trigger: availableNow ? .availableNow : nil, listeners: listeners)
-      running.add(plan.definition.name, handle)
-    }
-    let worst = running.awaitAll(display)
-    if let failure = progress?.failure {
+      isInteractive: Terminal.isInteractive && !options.isJSON, now: { context.monotonicMicroseconds })
+    let file = try context.readPipelineFile(chosen.file)
+    let pipelines = RunningPipelines(display) { plan in try Self.start(plan, display, options) }
+    self.pipelines = pipelines
+    try pipelines.begin(try context.plan(chosen, of: file))
+    var reloader = Reloader(chosen, file.watched, context, display)
+    follow(pipelines, &reloader, options)
+    if let failure = options.progress?.failure {
       display.note("\(failure)")
-      return worst ?? .failed
+      return pipelines.exitStatus ?? .failed
     }
-    return worst
+    return pipelines.exitStatus
+  }
+
+  private static func start(
+    _ plan: PipelinePlan, _ display: ProgressDisplay, _ options: Options
+  ) throws -> StreamingQueryHandle {
+    display.note(RunText.start(plan))
+    let listener = ProgressListener(pipeline: plan.definition.name, display: display, isJSON: options.isJSON)
+    var listeners: [any StreamingQueryListener] = [listener]
+    if let progress = options.progress { listeners.append(progress) }
+    return try plan.start(trigger: options.availableNow ? .availableNow : nil, listeners: listeners)
+  }
+
+  /// Goes on until everything has ended, or, where files are watched, until it is told to stop.
+  private func follow(_ pipelines: RunningPipelines, _ reloader: inout Reloader, _ options: Options) {
+    var isStopping = false
+    var lastLook = context.monotonicMicroseconds
+    while true {
+      pipelines.step()
+      if requests.isStopping, !isStopping {
+        isStopping = true
+        pipelines.stop()
+      }
+      if pipelines.isDone, isStopping || !options.watches { return }
+      let asks = requests.takeReload()
+      let now = context.monotonicMicroseconds
+      var hasChanged = false
+      if options.watches, now - lastLook >= Self.watchInterval {
+        lastLook = now
+        hasChanged = reloader.hasChanged()
+      }
+      if !isStopping, asks || hasChanged { reloader.reload(pipelines, at: now) }
+      reloader.remind(pipelines, at: now, after: Self.patience)
+      pipelines.wait(requests, microseconds: Self.tick)
+    }
   }
 
   /// Where the time went. After the run.
   var profile: RunProfile {
     let wall = context.environment.clock.monotonicNanoseconds() - startedAt
-    return RunProfile(wallNanoseconds: wall, queries: running.profiles)
+    return RunProfile(wallNanoseconds: wall, queries: pipelines?.profiles ?? [])
   }
 }
 

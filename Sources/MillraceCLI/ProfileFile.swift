@@ -24,7 +24,7 @@ enum ProfileFile {
     case .file(let path, let files):
       let file = try files.open(path, .create)
       defer { try? file.close() }
-      try Array("\(profile.json.prettyText)\n".utf8).withUnsafeBytes { try file.write($0, at: 0) }
+      try Array("\(Terminal.redacted(profile.json.prettyText))\n".utf8).withUnsafeBytes { try file.write($0, at: 0) }
     }
   }
 }

@@ -28,7 +28,7 @@ final class ProgressFile: StreamingQueryListener {
 
   /// Writes a line, with the others' at its side whole.
   func onQueryProgress(_ progress: StreamingQueryProgress) {
-    let line = progress.json.text
+    let line = Terminal.redacted(progress.json.text)
     target.withLock { target in
       guard let file = target.file else { return Terminal.print(line) }
       if target.failure != nil { return }

@@ -17,7 +17,8 @@ struct RootCommand: ParsableCommand {
       """,
     version: Version.number,
     subcommands: [
-      RunCommand.self, ValidateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
+      RunCommand.self, ValidateCommand.self, CheckCommand.self, TestCommand.self, FormatCommand.self,
+      CreateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
       ListCommand.self,
       CheckpointCommand.self,
       DescribeCommand.self, DLQCommand.self, SchemaCommand.self, StateCommand.self,

@@ -1,7 +1,31 @@
 import Glibc
+import MillraceCore
+import Synchronization
 
-/// The process's output: facts on standard output, everything about them on standard error.
+/// The process's output: facts on standard output, everything about them on standard error. Values of secret fields never get through,
+/// whoever put them into a text.
 enum Terminal {
+  private static let secrets = Mutex<[String]>([])
+
+  /// From now on prints `***` in place of these values. Those of less than four bytes are no secret: they would be found in any text.
+  static func keepSecret(_ values: Set<String>) {
+    secrets.withLock { kept in
+      // A secret that holds another one is looked for first.
+      kept = Set(kept).union(values.filter { $0.utf8.count >= 4 }).sorted { ($1.utf8.count, $0) < ($0.utf8.count, $1) }
+    }
+  }
+
+  /// The text without the values of secret fields, neither as they are nor as JSON writes them.
+  static func redacted(_ text: String) -> String {
+    secrets.withLock { $0 }.reduce(text) { text, secret in
+      var quoted = ""
+      JSON.quote(secret, into: &quoted)
+      let inner = String(quoted.dropFirst().dropLast())
+      let once = text.contains(secret) ? text.replacing(secret, with: "***") : text
+      return inner != secret && once.contains(inner) ? once.replacing(inner, with: "***") : once
+    }
+  }
+
   /// Whether a person watches standard error.
   static let isInteractive = isatty(STDERR_FILENO) == 1
 
@@ -21,7 +45,7 @@ enum Terminal {
 
   /// Writes in one piece, so that lines of several threads do not mix.
   static func write(_ text: String, to descriptor: Int32 = STDERR_FILENO) {
-    var text = text
+    var text = redacted(text)
     text.withUTF8 { write(UnsafeRawBufferPointer($0), to: descriptor) }
   }
 

@@ -149,7 +149,8 @@ public struct Options: Sendable {
     case .choice(let words):
       if let text = string(field.name), !words.contains(text) {
         throw MillraceError(
-          "OPTION_OUT_OF_RANGE", "option '\(field.name)' is '\(text)'", hint: "one of: \(words.joined(separator: ", "))"
+          "OPTION_OUT_OF_RANGE", "option '\(field.name)' is \(shown(text, field.name))",
+          hint: "one of: \(words.joined(separator: ", "))"
         )
       }
     case .number:
@@ -213,13 +214,20 @@ public struct Options: Sendable {
   }
 
   private func wrongType(_ name: String, _ text: String, _ wanted: String) -> MillraceError {
-    MillraceError("OPTION_WRONG_TYPE", "option '\(name)' is '\(text)'", hint: "it takes \(wanted)")
+    MillraceError("OPTION_WRONG_TYPE", "option '\(name)' is \(shown(text, name))", hint: "it takes \(wanted)")
+  }
+
+  /// The value for messages: `***` where the field is secret.
+  private func shown(_ text: String, _ name: String) -> String {
+    fields[name.lowercased()]?.isSecret == true ? "***" : "'\(text)'"
   }
 
   private func inRange(_ name: String, _ number: Int64) throws -> Int64 {
     if let range = fields[name.lowercased()]?.range, !range.contains(number) {
       throw MillraceError(
-        "OPTION_OUT_OF_RANGE", "option '\(name)' is \(number)", hint: "from \(range.lowerBound) to \(range.upperBound)")
+        "OPTION_OUT_OF_RANGE",
+        "option '\(name)' is \(fields[name.lowercased()]?.isSecret == true ? "***" : String(number))",
+        hint: "from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }

@@ -14,7 +14,7 @@ struct CommandLineTests {
     #expect(outcome.output.isEmpty == (status != 0))
   }
 
-  @Test(arguments: ["validate", "list", "describe", "schema", "version", "graph"])
+  @Test(arguments: ["validate", "check", "test", "fmt", "create", "list", "describe", "schema", "version", "graph"])
   func everyCommandHasExamples(name: String) async throws {
     let help = try await Command.millrace([name, "--help"]).output
     #expect(help.contains("Examples:\n  millrace \(name)"))

@@ -41,6 +41,19 @@ final class Sandbox: Sendable {
     return found.sorted()
   }
 
+  /// Paths of all files below a folder, sorted.
+  static func allFiles(_ folder: String) -> [String] {
+    guard let handle = opendir(folder) else { return [] }
+    defer { closedir(handle) }
+    var found: [String] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name == "." || name == ".." { continue }
+      found += entry.pointee.d_type == UInt8(DT_DIR) ? allFiles("\(folder)/\(name)") : ["\(folder)/\(name)"]
+    }
+    return found.sorted()
+  }
+
   /// Writes a text file anywhere.
   static func write(_ text: String, to path: String) {
     guard let handle = fopen(path, "w") else { return }

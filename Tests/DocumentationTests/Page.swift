@@ -17,7 +17,7 @@ struct Page {
   static let all =
     [
       "README.md", "Sources/Millrace/Millrace.docc/Millrace.md", "docs/architecture.md", "docs/dependencies.md",
-      "docs/formats.md", "docs/pipeline.md", "docs/profile.md",
+      "docs/formats.md", "docs/known-bugs.md", "docs/pipeline.md", "docs/profile.md",
       "docs/streaming.md",
       "docs/decisions/commit-protocol.md",
     ].map { Page($0) }

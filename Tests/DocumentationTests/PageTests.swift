@@ -40,7 +40,7 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 9)
+    #expect(blocks.count == 11)
     let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
     let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
     let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
@@ -48,6 +48,7 @@ import Testing
     let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
+    let settings = try #require(blocks.first { $0.hasPrefix("\"settings\"") })
     let store = try #require(blocks.first { $0.hasPrefix("\"stateStore\"") })
     let query = "SELECT time AS minute, status FROM requests"
     let file = """
@@ -56,13 +57,21 @@ import Testing
         "pipelines": { "p": {
           "sources": { \(source), \(sequence), \(merged) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
-          "checkpointLocation": "c", \(store), \(restart)
+          "checkpointLocation": "c", \(store), \(restart), \(settings)
         }, "q": {
           \(letters), \(late),
           "sinks": { "s": { "query": "SELECT value FROM requests", "format": "console" } }
         } } }
       """
     #expect(PipelinePages.complaints(file) == [])
+  }
+
+  /// The page's test fits the example that comes with the project.
+  @Test func theTestIsRead() throws {
+    let tests = try #require(Page.pipeline.blocks("jsonc").first { $0.hasPrefix("\"tests\"") })
+    let example = Page.read("connectors.json")
+    let own = try #require(example.firstRange(of: "\"tests\""))
+    #expect(PipelinePages.complaints("\(example[..<own.lowerBound])\(tests) }", file: "connectors.json") == [])
   }
 
   /// Every key that a pipeline file can have stands on the page. Options of connectors are in the reference.
@@ -72,8 +81,9 @@ import Testing
     let top = schema["properties"]?.members ?? []
     let parts = pipeline["properties"]?.members ?? []
     let ends = ["sources", "tables", "sinks"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
-    let settings = ["trigger", "restart"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
-    let keys = Set(top.map(\.key) + parts.map(\.key) + ends + settings)
+    let settings = ["trigger", "restart", "settings"].flatMap { Self.keys(of: pipeline["properties"]?[$0]) }
+    let tests = Self.keys(of: schema["properties"]?["tests"]?["items"])
+    let keys = Set(top.map(\.key) + parts.map(\.key) + ends + settings + tests)
     #expect(keys.isSuperset(of: ["sources", "watermark", "encode", "availableNow", "startAfter"]))
     for key in keys.sorted() {
       let isToldOf = Page.pipeline.text.contains("\"\(key)\"") || Page.pipeline.codes.contains(key)

@@ -11,8 +11,10 @@ enum PipelinePages {
 
   /// The plans of all pipelines of a text; throws what is wrong with it.
   static func plans(_ text: String, file name: String = "page.json") throws -> [PipelinePlan] {
-    let file = try PipelineFileReader(catalog: catalog, variable: { _ in nil }, contents: { _ in "" })
-      .read(Array(text.utf8), file: name)
+    let file = try PipelineFileReader(
+      catalog: catalog, files: PipelineFiles(variable: { _ in nil }, bytes: { _ in [] }, matches: { _ in [] })
+    )
+    .read(Array(text.utf8), file: name)
     return try file.pipelines.map { try PipelinePlanner(catalog, file, environment: .live).plan($0) }
   }
 

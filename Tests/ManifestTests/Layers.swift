@@ -13,7 +13,7 @@ enum Layers {
     ["Millrace"],
     ["MillracePipeline", "MillraceTesting"],
     ["MillraceCLI", "MillraceConformance", "MillraceBenchmarks", "SparkExample", "StatefulProgram"],
-    ["MillraceCommand"],
+    ["MillraceCommand", "LeakyProgram"],
   ]
 
   /// Modules that may import less than their level allows.

@@ -55,10 +55,22 @@ enum TestCatalog {
   static func reader(_ variables: [String: String] = ["HOME": "/home/ada", "PORT": "9999", "YES": "true"])
     -> PipelineFileReader
   {
-    PipelineFileReader(catalog: catalog, variable: { variables[$0] }) { path in
-      guard path == "secret.txt" else { throw MillraceError("IO_NOT_FOUND", "'\(path)' does not exist") }
-      return "s3cret\n"
-    }
+    reader(variables, files: ["secret.txt": "s3cret\n"])
+  }
+
+  /// A reader that sees these files.
+  static func reader(_ variables: [String: String] = [:], files: [String: String]) -> PipelineFileReader {
+    let seen = PipelineFiles(
+      variable: { variables[$0] },
+      bytes: { path in
+        guard let text = files[path] else { throw MillraceError("IO_NOT_FOUND", "'\(path)' does not exist") }
+        return Array(text.utf8)
+      },
+      matches: { pattern in
+        let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
+        return files.keys.filter { $0.hasPrefix(parts[0]) && $0.hasSuffix(parts.last ?? "") }.sorted()
+      })
+    return PipelineFileReader(catalog: catalog, files: seen)
   }
 
   /// What reading a text complains of, one complaint after the other; empty if it can be read without a word.

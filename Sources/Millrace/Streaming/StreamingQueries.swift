@@ -82,8 +82,8 @@ extension SparkSession {
   }
 
   /// Makes what one run of a query needs.
-  private func makeRun(
-    _ sinks: [StreamingSink], _ options: StreamingOptions, _ replayClock: ReplayClock?
+  func makeRun(
+    _ sinks: [StreamingSink], _ options: StreamingOptions, _ replayClock: ReplayClock? = nil
   ) throws -> QueryRun {
     let setup = SourceSetup(
       checkpoint: options.checkpointLocation, environment: environment, isContinuous: options.trigger.isContinuous,

@@ -14,6 +14,22 @@ struct CheckpointCommand: ParsableCommand {
     subcommands: [ShowCheckpointCommand.self, VerifyCheckpointCommand.self])
 }
 
+/// The folder of a checkpoint, and the form of what is printed about it.
+struct CheckpointOptions: ParsableArguments {
+  @Argument(help: "The folder of the checkpoint.", completion: .directory)
+  var folder: String
+  @OptionGroup var output: JSONOption
+
+  /// Prints what was found as JSON or as `text`; damage is a failure.
+  func show(
+    _ look: (CheckpointInspector) throws -> CheckpointReport, text: (CheckpointText) -> String
+  ) throws {
+    let report = try look(CheckpointInspector(folder, environment: CommandContext.current.environment))
+    Terminal.print(output.isJSON ? report.json.text : text(CheckpointText(report)))
+    if !report.damages.isEmpty { throw CommandFailure(status: .failed) }
+  }
+}
+
 /// `millrace checkpoint show`.
 struct ShowCheckpointCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -27,15 +43,9 @@ struct ShowCheckpointCommand: ParsableCommand {
         millrace checkpoint show out/checkpoints/traffic --json
       """)
 
-  @Argument(help: "The folder of the checkpoint.", completion: .directory)
-  var folder: String
-  @OptionGroup var output: JSONOption
+  @OptionGroup var checkpoint: CheckpointOptions
 
-  func run() throws {
-    let report = try CheckpointInspector(folder, environment: CommandContext.current.environment).show()
-    Terminal.print(output.isJSON ? report.json.text : CheckpointText(report).facts)
-    if !report.damages.isEmpty { throw CommandFailure(status: .failed) }
-  }
+  func run() throws { try checkpoint.show({ try $0.show() }, text: \.facts) }
 }
 
 /// `millrace checkpoint verify`.
@@ -50,15 +60,9 @@ struct VerifyCheckpointCommand: ParsableCommand {
         millrace checkpoint verify out/checkpoints/traffic --json
       """)
 
-  @Argument(help: "The folder of the checkpoint.", completion: .directory)
-  var folder: String
-  @OptionGroup var output: JSONOption
+  @OptionGroup var checkpoint: CheckpointOptions
 
-  func run() throws {
-    let report = try CheckpointInspector(folder, environment: CommandContext.current.environment).verify()
-    Terminal.print(output.isJSON ? report.json.text : CheckpointText(report).verdict)
-    if !report.damages.isEmpty { throw CommandFailure(status: .failed) }
-  }
+  func run() throws { try checkpoint.show({ try $0.verify() }, text: \.verdict) }
 }
 
 /// A checkpoint in lines for people.

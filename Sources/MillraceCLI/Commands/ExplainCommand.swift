@@ -45,7 +45,7 @@ struct ExplainCommand: ParsableCommand {
 
   private func analyze(_ context: CommandContext) throws {
     let run = PipelineRun(context)
-    let worst = try run.run(pipelines, availableNow: true)
+    let worst = try run.run(pipelines, PipelineRun.Options(availableNow: true))
     Terminal.print(isJSON ? run.profile.json.prettyText : run.profile.text)
     if let worst { throw CommandFailure(status: worst) }
   }

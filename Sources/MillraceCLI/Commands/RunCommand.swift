@@ -7,11 +7,13 @@ struct RunCommand: ParsableCommand {
     commandName: "run", abstract: "Runs the pipelines of a file until they end, or until Ctrl-C.",
     discussion: """
       Ctrl-C or SIGTERM lets the batch in progress end and exits with 0; a second one ends at once, which is safe.
+      SIGHUP reads the file anew: pipelines that changed are restarted, the others go on. What is wrong is said and changes nothing.
 
       Examples:
         millrace run
         millrace run my.json --pipeline traffic --pipeline word-count
         millrace run my.json --available-now      (what is there now, then the end)
+        millrace run --watch                      (and take over changes of the file)
         millrace run --progress progress.ndjson   (and what each batch did, a line of JSON each)
         millrace run --profile out.json           (and where the time went, by operator and thread)
       """)
@@ -20,6 +22,9 @@ struct RunCommand: ParsableCommand {
 
   @Flag(help: "Read what is there now and end, whatever the file says about triggers.")
   var availableNow = false
+
+  @Flag(help: "Go on when all has ended, and take over changes of the file as they are made, as at SIGHUP.")
+  var watch = false
 
   @Flag(
     name: .customLong("json"),
@@ -42,7 +47,9 @@ struct RunCommand: ParsableCommand {
     let destination = try profile.map { try ProfileFile($0, context.environment.files) }
     let progressFile = try progress.map { try ProgressFile($0, context.environment.files) }
     let run = PipelineRun(context)
-    let worst = try run.run(pipelines, availableNow: availableNow, isJSON: isJSON, progress: progressFile)
+    let worst = try run.run(
+      pipelines,
+      PipelineRun.Options(availableNow: availableNow, isJSON: isJSON, watches: watch, progress: progressFile))
     try destination?.write(run.profile)
     if let worst { throw CommandFailure(status: worst) }
   }

@@ -61,6 +61,8 @@ extension Diagnostic: CustomStringConvertible {
 
 /// Where something stands in a pipeline file.
 public struct Place: Hashable, Sendable {
+  /// The file as the user, or the file that includes it, named it; empty where only one file can be meant.
+  public var file: String
   /// From 1.
   public var line: Int
   /// From 1, in bytes of UTF-8.
@@ -71,7 +73,8 @@ public struct Place: Hashable, Sendable {
   public var path: String
 
   /// Makes a place.
-  public init(line: Int, column: Int, offset: Int = 0, path: String = "") {
+  public init(file: String = "", line: Int, column: Int, offset: Int = 0, path: String = "") {
+    self.file = file
     self.line = line
     self.column = column
     self.offset = offset

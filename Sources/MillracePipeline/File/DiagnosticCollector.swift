@@ -1,26 +1,40 @@
 import MillraceCore
 import MillraceSQL
 
-/// Gathers what is wrong with one pipeline file.
+/// Gathers what is wrong with one pipeline file and those that it includes, and what else is learnt while they are read.
 final class DiagnosticCollector {
-  let source: PipelineSource
+  var source: PipelineSource
   private(set) var diagnostics: [Diagnostic] = []
+  /// Values of secret fields.
+  private(set) var secrets: Set<String> = []
+  /// Files, and patterns of files, that the outcome depends on.
+  private(set) var watched: [String] = []
 
   init(_ source: PipelineSource) { self.source = source }
 
   var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
-  /// The complaints in the order of the file.
+  /// The complaints in the order of the files.
   var sorted: [Diagnostic] {
-    diagnostics.enumerated().sorted { ($0.element.place.offset, $0.offset) < ($1.element.place.offset, $1.offset) }.map(
-      \.element)
+    func key(_ element: (offset: Int, element: Diagnostic)) -> (Int, Int, Int) {
+      (source.number(of: element.element.file), element.element.place.offset, element.offset)
+    }
+    return diagnostics.enumerated().sorted { key($0) < key($1) }.map(\.element)
+  }
+
+  /// A value that must not be shown.
+  func keepSecret(_ text: String) { secrets.insert(text) }
+
+  /// The outcome depends on a file, or on the files of a pattern.
+  func watch(_ pattern: String) {
+    if !watched.contains(pattern) { watched.append(pattern) }
   }
 
   func report(
     _ code: String, _ message: String, hint: String? = nil, severity: Diagnostic.Severity = .error, at place: Place
   ) {
-    let diagnostic = Diagnostic(code, message, hint: hint, severity: severity, file: source.file, place: place)
-    add(diagnostic)
+    let file = place.file.isEmpty ? source.file : place.file
+    add(Diagnostic(code, message, hint: hint, severity: severity, file: file, place: place))
   }
 
   /// Takes a complaint that knows its place.

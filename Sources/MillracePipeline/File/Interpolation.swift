@@ -3,10 +3,9 @@ import MillraceCore
 /// Replaces `${env:NAME}`, `${env:NAME:-default}` and `${file:path}` inside string values, after parsing: what is put in
 /// can never change the structure of the file. `$${` stands for `${` itself.
 struct Interpolation {
-  /// The value of an environment variable, nil if it is not set.
-  var variable: (String) -> String?
-  /// The contents of a file.
-  var contents: (String) throws -> String
+  private let files: PipelineFiles
+
+  init(_ files: PipelineFiles) { self.files = files }
 
   /// Resolves all references below a value.
   func resolve(_ node: LocatedJSON, _ diagnostics: DiagnosticCollector) -> LocatedJSON {
@@ -56,7 +55,9 @@ struct Interpolation {
     if reference.hasPrefix("env:") { return environmentValue(reference.dropFirst(4), at: place, diagnostics) }
     if reference.hasPrefix("file:") {
       do throws(any Error) {
-        let text = try contents(String(reference.dropFirst(5)))
+        let path = String(reference.dropFirst(5))
+        diagnostics.watch(path)
+        let text = String(decoding: try files.bytes(path), as: UTF8.self)
         return text.last?.isNewline == true ? String(text.dropLast()) : text
       } catch let error as MillraceError {
         diagnostics.report("PIPELINE_FILE_UNREADABLE", error.message, hint: error.hint, at: place)
@@ -76,7 +77,7 @@ struct Interpolation {
   private func environmentValue(_ reference: Substring, at place: Place, _ diagnostics: DiagnosticCollector) -> String {
     let parts = reference.split(separator: ":-", maxSplits: 1, omittingEmptySubsequences: false)
     let name = String(parts[0])
-    if let value = variable(name), !(value.isEmpty && parts.count > 1) { return value }
+    if let value = files.variable(name), !(value.isEmpty && parts.count > 1) { return value }
     if parts.count > 1 { return String(parts[1]) }
     diagnostics.report(
       "PIPELINE_ENV_UNSET", "the environment variable \(name) is not set",

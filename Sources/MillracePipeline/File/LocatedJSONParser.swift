@@ -11,6 +11,7 @@ struct LocatedJSONParser {
   static let sizeLimit = 16 << 20
 
   private let bytes: [UInt8]
+  private let file: String
   private let diagnostics: DiagnosticCollector
   private var at = 0
   private var line = 1
@@ -21,13 +22,14 @@ struct LocatedJSONParser {
   private struct Stop: Error {}
 
   /// Parses a whole file; nil if its syntax is broken, which `diagnostics` then tells.
-  static func parse(_ bytes: [UInt8], into diagnostics: DiagnosticCollector) -> LocatedJSON? {
-    var parser = LocatedJSONParser(bytes: bytes, diagnostics: diagnostics)
+  static func parse(_ bytes: [UInt8], file: String = "", into diagnostics: DiagnosticCollector) -> LocatedJSON? {
+    var parser = LocatedJSONParser(bytes: bytes, file: file, diagnostics: diagnostics)
     return try? parser.document()
   }
 
-  private init(bytes: [UInt8], diagnostics: DiagnosticCollector) {
+  private init(bytes: [UInt8], file: String, diagnostics: DiagnosticCollector) {
     self.bytes = bytes
+    self.file = file
     self.diagnostics = diagnostics
   }
 
@@ -53,7 +55,9 @@ struct LocatedJSONParser {
 
   // MARK: Places and complaints
 
-  private func place(_ path: String) -> Place { Place(line: line, column: at - lineStart + 1, offset: at, path: path) }
+  private func place(_ path: String) -> Place {
+    Place(file: file, line: line, column: at - lineStart + 1, offset: at, path: path)
+  }
 
   private func stop(_ message: String, hint: String? = nil, code: String = "PIPELINE_SYNTAX", path: String = "") -> Stop
   {

@@ -22,6 +22,13 @@ struct ObjectReader {
     }
   }
 
+  /// A reader of an object whose keys were looked at before; nil if it is no object.
+  init?(quiet node: LocatedJSON, _ diagnostics: DiagnosticCollector) {
+    if node.members == nil { return nil }
+    self.node = node
+    self.diagnostics = diagnostics
+  }
+
   subscript(key: String) -> LocatedJSON? { node[key] }
 
   /// Reports that the object lacks a key.

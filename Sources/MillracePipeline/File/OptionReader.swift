@@ -34,6 +34,7 @@ struct OptionReader {
           hint: "the case of its letters does not count", at: member.place)
       }
       values[field.name] = text
+      if field.isSecret { diagnostics.keepSecret(text) }
       shown.append((field.name, field.isSecret ? "***" : text))
     }
     let given = Set(members.map { $0.key.lowercased() })
@@ -94,6 +95,13 @@ struct OptionReader {
   /// Whether the text fits the field by itself; reported at its place if not.
   private func check(_ text: String, _ field: OptionField, _ place: Place) -> Bool {
     let shown = field.isSecret ? "***" : text
+    if case .list(let type) = field.type {
+      var element = field
+      element.type = type
+      return text.split(separator: ",").allSatisfy { part in
+        check(part.trimmingSpaces, element, place)
+      }
+    }
     if field.type == .number, Double(text) == nil {
       diagnostics.report(
         "OPTION_WRONG_TYPE", "option '\(field.name)' is '\(shown)'", hint: "it takes a number", at: place)
@@ -113,6 +121,13 @@ struct OptionReader {
       diagnostics.report(report, at: place)
       return false
     }
+  }
+}
+
+extension Substring {
+  /// Without blanks at both ends.
+  fileprivate var trimmingSpaces: String {
+    String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
   }
 }
 

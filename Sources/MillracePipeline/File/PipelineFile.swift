@@ -13,6 +13,12 @@ package struct PipelineFile: Sendable {
   package var pipelines: [PipelineDefinition]
   /// Found along the way; the file can be used all the same.
   package var warnings: [Diagnostic]
+  /// Cases that `millrace test` runs.
+  package var tests: [PipelineTest] = []
+  /// Values of secret fields, which must not be shown.
+  package var secrets: Set<String> = []
+  /// Files, and patterns of files, that all of this was read from: the file itself, what it includes and what its references name.
+  package var watched: [String] = []
 
   /// The pipeline of a name; throws `PIPELINE_NOT_FOUND` with the nearest name.
   package func pipeline(_ name: String) throws -> PipelineDefinition {
@@ -53,6 +59,18 @@ package struct PipelineDefinition: Sendable {
   package var lateRows: SideEntry?
   /// How far beyond Spark the pipeline's queries may go.
   package var compatibility: StreamingRules.Compatibility = .millrace
+  /// Settings of the session, by Spark's names, in the order of the file.
+  package var settings: [SettingEntry] = []
+  /// The pipeline with what it uses, references resolved, without the spelling of the file: equal when nothing has changed. It holds
+  /// secrets.
+  package var identity = ""
+}
+
+/// A setting of a pipeline's session.
+package struct SettingEntry: Sendable {
+  package var name: String
+  package var value: String
+  package var place: Place
 }
 
 /// What keeps the state.

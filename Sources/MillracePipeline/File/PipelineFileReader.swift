@@ -4,49 +4,55 @@ import MillracePlan
 import MillraceSQL
 import MillraceStreaming
 
-/// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the
-/// environment variables and files that its references name.
+/// Reads a pipeline file: text to checked model. Everything wrong is gathered; nothing outside the file is touched but the files
+/// that it includes, and the environment variables and files that its references name.
 package struct PipelineFileReader {
   private let catalog: PipelineCatalog
-  private let variable: (String) -> String?
-  private let contents: (String) throws -> String
+  private let files: PipelineFiles
 
-  package init(
-    catalog: PipelineCatalog, variable: @escaping (String) -> String?, contents: @escaping (String) throws -> String
-  ) {
+  package init(catalog: PipelineCatalog, files: PipelineFiles) {
     self.catalog = catalog
-    self.variable = variable
-    self.contents = contents
+    self.files = files
   }
 
-  static let topKeys = ["$schema", "version", "connectors", "pipelines", "plugins"]
+  static let topKeys = ["$schema", "version", "include", "connectors", "pipelines", "plugins", "tests"]
   static let pipelineKeys = [
     "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "asyncCommit",
-    "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows",
+    "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows", "settings",
   ]
   static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
 
   /// The model of a file's text; throws `PipelineFileError` with all complaints if there is an error among them.
   package func read(_ bytes: [UInt8], file: String) throws -> PipelineFile {
-    let source = PipelineSource(file: file, bytes: bytes)
-    let diagnostics = DiagnosticCollector(source)
-    var pipelines: [PipelineDefinition] = []
-    if let parsed = LocatedJSONParser.parse(bytes, into: diagnostics) {
-      let root = Interpolation(variable: variable, contents: contents).resolve(parsed, diagnostics)
-      if let reader = ObjectReader(root, "a pipeline file", keys: Self.topKeys, diagnostics) {
-        checkVersion(reader)
+    let diagnostics = DiagnosticCollector(PipelineSource(file: file, bytes: bytes))
+    var includes = IncludeReader(files, diagnostics)
+    includes.read(bytes, file: file)
+    let documents = includes.documents.filter { document in
+      let reader = ObjectReader(document.root, "a pipeline file", keys: Self.topKeys, diagnostics)
+      if let reader {
+        checkVersion(reader, isNeeded: document.file == file)
         checkPlugins(reader)
-        pipelines = self.pipelines(reader, diagnostics)
       }
+      return reader != nil
     }
+    let pipelines = documents.isEmpty ? [] : self.pipelines(documents, diagnostics)
+    // Names that stand twice were reported with the pipelines.
+    let quiet = DiagnosticCollector(diagnostics.source)
+    let tests = TestReader(documents.entries("pipelines", "pipeline", quiet), diagnostics).tests(documents)
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
-    return PipelineFile(path: file, source: source, pipelines: pipelines, warnings: diagnostics.sorted)
+    var result = PipelineFile(
+      path: file, source: diagnostics.source, pipelines: pipelines, warnings: diagnostics.sorted)
+    result.tests = tests
+    result.secrets = diagnostics.secrets
+    result.watched = diagnostics.watched
+    return result
   }
 
-  private func checkVersion(_ reader: ObjectReader) {
+  /// Only the main file must say its version; what it includes is of the same.
+  private func checkVersion(_ reader: ObjectReader, isNeeded: Bool) {
     guard let version = reader["version"] else {
-      reader.reportMissing("version", "a pipeline file", hint: "write \"version\": 1")
+      if isNeeded { reader.reportMissing("version", "a pipeline file", hint: "write \"version\": 1") }
       return
     }
     if case .number("1") = version.value { return }
@@ -66,16 +72,18 @@ package struct PipelineFileReader {
     }
   }
 
-  private func pipelines(_ reader: ObjectReader, _ diagnostics: DiagnosticCollector) -> [PipelineDefinition] {
-    let connectors = reader.entries("connectors", "connector")
+  private func pipelines(_ documents: [IncludeReader.Document], _ diagnostics: DiagnosticCollector)
+    -> [PipelineDefinition]
+  {
+    let connectors = documents.entries("connectors", "connector", diagnostics)
     let ends = EndReader(catalog: catalog, named: connectors, diagnostics: diagnostics)
     for connector in connectors { ends.checkConnector(connector) }
-    let entries = reader.entries("pipelines", "pipeline")
-    if reader["pipelines"] == nil {
-      reader.reportMissing("pipelines", "a pipeline file")
+    let entries = documents.entries("pipelines", "pipeline", diagnostics)
+    let main = documents[0].root
+    if !documents.contains(where: { $0.root["pipelines"] != nil }) {
+      ObjectReader(quiet: main, diagnostics)?.reportMissing("pipelines", "a pipeline file")
     } else if entries.isEmpty {
-      diagnostics.report(
-        "PIPELINE_EMPTY", "the file has no pipeline", at: reader["pipelines"]?.place ?? reader.node.place)
+      diagnostics.report("PIPELINE_EMPTY", "the file has no pipeline", at: main["pipelines"]?.place ?? main.place)
     }
     return entries.compactMap { pipeline($0, ends, diagnostics) }
   }
@@ -92,7 +100,7 @@ package struct PipelineFileReader {
     reportNamesTakenTwice(reader)
     let sources = reader.entries("sources", "source").compactMap { ends.source($0, .source) }
     checkStartAfter(sources, names: (reader["sources"]?.members ?? []).map(\.key), diagnostics)
-    return PipelineDefinition(
+    var definition = PipelineDefinition(
       name: member.key, place: member.place, sources: sources,
       tables: reader.entries("tables", "table").compactMap { ends.source($0, .table) },
       views: views(reader), sinks: reader.entries("sinks", "sink").compactMap { ends.sink($0) },
@@ -104,6 +112,9 @@ package struct PipelineFileReader {
       onEndOfInput: reader.word("onEndOfInput", EndOfInput.self) ?? .keep,
       deadLetter: ends.side(.deadLetter, of: reader), lateRows: ends.side(.lateRows, of: reader),
       compatibility: reader.word("compatibility", StreamingRules.Compatibility.self) ?? .millrace)
+    definition.settings = SettingsReader(diagnostics).settings(reader["settings"])
+    definition.identity = ends.identity(of: member.value)
+    return definition
   }
 
   private func checkpointLocation(_ reader: ObjectReader) -> LocatedText? {

@@ -2,21 +2,41 @@ import Millrace
 import MillraceCore
 import MillraceSQL
 
-/// The bytes of a pipeline file, to find the place of a word inside one of its strings: an error in a query is shown where the
-/// query stands in the file.
+/// The bytes of a pipeline file and of those that it includes, to find the place of a word inside one of their strings: an error in a
+/// query is shown where the query stands in the file.
 package struct PipelineSource: Sendable {
+  /// The main file.
   let file: String
-  let bytes: [UInt8]
+  /// In the order in which they were read, the main file first.
+  private var names: [String]
+  private var texts: [String: [UInt8]]
+
+  init(file: String, bytes: [UInt8]) {
+    self.file = file
+    names = [file]
+    texts = [file: bytes]
+  }
+
+  /// Takes the bytes of another file.
+  mutating func add(_ file: String, _ bytes: [UInt8]) {
+    if texts.updateValue(bytes, forKey: file) == nil { names.append(file) }
+  }
+
+  /// Which file in the order of reading.
+  func number(of file: String) -> Int { names.firstIndex(of: file) ?? names.count }
+
+  private func name(_ place: Place) -> String { place.file.isEmpty ? file : place.file }
 
   /// The place of a line and column (from 1, in characters) of a string's value. A string whose references were replaced, or
   /// one that is no string of the file, is named by its beginning.
   package func place(line: Int, column: Int, in text: LocatedText) -> Place {
     let start = text.place.offset
+    let bytes = texts[name(text.place), default: []]
     guard !text.hasReference, start < bytes.count, bytes[start] == UInt8(ascii: "\"") else { return text.place }
     var raw = start + 1
     var position = (line: 1, column: 1)
     while raw < bytes.count, bytes[raw] != UInt8(ascii: "\""), position < (line, column) {
-      let length = spellingLength(at: raw)
+      let length = Self.spellingLength(bytes, at: raw)
       let isNewline = bytes[raw] == UInt8(ascii: "\\") && bytes[raw + 1] == UInt8(ascii: "n")
       position = isNewline ? (position.line + 1, 1) : (position.line, position.column + 1)
       raw += length
@@ -28,7 +48,7 @@ package struct PipelineSource: Sendable {
   }
 
   /// How many bytes the character at a place of a string is spelt with. The string was parsed, so its escapes are whole.
-  private func spellingLength(at raw: Int) -> Int {
+  private static func spellingLength(_ bytes: [UInt8], at raw: Int) -> Int {
     let byte = bytes[raw]
     if byte == UInt8(ascii: "\\") {
       guard raw + 1 < bytes.count, bytes[raw + 1] == UInt8(ascii: "u") else { return 2 }
@@ -47,14 +67,15 @@ package struct PipelineSource: Sendable {
     let excerpt = SQLParseError.Excerpt(offset: start, in: text.text)
     return Diagnostic(
       error.code, "\(error.message)\n  \(excerpt.text)\n  \(excerpt.mark(length: fragment.length(in: text.text)))",
-      hint: error.hint, file: file, place: place(line: location.line, column: location.column, in: text))
+      hint: error.hint, file: name(text.place),
+      place: place(line: location.line, column: location.column, in: text))
   }
 
   /// A complaint about the SQL in a string, at its place in the file.
   func diagnostic(_ error: SQLParseError, in text: LocatedText) -> Diagnostic {
     Diagnostic(
       error.code, "\(error.message)\n  \(error.excerpt.text)\n  \(String(repeating: " ", count: error.excerpt.caret))^",
-      hint: error.hint, file: file,
+      hint: error.hint, file: name(text.place),
       place: place(line: error.line, column: error.column, in: text))
   }
 }

@@ -23,12 +23,27 @@ package struct PipelinePlan: Sendable {
     options.listeners = listeners
     do {
       return try session.start(sinks, options).handle
-    } catch var error as MillraceError {
-      if let place = definition.checkpointLocation?.place, error.location == nil, Self.isAboutCheckpoint(error) {
-        error.location = "\(file):\(place.line):\(place.column)"
-      }
-      throw error
+    } catch {
+      throw located(error)
     }
+  }
+
+  /// Throws where the pipeline could not go on from its checkpoint, which a query that is about to end may have `inUse`.
+  package func checkCheckpoint(inUse: Bool) throws {
+    do {
+      try session.checkCheckpoint(sinks, options, inUse: inUse)
+    } catch {
+      throw located(error)
+    }
+  }
+
+  /// The error, with the place of `checkpointLocation` where it is about that.
+  private func located(_ error: any Error) -> any Error {
+    guard var error = error as? MillraceError, let place = definition.checkpointLocation?.place, error.location == nil,
+      Self.isAboutCheckpoint(error)
+    else { return error }
+    error.location = "\(place.file.isEmpty ? file : place.file):\(place.line):\(place.column)"
+    return error
   }
 
   private static func isAboutCheckpoint(_ error: MillraceError) -> Bool {

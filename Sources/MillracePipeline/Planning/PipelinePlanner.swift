@@ -11,6 +11,8 @@ package struct PipelinePlanner {
   private let catalog: PipelineCatalog
   private let source: PipelineSource
   private let environment: Environment
+  /// What stands in for the world where a pipeline is tested; nil where it is to run.
+  var bench: TestBench?
 
   package init(_ catalog: PipelineCatalog, _ file: PipelineFile, environment: Environment) {
     self.catalog = catalog
@@ -21,11 +23,15 @@ package struct PipelinePlanner {
   /// Plans one pipeline; throws `PipelineFileError` with everything that is wrong with it.
   package func plan(_ pipeline: PipelineDefinition) throws -> PipelinePlan {
     let diagnostics = DiagnosticCollector(source)
-    let session = SparkSession(connectors: catalog.ownConnectors, environment: environment)
+    let testConnectors: [any Connector] = bench.map { [TestSinkConnector(results: $0.results)] } ?? []
+    let session = SparkSession(connectors: catalog.ownConnectors + testConnectors, environment: environment)
     do {
       try session.set("millrace.compatibility", pipeline.compatibility.rawValue)
     } catch {
       diagnostics.report("PIPELINE_FAILED", "\(error)", at: pipeline.place)
+    }
+    for setting in pipeline.settings {
+      _ = attempt(at: setting.place, diagnostics) { try session.set(setting.name, setting.value) }
     }
     for function in catalog.functions { session.register(function) }
     for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
@@ -52,6 +58,7 @@ package struct PipelinePlanner {
     options.restart = pipeline.restart
     options.asyncCommit = pipeline.asyncCommit
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    bench?.adapt(&options)
     let guarantee = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {
       try session.check(sinks, options)
     }
@@ -86,6 +93,9 @@ package struct PipelinePlanner {
     do {
       definition = try SourceDefinition(
         name: entry.name, given, isStreaming: isStreaming, connectors: session.connectors, environment: environment)
+      if let bench { definition = try bench.replacing(definition) }
+    } catch let error as PipelineFileError {
+      return error.diagnostics.forEach(diagnostics.add)
     } catch let error as MillraceError {
       return diagnostics.report(error, at: place(of: error, in: entry))
     } catch {
@@ -158,6 +168,7 @@ package struct PipelinePlanner {
       options.trigger = trigger.engineTrigger
       options.deadLetter = SinkEnd(format: "console")
       _ = try session.check([sink], options)
+      bench?.adapt(&sink)
       return sink
     } catch let error as MillraceError {
       let place =

@@ -22,9 +22,11 @@ package struct PipelineSchema {
       "properties": .dictionary([
         "$schema": .dictionary(["type": .string("string")]),
         "version": .dictionary(["const": .int(1), "description": .string("version of the pipeline file")]),
+        "include": Self.textOrTexts("files to read as well, relative to this one; names or patterns"),
         "connectors": Self.map(of: connector, "named ends, for entries that use them"),
         "plugins": .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("string")])]),
         "pipelines": Self.map(of: pipeline, "what is read, what is asked, where it goes"),
+        "tests": Self.tests,
       ]),
     ])
   }
@@ -48,6 +50,7 @@ package struct PipelineSchema {
         .init("views", Self.map(of: Self.text("a SELECT over sources, tables and views above"), "named queries")),
         .init("sinks", Self.map(of: end(.sink, sinkMembers), "outputs")),
         .init("trigger", Self.trigger),
+        .init("settings", Self.settings),
         .init("checkpointLocation", Self.text("folder of the commit log and the state")),
         .init("stateStore", stateStore),
         .init(
@@ -67,6 +70,59 @@ package struct PipelineSchema {
           Self.words(
             StreamingRules.Compatibility.allCases.map(\.rawValue), "`spark` refuses the queries that Spark refuses")),
       ])
+  }
+
+  /// Cases of `millrace test`.
+  private static var tests: JSON {
+    let rows: JSON = .dictionary([
+      "type": .string("array"), "items": .dictionary(["type": .array([.string("object"), .string("string")])]),
+    ])
+    let batch = map(of: rows, "rows by source: objects, or raw records as strings")
+    let objects: JSON = .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("object")])])
+    let expectation: JSON = .dictionary([
+      "anyOf": .array([
+        objects,
+        object(required: ["rows"], [.init("rows", objects), .init("ordered", flag("whether the order counts"))]),
+      ])
+    ])
+    let count: JSON = .dictionary(["type": .array([.string("integer"), .string("string")])])
+    let test = object(
+      required: ["name", "given", "expect"],
+      [
+        .init("name", text("what it shows")),
+        .init("pipeline", text("the pipeline; not needed where there is only one")),
+        .init(
+          "given", .dictionary(["anyOf": .array([batch, .dictionary(["type": .string("array"), "items": batch])])])),
+        .init("clock", textOrTexts("the time, or that of each batch")),
+        .init("expect", map(of: expectation, "rows by sink")), .init("watermark", text("where it stands in the end")),
+        .init("lateRows", count), .init("badRecords", count),
+        .init("crashPoints", textOrTexts("where the case is killed and goes on; \"all\" for each there is")),
+      ])
+    return .dictionary([
+      "type": .string("array"), "description": .string("cases for `millrace test`"), "items": test,
+    ])
+  }
+
+  private static var settings: JSON {
+    object(
+      required: [],
+      SettingsReader.known.map { setting in
+        switch setting.form {
+        case .timeZone: .init(setting.name, text(setting.summary))
+        case .flag: .init(setting.name, flag(setting.summary))
+        case .words(let words): .init(setting.name, Self.words(words, setting.summary))
+        }
+      })
+  }
+
+  /// A string or an array of strings.
+  private static func textOrTexts(_ description: String) -> JSON {
+    .dictionary([
+      "anyOf": .array([
+        .dictionary(["type": .string("string")]),
+        .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("string")])]),
+      ]), "description": .string(description),
+    ])
   }
 
   private static var restart: JSON {

@@ -166,8 +166,8 @@ extension StateOperatorMetrics {
 }
 
 /// Times as `2026-11-23T14:06:26.355Z`.
-enum ISOTime {
-  static func text(_ micros: Int64) -> String {
+package enum ISOTime {
+  package static func text(_ micros: Int64) -> String {
     let millis = floorDivide(micros, 1000)
     let seconds = floorDivide(millis, 1000)
     let days = floorDivide(seconds, 86_400)

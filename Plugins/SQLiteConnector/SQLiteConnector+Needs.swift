@@ -1,0 +1,39 @@
+public import MillraceCore
+
+extension SQLiteConnector: CheckableConnector {
+  /// The table or query, with the columns that were declared.
+  public func needs(ofSource request: SourceRequest) throws -> [ResourceNeed] {
+    let configuration = try SQLiteSourceConfiguration(request.options)
+    let schema = request.schema
+    return [
+      ResourceNeed("\(configuration.name) in '\(configuration.path)' can be read") {
+        try SQLiteSource(configuration, schema: schema).start(after: nil)
+      }
+    ]
+  }
+
+  /// The database's file, and the table: that it takes the query's columns, or can be made.
+  public func needs(ofSink request: SinkRequest) throws -> [ResourceNeed] {
+    let configuration = try SQLiteSinkConfiguration(request.options, schema: request.schema)
+    let files = request.environment.files
+    let (path, name, schema) = (configuration.path, configuration.table, request.schema)
+    // Sinks for several tables can share a database.
+    var file = ResourceNeed.writableFile(path, in: files)
+    file.claim = nil
+    let claim = "table '\(name.lowercased())' in '\(ResourceNeed.normalized(path))'"
+    let table = ResourceNeed("table '\(name)' in '\(path)' takes the rows", claim: claim) {
+      guard try files.status(path) != nil else {
+        if configuration.createsTable { return }
+        throw MillraceError(
+          "SINK_TABLE_NOT_FOUND", "'\(path)' does not exist, and its table is not to be made",
+          hint: "set createTable to true to have it made")
+      }
+      let database = try SQLiteDatabase(path, .sink, busyTimeout: configuration.busyTimeout, isReadOnly: true)
+      let table = SQLiteTable(database: database, name: name)
+      let columns = try table.columns()
+      if !columns.isEmpty { return try table.check(columns, take: schema) }
+      if !configuration.createsTable { try table.notFound() }
+    }
+    return [file, table]
+  }
+}
