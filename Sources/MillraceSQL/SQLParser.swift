@@ -64,7 +64,15 @@ public enum SQLParser {
   /// Reads a type, or columns as the struct of them: what `from_json` and its like take as a schema.
   public static func parseTypeOrSchema(_ sql: String) throws(SQLParseError) -> DataType {
     if let type = try? parseDataType(sql) { return type }
-    return .structure(try parseSchema(sql).fields)
+    do {
+      return .structure(try parseSchema(sql).fields)
+    } catch {
+      // As in Spark, one word is a type that does not exist, and more are columns that are written wrongly.
+      let isWord = !sql.isEmpty && sql.utf8.allSatisfy { $0 != 0x20 && $0 != UInt8(ascii: "<") }
+      var failure = error
+      failure.code = isWord ? "UNSUPPORTED_DATATYPE" : sql.isEmpty ? "PARSE_EMPTY_STATEMENT" : "PARSE_SYNTAX_ERROR"
+      throw failure
+    }
   }
 
   /// Reads a text such as `10 seconds` or `interval 1 day -2 hours`: a watermark's delay, the length of a window.

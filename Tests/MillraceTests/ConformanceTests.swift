@@ -1,6 +1,6 @@
-import Testing
-
+import Glibc
 import MillraceTesting
+import Testing
 
 /// The corpus of what Spark answers. A floor is what passed once; it only rises.
 struct ConformanceTests {
@@ -23,4 +23,27 @@ struct ConformanceTests {
     let failures = results.compactMap { result in result.failure.map { "\(result.name): \($0)" } }
     #expect(results.count - failures.count >= floor, "\(failures.joined(separator: "\n"))")
   }
+
+  /// More of the same kind, of which each case passes.
+  @Test(arguments: sweep)
+  func sweepPasses(file: String) throws {
+    let runner = ConformanceRunner()
+    let results = try ConformanceCase.read("\(Self.sweepFolder)/\(file)").map { runner.run($0) }
+    let failures = results.compactMap { result in result.failure.map { "\(result.name): \($0)" } }
+    #expect(!results.isEmpty && failures.isEmpty, "\(failures.joined(separator: "\n"))")
+  }
+
+  private static let sweepFolder = folder.dropLast("Conformance".count) + "SparkSweep"
+  private static let sweep: [String] = {
+    guard let directory = opendir(String(sweepFolder)) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name.hasSuffix(".json") { names.append(name) }
+    }
+    return names.sorted()
+  }()
 }

@@ -98,4 +98,20 @@ struct SQLQueryTests {
   func namesColumnsAsSpark(sql: String, name: String) throws {
     #expect(try Self.session().execute(statement: sql).schema.names == [name])
   }
+
+  /// Constants bound into an aggregate tell two of them apart.
+  @Test(arguments: [
+    (
+      "SELECT percentile(bytes, 0) < percentile(bytes, 1), approx_percentile(bytes, 0.1), approx_percentile(bytes, 0.9) FROM logs",
+      "true,10,100"
+    ),
+    ("SELECT first(path), first(path, true), last(path), last(path, true) FROM logs ", "/x,/x,NULL,/x/z"),
+    (
+      "SELECT listagg(host, '-') WITHIN GROUP (ORDER BY host), listagg(host, '+') WITHIN GROUP (ORDER BY host DESC) FROM logs",
+      "a-a-b-c,c+b+a+a"
+    ),
+  ])
+  func aggregatesWithOtherConstantsAreOthers(sql: String, expected: String) throws {
+    #expect(try Self.answer(sql) == expected)
+  }
 }

@@ -26,6 +26,8 @@ enum BuiltinFunctions {
     EncodingFunctions.all,
     URLFunctions.all,
     JSONFunctions.functions,
+    CSVFunctions.all,
+    ValidTextFunctions.all,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,

@@ -85,13 +85,24 @@ extension ExpressionResolver {
     }
     isInsideAggregate = true
     defer { isInsideAggregate = false }
-    let bound = try boundAggregate(function, aggregate)
-    let filter = try function.filter.map { try resolve($0) }
-    return collector.aggregate(bound, filter: filter, isDistinct: function.isDistinct)
+    let arguments = try aggregateArguments(function, aggregate)
+    let ordering = try function.withinGroup.map {
+      AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
+    }
+    let bound =
+      ordering.isEmpty
+      ? try aggregate.bind(arguments, analyzer.context)
+      : try WithinGroup.bind(aggregate.names[0], arguments: arguments, ordering: ordering, context: analyzer.context)
+    // Constants such as a percentage are bound into the function, so that only the call tells two of them apart.
+    let given =
+      arguments.map(\.fingerprint) + ordering.map { "\($0.expression.fingerprint)\($0.isDescending)\($0.nullsFirst)" }
+    return collector.aggregate(
+      bound, given: given.joined(separator: ","), filter: try function.filter.map { try resolve($0) },
+      isDistinct: function.isDistinct)
   }
 
-  /// An aggregate with its arguments resolved; `count(*)` has none.
-  func boundAggregate(_ function: FunctionCall, _ aggregate: AggregateFunction) throws -> BoundAggregate {
+  /// The arguments of an aggregate; `count(*)` has none.
+  private func aggregateArguments(_ function: FunctionCall, _ aggregate: AggregateFunction) throws -> [Expression] {
     var arguments: [Expression] = []
     for argument in function.arguments.compactMap(\.expression) {
       if case .star(let qualifier, _) = argument.kind {
@@ -104,14 +115,7 @@ extension ExpressionResolver {
       }
     }
     if let ignores = function.ignoresNulls, ignores { arguments.append(.literal(.boolean(true), .boolean)) }
-    if !function.withinGroup.isEmpty {
-      return try WithinGroup.bind(
-        aggregate.names[0], arguments: arguments,
-        ordering: try function.withinGroup.map {
-          AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
-        }, context: analyzer.context)
-    }
-    return try aggregate.bind(arguments, analyzer.context)
+    return arguments
   }
 
   /// A generator call as a plan node over `child`, nil if the function is no generator.

@@ -90,11 +90,11 @@ extension SelectAnalyzer {
     return expression.mapChildren { replaceTopDown($0, keys) }
   }
 
-  /// Takes an aggregate that was found in an expression and gives the column of its result.
-  func aggregate(_ function: BoundAggregate, filter: Expression?, isDistinct: Bool) -> Expression {
+  /// Takes an aggregate that was found in an expression and gives the column of its result. Calls with the same `given` arguments
+  /// are computed once.
+  func aggregate(_ function: BoundAggregate, given: String, filter: Expression?, isDistinct: Bool) -> Expression {
     if grouping == nil { grouping = [] }
-    let key =
-      "\(function.name)(\(function.arguments.map(\.fingerprint).joined(separator: ",")))\(isDistinct)\(filter?.fingerprint ?? "")\(function.type)"
+    let key = "\(function.name)(\(given))\(isDistinct)\(filter?.fingerprint ?? "")\(function.type)"
     if let known = aggregateKeys[key] { return .attribute(known) }
     let attribute = Attribute(function.name, function.type, isNullable: function.isNullable)
     aggregateKeys[key] = attribute

@@ -30,7 +30,7 @@ public enum JSONFunctions {
 
   /// A type given as a constant DDL string.
   static func schema(_ name: String, _ argument: Expression, _ context: BindingContext) throws -> DataType {
-    guard case .string(let text) = try Arguments.constant(name, "schema", argument) else {
+    guard argument.references.isEmpty, case .string(let text) = try Arguments.constant(name, "schema", argument) else {
       throw MillraceError(
         "INVALID_SCHEMA.NON_STRING_LITERAL",
         "the schema of `\(name)` must be a constant string such as 'a INT, b STRING'")

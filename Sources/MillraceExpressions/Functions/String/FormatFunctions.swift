@@ -36,9 +36,14 @@ enum FormatFunctions {
   private static func bindNumber(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     let bound = try Arguments.coerce("format_number", arguments, [.numeric, .oneOf([.integer, .string])], context)
     if bound[1].type == .string {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "the second argument of `format_number` must be an INT here",
-        hint: "give the number of digits behind the point")
+      let double = try bound[0].cast(to: .double, context)
+      return Bind.call("format_number", [double, bound[1]], .string) { vectors, count in
+        RowLoop.strings(vectors, count) { row, writer in
+          let pattern = DecimalPattern(String(decoding: vectors[1].bytes(row), as: UTF8.self))
+          writer.append(pattern.text(of: vectors[0].values(as: Double.self)[vectors[0].slot(row)]))
+          return true
+        }
+      }
     }
     let type = bound[0].type
     return Bind.call("format_number", bound, .string, isNullable: true) { vectors, count in

@@ -29,16 +29,19 @@ enum ReplaceFunctions {
       example: "overlay('Spark SQL', '_', 6)"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 3 ? arguments + [.integer(-1)] : arguments
+      let isBinary = given.count == 4 && given[0].type == .binary && given[1].type == .binary
+      let type: DataType = isBinary ? .binary : .string
       let bound = try Arguments.coerce(
-        "overlay", given, [.string, .string, .integer, .integer], counts: 3...4, context)
-      return Bind.call("overlay", bound, .string) { vectors, count in
-        RowLoop.strings(vectors, count) { row, writer in
+        "overlay", given, [.type(type), .type(type), .integer, .integer], counts: 3...4, context)
+      return Bind.call("overlay", bound, type) { vectors, count in
+        RowLoop.strings(vectors, count, type: type) { row, writer in
           let bytes = vectors[0].bytes(row), replacement = vectors[1].bytes(row)
           let position = vectors[2].int(row)
-          let length = vectors[3].int(row) >= 0 ? vectors[3].int(row) : replacement.characterCount
-          SubstringFunctions.slice(bytes, 1, position - 1, isBinary: false).withBytes { writer.append($0) }
+          let own = isBinary ? replacement.count : replacement.characterCount
+          let length = vectors[3].int(row) >= 0 ? vectors[3].int(row) : own
+          SubstringFunctions.slice(bytes, 1, position - 1, isBinary: isBinary).withBytes { writer.append($0) }
           writer.append(replacement)
-          SubstringFunctions.slice(bytes, position + length, Int(Int32.max), isBinary: false).withBytes {
+          SubstringFunctions.slice(bytes, position + length, Int(Int32.max), isBinary: isBinary).withBytes {
             writer.append($0)
           }
           return true
@@ -75,6 +78,14 @@ enum ReplaceFunctions {
     ) {
       (arguments: [Expression], context: BindingContext) in
       if arguments.count == 1, arguments[0].type.elementType != nil { return ArrayTransforms.reverse(arguments[0]) }
+      if arguments.count == 1, arguments[0].type == .binary {
+        return Bind.call("reverse", arguments, .binary) { vectors, count in
+          RowLoop.strings(vectors, count, type: .binary) { row, writer in
+            for byte in vectors[0].bytes(row).reversed() { writer.append(byte) }
+            return true
+          }
+        }
+      }
       let bound = try Arguments.coerce("reverse", arguments, [.string], context)
       return Bind.call("reverse", bound, .string) { vectors, count in
         RowLoop.strings(vectors, count) { row, writer in

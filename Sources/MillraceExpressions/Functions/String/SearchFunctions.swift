@@ -5,13 +5,21 @@ enum SearchFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
       "instr",
-      summary: "Position from 1 of the first occurrence of the second string in the first, 0 if there is none.",
-      example: "instr('SparkSQL', 'SQL')",
-      bind: Bind.fixed("instr", [.string, .string], .integer) { vectors, count in
+      summary:
+        "Position from 1 of an occurrence of the second string in the first, 0 if there is none: from a position on (backwards if it is negative), the first or the n-th.",
+      example: "instr('SparkSQL', 'SQL')"
+    ) { (arguments: [Expression], context: BindingContext) in
+      let bound = try Arguments.coerce(
+        "instr", arguments, [.string, .string, .integer, .integer], counts: 2...4, context)
+      return Bind.call("instr", bound, .integer) { vectors, count in
         RowLoop.values(.integer, vectors, count) { row -> Int32? in
-          position(vectors[0].bytes(row), vectors[1].bytes(row), from: 1)
+          if vectors.count == 2 { return position(vectors[0].bytes(row), vectors[1].bytes(row), from: 1) }
+          return occurrence(
+            vectors[0].bytes(row), vectors[1].bytes(row), from: vectors[2].int(row),
+            number: vectors.count == 4 ? vectors[3].int(row) : 1)
         }
-      }),
+      }
+    },
     ScalarFunction(
       "locate", "position", "charindex",
       summary:
@@ -66,6 +74,24 @@ enum SearchFunctions {
     if needle.count == 0 { return 1 }
     guard let hit = bytes.offset(of: needle, from: bytes.offset(ofCharacter: start - 1)) else { return 0 }
     return Int32(truncatingIfNeeded: bytes.part(0..<hit).characterCount + 1)
+  }
+
+  /// The n-th occurrence from a position on, counted in characters; backwards from the end for a negative position.
+  private static func occurrence(
+    _ bytes: UnsafeRawBufferPointer, _ needle: UnsafeRawBufferPointer, from start: Int, number: Int
+  ) -> Int32 {
+    let length = bytes.characterCount
+    guard start != 0, number > 0, start.magnitude <= length else { return 0 }
+    var left = number
+    var at = start > 0 ? start : length + start + 1
+    while at >= 1 && at <= length {
+      if bytes.matches(needle, at: bytes.offset(ofCharacter: at - 1)) {
+        left -= 1
+        if left == 0 { return Int32(truncatingIfNeeded: at) }
+      }
+      at += start > 0 ? 1 : -1
+    }
+    return 0
   }
 
   private static func findInSet(_ word: UnsafeRawBufferPointer, _ list: UnsafeRawBufferPointer) -> Int32 {

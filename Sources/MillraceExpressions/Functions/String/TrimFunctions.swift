@@ -85,6 +85,9 @@ enum TrimFunctions {
 
   private static func pad(_ name: String, _ summary: String, _ example: String, isLeft: Bool) -> ScalarFunction {
     ScalarFunction(name, summary: summary, example: example) { (arguments: [Expression], context: BindingContext) in
+      if let first = arguments.first, first.type == .binary, arguments.count == 2 || arguments.last?.type == .binary {
+        return try padBytes(name, arguments, isLeft: isLeft, context)
+      }
       let given = arguments.count == 2 ? arguments + [.string(" ")] : arguments
       let bound = try Arguments.coerce(name, given, [.string, .integer, .string], counts: 2...3, context)
       return Bind.call(name, bound, .string) { vectors, count in
@@ -92,6 +95,26 @@ enum TrimFunctions {
           pad(vectors[0].bytes(row), vectors[1].int(row), vectors[2].bytes(row), isLeft, &writer)
           return true
         }
+      }
+    }
+  }
+
+  /// Bytes filled up with bytes, by default with zeros.
+  private static func padBytes(
+    _ name: String, _ arguments: [Expression], isLeft: Bool, _ context: BindingContext
+  ) throws -> Expression {
+    let given = arguments.count == 2 ? arguments + [.literal(.binary([0]), .binary)] : arguments
+    let bound = try Arguments.coerce(name, given, [.binary, .integer, .binary], context)
+    return Bind.call(name, bound, .binary) { vectors, count in
+      RowLoop.strings(vectors, count, type: .binary) { row, writer in
+        let bytes = vectors[0].bytes(row), length = vectors[1].int(row), filler = vectors[2].bytes(row)
+        let kept = bytes.part(0..<min(bytes.count, max(length, 0)))
+        if !isLeft { writer.append(kept) }
+        if !filler.isEmpty {
+          for index in 0..<max(length - bytes.count, 0) { writer.append(filler[index % filler.count]) }
+        }
+        if isLeft { writer.append(kept) }
+        return true
       }
     }
   }
