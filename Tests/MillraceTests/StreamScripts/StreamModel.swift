@@ -171,13 +171,13 @@ struct JoinModel: StreamModel {
         right[r].isMatched = true
       }
     }
-    for l in left.indices where !left[l].isDone && left[l].row.time + after <= watermark {
+    for l in left.indices where !left[l].isDone && left[l].row.time + after < watermark {
       left[l].isDone = true
       if left[l].isMatched { continue }
       if kind == .anti { rows.append(left[l].row.text) }
       if kind == .left || kind == .full { rows.append("\(left[l].row.text) NULL NULL NULL") }
     }
-    for r in right.indices where !right[r].isDone && right[r].row.time + before <= watermark {
+    for r in right.indices where !right[r].isDone && right[r].row.time + before < watermark {
       right[r].isDone = true
       if right[r].isMatched { continue }
       if kind == .right || kind == .full { rows.append("NULL NULL NULL \(right[r].row.text)") }
