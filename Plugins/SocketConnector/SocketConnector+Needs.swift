@@ -1,22 +1,26 @@
 public import MillraceCore
 
 extension SocketConnector: CheckableConnector {
-  /// The server.
+  /// The server, or a place to listen at that is free.
   public func needs(ofSource request: SourceRequest) throws -> [ResourceNeed] {
-    [try Self.need(request.options, request.environment)]
+    [Self.need(try SocketSourceSettings(request.options).place, request.environment)]
   }
 
-  /// The server.
+  /// The server, or a place to listen at that is free.
   public func needs(ofSink request: SinkRequest) throws -> [ResourceNeed] {
-    [try Self.need(request.options, request.environment)]
+    [Self.need(try SocketSinkSettings(request.options).place, request.environment)]
   }
 
-  private static func need(_ options: Options, _ environment: Environment) throws -> ResourceNeed {
-    let dialer = try SocketDialer(options, clock: environment.clock)
-    return ResourceNeed("\(dialer.name) takes a connection") {
-      let connection = SocketConnection()
-      defer { connection.end() }
-      try dialer.connect(connection, patience: 0)
+  private static func need(_ place: SocketPlace, _ environment: Environment) -> ResourceNeed {
+    let dialer = SocketDialer(place: place, environment: environment)
+    if place.mode == .listen {
+      return ResourceNeed("\(place.name) is free to listen at") {
+        for socket in try dialer.listen() { socket.close() }
+      }
+    }
+    return ResourceNeed("\(place.name) takes a connection") {
+      var backoff = Backoff(limit: Backoff.first, seed: 1)
+      try dialer.connect(patience: 0, backoff: &backoff, isCancelled: { false }).socket.close()
     }
   }
 }

@@ -1,77 +1,103 @@
 import Glibc
 import MillraceCore
 
-/// Knows where to connect to and how patiently.
+/// Opens sockets and says in words what went wrong.
 struct SocketDialer: Sendable {
-  let host: String
-  let port: UInt16
-  /// Microseconds.
-  let connectTimeout: Int64
-  let connectRetry: Int64
-  let clock: any Clock
+  let place: SocketPlace
+  let environment: Environment
 
-  init(_ options: Options, clock: any Clock) throws {
-    host = try options.required("host")
-    if host.isEmpty || host.utf8.contains(0) {
-      throw MillraceError("OPTION_OUT_OF_RANGE", "option 'host' is '\(host)'", hint: "it takes a name or an address")
-    }
-    port = UInt16(clamping: try options.int("port") ?? 0)
-    connectTimeout = try options.duration("connectTimeout") ?? 10_000_000
-    connectRetry = try options.duration("connectRetry") ?? 0
-    self.clock = clock
-  }
+  private var clock: any Clock { environment.clock }
 
-  /// `host:port`, with brackets around an IPv6 address.
-  var name: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-
-  /// Connects `connection`, trying again with growing pauses for `patience` microseconds (nil: for ever) until it is ended.
-  func connect(_ connection: SocketConnection, patience: Int64?) throws {
+  /// Connects, trying again with growing pauses for `patience` microseconds (nil: for ever) until `isCancelled`.
+  func connect(
+    patience: Int64?, backoff: inout Backoff, isCancelled: () -> Bool
+  ) throws -> (socket: any NetworkSocket, peer: NetworkAddress) {
     let start = clock.monotonicNanoseconds()
-    var pause: Int64 = 50_000
     while true {
-      do { return try connectOnce(connection) } catch let error as MillraceError {
+      let pause: Int64
+      do { return try connectOnce(isCancelled) } catch {
+        pause = backoff.next()
         let spent = (clock.monotonicNanoseconds() - start) / 1000
-        if connection.isEnded { throw error }
+        if isCancelled() { throw error }
         if let patience, spent + pause > patience { throw error }
       }
       var left = pause
-      while left > 0 && !connection.isEnded {
+      while left > 0 && !isCancelled() {
         clock.sleep(microseconds: min(left, 50_000))
         left -= 50_000
       }
-      pause = min(pause * 2, 5_000_000)
     }
   }
 
   /// Tries each address of the host in turn.
-  private func connectOnce(_ connection: SocketConnection) throws {
-    var hints = addrinfo()
-    hints.ai_family = AF_UNSPEC
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = AI_ADDRCONFIG
-    var found: UnsafeMutablePointer<addrinfo>?
-    let status = getaddrinfo(host, String(port), &hints, &found)
-    defer { freeaddrinfo(found) }
-    if status != 0 {
-      throw MillraceError(
-        "SOCKET_HOST_UNKNOWN", "finding the address of '\(host)': \(String(cString: gai_strerror(status)))",
-        hint: "check the option 'host'", fault: .external, isRetryable: true)
+  private func connectOnce(_ isCancelled: () -> Bool) throws -> (any NetworkSocket, NetworkAddress) {
+    var reason = NetworkFailure(number: ENOENT, reason: "it has no address")
+    for address in try resolve(isPassive: false) {
+      do {
+        let socket = try environment.network.connect(
+          place.transport, to: address, timeout: place.connectTimeout, isCancelled: isCancelled)
+        return (socket, address)
+      } catch let failure as NetworkFailure { reason = failure }
     }
-    var reason: Int32 = 0
-    var next = found
-    while let address = next {
-      reason = connection.connect(address.pointee, timeout: connectTimeout)
-      if reason == 0 { return }
-      next = address.pointee.ai_next
-    }
-    if reason == ECONNREFUSED {
+    if reason.number == ECONNREFUSED || place.transport.isLocal && reason.number == ENOENT {
       throw MillraceError(
-        "SOCKET_CONNECT_FAILED", "connecting to \(name): nobody listens there",
-        hint: "start the server first, for example 'nc -lk \(port)', or set 'connectRetry' to wait for it",
-        fault: .external, isRetryable: true)
+        "SOCKET_CONNECT_FAILED", "connecting to \(place.name): nobody listens there",
+        hint: serverHint, fault: .external, isRetryable: true)
     }
     throw MillraceError(
-      "SOCKET_CONNECT_FAILED", "connecting to \(name): \(String(cString: strerror(reason)))",
+      "SOCKET_CONNECT_FAILED", "connecting to \(place.name): \(reason.reason)",
       hint: "check host, port and network", fault: .external, isRetryable: true)
+  }
+
+  private var serverHint: String {
+    switch place.endpoint {
+    case .host(_, let port):
+      "start the server first, for example 'nc -lk \(port)', or set 'connectRetry' to wait for it"
+    case .path: "start the server first, or set 'connectRetry' to wait for it"
+    }
+  }
+
+  private func resolve(isPassive: Bool) throws -> [NetworkAddress] {
+    do {
+      return try environment.network.resolve(place.endpoint, isPassive: isPassive)
+    } catch let failure as NetworkFailure {
+      throw MillraceError(
+        "SOCKET_HOST_UNKNOWN", "finding the address of '\(hostName)': \(failure.reason)",
+        hint: "check the option 'host'", fault: .external, isRetryable: true)
+    }
+  }
+
+  private var hostName: String {
+    if case .host(let host, _) = place.endpoint { return host }
+    return place.name
+  }
+
+  /// Listens at all addresses that the host means, with the same port; at least one must be free.
+  func listen() throws -> [any NetworkSocket] {
+    var sockets: [any NetworkSocket] = []
+    var reason: NetworkFailure?
+    for var address in try resolve(isPassive: true) {
+      if let port = sockets.first?.localAddress.port { address = address.withPort(port) }
+      do {
+        sockets.append(try environment.network.listen(place.transport, on: address))
+      } catch let failure as NetworkFailure { reason = failure }
+    }
+    if !sockets.isEmpty { return sockets }
+    let failure = reason ?? NetworkFailure(number: 0, reason: "it has no address")
+    throw MillraceError(
+      "SOCKET_LISTEN_FAILED", "listening at \(place.name): \(failure.reason)",
+      hint: failure.number == EADDRINUSE
+        ? "another program listens there: stop it, or take another port" : "check host, port and permissions",
+      fault: .external, isRetryable: true)
+  }
+
+  /// Writes the port to the file that the options name.
+  func writePortFile(_ port: UInt16) throws {
+    guard let path = place.portFile else { return }
+    let file = try environment.files.open(path + ".new", .create)
+    let text = Array("\(port)\n".utf8)
+    try text.withUnsafeBytes { try file.write($0, at: 0) }
+    try file.close()
+    try environment.files.rename(path + ".new", to: path)
   }
 }

@@ -224,6 +224,8 @@ struct ProgressListener: StreamingQueryListener {
     }
   }
 
+  func onSourceNotice(_ event: StreamingSourceNotice) { display.note("\(pipeline): \(event.source): \(event.text)") }
+
   func onQueryTerminated(_ event: StreamingQueryTerminated) {
     guard let pause = event.restartDelay, let failure = event.exception else { return }
     display.note("\(pipeline): \(failure)\n\(pipeline): starts again in \(Quantity.duration(microseconds: pause))")

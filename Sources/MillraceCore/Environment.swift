@@ -1,14 +1,17 @@
-/// The world as the engine and connectors see it: files and time. Tests put others in its place.
+/// The world as the engine and connectors see it: files, time and network. Tests put others in its place.
 public struct Environment: Sendable {
   /// Every file that engine and connectors touch is reached through this.
   public var files: any FileSystem
   /// Every reading of the time, and every wait, goes through this.
   public var clock: any Clock
+  /// Every socket is opened through this.
+  public var network: any Network
 
   /// Makes an environment.
-  public init(files: any FileSystem, clock: any Clock) {
+  public init(files: any FileSystem, clock: any Clock, network: any Network = PosixNetwork()) {
     self.files = files
     self.clock = clock
+    self.network = network
   }
 
   /// The real world.

@@ -17,11 +17,15 @@ public struct SinkContext: Sendable {
   public var queryID: String
   /// The sink's name in the pipeline.
   public var sinkName: String
+  /// Whether a batch that is written again after a crash has the same rows in the same order; not so with the continuous trigger and
+  /// with `asyncCommit`.
+  public var repeatsExactly: Bool
 
   /// Makes a context.
-  public init(queryID: String, sinkName: String) {
+  public init(queryID: String, sinkName: String, repeatsExactly: Bool = true) {
     self.queryID = queryID
     self.sinkName = sinkName
+    self.repeatsExactly = repeatsExactly
   }
 }
 

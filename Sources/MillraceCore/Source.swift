@@ -148,6 +148,8 @@ public enum SourceKind: Sendable {
   case rows(any RowSource)
   /// Bytes that come only once; the engine keeps them in a journal first.
   case live(any LiveSource)
+  /// Records that come only once, from any number of senders; the engine keeps them in a journal first.
+  case liveRecords(any LiveRecordSource)
 }
 
 /// A source that moves bytes. Framing, decoding and decompression beyond the source's own are the engine's.

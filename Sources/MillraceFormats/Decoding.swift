@@ -27,11 +27,14 @@ public struct RecordOrigin: Sendable {
   public var name: String
   /// Uncompressed offset of the first byte.
   public var offset: Int64
+  /// Whether records are written as `RecordEscaping` does, since they may hold line ends. Decoders turn them back where they lie.
+  public var isEscaped: Bool
 
   /// Makes an origin.
-  public init(name: String, offset: Int64) {
+  public init(name: String, offset: Int64, isEscaped: Bool = false) {
     self.name = name
     self.offset = offset
+    self.isEscaped = isEscaped
   }
 }
 

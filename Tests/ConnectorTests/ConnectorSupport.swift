@@ -89,6 +89,13 @@ extension SourceKind {
     }
   }
 
+  var liveRecords: any LiveRecordSource {
+    get throws {
+      guard case .liveRecords(let source) = self else { throw MillraceError("TEST", "no source of live records") }
+      return source
+    }
+  }
+
   var liveSource: any LiveSource {
     get throws {
       guard case .live(let source) = self else { throw MillraceError("TEST", "no live source") }

@@ -35,6 +35,17 @@ import Testing
     }
   }
 
+  // MARK: Sockets
+
+  /// The page's pipeline is one, and its words for metrics and answers are the source's.
+  @Test func socketPageIsSo() throws {
+    for block in Page.sockets.blocks("json") { #expect(PipelinePages.complaints(block) == []) }
+    let source = Page.read("Plugins/SocketConnector/SocketCounters.swift")
+    for name in ["connectionsPaused", "datagramsDropped", "repeatedRecords", "connectionsTimedOut"] {
+      #expect(source.contains("\"\(name)\"") && Page.sockets.text.contains("`\(name)`"))
+    }
+  }
+
   // MARK: The pipeline file
 
   /// The page's parts of a source and a sink, put into a file, make a pipeline.

@@ -136,12 +136,15 @@ extension SourceDefinition {
     case .rows(let source):
       (schema, isReplayable) = (source.schema, true)
       try SourceDefinition.checkRowSource(source, given, name: name)
-    case .live where !isStreaming:
+    case .live where !isStreaming, .liveRecords where !isStreaming:
       throw MillraceError(
         "SOURCE_NOT_BOUNDED", "'\(spec.name)' has no end, and '\(name)' is read once to its end",
         hint: "read it as a stream")
     case .bytes: (schema, isReplayable) = (decoding?.schema ?? Schema(), true)
     case .live: (schema, isReplayable) = (decoding?.schema ?? Schema(), false)
+    case .liveRecords(let source):
+      let columns = try OriginDecoding.schema(decoding?.schema ?? Schema(), source.originColumns)
+      (schema, isReplayable) = (columns, false)
     }
     let timeColumn = try replay.map { try $0.timeColumn(in: schema, of: name) }
     self.init(
@@ -159,6 +162,7 @@ extension SourceDefinition {
       var binding = ScanBinding(
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
       binding.badRecords = settings
+      if case .liveRecords(let source) = kind { binding.escapesRecords = source.escapesRecords }
       return binding
     }
     if isStreaming { replaySpeed = replay?.speed }
@@ -214,6 +218,12 @@ extension SourceDefinition {
       policy ?? .null)
   }
 
+  private static func journalOptions(_ setup: SourceSetup) -> JournaledSource.Options {
+    var options = JournaledSource.Options()
+    options.syncsBehind = setup.isContinuous
+    return options
+  }
+
   private static func input(
     _ kind: SourceKind, _ decoding: (any Decoding)?, _ setup: SourceSetup, name: String
   ) throws -> ScanBinding.Input {
@@ -228,11 +238,19 @@ extension SourceDefinition {
       guard let decoding else {
         throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug)
       }
-      var options = JournaledSource.Options()
-      options.syncsBehind = setup.isContinuous
       let journaled = JournaledSource(
-        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment, options: options)
+        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment,
+        options: journalOptions(setup))
       return .bytes(journaled, decoding)
+    case .liveRecords(let source):
+      guard let decoding else {
+        throw MillraceError("INTERNAL_ERROR", "the source '\(name)' has no decoder", fault: .bug)
+      }
+      let journaled = JournaledSource(
+        source, name: name, checkpointLocation: setup.checkpoint, environment: setup.environment,
+        options: journalOptions(setup))
+      if source.originColumns.isEmpty { return .bytes(journaled, decoding) }
+      return .bytes(journaled, OriginDecoding(decoding, origins: source.originColumns, of: journaled))
     }
   }
 }

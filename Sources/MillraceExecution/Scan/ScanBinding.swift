@@ -16,6 +16,8 @@ public struct ScanBinding: Sendable {
   public var replay: ReplaySource?
   /// What becomes of records that cannot be decoded.
   public var badRecords = BadRecordSettings()
+  /// Whether the records of the bytes are written as `RecordEscaping` does.
+  public var escapesRecords = false
 
   /// A source with what its rows are made by.
   public enum Input: Sendable {

@@ -351,7 +351,7 @@ final class ScanGroup {
     state.task.windowOffset = window.offset
     // The decoder is the worker's and goes from split to split.
     let badBefore = decoder.badRecordCount
-    let origin = RecordOrigin(name: name, offset: window.offset)
+    let origin = RecordOrigin(name: name, offset: window.offset, isEscaped: binding.escapesRecords)
     let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
     shared.count(split, rows: Int64(batch.rowCount), badRecords: decoder.badRecordCount - badBefore)
     if let keeper = state.keeper {

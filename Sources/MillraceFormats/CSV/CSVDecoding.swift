@@ -124,7 +124,7 @@ final class CSVDecoder: BadRecordKeeper {
   deinit { fieldMap.deallocate() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
+    try lines.find(in: bytes, isEscaped: origin.isEscaped)
     guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
       return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: schema.types[$0]) })
     }

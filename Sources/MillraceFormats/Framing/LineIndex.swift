@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 import MillraceColumnar
 
 /// Where the lines of a window lie: one span per line, without its end. LF, CR LF and CR end a line, as in Spark's text source.
@@ -16,8 +17,9 @@ struct LineIndex: ~Copyable {
   /// Largest window whose places fit into spans.
   static let windowLimit = 1 << 28
 
-  /// Finds the lines of a window behind which 64 bytes can be read.
-  mutating func find(in bytes: UnsafeRawBufferPointer) throws {
+  /// Finds the lines of a window behind which 64 bytes can be read. Escaped ones are turned back where they lie, so the window must be
+  /// nobody else's.
+  mutating func find(in bytes: UnsafeRawBufferPointer, isEscaped: Bool = false) throws {
     spans.removeAll()
     isASCII = true
     guard let base = bytes.baseAddress, bytes.count > 0 else { return }
@@ -35,6 +37,17 @@ struct LineIndex: ~Copyable {
       spans.append(ck_span(state.start, bytes.count - state.start, UInt32(CK_TEXT)))
     }
     isASCII = state.has_high == 0
+    if isEscaped { unescape(UnsafeMutableRawBufferPointer(mutating: bytes)) }
+  }
+
+  private mutating func unescape(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard let base = bytes.baseAddress, memchr(base, Int32(RecordEscaping.mark), bytes.count) != nil else { return }
+    for index in 0..<spans.count {
+      let start = ck_span_offset(spans.base[index])
+      let line = UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + ck_span_length(spans.base[index])])
+      let length = RecordEscaping.unescape(line)
+      if length < line.count { spans.base[index] = ck_span(start, length, UInt32(CK_TEXT)) }
+    }
   }
 }
 

@@ -99,7 +99,7 @@ final class JSONDecoder: BadRecordKeeper {
   }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes)
+    try lines.find(in: bytes, isEscaped: origin.isEscaped)
     var mark: UInt8 = 0
     let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     return try withUnsafePointer(to: &mark) { empty in

@@ -26,7 +26,7 @@ extension LineDecoder {
   func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    guard let block = try windows.lines(of: bytes, owner: owner) else {
+    guard let block = try windows.lines(of: bytes, owner: owner, isEscaped: origin.isEscaped) else {
       return RecordBatch(rowCount: 0, columns: types.map { ColumnVector.of([], type: $0) })
     }
     let (rows, columns) = try decode(block)
@@ -53,8 +53,8 @@ final class LineWindows {
   var lineCount: Int { index.count }
 
   /// The lines of a window, valid until the next call; nil for one without bytes.
-  func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject) throws -> LineBlock? {
-    try index.find(in: bytes)
+  func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject, isEscaped: Bool = false) throws -> LineBlock? {
+    try index.find(in: bytes, isEscaped: isEscaped)
     guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
     return LineBlock(base: base, lines: index.spans.base, count: index.count, owner: owner, isASCII: index.isASCII)
   }

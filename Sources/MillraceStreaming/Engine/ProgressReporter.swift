@@ -15,7 +15,7 @@ final class ProgressReporter {
   private let sinks: [SinkBinding]
   private let clock: any Clock
   private let shared: Monitor<QueryState>
-  private let listeners: [any StreamingQueryListener]
+  let listeners: [any StreamingQueryListener]
   private var starts: [Step: Int64] = [:]
   private var spent: [Step: Int64] = [:]
   private var triggerStart: Int64
@@ -128,7 +128,8 @@ final class ProgressReporter {
         name: executor.sourceNames[index], description: source.description, startOffset: startOffsets[index]?.json,
         endOffset: endOffsets[index]?.json, backlog: source.backlog(after: endOffsets[index]),
         inputRows: output.splitResults[index].reduce(0) { $0 + $1.rowCount },
-        badRecords: output.splitResults[index].reduce(0) { $0 + $1.badRecordCount })
+        badRecords: output.splitResults[index].reduce(0) { $0 + $1.badRecordCount },
+        metrics: (source as? any ReportsSourceMetrics)?.metrics() ?? [])
     }
   }
 

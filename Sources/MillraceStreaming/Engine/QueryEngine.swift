@@ -154,12 +154,21 @@ final class QueryEngine {
         commit: lastCommit, pendingPlan: pendingPlan, isSinkAhead: heldBatches.contains { $0 ?? -1 > committed }))
     for (index, source) in executor.sources.enumerated() {
       (source as? any WakingSource)?.onData { [shared] in shared.change { $0.wakes += 1 } }
+      listen(to: source, named: executor.sourceNames[index])
       let offset = machine.position.offsets[index]
       try source.start(after: offset)
       if let offset { try source.commit(offset) }
       if configuration.trigger.isFinite { try source.freeze() }
     }
     CrashPoint.pass(CrashPoints.recoveryAfterSources)
+  }
+
+  private func listen(to source: any Source, named name: String) {
+    let listeners = reporter.listeners
+    let id = reporter.identity.id
+    (source as? any NotifyingSource)?.onNotice { text in
+      for listener in listeners { listener.onSourceNotice(StreamingSourceNotice(id: id, source: name, text: text)) }
+    }
   }
 
   private func checkShape(_ recovered: RecoveredLog) throws {
@@ -174,7 +183,9 @@ final class QueryEngine {
 
   private func recoverSink(_ index: Int, _ binding: SinkBinding) throws {
     let sink = binding.kind.sink
-    try sink.open(SinkContext(queryID: reporter.identity.id, sinkName: binding.name))
+    let repeatsExactly = !configuration.trigger.isContinuous && !configuration.asyncCommit
+    try sink.open(
+      SinkContext(queryID: reporter.identity.id, sinkName: binding.name, repeatsExactly: repeatsExactly))
     let token = lastCommit.map { $0.tokens[index] }
     let held = try sink.recover(batchID: lastCommit?.batchID, token: token)
     let committed = lastCommit?.batchID ?? -1

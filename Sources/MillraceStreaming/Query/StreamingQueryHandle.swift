@@ -62,6 +62,12 @@ public protocol WakingSource: Source {
   func onData(_ wake: @escaping @Sendable () -> Void)
 }
 
+/// A source that tells what happens to it, such as a connection that is lost.
+public protocol NotifyingSource: Source {
+  /// `notify` is to be called, from any thread, with one sentence. Called once, before `start`.
+  func onNotice(_ notify: @escaping @Sendable (String) -> Void)
+}
+
 /// What a query is doing.
 public struct StreamingQueryStatus: Sendable, Hashable {
   /// One sentence.

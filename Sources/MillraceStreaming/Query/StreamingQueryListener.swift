@@ -9,6 +9,8 @@ public protocol StreamingQueryListener: Sendable {
   func onQueryProgress(_ progress: StreamingQueryProgress)
   /// Nothing came for ten seconds.
   func onQueryIdle(_ event: StreamingQueryIdle)
+  /// Something happened to a source, such as a connection that is lost. Called from any thread.
+  func onSourceNotice(_ event: StreamingSourceNotice)
   /// The query has ended.
   func onQueryTerminated(_ event: StreamingQueryTerminated)
 }
@@ -20,6 +22,8 @@ extension StreamingQueryListener {
   public func onQueryProgress(_ progress: StreamingQueryProgress) {}
   /// Ignored.
   public func onQueryIdle(_ event: StreamingQueryIdle) {}
+  /// Ignored.
+  public func onSourceNotice(_ event: StreamingSourceNotice) {}
   /// Ignored.
   public func onQueryTerminated(_ event: StreamingQueryTerminated) {}
 }
@@ -44,6 +48,16 @@ public struct StreamingQueryIdle: Sendable {
   public var runID: String
   /// Microseconds since the epoch.
   public var timestamp: Int64
+}
+
+/// What happened to a source.
+public struct StreamingSourceNotice: Sendable {
+  /// The query's id.
+  public var id: String
+  /// The source's name in the pipeline.
+  public var source: String
+  /// One sentence.
+  public var text: String
 }
 
 /// A run of a query ended.

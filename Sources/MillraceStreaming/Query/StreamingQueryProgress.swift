@@ -62,6 +62,8 @@ public struct StreamingQueryProgress: Sendable {
     public var inputRows: Int64
     /// Records that could not be decoded; whether they are among the rows is the source's `onBadRecord`.
     public var badRecords: Int64
+    /// What the source tells of itself, by name.
+    public var metrics: [(name: String, value: String)] = []
   }
 
   /// One sink.
@@ -137,6 +139,7 @@ extension StreamingQueryProgress.SourceProgress {
     var metrics: [JSON.Member] = []
     if let backlog { metrics.append(.init("backlog", .string(String(backlog)))) }
     if badRecords > 0 { metrics.append(.init("badRecords", .string(String(badRecords)))) }
+    metrics += self.metrics.map { .init($0.name, .string($0.value)) }
     return .object(start + rates + (metrics.isEmpty ? [] : [.init("metrics", .object(metrics))]))
   }
 }

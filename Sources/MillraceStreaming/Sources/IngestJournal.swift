@@ -6,10 +6,14 @@ import MillraceCore
 /// The bytes of a source that cannot be asked again, in numbered files until the batch that used them is committed.
 ///
 /// Bytes have offsets that grow for ever. A segment is named by the offset of its first byte and holds frames: magic, length,
-/// checksum, offset, bytes. Only whole records are written. One thread appends; offsets and segments are shared.
+/// checksum, length of the notes, offset, notes, bytes. Only whole records are written. One thread appends; offsets and segments are
+/// shared. Notes tell where the records of a frame came from and the number of each sender's last one. The first frame of a segment has
+/// those of all senders, so that the segments before it can go.
 final class IngestJournal: @unchecked Sendable {
   static let headerSize = 24
   private static let magic: UInt32 = 0x4E52_4A4D
+  /// Of a frame with notes.
+  private static let notedMagic: UInt32 = 0x4F52_4A4D
   private static let seed: UInt32 = 0x4D4A
 
   private struct Shared {
@@ -27,9 +31,13 @@ final class IngestJournal: @unchecked Sendable {
   private let shared = Monitor(Shared())
   private var file: (any File)?
   private var place: Int64 = 0
+  /// Where the frames of the segment end that was checked last.
+  private var lastCheck = 0
   /// Offset behind the last byte.
   private(set) var end: Int64 = 0
   private let frame = ByteBuffer(capacity: 1 << 16)
+  /// The number of the last record of each sender that numbers them, in what was appended or found.
+  private(set) var sequences: [String: Int64] = [:]
 
   init(files: any FileSystem, directory: String, segmentSize: Int) {
     self.files = files
@@ -49,8 +57,9 @@ final class IngestJournal: @unchecked Sendable {
 
   // MARK: Opening
 
-  /// Finds what is there, removes what is committed, cuts a torn end.
-  func open(committed: Int64) throws {
+  /// Finds what is there, removes what is committed, cuts a torn end. `visit` gets the notes of what is kept, with the offset of the
+  /// first byte that they are about.
+  func open(committed: Int64, visit: (Int64, JournalNotes) -> Void = { _, _ in }) throws {
     try makeDirectory()
     let found = try Self.segments(files, directory)
     end = committed
@@ -62,15 +71,24 @@ final class IngestJournal: @unchecked Sendable {
         continue
       }
       if segment > (kept.isEmpty ? committed : end) { throw gap(at: kept.isEmpty ? committed : end) }
-      let stop = try check(segment, isLast: isLast)
-      if isLast && stop <= committed {
+      let stop = try check(segment, isLast: isLast, visit: visit)
+      if isLast && stop <= committed && sequences.isEmpty {
         try files.remove(path(segment))
       } else {
         kept.append(segment)
-        end = stop
+        end = max(end, stop)
+        // A segment that has notes only would be made anew under its own name, and they would be lost in between.
+        if isLast && stop == segment { try goOn(segment) }
       }
     }
     shared.change { $0.segments = kept }
+  }
+
+  private func goOn(_ segment: Int64) throws {
+    let opened = try files.open(path(segment), .update)
+    file = opened
+    place = Int64(lastCheck)
+    shared.change { $0.file = opened }
   }
 
   /// The segments that are there, oldest first.
@@ -97,10 +115,15 @@ final class IngestJournal: @unchecked Sendable {
   }
 
   /// Walks through the frames and gives the offset behind the last; cuts what follows in the last segment.
-  private func check(_ segment: Int64, isLast: Bool) throws -> Int64 {
+  private func check(_ segment: Int64, isLast: Bool, visit: (Int64, JournalNotes) -> Void) throws -> Int64 {
     let bytes = try StateFiles.readAll(files, path(segment))
     let view = UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity)
-    let stop = Self.walk(view, from: segment)
+    let stop = Self.walk(view, from: segment) { offset, notes in
+      guard let notes = JournalNotes(notes) else { return }
+      sequences.merge(notes.sequences) { max($0, $1) }
+      visit(offset, notes)
+    }
+    lastCheck = stop.place
     if !stop.isClean {
       guard isLast else {
         throw CheckpointError.corrupt(path(segment), stop.place, "a record of the journal is broken")
@@ -115,57 +138,86 @@ final class IngestJournal: @unchecked Sendable {
   }
 
   /// Goes through the whole frames of a segment that begins at an offset: where they end, the offset behind them, and whether
-  /// nothing else follows.
-  static func walk(_ bytes: UnsafeRawBufferPointer, from segment: Int64) -> (place: Int, offset: Int64, isClean: Bool) {
+  /// nothing else follows. `visit` gets the notes of each frame that has some.
+  static func walk(
+    _ bytes: UnsafeRawBufferPointer, from segment: Int64, visit: (Int64, UnsafeRawBufferPointer) -> Void = { _, _ in }
+  ) -> (place: Int, offset: Int64, isClean: Bool) {
     var place = 0
     var offset = segment
-    while let length = frame(bytes, place, offset: offset) {
-      place += headerSize + length
-      offset += Int64(length)
+    while let frame = frame(bytes, place, offset: offset) {
+      let start = place + headerSize
+      if frame.notes > 0 { visit(offset, UnsafeRawBufferPointer(rebasing: bytes[start..<start + frame.notes])) }
+      place = start + frame.notes + frame.bytes
+      offset += Int64(frame.bytes)
     }
     return (place, offset, !bytes[place...].contains { $0 != 0 })
   }
 
-  /// Length of the whole frame at `at` whose first byte has `offset`.
-  private static func frame(_ bytes: UnsafeRawBufferPointer, _ at: Int, offset: Int64) -> Int? {
-    guard at + headerSize < bytes.count, let base = bytes.baseAddress else { return nil }
-    let header = base + at
-    let length = Int(header.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-    guard header.loadUnaligned(as: UInt32.self) == magic, length > 0, length <= bytes.count - at - headerSize,
-      header.loadUnaligned(fromByteOffset: 16, as: Int64.self) == offset,
-      header.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == checksum(header, length)
-    else { return nil }
-    return length
+  /// Length of the notes and bytes that a header says to follow.
+  fileprivate static func lengths(_ header: UnsafeRawPointer) -> (notes: Int, bytes: Int)? {
+    let bytes = Int(header.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    switch header.loadUnaligned(as: UInt32.self) {
+    case magic where bytes > 0: return (0, bytes)
+    case notedMagic: return (Int(header.loadUnaligned(fromByteOffset: 12, as: UInt32.self)), bytes)
+    default: return nil
+    }
   }
 
-  private static func checksum(_ header: UnsafeRawPointer, _ length: Int) -> UInt32 {
-    ck_crc32c(ck_crc32c(seed, header, 8), header + 16, 8 + length)
+  /// Lengths of the whole frame at `at` whose first byte has `offset`.
+  private static func frame(_ bytes: UnsafeRawBufferPointer, _ at: Int, offset: Int64) -> (notes: Int, bytes: Int)? {
+    guard at + headerSize < bytes.count, let base = bytes.baseAddress else { return nil }
+    let header = base + at
+    guard let frame = lengths(header), frame.notes + frame.bytes <= bytes.count - at - headerSize,
+      header.loadUnaligned(fromByteOffset: 16, as: Int64.self) == offset,
+      header.loadUnaligned(fromByteOffset: 8, as: UInt32.self) == checksum(header, header + headerSize, frame)
+    else { return nil }
+    return frame
+  }
+
+  private static func checksum(
+    _ header: UnsafeRawPointer, _ bytes: UnsafeRawPointer, _ frame: (notes: Int, bytes: Int)
+  ) -> UInt32 {
+    var sum = ck_crc32c(ck_crc32c(seed, header, 8), header + 16, 8)
+    if header.loadUnaligned(as: UInt32.self) == notedMagic { sum = ck_crc32c(sum, header + 12, 4) }
+    return ck_crc32c(sum, bytes, frame.notes + frame.bytes)
   }
 
   // MARK: Writing
 
   /// Writes bytes of whole records and makes them durable, or leaves that to the next `sync`; `end` is then behind them.
-  func append(_ bytes: UnsafeRawBufferPointer, isDurable: Bool = true) throws {
+  func append(_ bytes: UnsafeRawBufferPointer, notes: JournalNotes = JournalNotes(), isDurable: Bool = true) throws {
+    if file == nil || place + Int64(Self.headerSize + bytes.count) > Int64(segmentSize) && place > 0 {
+      try startSegment()
+    }
+    try write(bytes, notes)
+    if isDurable {
+      try file?.sync()
+      CrashPoint.pass(CrashPoints.journalAfterSync)
+    }
+    end += Int64(bytes.count)
+    sequences.merge(notes.sequences) { max($0, $1) }
+  }
+
+  /// Writes one frame at `place` and goes on behind it.
+  private func write(_ bytes: UnsafeRawBufferPointer, _ notes: JournalNotes) throws {
+    guard let file else { return }
     frame.removeAll()
     memset(frame.reserve(Self.headerSize), 0, Self.headerSize)
     frame.advance(Self.headerSize)
+    if !notes.isEmpty { notes.append(to: frame) }
+    let lengths = (notes: frame.count - Self.headerSize, bytes: bytes.count)
     frame.append(bytes)
     let header = UnsafeMutableRawPointer(mutating: frame.bytes.baseAddress.unsafelyUnwrapped)
-    header.storeBytes(of: Self.magic, as: UInt32.self)
-    header.storeBytes(of: UInt32(bytes.count), toByteOffset: 4, as: UInt32.self)
+    header.storeBytes(of: lengths.notes > 0 ? Self.notedMagic : Self.magic, as: UInt32.self)
+    header.storeBytes(of: UInt32(lengths.bytes), toByteOffset: 4, as: UInt32.self)
+    header.storeBytes(of: UInt32(lengths.notes), toByteOffset: 12, as: UInt32.self)
     header.storeBytes(of: end, toByteOffset: 16, as: Int64.self)
-    header.storeBytes(of: Self.checksum(header, bytes.count), toByteOffset: 8, as: UInt32.self)
-    if file == nil || place + Int64(frame.count) > Int64(segmentSize) && place > 0 { try startSegment() }
-    guard let file else { return }
+    header.storeBytes(
+      of: Self.checksum(header, header + Self.headerSize, lengths), toByteOffset: 8, as: UInt32.self)
     CrashPoint.pass(CrashPoints.journalBeforeWrite)
     try file.write(frame.bytes, at: place)
     CrashPoint.pass(CrashPoints.journalAfterWrite)
-    if isDurable {
-      try file.sync()
-      CrashPoint.pass(CrashPoints.journalAfterSync)
-    }
     place += Int64(frame.count)
-    end += Int64(bytes.count)
   }
 
   /// Makes durable what was appended so far. May be called from another thread than `append`.
@@ -187,6 +239,11 @@ final class IngestJournal: @unchecked Sendable {
     try files.syncDirectory(directory)
     file = fresh
     place = 0
+    // Once the segment is known, those before it may go: the numbers of all senders must be durable in it.
+    if !sequences.isEmpty {
+      try write(UnsafeRawBufferPointer(start: nil, count: 0), JournalNotes(sequences: sequences))
+      try fresh.sync()
+    }
     let start = end
     shared.change { state in
       state.file = fresh
@@ -231,8 +288,8 @@ final class IngestJournal: @unchecked Sendable {
     CheckpointError.corrupt(path(segment), Int(place), "a record of the journal is missing or broken")
   }
 
-  fileprivate static func frameLength(_ bytes: UnsafeRawBufferPointer, offset: Int64) -> Int? {
-    frame(bytes, 0, offset: offset)
+  fileprivate static func isWhole(_ bytes: UnsafeRawBufferPointer, offset: Int64) -> Bool {
+    frame(bytes, 0, offset: offset) != nil
   }
 }
 
@@ -282,11 +339,11 @@ private final class JournalReader: ByteReader {
         place = 0
         windowCount = 0
       }
-      let bytes = try frameBytes()
+      let (notes, bytes) = try frameBytes()
       let start = offset
       offset += Int64(bytes.count)
-      place += Int64(IngestJournal.headerSize + bytes.count)
-      if offset <= range.lowerBound { continue }
+      place += Int64(IngestJournal.headerSize + notes + bytes.count)
+      if bytes.isEmpty || offset <= range.lowerBound { continue }
       let from = max(range.lowerBound - start, 0), to = min(range.upperBound, offset) - start
       rest = UnsafeRawBufferPointer(rebasing: bytes[Int(from)..<Int(to)])
       return true
@@ -294,18 +351,22 @@ private final class JournalReader: ByteReader {
     return false
   }
 
-  /// The bytes of the frame at `place`, checked.
-  private func frameBytes() throws -> UnsafeRawBufferPointer {
+  /// The length of the notes and the bytes of the frame at `place`, checked.
+  private func frameBytes() throws -> (Int, UnsafeRawBufferPointer) {
     var wanted = IngestJournal.headerSize + 1
     for _ in 0..<3 {
       let view = try look(wanted)
-      if view.count < wanted { break }
-      let length = Int(view.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-      if view.count >= IngestJournal.headerSize + length {
-        guard IngestJournal.frameLength(view, offset: offset) == length else { break }
-        return UnsafeRawBufferPointer(rebasing: view[IngestJournal.headerSize..<IngestJournal.headerSize + length])
+      guard view.count >= wanted, let header = view.baseAddress, let lengths = IngestJournal.lengths(header) else {
+        break
       }
-      wanted = IngestJournal.headerSize + length
+      wanted = IngestJournal.headerSize + lengths.notes + lengths.bytes
+      if view.count >= wanted {
+        guard IngestJournal.isWhole(view, offset: offset) else { break }
+        return (
+          lengths.notes,
+          UnsafeRawBufferPointer(rebasing: view[IngestJournal.headerSize + lengths.notes..<wanted])
+        )
+      }
     }
     throw journal.broken(segments[0], place)
   }

@@ -1,4 +1,3 @@
-import Glibc
 import MillraceColumnar
 public import MillraceCore
 
@@ -9,7 +8,8 @@ public import MillraceCore
 /// processed exactly once. With `syncsBehind` bytes are given out when they are written, and made durable right behind by a thread of
 /// its own: a kill loses nothing then, a power cut the last milliseconds, of which rows may have gone out. A record cut off by the end of a connection is dropped and counted, and never joined with the
 /// next connection's first. When the journal is full, or the disk, the thread stops receiving until there is room.
-public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendable {
+public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, ReportsSourceMetrics, @unchecked Sendable
+{
   /// Bounds of a journal.
   public struct Options: Sendable {
     /// Bytes that may wait to be processed.
@@ -42,6 +42,14 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     var isConnecting = false
     var droppedRecords: Int64 = 0
     var isSyncing = false
+    /// Whether nothing is received until there is room.
+    var isPaused = false
+    /// Times that it came to that.
+    var pauses: Int64 = 0
+    /// Where records came from, for a source with columns for that.
+    var origins = OriginIndex()
+    /// Of records that are written and not durable yet, with `syncsBehind`.
+    var unsyncedSequences: [String: Int64] = [:]
     /// The bytes from `consumed` on, by their offsets; with a journal only the last of them.
     var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
 
@@ -57,12 +65,13 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     /// Nothing before `offset` is read again.
     mutating func consume(_ offset: Int64) {
       consumed = max(consumed, offset)
+      origins.forget(before: committed)
       let gone = chunks.prefix { $0.start + Int64($0.bytes.capacity) <= consumed }.count
       if gone > 0 { chunks.removeFirst(gone) }
     }
   }
 
-  private let live: any LiveSource
+  private let live: any LiveRecordSource
   private let name: String
   private let environment: Environment
   private let options: Options
@@ -71,10 +80,21 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   /// Whether the journal has bytes that are not durable, with `syncsBehind`.
   private let unsynced = Monitor(false)
   private var wake: @Sendable () -> Void = {}
+  private var notify: @Sendable (String) -> Void = { _ in }
 
-  /// Wraps `live`. With a checkpoint location the bytes survive there, under the source's name.
-  public init(
+  /// Wraps a source of bytes, whose records are lines. With a checkpoint location the bytes survive there, under the source's name.
+  public convenience init(
     _ live: any LiveSource, name: String, checkpointLocation: String?, environment: Environment,
+    options: Options = Options()
+  ) {
+    self.init(
+      LineRecords(live, maxRecordBytes: options.maxRecordBytes, emitsPartialRecords: options.emitsPartialRecords),
+      name: name, checkpointLocation: checkpointLocation, environment: environment, options: options)
+  }
+
+  /// Wraps a source of records.
+  public init(
+    _ live: any LiveRecordSource, name: String, checkpointLocation: String?, environment: Environment,
     options: Options = Options()
   ) {
     self.live = live
@@ -97,15 +117,39 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
   /// `wake` is called as soon as records can be planned.
   public func onData(_ wake: @escaping @Sendable () -> Void) { self.wake = wake }
 
+  /// `notify` is called with what happens to the connections.
+  public func onNotice(_ notify: @escaping @Sendable (String) -> Void) { self.notify = notify }
+
+  /// What waits and what was lost, and what the source tells of itself.
+  public func metrics() -> [(name: String, value: String)] {
+    let state = shared.read { ($0.droppedRecords, $0.isPaused, $0.pauses) }
+    var all: [(name: String, value: String)] = []
+    if state.0 > 0 { all.append(("droppedRecords", String(state.0))) }
+    if state.2 > 0 { all += [("receivingPaused", String(state.1)), ("receivingPauses", String(state.2))] }
+    return all + live.metrics()
+  }
+
+  /// Where the records in a range of bytes came from.
+  func origins(in range: Range<Int64>) -> ArraySlice<OriginIndex.Run> { shared.read { $0.origins.runs(in: range) } }
+
   /// Opens the journal and begins to receive.
   public func start(after offset: Offset?) throws {
     let committed = offset?.json.int ?? 0
-    try journal?.open(committed: committed)
+    if live.acknowledges, journal == nil {
+      throw MillraceError(
+        "ACKNOWLEDGE_NEEDS_CHECKPOINT",
+        "'\(name)' is to acknowledge what is durable, and the query has no checkpoint to keep it in",
+        hint: "set checkpointLocation, or leave out 'acknowledge'")
+    }
+    var origins = OriginIndex()
+    try journal?.open(committed: committed) { offset, notes in origins.add(notes.runs, at: offset) }
+    live.restore(journal?.sequences ?? [:])
     let end = journal?.end ?? committed
     shared.change { state in
       state.committed = committed
       state.consumed = committed
       state.end = end
+      state.origins = origins
       state.isReceiving = true
       state.isConnecting = true
     }
@@ -212,26 +256,16 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
 
   /// Receives until the peer ends the stream.
   private func receiveConnection() throws {
-    var records = RecordAssembler(maxRecordBytes: options.maxRecordBytes)
-    defer {
-      let dropped = records.dropped
-      if dropped > 0 { shared.change { $0.droppedRecords += dropped } }
+    let inbox = LiveInbox()
+    var goesOn = true
+    while goesOn, waitForRoom() {
+      inbox.removeAll()
+      let result = Result { try live.receive(into: inbox) }
+      if inbox.droppedRecords > 0 { shared.change { $0.droppedRecords += inbox.droppedRecords } }
+      for notice in inbox.notices { notify(notice) }
+      try keep(inbox)
+      goesOn = try result.get()
     }
-    let buffer = MemoryBuffer(capacity: 256 << 10)
-    while waitForRoom() {
-      let target = UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.capacity)
-      let count: Int
-      do { count = try live.receive(into: target) } catch {
-        try finish(&records)
-        throw error
-      }
-      if count == 0 { return try finish(&records) }
-      try records.add(UnsafeRawBufferPointer(start: buffer.base, count: count)) { try keep($0) }
-    }
-  }
-
-  private func finish(_ records: inout RecordAssembler) throws {
-    try records.finish(emits: options.emitsPartialRecords) { try keep($0) }
   }
 
   /// Waits while too much waits; false once closed.
@@ -239,30 +273,42 @@ public final class JournaledSource: ByteSource, WakingSource, @unchecked Sendabl
     let hasJournal = journal != nil
     let most = hasJournal ? options.maxWaitingBytes : options.maxMemoryBytes
     return shared.wait(microseconds: nil) { state in
+      let hasRoom = state.end - (hasJournal ? state.committed : state.consumed) < most
+      if !hasRoom && !state.isPaused { state.pauses += 1 }
+      state.isPaused = !hasRoom
       if state.isClosed { return false }
-      return state.end - (hasJournal ? state.committed : state.consumed) < most ? true : nil
+      return hasRoom ? true : nil
     } ?? false
   }
 
-  /// Keeps bytes of whole records, then lets the engine have them.
-  private func keep(_ bytes: UnsafeRawBufferPointer) throws {
-    guard bytes.count > 0, !isClosed else { return }
-    if journal != nil { try appendWithPatience(bytes) }
+  /// Keeps whole records, then lets the engine have them and the senders know.
+  private func keep(_ inbox: LiveInbox) throws {
+    let bytes = inbox.records.bytes
+    guard !isClosed, !(bytes.isEmpty && inbox.sequences.isEmpty) else { return }
+    if journal != nil { try appendWithPatience(bytes, JournalNotes(runs: inbox.runs, sequences: inbox.sequences)) }
     let chunk = MemoryBuffer(copying: bytes)
     let limit = journal == nil ? nil : min(options.maxMemoryBytes, Self.cachedBytes)
-    shared.change { $0.add(chunk, limit: limit) }
+    shared.change { state in
+      state.origins.add(inbox.runs, at: state.end)
+      state.add(chunk, limit: limit)
+      if options.syncsBehind { state.unsyncedSequences.merge(inbox.sequences) { $1 } }
+    }
     wake()
-    if options.syncsBehind, unsynced.read({ !$0 }) { unsynced.change { $0 = true } }
+    if options.syncsBehind {
+      if unsynced.read({ !$0 }) { unsynced.change { $0 = true } }
+    } else if !inbox.sequences.isEmpty {
+      live.acknowledge(inbox.sequences)
+    }
   }
 
   /// Bytes of the journal that are kept in memory, so that what keeps up need not read the file.
   private static let cachedBytes: Int64 = 16 << 20
 
   /// A full disk is waited for; the bytes are neither lost nor taken for kept.
-  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer) throws {
+  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer, _ notes: JournalNotes) throws {
     while true {
       do {
-        try journal?.append(bytes, isDurable: !options.syncsBehind)
+        try journal?.append(bytes, notes: notes, isDurable: !options.syncsBehind)
         return
       } catch let error as MillraceError where error.code == "IO_DISK_FULL" {
         let isClosed = shared.wait(microseconds: 200_000) { $0.isClosed ? true : nil }
@@ -282,7 +328,11 @@ extension JournaledSource {
     try EngineThread.start("sync journal of \(name)") { [self] in
       do {
         while !isClosed {
-          if takeUnsynced() { try journal.sync() }
+          if takeUnsynced() {
+            let sequences = takeUnsyncedSequences()
+            try journal.sync()
+            if !sequences.isEmpty { live.acknowledge(sequences) }
+          }
           environment.clock.sleep(microseconds: Self.syncInterval)
         }
       } catch {
@@ -290,6 +340,14 @@ extension JournaledSource {
         wake()
       }
       shared.change { $0.isSyncing = false }
+    }
+  }
+
+  /// Numbers of records that are written by now.
+  private func takeUnsyncedSequences() -> [String: Int64] {
+    shared.change { state in
+      defer { state.unsyncedSequences = [:] }
+      return state.unsyncedSequences
     }
   }
 
@@ -301,92 +359,4 @@ extension JournaledSource {
       return true
     } ?? false
   }
-}
-
-/// Cuts a stream of bytes at the ends of lines and keeps the beginning of the next line.
-struct RecordAssembler {
-  private var rest: [UInt8] = []
-  private let maxRecordBytes: Int
-  private var isSkipping = false
-  private(set) var dropped: Int64 = 0
-
-  init(maxRecordBytes: Int) { self.maxRecordBytes = maxRecordBytes }
-
-  /// Takes bytes; `body` gets whole lines.
-  mutating func add(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    var bytes = bytes
-    if isSkipping {
-      guard let end = bytes.firstIndex(of: 0x0A) else { return }
-      isSkipping = false
-      bytes = UnsafeRawBufferPointer(rebasing: bytes[(end + 1)...])
-    }
-    guard let last = bytes.lastIndex(of: 0x0A) else { return hold(bytes) }
-    let whole = UnsafeRawBufferPointer(rebasing: bytes[...last])
-    let tail = UnsafeRawBufferPointer(rebasing: bytes[(last + 1)...])
-    if rest.isEmpty {
-      try body(whole)
-    } else {
-      rest.append(contentsOf: whole)
-      try rest.withUnsafeBytes { try body($0) }
-      rest.removeAll(keepingCapacity: rest.capacity < 1 << 20)
-    }
-    hold(tail)
-  }
-
-  private mutating func hold(_ bytes: UnsafeRawBufferPointer) {
-    rest.append(contentsOf: bytes)
-    guard rest.count > maxRecordBytes else { return }
-    dropped += 1
-    rest = []
-    isSkipping = true
-  }
-
-  /// The stream has ended.
-  mutating func finish(emits: Bool, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    defer {
-      rest = []
-      isSkipping = false
-    }
-    guard !rest.isEmpty else { return }
-    guard emits else {
-      dropped += 1
-      return
-    }
-    rest.append(0x0A)
-    try rest.withUnsafeBytes { try body($0) }
-  }
-}
-
-/// Reads a range out of chunks in memory.
-private final class MemoryReader: ByteReader {
-  private let chunks: [(start: Int64, bytes: MemoryBuffer)]
-  private let end: Int64
-  private var offset: Int64
-  private var index = 0
-
-  init(chunks: [(start: Int64, bytes: MemoryBuffer)], range: Range<Int64>) {
-    self.chunks = chunks
-    offset = range.lowerBound
-    end = range.upperBound
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    var done = 0
-    while done < buffer.count, offset < end, index < chunks.count {
-      let chunk = chunks[index]
-      let inside = Int(offset - chunk.start)
-      if inside >= chunk.bytes.capacity {
-        index += 1
-        continue
-      }
-      let count = min(chunk.bytes.capacity - inside, buffer.count - done, Int(end - offset))
-      guard let target = buffer.baseAddress else { break }
-      memcpy(target + done, chunk.bytes.base + inside, count)
-      done += count
-      offset += Int64(count)
-    }
-    return done
-  }
-
-  func close() {}
 }

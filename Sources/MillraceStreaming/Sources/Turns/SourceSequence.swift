@@ -35,7 +35,7 @@ public enum SourceSequence {
 }
 
 /// What the engine sees of a source that has its turn.
-private class TurnSource: @unchecked Sendable {
+private class TurnSource: ReportsSourceMetrics, NotifyingSource, @unchecked Sendable {
   let turn: SourceTurn
 
   init(_ turn: SourceTurn) { self.turn = turn }
@@ -53,6 +53,12 @@ private class TurnSource: @unchecked Sendable {
   final func backlog(after offset: Offset?) -> Int64? { turn.backlog(after: offset) }
   final func close() { turn.source.close() }
   final var nextDue: Int64? { (turn.source as? any PacedSource)?.nextDue }
+  final func metrics() -> [(name: String, value: String)] {
+    (turn.source as? any ReportsSourceMetrics)?.metrics() ?? []
+  }
+  final func onNotice(_ notify: @escaping @Sendable (String) -> Void) {
+    (turn.source as? any NotifyingSource)?.onNotice(notify)
+  }
 }
 
 private final class TurnByteSource: TurnSource, ByteSource, PacedSource, @unchecked Sendable {

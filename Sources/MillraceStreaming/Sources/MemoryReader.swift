@@ -1,0 +1,37 @@
+import Glibc
+import MillraceColumnar
+import MillraceCore
+
+/// Reads a range out of chunks in memory.
+final class MemoryReader: ByteReader {
+  private let chunks: [(start: Int64, bytes: MemoryBuffer)]
+  private let end: Int64
+  private var offset: Int64
+  private var index = 0
+
+  init(chunks: [(start: Int64, bytes: MemoryBuffer)], range: Range<Int64>) {
+    self.chunks = chunks
+    offset = range.lowerBound
+    end = range.upperBound
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    var done = 0
+    while done < buffer.count, offset < end, index < chunks.count {
+      let chunk = chunks[index]
+      let inside = Int(offset - chunk.start)
+      if inside >= chunk.bytes.capacity {
+        index += 1
+        continue
+      }
+      let count = min(chunk.bytes.capacity - inside, buffer.count - done, Int(end - offset))
+      guard let target = buffer.baseAddress else { break }
+      memcpy(target + done, chunk.bytes.base + inside, count)
+      done += count
+      offset += Int64(count)
+    }
+    return done
+  }
+
+  func close() {}
+}
