@@ -111,7 +111,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     }
     if settings.place.transport.isDatagram { datagrams = DatagramBatch() }
     guard let address = listeners.first?.localAddress else { return }
-    counters.address = "\(settings.place.transport.rawValue) \(address)"
+    counters.address = "\(address)"
     publish()
     notices.append("listens at \(address) (\(settings.place.transport.rawValue))")
     if let port = address.port { try dialer.writePortFile(port) }
@@ -235,7 +235,8 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
   private func receive(_ connection: SourceConnection, _ time: Int64, _ inbox: LiveInbox) throws {
     let room = self.room ?? MemoryBuffer(capacity: Self.turnSize)
     self.room = room
-    switch connection.socket.receive(into: UnsafeMutableRawBufferPointer(start: room.base, count: room.capacity)) {
+    let most = connection.room(room.capacity, now: time, rate: settings.maxBytesPerSecond)
+    switch connection.socket.receive(into: UnsafeMutableRawBufferPointer(start: room.base, count: most)) {
     case .bytes(let count):
       counters.bytes += Int64(count)
       backoff.reset()

@@ -51,12 +51,19 @@ final class SourceConnection {
       recordBegan = nil
     }
     guard let rate else { return false }
-    let passed = Double(now - allowedAt) * Double(rate) / 1e6
-    allowance = min(rate, allowance + Int64(min(passed, 1e15))) - Int64(count)
-    allowedAt = now
-    guard allowance < 0 else { return false }
-    pausedUntil = now + Int64(Double(-allowance) * 1e6 / Double(rate)) + 1
+    allowance -= Int64(count)
+    guard allowance <= 0 else { return false }
+    pausedUntil = now + Int64(Double(1 - allowance) * 1e6 / Double(rate)) + 1
     return true
+  }
+
+  /// How many bytes may be taken now, `most` and one at least, with `rate` bytes in a second.
+  func room(_ most: Int, now: Int64, rate: Int64?) -> Int {
+    guard let rate else { return most }
+    let passed = Double(now - allowedAt) * Double(rate) / 1e6
+    allowance = min(rate, allowance + Int64(min(passed, 1e15)))
+    allowedAt = now
+    return Int(max(1, min(Int64(most), allowance)))
   }
 
   /// The pause is over.

@@ -34,7 +34,7 @@ struct AcknowledgedSocketTests {
   }
 
   @Test func nothingIsLostOrDoubled() async throws {
-    let rounds = max(2, CrashTests.kills / 10)
+    let rounds = max(1, CrashTests.kills / 6)
     let points = [
       "journal.before-write", "journal.after-write", "journal.after-sync", "journal.segment.after-create",
       "batch.after-execute", "log.commit.after-sync",

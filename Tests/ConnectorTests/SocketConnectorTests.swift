@@ -21,7 +21,6 @@ struct SocketConnectorTests {
     #expect(try Self.receive(source) == "apache\n")
     server.closePeer()
     #expect(try Self.receive(source) == "")
-    #expect(source.inbox.droppedRecords == 1)
     #expect(source.metric("partialRecords") == "1")
     source.source.close()
   }

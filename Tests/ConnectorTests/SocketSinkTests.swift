@@ -184,7 +184,7 @@ struct SocketSinkTests {
       while let text = try? harness.receive() {
         all += text.split(separator: "\n").map(String.init)
         harness.source.acknowledge(harness.inbox.sequences)
-        if isEnding.isSet, all.contains("last") { break }
+        if isEnding.isSet, all.contains("last") { harness.source.close() }
       }
       return all
     }
@@ -202,7 +202,6 @@ struct SocketSinkTests {
     try Self.run(2, "last\n", second)
     #expect(receiving.join() == ["a", "b", "c", "d", "last"])
     try second.close()
-    harness.source.close()
     #expect(
       code { _ = try Self.sink(["host": "h", "port": "1", "acknowledge": "true"], repeatsExactly: false) }
         == "ACKNOWLEDGE_NEEDS_MICRO_BATCH")

@@ -61,12 +61,13 @@ final class IngestJournal: @unchecked Sendable {
   /// first byte that they are about.
   func open(committed: Int64, visit: (Int64, JournalNotes) -> Void = { _, _ in }) throws {
     try makeDirectory()
-    let found = try Self.segments(files, directory)
+    let found = try wholeSegments()
     end = committed
     var kept: [Int64] = []
     for (index, segment) in found.enumerated() {
       let isLast = index == found.count - 1
       if !isLast && found[index + 1] <= committed {
+        try syncNotes(found[index + 1])
         try files.remove(path(segment))
         continue
       }
@@ -82,6 +83,25 @@ final class IngestJournal: @unchecked Sendable {
       }
     }
     shared.change { $0.segments = kept }
+  }
+
+  /// The segments without those at the end in which nothing is whole: a crash came before their first frame was there, and they are made
+  /// anew.
+  private func wholeSegments() throws -> [Int64] {
+    var found = try Self.segments(files, directory)
+    while let last = found.last {
+      let bytes = try StateFiles.readAll(files, path(last))
+      if Self.walk(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), from: last).place > 0 { break }
+      found.removeLast()
+    }
+    return found
+  }
+
+  /// What a segment says of all senders must be durable before the segments in front of it go.
+  private func syncNotes(_ segment: Int64) throws {
+    let file = try files.open(path(segment), .update)
+    defer { try? file.close() }
+    try file.sync()
   }
 
   private func goOn(_ segment: Int64) throws {
