@@ -48,28 +48,41 @@ public struct OriginDecoding: Decoding {
 }
 
 /// Decodes run by run, so that the columns of origin are constant in each.
-final class OriginDecoder: Decoder {
+final class OriginDecoder: BadRecordKeeper {
   enum Place {
     case decoded(Int)
     case origin(OriginColumn.Content)
   }
 
   private let decoder: any Decoder
+  /// The decoder, where it keeps bad records.
+  private let keeper: (any BadRecordKeeper)?
+  private var kept = BadRecords()
+  private(set) var lineCount = 0
   private let places: [Place]
   private let source: JournaledSource
 
   init(_ decoder: any Decoder, places: [Place], of source: JournaledSource) {
     self.decoder = decoder
+    let keeper = decoder as? any BadRecordKeeper
+    self.keeper = keeper?.keepsBadRecords == true ? keeper : nil
     self.places = places
     self.source = source
   }
 
   var badRecordCount: Int64 { decoder.badRecordCount }
+  var keepsBadRecords: Bool { keeper != nil }
+
+  func takeBadRecords() -> BadRecords {
+    defer { kept = BadRecords() }
+    return kept
+  }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
     let runs = source.origins(in: origin.offset..<origin.offset + Int64(bytes.count))
     var batches: [RecordBatch] = []
     var at = 0
+    lineCount = 0
     for run in runs {
       let end = Int(min(run.end - origin.offset, Int64(bytes.count)))
       let part = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
@@ -92,6 +105,10 @@ final class OriginDecoder: Decoder {
     var place = origin
     place.offset += Int64(at)
     let batch = try decoder.decode(bytes, owner: owner, origin: place)
+    if let keeper {
+      kept.append(keeper.takeBadRecords(), line: Int64(lineCount))
+      lineCount += keeper.lineCount
+    }
     let columns = places.map { column in
       switch column {
       case .decoded(let index): return batch.columns[index]
