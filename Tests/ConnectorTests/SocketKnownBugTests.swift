@@ -5,7 +5,7 @@ import Testing
 
 /// What users of other tools have reported of their sockets; `docs/known-bugs.md` lists all such tests.
 struct SocketKnownBugTests {
-  @Test("Fluent Bit #370, #10435, #736: one long line neither stops nor restarts the input")
+  @Test("3.2 Fluent Bit #370, #10435, #736: one long line neither stops nor restarts the input")
   func longLineStopsNothing() throws {
     let (harness, port) = try SourceHarness.listening(["maxRecordBytes": "1 KiB"])
     let client = LoopbackClient(port: port)
@@ -21,7 +21,7 @@ struct SocketKnownBugTests {
     harness.source.close()
   }
 
-  @Test("Fluent Bit #11457: records that are left out are counted")
+  @Test("3.2 Fluent Bit #11457: records that are left out are counted")
   func leftOutRecordsAreCounted() throws {
     let (harness, port) = try SourceHarness.listening(["maxRecordBytes": "5"])
     let client = LoopbackClient(port: port)
@@ -32,7 +32,7 @@ struct SocketKnownBugTests {
     harness.source.close()
   }
 
-  @Test("Benthos #612: many records of one connection are in flight")
+  @Test("8 Benthos #612: many records of one connection are in flight")
   func manyRecordsAreInFlight() throws {
     let (harness, port) = try SourceHarness.listening(["acknowledge": "true"])
     let client = LoopbackClient(port: port)
@@ -46,7 +46,7 @@ struct SocketKnownBugTests {
     #expect(client.line() == "ACK 500")
   }
 
-  @Test("Benthos #263: what came right before the end of the input is not lost")
+  @Test("8 Benthos #263: what came right before the end of the input is not lost")
   func theLastRecordsArrive() throws {
     let server = LoopbackServer()
     let harness = try SourceHarness(["host": "127.0.0.1", "port": "\(server.port)"])
@@ -58,7 +58,7 @@ struct SocketKnownBugTests {
     #expect(try harness.receive() == nil)
   }
 
-  @Test("logstash-input-http #48: nothing is confirmed before it is durable")
+  @Test("8 logstash-input-http #48: nothing is confirmed before it is durable")
   func confirmsOnlyWhatIsDurable() throws {
     let (harness, port) = try SourceHarness.listening(["acknowledge": "true"])
     let client = LoopbackClient(port: port)

@@ -63,22 +63,29 @@ package struct PipelineSketch {
 
   // MARK: What the connectors are
 
+  /// Options that most say, though there is another way to say where something is.
+  private static let place: Set<String> = ["host", "port"]
+
   private static func shape(of connector: any Connector) throws -> Shape {
     let fields = connector.spec.sourceFields
     let values = Dictionary(
-      fields.filter { $0.isRequired || $0.name == "table" }.map { ($0.name, plain($0)) }, uniquingKeysWith: { $1 })
+      fields.filter { $0.isRequired || $0.name == "table" || place.contains($0.name) }.map { ($0.name, plain($0)) },
+      uniquingKeysWith: { $1 })
     let request = SourceRequest(
       name: "input", options: try Options(values, fields: fields, of: connector.spec.name),
       schema: Schema([StructField("value", .string)]))
     switch try connector.makeSource(request) {
     case .rows: return .rows
-    case .bytes, .live: return .bytes(hasOwnDecoder: ["text", "json", "csv"].contains(connector.spec.name))
+    case .bytes, .live, .liveRecords:
+      return .bytes(hasOwnDecoder: ["text", "json", "csv"].contains(connector.spec.name))
     }
   }
 
   private static func takesBytes(_ connector: any Connector) throws -> Bool {
     let fields = connector.spec.sinkFields
-    let values = Dictionary(fields.filter(\.isRequired).map { ($0.name, plain($0)) }, uniquingKeysWith: { $1 })
+    let values = Dictionary(
+      fields.filter { $0.isRequired || place.contains($0.name) }.map { ($0.name, plain($0)) },
+      uniquingKeysWith: { $1 })
     let request = SinkRequest(
       name: "output", options: try Options(values, fields: fields, of: connector.spec.name),
       schema: Schema([StructField("value", .string)]), outputMode: .append)
@@ -124,7 +131,7 @@ package struct PipelineSketch {
   private func options(_ fields: [OptionField], always: Set<String> = []) -> [String] {
     if fields.isEmpty { return [] }
     let current = fields.filter { $0.deprecatedFor == nil }
-    let needed = current.filter { $0.isRequired || always.contains($0.name) }
+    let needed = current.filter { $0.isRequired || always.contains($0.name) || Self.place.contains($0.name) }
     let others = current.filter { field in !needed.contains { $0.name == field.name } }
     var lines = [#""options": {"#]
     for field in needed { lines += ["// \(field.remarks)", "\(Self.member(field)),"] }
