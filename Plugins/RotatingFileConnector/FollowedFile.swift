@@ -32,6 +32,8 @@ struct FollowedFile: Hashable, Sendable {
   var offset: Int64 = 0
   /// Time of the last change that was seen, microseconds.
   var modified: Int64 = 0
+  /// Rotated files of the log that were last changed no later than this are done, but for those that are known; microseconds.
+  var horizon: Int64 = 0
   /// Whether all that was there when it was last looked at has been read.
   var isDrained = false
 
@@ -45,7 +47,7 @@ extension FollowedFile {
       "base": .string(base), "path": .string(path), "device": .int(Int64(bitPattern: key.device)),
       "inode": .int(Int64(bitPattern: key.inode)), "gzip": .bool(isCompressed), "head": FollowedFile.json(head),
       "anchor": FollowedFile.json(anchor), "offset": .int(offset), "modified": .int(modified),
-      "drained": .bool(isDrained),
+      "drained": .bool(isDrained), "horizon": .int(horizon),
     ])
   }
 
@@ -58,7 +60,8 @@ extension FollowedFile {
     else { throw MillraceError("SOURCE_OFFSET", "'\(json.text)' is no place in a rotating file") }
     self.init(
       base: base, path: path, key: Key(device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode)),
-      isCompressed: isCompressed, head: head, anchor: anchor, offset: offset, modified: modified, isDrained: isDrained)
+      isCompressed: isCompressed, head: head, anchor: anchor, offset: offset, modified: modified,
+      horizon: json["horizon"]?.int ?? modified, isDrained: isDrained)
   }
 
   private static func json(_ mark: Mark) -> JSON { .array([.int(mark.length), .int(mark.sum)]) }

@@ -37,7 +37,10 @@ final class LogSurvey: Sendable {
   /// Paths that the pipeline names, in the order of rotation.
   private func named() throws -> [String] {
     let paths = configuration.isPattern ? try files.glob(configuration.path) : [configuration.path]
-    return try paths.filter { path in try files.status(path).map { !$0.isDirectory } ?? false }
+    return try paths.filter { path in
+      if configuration.excludes(path) { return false }
+      return try files.status(path).map { !$0.isDirectory } ?? false
+    }
   }
 
   /// The files of each log, oldest first.
@@ -53,6 +56,7 @@ final class LogSurvey: Sendable {
       for name in try files.list(folder) {
         let path = prefix + name
         guard path.hasPrefix(base), let rotation = LogSurvey.rotation(of: path, in: base),
+          !configuration.excludes(path),
           let status = try files.status(path),
           !status.isDirectory
         else { continue }
@@ -84,13 +88,16 @@ final class LogSurvey: Sendable {
     }
     let wanted = Set(named)
     return try logs(named, known: []).flatMap { log in
-      try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+      let found = try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+      return LogSurvey.withHorizons(found, among: log.siblings, since: 0)
     }
   }
 
   /// All files of the logs that the pipeline names, of each log oldest first, whether or not a path names the rotated ones.
   func allFiles() throws -> [[Sighting]] {
-    try logs(named(), known: []).map { log in try fresh(log.siblings, base: log.base) }
+    try logs(named(), known: []).map { log in
+      LogSurvey.withHorizons(try fresh(log.siblings, base: log.base), among: log.siblings, since: 0)
+    }
   }
 
   /// The files that are to be read, given those that were: each log's in order, oldest first.
@@ -99,9 +106,24 @@ final class LogSurvey: Sendable {
       let mine = known.filter { $0.base == log.base }
       if mine.isEmpty {
         let wanted = Set(try named())
-        return try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+        let found = try fresh(log.siblings.filter { wanted.contains($0.path) }, base: log.base)
+        return LogSurvey.withHorizons(found, among: log.siblings, since: 0)
       }
-      return try look(mine, among: log.siblings, base: log.base)
+      let found = try look(mine, among: log.siblings, base: log.base)
+      return LogSurvey.withHorizons(found, among: log.siblings, since: mine.map(\.horizon).max() ?? 0)
+    }
+  }
+
+  /// What is neither among the files to read nor newer than one that is, is done, and so is what stands before a file once that one
+  /// alone is known.
+  private static func withHorizons(_ found: [Sighting], among siblings: [Sibling], since horizon: Int64) -> [Sighting] {
+    let keys = Set(found.map(\.file.key))
+    var horizon = siblings.filter { !keys.contains($0.key) }.map(\.status.modified).reduce(horizon, max)
+    return found.map { sighting in
+      var sighting = sighting
+      sighting.file.horizon = max(sighting.file.horizon, horizon)
+      horizon = max(horizon, sighting.file.modified)
+      return sighting
     }
   }
 
@@ -127,14 +149,32 @@ final class LogSurvey: Sendable {
         if !file.isDrained && configuration.failsOnDataLoss { throw LogSurvey.missing(file) }
       }
     }
-    let added = siblings.filter { sibling in
+    let horizon = known.map(\.horizon).max() ?? 0
+    let added = try siblings.filter { sibling in
       if claimed.contains(sibling.path) { return false }
-      if replaced.contains(sibling.path) { return true }
-      if let newest { return sibling.name.order > newest }
-      // No known file has a name any more: what was changed since can only be newer.
-      return sibling.status.modified >= known.map(\.modified).max() ?? 0
+      // A live file is never done.
+      if sibling.name.order == .live { return true }
+      if let newest, sibling.name.order > newest { return true }
+      guard sibling.status.modified > horizon else { return false }
+      // No known file has a name any more, so what was changed since can only be newer; or the newest was empty when it was last
+      // looked at, and has been filled, copied and emptied meanwhile.
+      if newest == nil || replaced.contains(sibling.path) { return true }
+      return try known.last?.head.length == 0 && !isCopied(found, in: sibling)
     }
-    return LogSurvey.sorted(found + (try fresh(added, base: base)))
+    let all = LogSurvey.sorted(found + (try fresh(added, base: base)))
+    guard all.isEmpty, !siblings.isEmpty, var last = known.last else { return all }
+    // Nothing is left of what was known, but what is there is still done.
+    last.isDrained = true
+    return [Sighting(file: last, size: 0)]
+  }
+
+  /// Whether a file begins as one of those that were found does.
+  private func isCopied(_ found: [Sighting], in sibling: Sibling) throws -> Bool {
+    try found.contains { sighting in
+      var file = FollowedFile(base: sighting.file.base, path: sibling.path, key: sibling.key)
+      file.head = sighting.file.head
+      return try file.head.length > 0 && sight(file, at: sibling) != nil
+    }
   }
 
   /// Oldest first. A file without a name stays behind the one before it.

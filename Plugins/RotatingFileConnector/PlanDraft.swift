@@ -30,6 +30,9 @@ struct PlanDraft {
   /// Whether nothing is read yet.
   var isEmpty: Bool { reads.isEmpty }
 
+  /// The log that was read last.
+  var lastBase: String? { reads.last?.file.base }
+
   /// The batch takes no more.
   mutating func close() { bytesLeft = 0 }
 

@@ -12,6 +12,8 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     /// What an archive that was read before has given.
     var archived: [ArchivedFile] = []
     var planned: Set<FollowedFile.Key> = []
+    /// The log that a batch ended with because it was full; the next batch begins after it.
+    var turn: String?
     /// Sizes that `freeze` saw.
     var frozen: [FollowedFile.Key: Int64]?
   }
@@ -70,14 +72,26 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     var sightings = try survey.look(known: known)
     // A file that came after the freeze is left to the next run.
     if let frozen { sightings.removeAll { frozen[$0.file.key] == nil } }
+    sightings = inTurn(sightings)
     var draft = PlanDraft(limit)
     for (index, sighting) in sightings.enumerated() {
       let successor = sightings[(index + 1)...].first { $0.file.base == sighting.file.base }
       try add(sighting, successor: successor, frozenSize: frozen?[sighting.file.key], to: &draft)
     }
     guard let plan = draft.plan() else { return nil }
-    state.withLock { $0.planned = draft.keys }
+    state.withLock { state in
+      state.planned = draft.keys
+      state.turn = draft.isFull ? draft.lastBase : nil
+    }
     return plan
+  }
+
+  /// The logs from the one on whose turn it is, so that a busy one does not starve the others.
+  private func inTurn(_ sightings: [LogSurvey.Sighting]) -> [LogSurvey.Sighting] {
+    guard let turn = state.withLock({ $0.turn }),
+      let start = sightings.firstIndex(where: { $0.file.base > turn })
+    else { return sightings }
+    return Array(sightings[start...] + sightings[..<start])
   }
 
   private func add(
@@ -92,7 +106,8 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     let size = min(sighting.size, frozenSize ?? .max)
     let isComplete = isComplete(sighting, successor: successor, isFrozen: frozenSize != nil)
     if draft.isFull { return draft.keep(file) }
-    var end = isComplete ? size : try held.lastLineEnd(file.offset..<max(size, file.offset)) ?? file.offset
+    let isWhole = isComplete || (frozenSize == nil && successor == nil && isFinal(file))
+    var end = isWhole ? size : try held.lastLineEnd(file.offset..<max(size, file.offset)) ?? file.offset
     let isCut = end - file.offset > draft.bytesLeft
     if isCut {
       let fitting = try held.lastLineEnd(file.offset..<file.offset + draft.bytesLeft)
@@ -109,6 +124,11 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
   private func isComplete(_ sighting: LogSurvey.Sighting, successor: LogSurvey.Sighting?, isFrozen: Bool) -> Bool {
     guard let successor, successor.size > 0 else { return false }
     return isFrozen || environment.clock.now() - sighting.file.modified >= configuration.rotateWait
+  }
+
+  /// Whether the last line of the newest file is read as it is.
+  private func isFinal(_ file: FollowedFile) -> Bool {
+    configuration.finalLineWait.map { environment.clock.now() - file.modified >= $0 } ?? false
   }
 
   /// The file after reading to `offset`.

@@ -1,11 +1,16 @@
+import Glibc
 import MillraceCore
 
 /// The options of a source.
 struct RotatingFileSourceConfiguration: Sendable {
   var path: String
+  /// Patterns of files that are left alone.
+  var excluded: [String]
   var startsAtEnd: Bool
   /// Microseconds.
   var rotateWait: Int64
+  /// Microseconds; nil: for ever.
+  var finalLineWait: Int64?
   var failsOnDataLoss: Bool
   var waitsForFile: Bool
 
@@ -15,11 +20,19 @@ struct RotatingFileSourceConfiguration: Sendable {
       "The file that grows, or a pattern for several; files that rotation made of them are found beside them.",
       isRequired: true, example: "/var/log/nginx/access.log"),
     OptionField(
+      "exclude", .list(.string),
+      "Patterns of files that are left alone: of whole paths if they have a slash, of names if not.",
+      example: "*.tmp,debug.log*"),
+    OptionField(
       "startingPosition", .choice(["beginning", "end"]), "Where reading begins when there is no checkpoint yet.",
       default: "beginning"),
     OptionField(
       "rotateWait", .duration, "How long a file must be quiet after the next one grew before it counts as complete.",
       default: "2 seconds", range: 0...1 << 50),
+    OptionField(
+      "finalLineWait", .duration,
+      "How long the newest file must be quiet before its last line is read although it has no end yet; for ever if not given.",
+      range: 0...1 << 50),
     OptionField(
       "failOnDataLoss", .boolean, "Whether a file that vanished before it was read to its end is an error.",
       default: "true"),
@@ -31,10 +44,19 @@ struct RotatingFileSourceConfiguration: Sendable {
     if path.isEmpty || path.utf8.contains(0) || path.hasSuffix("/") {
       throw MillraceError("OPTION_OUT_OF_RANGE", "option 'path' is '\(path)'", hint: "it takes a file or a pattern")
     }
+    excluded = options.list("exclude")
     startsAtEnd = options.string("startingPosition") == "end"
     rotateWait = try options.duration("rotateWait") ?? 2_000_000
+    finalLineWait = try options.duration("finalLineWait")
     failsOnDataLoss = try options.bool("failOnDataLoss") ?? true
     waitsForFile = try options.bool("waitForFile") ?? false
+  }
+
+  /// Whether a file is left alone.
+  func excludes(_ path: String) -> Bool {
+    if excluded.isEmpty { return false }
+    let name = String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    return excluded.contains { fnmatch($0, $0.contains("/") ? path : name, 0) == 0 }
   }
 
   /// Whether `path` is a pattern.

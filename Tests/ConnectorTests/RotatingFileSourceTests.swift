@@ -69,6 +69,8 @@ final class Follower {
   private(set) var text = ""
   /// Whether a planned file may be gone after a restart.
   private let allowsLoss: Bool
+  /// Does to the file system what the end of the process does.
+  var onKill: () -> Void = {}
 
   init(_ options: [String: String], _ environment: Environment) {
     self.options = options
@@ -97,6 +99,7 @@ final class Follower {
     if killed {
       let first = try Self.read(plan, current)
       stop(kill: true)
+      onKill()
       try start()
       let again = try Self.read(plan, source ?? current)
       if first.text != again.text && !allowsLoss {

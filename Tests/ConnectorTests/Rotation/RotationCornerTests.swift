@@ -1,0 +1,103 @@
+import MillraceCore
+import Testing
+
+/// Corners of rotation that random histories found.
+struct RotationCornerTests {
+  let clock = TestClock(1_700_000_000_000_000)
+  let folder: LogFolder
+
+  init() { folder = LogFolder(clock) }
+
+  func follower(_ options: [String: String] = [:]) -> Follower {
+    Follower(
+      ["path": folder.file("app.log"), "waitForFile": "true", "failOnDataLoss": "false"].merging(options) { $1 },
+      Environment(files: folder, clock: clock))
+  }
+
+  func copy() { folder.put(folder.plain("app.log") ?? [], in: "app.log.1") }
+
+  @Test("a log that was empty when it was looked at, then filled, copied, emptied and filled again")
+  func emptyThenCopied() throws {
+    let follower = follower()
+    folder.append("", to: "app.log")
+    try follower.start()
+    clock.advance(10_000)
+    folder.append("a\n", to: "app.log")
+    copy()
+    folder.put([], in: "app.log")
+    folder.append("b\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\n")
+  }
+
+  @Test("a log that was empty when it was looked at, and whose copy is there before it is emptied")
+  func emptyThenCopiedAndSeen() throws {
+    let follower = follower()
+    folder.append("", to: "app.log")
+    try follower.start()
+    clock.advance(10_000)
+    folder.append("a\n", to: "app.log")
+    copy()
+    try follower.drain()
+    #expect(follower.text == "a\n")
+    clock.advance(10_000)
+    folder.put([], in: "app.log")
+    folder.append("b\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\n")
+  }
+
+  @Test("a rotated file that is done stays so when the live one is made anew") func doneStaysDone() throws {
+    let follower = follower(["rotateWait": "0 seconds"])
+    folder.append("a\n", to: "app.log")
+    try follower.drain()
+    folder.move("app.log", to: "app.log.1")
+    folder.append("b\n", to: "app.log")
+    // Changed after the next file was.
+    clock.advance(10_000)
+    folder.append("late\n", to: "app.log.1")
+    try follower.drain()
+    folder.unlink("app.log")
+    follower.stop()
+    folder.kill()
+    clock.advance(10_000)
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text.split(separator: "\n").sorted() == ["a", "b", "c", "late"])
+  }
+
+  @Test("a pattern does not read rotated files again when the live one is gone and another log goes on")
+  func liveFileGone() throws {
+    let follower = follower(["path": folder.file("*.log*"), "rotateWait": "0 seconds"])
+    folder.append("a\n", to: "app.log.1")
+    clock.advance(10_000)
+    folder.append("b\n", to: "app.log")
+    folder.append("x\n", to: "other.log")
+    try follower.drain()
+    follower.stop()
+    folder.kill()
+    folder.unlink("app.log")
+    folder.append("y\n", to: "other.log")
+    try follower.drain()
+    folder.append("z\n", to: "other.log")
+    try follower.drain()
+    clock.advance(10_000)
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\nx\ny\nz\nc\n")
+  }
+
+  @Test("a busy log does not starve the others") func fairness() throws {
+    let follower = follower(["path": folder.file("*.log")])
+    for line in 0..<100 { folder.append("a \(line)\n", to: "a.log") }
+    for line in 0..<3 { folder.append("b \(line)\n", to: "b.log") }
+    folder.append("c\n", to: "c.log")
+    for _ in 0..<8 {
+      try follower.batch(ReadLimit(bytes: 12))
+      folder.append("more\n", to: "a.log")
+    }
+    #expect(follower.text.contains("b 2\n") && follower.text.contains("c\n"))
+    try follower.drain(ReadLimit(bytes: 12))
+    #expect(follower.text.split(separator: "\n").count == 112)
+  }
+}
