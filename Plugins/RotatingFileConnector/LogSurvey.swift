@@ -199,7 +199,25 @@ final class LogSurvey: Sendable {
       let file = FollowedFile(base: base, path: sibling.path, key: sibling.key)
       if let sighting = try sight(file, at: sibling) { sightings.append(sighting) }
     }
+    // The live file is about to be emptied; the copy becomes its rest then.
+    if let live = sightings.last, let copy = sightings.dropLast().last, try LogSurvey.isCopy(copy, of: live) {
+      sightings.remove(at: sightings.count - 2)
+    }
     return sightings
+  }
+
+  /// Whether a rotated file is a copy of the live one. Short files may begin alike, but a copy is made after the last change.
+  private static func isCopy(_ rotated: Sighting, of live: Sighting) throws -> Bool {
+    guard live.order == .live, let copy = rotated.held, let original = live.held, rotated.size > 0,
+      rotated.file.modified >= live.file.modified || rotated.size > FollowedFile.headLength
+    else { return false }
+    var whole = rotated.file
+    whole.offset = rotated.size
+    guard let anchor = try copy.mark(max(0, rotated.size - FollowedFile.anchorLength)..<rotated.size) else {
+      return false
+    }
+    whole.anchor = anchor
+    return try original.continues(whole)
   }
 
   private enum Location {

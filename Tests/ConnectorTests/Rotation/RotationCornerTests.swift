@@ -47,6 +47,20 @@ struct RotationCornerTests {
     #expect(follower.text == "a\nb\n")
   }
 
+  @Test("a copy that is seen together with its log, before that is emptied, is not read beside it")
+  func copySeenBeforeTruncation() throws {
+    let follower = follower(["path": folder.file("app.log*")])
+    folder.append("a\nb\n", to: "app.log")
+    clock.advance(10_000)
+    copy()
+    try follower.drain()
+    #expect(follower.text == "a\nb\n")
+    folder.put([], in: "app.log")
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\nc\n")
+  }
+
   @Test("a rotated file that is done stays so when the live one is made anew") func doneStaysDone() throws {
     let follower = follower(["rotateWait": "0 seconds"])
     folder.append("a\n", to: "app.log")
