@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceCore
+import MillraceTesting
 import MillraceExecution
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceTesting
 import MillraceExecution
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceTesting
 import Testing
 
 @testable import MillraceStreaming

@@ -1,6 +1,6 @@
 import MillraceCore
-import MillraceExecution
 import MillraceTesting
+import MillraceExecution
 import Synchronization
 import Testing
 

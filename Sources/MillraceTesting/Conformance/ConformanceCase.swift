@@ -32,6 +32,14 @@ public struct ConformanceCase: Sendable {
     }
   }
 
+  /// Whether what comes out in the end has nothing to do with how rows fall into batches: not so in update mode, where an error is expected, or
+  /// where the case is about batches.
+  package var isIndependentOfCuts: Bool {
+    let isUpdate = json["outputMode"]?.string == "update"
+    return !isUpdate && expectedError == nil && (json["failSinkAt"]?.array ?? []).isEmpty
+      && (json["restartAfter"]?.array ?? []).isEmpty
+  }
+
   /// The error class that is expected; `.none` when the case succeeds.
   var expectedError: ExpectedError? {
     guard let error = json["error"], error.members != nil else { return nil }

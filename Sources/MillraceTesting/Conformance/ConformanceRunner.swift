@@ -17,6 +17,11 @@ public struct ConformanceRunner: Sendable {
     }
   }
 
+  /// Runs a streaming case in another way than it says.
+  package func run(_ test: ConformanceCase, _ variation: StreamCaseVariation) -> StreamCaseOutcome {
+    StreamCaseRunner(test, variation).runWhole()
+  }
+
   private func runSQL(_ test: ConformanceCase) -> ConformanceResult {
     do {
       let session = try ConformanceRunner.session(test)
@@ -55,8 +60,10 @@ public struct ConformanceRunner: Sendable {
   static func sameType(_ a: DataType, _ b: DataType) -> Bool { a.matches(b) }
 
   /// A session with the case's tables and settings.
-  static func session(_ test: ConformanceCase, connectors: [any Connector] = []) throws -> SparkSession {
-    let session = SparkSession(connectors: connectors, workers: 1)
+  static func session(
+    _ test: ConformanceCase, connectors: [any Connector] = [], environment: Environment = .live
+  ) throws -> SparkSession {
+    let session = SparkSession(connectors: connectors, environment: environment, workers: 1)
     try session.set("millrace.compatibility", "spark")
     for setting in test.json["conf"]?.members ?? [] {
       try session.set(setting.key, setting.value.string ?? setting.value.text)

@@ -11,8 +11,14 @@ import Synchronization
 /// Runs a streaming case: feeds inputs, stops and restarts where the case says so, and compares every micro-batch.
 struct StreamCaseRunner {
   private let test: ConformanceCase
+  private let variation: StreamCaseVariation
+  /// The disk of the checkpoint, and the machine that the sink stands on.
+  private let machine = SimulatedFileSystem()
 
-  init(_ test: ConformanceCase) { self.test = test }
+  init(_ test: ConformanceCase, _ variation: StreamCaseVariation = StreamCaseVariation()) {
+    self.test = test
+    self.variation = variation
+  }
 
   /// What a batch was, beside its rows.
   private struct Fact {
@@ -22,11 +28,14 @@ struct StreamCaseRunner {
 
   private final class Recorder: StreamingQueryListener {
     private let state = Mutex<[Int64: Fact]>([:])
+    private let late = Atomic<Int64>(0)
     var facts: [Int64: Fact] { state.withLock { $0 } }
+    var lateRowCount: Int64 { late.load(ordering: .relaxed) }
     func onQueryProgress(_ progress: StreamingQueryProgress) {
       let fact = Fact(
         hasInput: progress.sources.contains { $0.startOffset != $0.endOffset }, watermark: progress.eventTime?.watermark
       )
+      late.wrappingAdd(progress.stateOperators.reduce(0) { $0 + $1.rowsDroppedByWatermark }, ordering: .relaxed)
       state.withLock { state in
         // Progress of an idle trigger has the number of the next batch; the batch's own comes later and replaces it.
         state[progress.batchID] = fact
@@ -34,24 +43,42 @@ struct StreamCaseRunner {
     }
   }
 
-  func run() -> ConformanceResult {
+  func run() -> ConformanceResult { runWhole().result }
+
+  /// Runs the case and says what came of it.
+  func runWhole() -> StreamCaseOutcome {
     let hub = MemoryHub()
     let recorder = Recorder()
-    let folder = "/tmp/millrace-conformance-\(UInt64.random(in: 0 ..< .max))"
-    defer { try? Environment.live.files.removeTree(folder) }
+    machine.crash(at: variation.crashAt)
+    var outcome = StreamCaseOutcome(
+      result: ConformanceResult(name: test.name), steps: 0, finalRows: [], lateRowCount: 0)
     do {
-      let schema = try drive(hub, recorder, folder)
+      let schema = try drive(hub, recorder)
       if let expected = test.expectedError {
-        return failed("ran instead of failing with \(expected.code ?? "any error")")
+        outcome.result = failed("ran instead of failing with \(expected.code ?? "any error")")
+      } else {
+        outcome.result = try compare(hub, recorder, schema)
       }
-      return try compare(hub, recorder, schema)
     } catch {
-      guard let expected = test.expectedError, expected.matches(error) else {
-        let wanted = test.expectedError.map { " instead of \($0.code ?? "any error")" } ?? ""
-        return failed("\(error)\(wanted)")
-      }
-      if expected.phase != "execution" { return ConformanceResult(name: test.name) }
-      return (try? compare(hub, recorder, nil)) ?? failed("the batches before the error cannot be compared")
+      outcome.failure = error
+      outcome.result = judge(error, hub, recorder)
+    }
+    outcome.steps = machine.changes
+    outcome.lateRowCount = recorder.lateRowCount
+    outcome.finalRows = hub.table("out").rows.map { "\($0)" }.sorted()
+    return outcome
+  }
+
+  private func judge(_ error: any Error, _ hub: MemoryHub, _ recorder: Recorder) -> ConformanceResult {
+    guard let expected = test.expectedError, expected.matches(error) else {
+      let wanted = test.expectedError.map { " instead of \($0.code ?? "any error")" } ?? ""
+      return failed("\(error)\(wanted)")
+    }
+    if expected.phase != "execution" { return ConformanceResult(name: test.name) }
+    do {
+      return try compare(hub, recorder, nil)
+    } catch {
+      return failed("the batches before the error cannot be compared")
     }
   }
 
@@ -60,12 +87,13 @@ struct StreamCaseRunner {
   // MARK: Driving
 
   /// Runs the case to its end and gives the result's columns.
-  private func drive(_ hub: MemoryHub, _ recorder: Recorder, _ folder: String) throws -> Schema {
+  private func drive(_ hub: MemoryHub, _ recorder: Recorder) throws -> Schema {
+    let folder = "/checkpoint"
     let script = StreamScript()
     let isBacklog = test.json["drive"]?.string == "backlog"
     let restarts = Set((test.json["restartAfter"]?.array ?? []).compactMap { $0.int.map(Int.init) })
     hub.table("out").failOnce(atBatches: Set((test.json["failSinkAt"]?.array ?? []).compactMap(\.int)))
-    let inputs = (test.json["sources"]?.members ?? []).map { $0.value["batches"]?.array?.count ?? 0 }.max() ?? 0
+    let inputs = try (test.json["sources"]?.members ?? []).map { try batches(of: $0.value).count }.max() ?? 0
     var schema = Schema()
     if isBacklog {
       script.release(inputs)
@@ -97,22 +125,28 @@ struct StreamCaseRunner {
     for _ in 0..<20 {
       do {
         return try body()
-      } catch let error as MillraceError where StreamCaseRunner.isSinkFailure(error) {
+      } catch let error as MillraceError where StreamCaseRunner.has("MEMORY_SINK_FAILURE", error) {
+        continue
+      } catch  where machine.isDead {
+        machine.reboot(variation.loss)
         continue
       }
     }
     return try body()
   }
 
-  private static func isSinkFailure(_ error: MillraceError) -> Bool {
-    error.code == "MEMORY_SINK_FAILURE" || (error.cause as? MillraceError).map(isSinkFailure) ?? false
+  /// Whether the error or what caused it has the code.
+  private static func has(_ code: String, _ error: MillraceError) -> Bool {
+    error.code == code || (error.cause as? MillraceError).map { has(code, $0) } ?? false
   }
 
   private func start(
     _ script: StreamScript, _ hub: MemoryHub, _ recorder: Recorder, _ folder: String, isBacklog: Bool,
     until body: (StreamingQueryHandle) throws -> Void
   ) throws -> Schema {
-    let session = try ConformanceRunner.session(test, connectors: [MemoryConnector(hub)])
+    let session = try ConformanceRunner.session(
+      test, connectors: [FragileSinkConnector(inner: MemoryConnector(hub), machine: machine)],
+      environment: Environment(files: machine, clock: Environment.live.clock))
     try registerSources(session, script, isBacklog: isBacklog)
     var frame = try session.execute(statement: test.json["sql"]?.string ?? "")
     for step in test.json["pipeline"]?.array ?? [] { frame = try apply(step, frame, session) }
@@ -135,9 +169,7 @@ struct StreamCaseRunner {
   private func registerSources(_ session: SparkSession, _ script: StreamScript, isBacklog: Bool) throws {
     for source in test.json["sources"]?.members ?? [] {
       let schema = try ConformanceRunner.schema(source.value["schema"]?.string ?? "")
-      let batches = try (source.value["batches"]?.array ?? []).map {
-        RecordBatch.of(try ConformanceValue.rows($0, schema), schema: schema)
-      }
+      let batches = try batches(of: source.value).map { RecordBatch.of($0, schema: schema) }
       let definition = SourceDefinition(name: source.key, format: "script", schema: schema, isStreaming: true) { _ in
         ScanBinding(
           name: source.key,
@@ -151,6 +183,17 @@ struct StreamCaseRunner {
       let plain = try session.execute(statement: "SELECT * FROM `\(source.key)`")
       let marked = plain.withWatermark(watermark["column"]?.string ?? "", watermark["delay"]?.string ?? "")
       session.register(view: source.key, try marked.analyzed())
+    }
+  }
+
+  /// The rows of a source, batch by batch.
+  private func batches(of source: JSON) throws -> [[[Value]]] {
+    let schema = try ConformanceRunner.schema(source["schema"]?.string ?? "")
+    let given = try (source["batches"]?.array ?? []).map { try ConformanceValue.rows($0, schema) }
+    switch variation.cut {
+    case .given: return given
+    case .whole: return [Array(given.joined())]
+    case .rows: return given.joined().map { [$0] }
     }
   }
 

@@ -1,11 +1,12 @@
-import MillraceCore
-import MillraceTesting
+import Glibc
+package import MillraceCore
 import Synchronization
 
 /// Files in memory that can lose what was not made durable. The `crashAt`-th change fails, and everything after it, until
 /// `reboot` says what the disk holds.
-final class SimulatedFileSystem: FileSystem, Sendable {
-  enum Loss: Sendable {
+package final class SimulatedFileSystem: FileSystem, Sendable {
+  /// What a crash leaves on the disk.
+  package enum Loss: Sendable {
     /// The process died: everything that was written is there.
     case nothing
     /// Power went: only what was synced is there.
@@ -14,16 +15,53 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     case some(seed: UInt64)
   }
 
+  /// What a file holds: bytes, and zeros behind them up to its size, so that reserving room costs nothing.
+  struct Content {
+    private(set) var stored: [UInt8] = []
+    private(set) var size = 0
+
+    init() {}
+
+    init(_ bytes: [UInt8]) {
+      stored = bytes
+      size = bytes.count
+    }
+
+    var bytes: [UInt8] { stored + [UInt8](repeating: 0, count: size - stored.count) }
+
+    mutating func resize(_ size: Int) {
+      if size < stored.count { stored.removeLast(stored.count - size) }
+      self.size = size
+    }
+
+    mutating func write(_ part: [UInt8], at start: Int) {
+      if start > stored.count { stored += [UInt8](repeating: 0, count: start - stored.count) }
+      let end = min(start + part.count, stored.count)
+      stored.replaceSubrange(start..<end, with: part)
+      size = max(size, stored.count)
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+      let from = min(offset, size), count = min(buffer.count, size - from)
+      let known = max(0, min(count, stored.count - from))
+      if known > 0 {
+        stored.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[from..<from + known])) }
+      }
+      if let base = buffer.baseAddress, count > known { memset(base + known, 0, count - known) }
+      return count
+    }
+  }
+
   final class Node {
-    var bytes: [UInt8] = []
-    var durable: [UInt8] = []
-    var pending: [(inout [UInt8]) -> Void] = []
+    var content = Content()
+    var durable = Content()
+    var pending: [(inout Content) -> Void] = []
     var isLocked = false
     let isDirectory: Bool
     init(isDirectory: Bool) { self.isDirectory = isDirectory }
 
-    func apply(_ change: @escaping (inout [UInt8]) -> Void) {
-      change(&bytes)
+    func apply(_ change: @escaping (inout Content) -> Void) {
+      change(&content)
       pending.append(change)
     }
   }
@@ -38,12 +76,16 @@ final class SimulatedFileSystem: FileSystem, Sendable {
 
   private let world = Mutex(Boxed(World()))
 
+  /// An empty disk.
+  package init() {}
+
   final class Boxed: @unchecked Sendable {
     var world: World
     init(_ world: World) { self.world = world }
   }
 
-  static let powerCut = MillraceError("SIMULATED_CRASH", "the machine is off", fault: .external)
+  /// What every call throws while the machine is off.
+  package static let powerCut = MillraceError("SIMULATED_CRASH", "the machine is off", fault: .external)
 
   func with<R>(_ body: (inout World) throws -> sending R) rethrows -> sending R {
     try world.withLock { try body(&$0.world) }
@@ -59,9 +101,17 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     }
   }
 
-  var changes: Int { with { $0.changes } }
+  /// A step that is no change of the disk, such as a call of a sink; it counts like one.
+  package func touch() throws { try with { try Self.step(&$0) } }
 
-  func crash(at change: Int?) {
+  /// Whether the machine is off.
+  package var isDead: Bool { with { $0.isDead } }
+
+  /// Changes and other steps since the last `crash(at:)`.
+  package var changes: Int { with { $0.changes } }
+
+  /// The machine goes off at a change from now; nil: it stays on.
+  package func crash(at change: Int?) {
     with { world in
       world.crashAt = change
       world.changes = 0
@@ -69,7 +119,7 @@ final class SimulatedFileSystem: FileSystem, Sendable {
   }
 
   /// Starts the machine again.
-  func reboot(_ loss: Loss) {
+  package func reboot(_ loss: Loss) {
     with { world in
       if case .some(let seed) = loss {
         var random = SeededGenerator(seed: seed)
@@ -83,13 +133,13 @@ final class SimulatedFileSystem: FileSystem, Sendable {
         }
       }
       if case .nothing = loss {
-        for node in world.names.values { node.durable = node.bytes }
+        for node in world.names.values { node.durable = node.content }
         world.durableNames = world.names
       }
       world.names = world.durableNames.filter { Self.hasParents($0.key, world.durableNames) }
       world.durableNames = world.names
       for node in world.names.values {
-        node.bytes = node.durable
+        node.content = node.durable
         node.pending = []
         node.isLocked = false
       }
@@ -104,25 +154,28 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     return up.isEmpty || (names[up] != nil && hasParents(up, names))
   }
 
-  static func parent(_ path: String) -> String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "" }
+  /// The folder of a path.
+  package static func parent(_ path: String) -> String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "" }
 
-  func bytes(_ path: String) -> [UInt8]? { with { $0.names[path]?.bytes } }
+  /// What a file holds.
+  package func bytes(_ path: String) -> [UInt8]? { with { $0.names[path]?.content.bytes } }
 
-  func setBytes(_ path: String, _ bytes: [UInt8]) {
+  /// Puts other bytes into a file, durably.
+  package func setBytes(_ path: String, _ bytes: [UInt8]) {
     with { world in
-      world.names[path]?.bytes = bytes
-      world.names[path]?.durable = bytes
+      world.names[path]?.content = Content(bytes)
+      world.names[path]?.durable = Content(bytes)
     }
   }
 
   /// A copy of everything, to try damage on.
-  func copy() -> SimulatedFileSystem {
+  package func copy() -> SimulatedFileSystem {
     let other = SimulatedFileSystem()
-    let all = with { world in world.names.mapValues { ($0.bytes, $0.isDirectory) } }
+    let all = with { world in world.names.mapValues { ($0.content, $0.isDirectory) } }
     other.with { world in
       for (path, content) in all {
         let node = Node(isDirectory: content.1)
-        node.bytes = content.0
+        node.content = content.0
         node.durable = content.0
         world.names[path] = node
       }
@@ -131,7 +184,8 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     return other
   }
 
-  var paths: [String] { with { world in world.names.filter { !$0.value.isDirectory }.keys.sorted() } }
+  /// All files.
+  package var paths: [String] { with { world in world.names.filter { !$0.value.isDirectory }.keys.sorted() } }
 
   // MARK: FileSystem
 
@@ -139,14 +193,14 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     MillraceError("IO_NOT_FOUND", "opening '\(path)': no such file", fault: .external)
   }
 
-  func open(_ path: String, _ mode: FileMode) throws -> any File {
+  package func open(_ path: String, _ mode: FileMode) throws -> any File {
     try with { world in
       if world.isDead { throw Self.powerCut }
       if let node = world.names[path] {
         if mode == .createNew { throw MillraceError("IO_EXISTS", "opening '\(path)'") }
         if mode == .create {
           try Self.step(&world)
-          node.apply { $0 = [] }
+          node.apply { $0 = Content() }
         }
         return SimulatedFile(path, self, node)
       }
@@ -158,7 +212,7 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     }
   }
 
-  func rename(_ path: String, to target: String) throws {
+  package func rename(_ path: String, to target: String) throws {
     try with { world in
       try Self.step(&world)
       guard let node = world.names.removeValue(forKey: path) else { throw Self.missing(path) }
@@ -166,21 +220,21 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     }
   }
 
-  func remove(_ path: String) throws {
+  package func remove(_ path: String) throws {
     try with { world in
       try Self.step(&world)
       world.names[path] = nil
     }
   }
 
-  func removeTree(_ path: String) throws {
+  package func removeTree(_ path: String) throws {
     try with { world in
       try Self.step(&world)
       world.names = world.names.filter { $0.key != path && !$0.key.hasPrefix(path + "/") }
     }
   }
 
-  func createDirectory(_ path: String) throws {
+  package func createDirectory(_ path: String) throws {
     try with { world in
       var path = path
       while !path.isEmpty, world.names[path] == nil {
@@ -191,23 +245,23 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     }
   }
 
-  func list(_ path: String) throws -> [String] {
+  package func list(_ path: String) throws -> [String] {
     try with { world in
       if world.isDead { throw Self.powerCut }
       return world.names.keys.filter { Self.parent($0) == path }.map { String($0.dropFirst(path.count + 1)) }.sorted()
     }
   }
 
-  func status(_ path: String) throws -> FileStatus? {
+  package func status(_ path: String) throws -> FileStatus? {
     try with { world in
       if world.isDead { throw Self.powerCut }
       return world.names[path].map {
-        FileStatus(size: Int64($0.bytes.count), device: 1, inode: 1, modified: 0, isDirectory: $0.isDirectory)
+        FileStatus(size: Int64($0.content.size), device: 1, inode: 1, modified: 0, isDirectory: $0.isDirectory)
       }
     }
   }
 
-  func syncDirectory(_ path: String) throws {
+  package func syncDirectory(_ path: String) throws {
     try with { world in
       try Self.step(&world)
       let path = path == "/" || path == "." ? "" : path
@@ -217,7 +271,7 @@ final class SimulatedFileSystem: FileSystem, Sendable {
     }
   }
 
-  func glob(_ pattern: String) throws -> [String] { [] }
+  package func glob(_ pattern: String) throws -> [String] { [] }
 }
 
 final class SimulatedFile: File, @unchecked Sendable {
@@ -233,16 +287,13 @@ final class SimulatedFile: File, @unchecked Sendable {
   }
 
   func status() throws -> FileStatus {
-    FileStatus(size: Int64(node.bytes.count), device: 1, inode: 1, modified: 0, isDirectory: false)
+    FileStatus(size: Int64(node.content.size), device: 1, inode: 1, modified: 0, isDirectory: false)
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
     try system.with { world in
       if world.isDead { throw SimulatedFileSystem.powerCut }
-      let from = min(Int(offset), node.bytes.count)
-      let count = min(buffer.count, node.bytes.count - from)
-      node.bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[from..<from + count])) }
-      return count
+      return node.content.read(into: buffer, at: Int(offset))
     }
   }
 
@@ -255,12 +306,7 @@ final class SimulatedFile: File, @unchecked Sendable {
       let parts: [(Int, [UInt8])] = [(at, Array(data[..<middle])), (at + middle, Array(data[middle...]))]
       var isFirst = true
       for (start, part) in parts {
-        let change: (inout [UInt8]) -> Void = { file in
-          if file.count < start + part.count {
-            file.append(contentsOf: repeatElement(0, count: start + part.count - file.count))
-          }
-          file.replaceSubrange(start..<start + part.count, with: part)
-        }
+        let change: (inout SimulatedFileSystem.Content) -> Void = { $0.write(part, at: start) }
         if isFirst {
           do { try SimulatedFileSystem.step(&world) } catch {
             if world.isDead { node.pending.append(change) }
@@ -276,7 +322,7 @@ final class SimulatedFile: File, @unchecked Sendable {
   func sync() throws {
     try system.with { world in
       try SimulatedFileSystem.step(&world)
-      node.durable = node.bytes
+      node.durable = node.content
       node.pending = []
     }
   }
@@ -284,14 +330,14 @@ final class SimulatedFile: File, @unchecked Sendable {
   func truncate(to size: Int64) throws {
     try system.with { world in
       try SimulatedFileSystem.step(&world)
-      node.apply { $0 = Array($0.prefix(Int(size))) + [UInt8](repeating: 0, count: max(0, Int(size) - $0.count)) }
+      node.apply { $0.resize(Int(size)) }
     }
   }
 
   func preallocate(_ size: Int64) throws {
     try system.with { world in
       try SimulatedFileSystem.step(&world)
-      node.apply { if $0.count < Int(size) { $0.append(contentsOf: repeatElement(0, count: Int(size) - $0.count)) } }
+      node.apply { if $0.size < Int(size) { $0.resize(Int(size)) } }
     }
   }
 
