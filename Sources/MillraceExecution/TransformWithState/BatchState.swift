@@ -49,8 +49,12 @@ final class BatchState: KeyedState {
   private var declared: [StateVariable] = []
   private var current: UInt32 = 0
   private(set) var times = StateTimes(processing: 0, watermark: 0)
-  /// Nothing in the store is due before; nil: nothing is due ever.
-  private(set) var nextDue: Int64?
+  /// The store, where it finds what is due by itself.
+  private let indexed: (any TimeIndexedStateStore)?
+  /// Times at which something is due by processing time, or was and is no more.
+  private var dueTimes = DueTimes()
+  /// By processing time nothing in the store is due before; nil: nothing is due ever.
+  var nextDue: Int64? { dueTimes.first }
   private(set) var updated: Int64 = 0
   private(set) var removed: Int64 = 0
 
@@ -63,6 +67,8 @@ final class BatchState: KeyedState {
     self.keyTypes = keyTypes
     self.timeMode = timeMode
     table = GroupTable(keyTypes: keyTypes)
+    indexed = timeMode == .none ? nil : store as? any TimeIndexedStateStore
+    indexed?.indexTimes(of: .value(1))
   }
 
   // MARK: A batch
@@ -113,32 +119,41 @@ final class BatchState: KeyedState {
   func due() throws -> [Due] {
     let now = timeMode == .eventTime ? times.watermark : times.processing
     try flush()
-    guard let nextDue, nextDue <= now else { return [] }
-    self.nextDue = nil
+    if timeMode == .none || store.rowCount == 0 { return [] }
+    if timeMode == .processingTime {
+      guard let nextDue, nextDue <= now else { return [] }
+      dueTimes.remove(through: now)
+    }
     var found: [Due] = []
-    try store.measured.scan { keys, values, count in
-      let dues = values[1].values(as: Int64.self)
-      var rows: [Int] = []
-      for row in 0..<count where !values[1].isNull(row) {
-        if dues[values[1].slot(row)] <= now { rows.append(row) } else { note(dues[values[1].slot(row)]) }
+    if let indexed {
+      try store.measured.scan(through: now, in: indexed) { keys, values, count in
+        add(keys, values, Selection.range(0..<count), to: &found)
       }
-      if rows.isEmpty { return }
-      let selection = Selection(rows)
-      let columns = keys.prefix(keyTypes.count).map { $0.gathered(selection) }
-      var groups = [UInt32](repeating: 0, count: rows.count)
-      table.findOrInsert(columns, count: rows.count, into: &groups)
-      let numbers = keys[keyTypes.count]
-      for (group, row) in zip(groups, rows) {
-        found.append(
-          Due(
-            group: group, variable: numbers.values(as: Int32.self)[numbers.slot(row)],
-            part: Array(keys[keyTypes.count + 1].bytes(row)), time: dues[values[1].slot(row)]))
+    } else {
+      try store.measured.scan { keys, values, count in
+        let dues = values[1].values(as: Int64.self)
+        let rows = (0..<count).filter { !values[1].isNull($0) && dues[values[1].slot($0)] <= now }
+        if !rows.isEmpty { add(keys, values, Selection(rows), to: &found) }
       }
     }
     return found.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(\.element)
   }
 
-  private func note(_ time: Int64) { nextDue = min(nextDue ?? time, time) }
+  private func add(_ keys: [ColumnVector], _ values: [ColumnVector], _ rows: Selection, to found: inout [Due]) {
+    let columns = keys.prefix(keyTypes.count).map { $0.gathered(rows) }
+    var groups = [UInt32](repeating: 0, count: rows.count)
+    table.findOrInsert(columns, count: rows.count, into: &groups)
+    let numbers = keys[keyTypes.count], dues = values[1].values(as: Int64.self)
+    for (position, group) in groups.enumerated() {
+      let row = Int(rows.rows[position])
+      found.append(
+        Due(
+          group: group, variable: numbers.values(as: Int32.self)[numbers.slot(row)],
+          part: Array(keys[keyTypes.count + 1].bytes(row)), time: dues[values[1].slot(row)]))
+    }
+  }
+
+  private func note(_ time: Int64) { if timeMode == .processingTime { dueTimes.insert(time) } }
 
   /// Writes the changes to the store.
   func flush() throws {
