@@ -12,6 +12,11 @@ public enum SQLParser {
     try Parser.run(sql) { parser throws(Parser.Failed) in try parser.statement() }
   }
 
+  /// Reads one statement in which `parameters` stand for `:name` and `?`. One without a value stays in the tree.
+  public static func parseStatement(_ sql: String, parameters: SQLParameters) throws(SQLParseError) -> Statement {
+    try Parser.run(sql, parameters: parameters) { parser throws(Parser.Failed) in try parser.statement() }
+  }
+
   /// Reads one query; semicolons may follow it.
   public static func parseQuery(_ sql: String) throws(SQLParseError) -> Query {
     try Parser.run(sql) { parser throws(Parser.Failed) in

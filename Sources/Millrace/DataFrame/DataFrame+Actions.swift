@@ -100,6 +100,9 @@ extension DataFrame {
   /// Runs the query and gives its operators as text with their time, rows and threads, as EXPLAIN ANALYZE does.
   public func explainAnalyze() throws -> String { try profile().text }
 
+  /// Starts the definition of a write of all rows.
+  public var write: DataFrameWriter { DataFrameWriter(self) }
+
   /// Starts the definition of a streaming write.
   public var writeStream: DataStreamWriter { DataStreamWriter(self) }
 }

@@ -249,11 +249,28 @@ public final class SparkSession: Sendable {
   /// A SQL statement as a DataFrame; statements such as CREATE VIEW are carried out.
   public func sql(_ text: String) async throws -> DataFrame { try execute(statement: text) }
 
+  /// A SQL statement whose `?` stand for values in their order: `sql("SELECT * FROM t WHERE n > ? AND k = ?", 5, "a")`.
+  ///
+  /// A value is a number, a text, a truth value, a `Timestamp` or another type of state variables, nil for NULL, or a `Column`.
+  /// Throws `UNBOUND_SQL_PARAMETER` for a parameter without a value and `INVALID_SQL_ARG` for a value of another kind.
+  public func sql(_ text: String, _ args: (any Sendable)?...) async throws -> DataFrame {
+    try execute(statement: text, parameters: .positional(try args.map { try SQLArgument.expression($0) }))
+  }
+
+  /// A SQL statement whose `:name` stand for values by name; values as with `?`.
+  public func sql(_ text: String, args: [String: any Sendable]) async throws -> DataFrame {
+    try execute(statement: text, parameters: .named(try args.mapValues { try SQLArgument.expression($0) }))
+  }
+
   /// The same without suspension.
   public func execute(statement text: String) throws -> DataFrame {
+    try execute(statement: text, parameters: .positional([]))
+  }
+
+  private func execute(statement text: String, parameters: SQLParameters) throws -> DataFrame {
     let text = substituted(text)
     do {
-      return try StatementRunner(self).run(try SQLParser.parseStatement(text))
+      return try StatementRunner(self).run(try SQLParser.parseStatement(text, parameters: parameters))
     } catch let error as SQLParseError {
       throw MillraceError(error)
     } catch let error as MillraceError {

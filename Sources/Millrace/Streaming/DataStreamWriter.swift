@@ -156,6 +156,15 @@ public struct DataStreamWriter: Sendable {
     return try frame.session.start([sink], options)
   }
 
+  /// Starts the query with its rows going to the table of a name: of the sink `memory`, or of `sqlite` where `format` says so.
+  public func toTable(_ tableName: String) async throws -> StreamingQuery {
+    if format.lowercased() == "sqlite" { return try await option("table", tableName).start() }
+    return try await format("memory").option("queryName", tableName).queryName(options.name ?? tableName).start()
+  }
+
+  /// The same.
+  public func toTable(tableName: String) async throws -> StreamingQuery { try await toTable(tableName) }
+
   /// Starts the query with a path for its sink.
   public func start(_ path: String) async throws -> StreamingQuery { try await option("path", path).start() }
 }

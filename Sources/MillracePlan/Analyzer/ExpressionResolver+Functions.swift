@@ -24,6 +24,7 @@ extension ExpressionResolver {
         "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
         "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
     }
+    let function = try expandingStars(of: function)
     switch name {
     case "window", "session_window": return try timeWindow(function, name)
     case "struct": return try row(function.arguments.compactMap(\.expression))
@@ -46,6 +47,27 @@ extension ExpressionResolver {
       return try call(function.name.joined(separator: "."), [])
     }
     return try scalar.bind(try arguments(of: function), analyzer.context)
+  }
+
+  /// The call with the columns that a `*` among its arguments stands for, under their names: `struct(*)`.
+  private func expandingStars(of function: FunctionCall) throws -> FunctionCall {
+    var expanded = function
+    expanded.arguments = try function.arguments.flatMap { argument -> [FunctionCall.Argument] in
+      guard let expression = argument.expression, case .star(let qualifier, let except) = expression.kind else {
+        return [argument]
+      }
+      var columns = scope.star(qualifier)
+      for name in except {
+        guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
+        columns.removeAll { $0 == match.attribute }
+      }
+      return columns.map { column in
+        let named = SQLExpression(
+          .alias(SQLExpression(.column(["\u{0}\(column.id)"])), [column.name]), expression.range)
+        return FunctionCall.Argument(name: argument.name, named)
+      }
+    }
+    return expanded
   }
 
   private func castFunction(_ function: FunctionCall, _ name: String, _ type: DataType) throws -> Expression {

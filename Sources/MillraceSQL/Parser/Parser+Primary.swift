@@ -143,9 +143,18 @@ extension Parser {
   /// `:name` or `?`.
   private func parameter() throws(Failed) -> SQLExpression {
     let start = position
-    if accept(.question) { return SQLExpression(.parameter(""), range(from: start)) }
+    if accept(.question) {
+      positionalCount += 1
+      return bound(parameters?.positional(positionalCount - 1), "", start)
+    }
     try expect(.colon)
-    return SQLExpression(.parameter(try name("a parameter's name")), range(from: start))
+    let name = try name("a parameter's name")
+    return bound(parameters?.named(name), name, start)
+  }
+
+  /// The value of a parameter, or the parameter where it has none, which the analyzer refuses.
+  private func bound(_ value: SQLExpression?, _ name: String, _ start: Int) -> SQLExpression {
+    SQLExpression(value?.kind ?? .parameter(name), range(from: start))
   }
 
   private func exists() throws(Failed) -> SQLExpression {

@@ -35,6 +35,11 @@ final class Parser {
     static let maximumDepth = 300
   #endif
 
+  /// What stands for `:name` and `?`; nil: they stay in the tree.
+  var parameters: SQLParameters?
+  /// How many `?` were met.
+  var positionalCount = 0
+
   init(_ source: String) throws(SQLParseError) {
     self.source = source
     bytes = Array(source.utf8)
@@ -47,9 +52,10 @@ final class Parser {
 
   /// Runs a step over a whole text and gives the error a value.
   static func run<Result>(
-    _ source: String, _ step: (Parser) throws(Failed) -> Result
+    _ source: String, parameters: SQLParameters? = nil, _ step: (Parser) throws(Failed) -> Result
   ) throws(SQLParseError) -> Result {
     let parser = try Parser(source)
+    parser.parameters = parameters
     do {
       if parser.isAtEnd { throw parser.fail("PARSE_EMPTY_STATEMENT", "the SQL text is empty") }
       let result = try step(parser)

@@ -11,6 +11,7 @@ package enum Cast {
     if source == type { return expression }
     if case .literal(.null, _) = expression { return .null(type) }
     guard CastRules.canCast(source, to: type) else { throw CastRules.mismatch(source, type, isTry: isTry) }
+    if !context.isAnsi && !isTry { return try lenient(expression, to: type, context) }
     let kernel = try CastKernel.make(source, type, CastKernel.Options(isTry: isTry, timeZone: context.timeZone))
     let canFail = CastRules.canFail(source, type)
     let dependsOnZone = source == .timestamp || type == .timestamp || source.isNested
@@ -18,6 +19,23 @@ package enum Cast {
       isTry ? "try_cast" : "cast", variant: "\(source.sql)\(dependsOnZone ? context.timeZone : "")", type: type,
       isNullable: expression.isNullable || isTry && canFail || source.isFractional && type.isDecimal,
       canFail: !isTry && canFail
+    ) { arguments, _, _ in try kernel(arguments[0]) }
+    return .call(function, [expression])
+  }
+
+  /// A cast outside of ANSI mode: numbers wrap around or stop at the ends of an integral type, as in Java; what else cannot be cast is NULL.
+  private static func lenient(
+    _ expression: Expression, to type: DataType, _ context: BindingContext
+  ) throws -> Expression {
+    let source = expression.type
+    let kernel =
+      try CastKernel.lenient(source, type)
+      ?? CastKernel.make(source, type, CastKernel.Options(isTry: true, timeZone: context.timeZone))
+    let isExact = CastKernel.isTotal(source, type)
+    let function = BoundFunction(
+      "cast", variant: "\(source.sql)\(context.timeZone), not ANSI", type: type,
+      isNullable: expression.isNullable || !isExact && (CastRules.canFail(source, type) || type.isDecimal),
+      canFail: false
     ) { arguments, _, _ in try kernel(arguments[0]) }
     return .call(function, [expression])
   }

@@ -20,19 +20,24 @@ enum Arithmetic {
   static func bind(
     _ op: ArithmeticOperator, _ left: Expression, _ right: Expression, isTry: Bool, _ context: BindingContext
   ) throws -> Expression {
+    // Outside of ANSI mode nothing fails: integers wrap around, and what has no value is NULL.
+    let isLenient = !context.isAnsi && !isTry
     let (left, right) = try promoteStrings(op, left, right, context)
     guard isNumericOrNull(left.type), isNumericOrNull(right.type),
       !(left.type == .void && right.type == .void && op != .divide)
     else { throw OperatorErrors.mismatch(op.rawValue, left, right, "(\"NUMERIC\" or \"INTERVAL\")") }
     if left.type.isDecimal || right.type.isDecimal, !left.type.isFractional, !right.type.isFractional {
-      return try DecimalOperators.bind(op, left, right, isTry: isTry, context)
+      return try DecimalOperators.bind(op, left, right, isTry: isTry || isLenient, context)
     }
     let type = try operandType(op, left, right)
     let arguments = [try left.cast(to: type, context), try right.cast(to: type, context)]
-    let kernel = kernel(op, type, isTry)
-    let canFail = !isTry && (type.isIntegral || [.divide, .remainder, .positiveRemainder].contains(op))
+    let isDivision = [.divide, .remainder, .positiveRemainder, .integralDivide].contains(op)
+    let wraps = isLenient && type.isIntegral && (!isDivision || op == .integralDivide)
+    let kernel = wraps ? wrapping(op, type) : kernel(op, type, isTry || isLenient)
+    let canFail = context.isAnsi && !isTry && (type.isIntegral || isDivision)
     return .operation(
-      op.name(isTry: isTry), op == .integralDivide ? .long : type, arguments, alwaysNullable: isTry, canFail: canFail
+      op.name(isTry: isTry), op == .integralDivide ? .long : type, arguments,
+      alwaysNullable: isTry || isLenient && isDivision, canFail: canFail
     ) { vectors, _, _ in try kernel(vectors[0], vectors[1]) }
   }
 
@@ -70,6 +75,35 @@ enum Arithmetic {
   }
 
   // MARK: - Integers
+
+  /// Sums, differences, products and whole quotients that wrap around on overflow; a quotient by zero is NULL.
+  private static func wrapping(_ op: ArithmeticOperator, _ type: DataType) -> BinaryKernel {
+    switch type {
+    case .byte: wrapping(op, type, Int8.self)
+    case .short: wrapping(op, type, Int16.self)
+    case .integer: wrapping(op, type, Int32.self)
+    default: wrapping(op, type, Int64.self)
+    }
+  }
+
+  private static func wrapping<T: FixedWidthInteger & SignedInteger & Sendable>(
+    _ op: ArithmeticOperator, _ type: DataType, _: T.Type
+  ) -> BinaryKernel {
+    switch op {
+    case .add: return { .map(type, $0, $1) { (x: T, y: T) -> T in x &+ y } }
+    case .subtract: return { .map(type, $0, $1) { (x: T, y: T) -> T in x &- y } }
+    case .multiply: return { .map(type, $0, $1) { (x: T, y: T) -> T in x &* y } }
+    default:
+      return { a, b in
+        try .checkedMap(.long, a, b, isTry: true) { (x: T, y: T) -> (Int64, UInt8) in
+          if y == 0 { return (0, 1) }
+          return (y == -1 ? 0 &- Int64(x) : Int64(x / y), 0)
+        } failure: { _, _ in
+          OperatorErrors.divideByZero
+        }
+      }
+    }
+  }
 
   private static func integral<T: FixedWidthInteger & SignedInteger & Sendable>(
     _ op: ArithmeticOperator, _ type: DataType, _: T.Type, _ isTry: Bool

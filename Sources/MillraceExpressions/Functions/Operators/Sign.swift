@@ -8,6 +8,9 @@ enum Sign {
     }
     let argument = try operand("-", value, context)
     let type = argument.type
+    if !context.isAnsi, type.isIntegral {
+      return try Arithmetic.bind(.subtract, .literal(.integer(0), type), argument, isTry: false, context)
+    }
     let kernel = negateKernel(type)
     return .operation("negative", type, [argument], canFail: type.isIntegral || type.isInterval) { vectors, _, _ in
       try kernel(vectors[0])
