@@ -12,8 +12,8 @@ struct SQLiteSortedKeys {
   private let bytes: ColumnVector
   private let entries: [Entry]
 
-  init(_ codec: RowCodec, _ keys: [ColumnVector], count: Int) {
-    let bytes = codec.encode(keys, rowCount: count)
+  init(_ codec: RowCodec, _ keys: [ColumnVector], count: Int, _ layout: SQLiteStateLayout) {
+    let bytes = layout.encode(codec, keys, count: count)
     self.bytes = bytes
     var entries = (0..<count).map { row in
       Entry(prefix: Self.prefix(bytes.bytes(row)), row: Int32(truncatingIfNeeded: row))

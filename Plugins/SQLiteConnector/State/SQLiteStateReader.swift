@@ -38,7 +38,9 @@ final class SQLiteStateReader: StateReader {
         "STATE_VERSION_NOT_RETAINED", "'\(database.path)' no longer holds version \(version)",
         hint: "raise 'minVersionsToRetain' of the state store to keep more versions")
     }
-    let scan = try SQLiteStateScan(database, try relation(database, at: mark.version), keyCodec, valueCodec)
+    let scan = try SQLiteStateScan(
+      database, try relation(database, at: mark.version), keyCodec, valueCodec,
+      try SQLiteStateTable.layout(database))
     while let batch = try scan.next() { try body(batch.keys, batch.values, batch.count) }
     guard scan.mark.rowCount == mark.rowCount, scan.mark.sum == mark.sum else {
       throw SQLiteStateTable.corrupt(

@@ -6,7 +6,7 @@ import MillraceCore
 /// kept, also from one that was prepared and never committed. Keys of a batch are visited in the order of the database, which
 /// touches each of its pages once. Every row has a checksum that is looked at when it is read, and each version the number and
 /// the fingerprint of all rows.
-final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
+final class SQLiteStateStore: DurableStateStore, TimeIndexedStateStore, @unchecked Sendable {
   private let keyCodec: RowCodec
   private let valueCodec: RowCodec
   private let directory: String?
@@ -23,6 +23,7 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
   private var isPrepared = false
   private var lastLookup: Lookup?
   private var isFolderDurable = false
+  private var timeColumn: StateColumn?
 
   /// What the last `get` found, because the next `put` is mostly of the same keys.
   private struct Lookup {
@@ -51,7 +52,8 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
     if let opened { return opened }
     if let directory { try files.createDirectory(directory) }
     let table = try SQLiteStateTable(
-      directory.map { SQLiteStateStoreProvider.path($0) }, cacheSize: configuration.cacheSize)
+      directory.map { SQLiteStateStoreProvider.path($0) }, cacheSize: configuration.cacheSize,
+      SQLiteStateLayout(timeColumn), valueCodec)
     let made = (table: table, undo: try SQLiteUndoLog(table.database))
     opened = made
     return made
@@ -60,8 +62,8 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
   // MARK: Rows
 
   func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
-    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count)
     let table = try open().table
+    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count, table.layout)
     let found = MemoryBuffer(capacity: count)
     let flags = found.base.assumingMemoryBound(to: UInt8.self)
     let arena = Arena()
@@ -96,7 +98,7 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
 
   func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
     guard count > 0 else { return }
-    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count)
+    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count, try open().table.layout)
     let encoded = valueCodec.encode(values, rowCount: count)
     let known = lastLookup.flatMap { $0.keys.hasSameKeys(as: sorted) ? $0 : nil }
     let (table, undo) = try begin()
@@ -112,6 +114,7 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
       let value = encoded.bytes(sorted.row(place))
       if let old, SQLiteSortedKeys.areEqual(old, value) { continue }
       try note(key, old, undo)
+      try table.note(key, old: old, values, sorted.row(place))
       let sum = SQLiteRowSum.of(key, value)
       now.sum &+= sum
       now.rowCount += old == nil ? 1 : 0
@@ -121,12 +124,13 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
 
   func remove(keys: [ColumnVector], count: Int) throws {
     guard count > 0 else { return }
-    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count)
+    let sorted = SQLiteSortedKeys(keyCodec, keys, count: count, try open().table.layout)
     let (table, undo) = try begin()
     for place in 0..<count where !sorted.isRepeated(place) {
       let key = sorted.key(place)
       guard let old = try table.value(of: key) else { continue }
       try note(key, old, undo)
+      try table.note(key, old: old, new: nil)
       now.rowCount -= 1
       try table.delete(key)
     }
@@ -152,8 +156,53 @@ final class SQLiteStateStore: DurableStateStore, @unchecked Sendable {
 
   func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
     guard now.rowCount > 0 else { return }
-    let scan = try SQLiteStateScan(open().table.database, "state", keyCodec, valueCodec)
+    let table = try open().table
+    let scan = try SQLiteStateScan(table.database, "state", keyCodec, valueCodec, table.layout)
     while let batch = try scan.next() { try body(batch.keys, batch.values, batch.count) }
+  }
+
+  func indexTimes(of column: StateColumn) { timeColumn = column }
+
+  func scan(
+    through time: Int64, _ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void
+  ) throws {
+    guard let timeColumn else {
+      throw MillraceError("INTERNAL_ERROR", "no column of the state was named as its time", fault: .bug)
+    }
+    guard now.rowCount > 0 else { return }
+    let table = try open().table
+    let isIndexed = table.layout == SQLiteStateLayout(timeColumn)
+    let scan: SQLiteStateScan =
+      switch table.layout {
+      case .key where isIndexed:
+        try SQLiteStateScan(
+          table.database, "state", keyCodec, valueCodec, table.layout, before: SQLiteStateLayout.bound(after: time))
+      case .value where isIndexed:
+        try SQLiteStateScan(table.database, through: time, keyCodec, valueCodec)
+      default: try SQLiteStateScan(table.database, "state", keyCodec, valueCodec, table.layout)
+      }
+    while let batch = try scan.next() {
+      // A database of an earlier program has no index.
+      guard !isIndexed else {
+        try body(batch.keys, batch.values, batch.count)
+        continue
+      }
+      let rows = Self.due(timeColumn, batch.keys, batch.values, batch.count, time)
+      if rows.count == 0 { continue }
+      try body(batch.keys.map { $0.gathered(rows) }, batch.values.map { $0.gathered(rows) }, rows.count)
+    }
+  }
+
+  private static func due(
+    _ column: StateColumn, _ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int, _ time: Int64
+  ) -> Selection {
+    let times =
+      switch column {
+      case .key(let position): keys[position]
+      case .value(let position): values[position]
+      }
+    let instants = times.values(as: Int64.self)
+    return Selection((0..<count).filter { !times.isNull($0) && instants[times.slot($0)] <= time })
   }
 
   // MARK: Versions

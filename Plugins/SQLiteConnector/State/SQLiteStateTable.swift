@@ -2,17 +2,21 @@ import MillraceCore
 
 /// The database of a store: rows by key, the versions that are kept, and what each of them replaced.
 final class SQLiteStateTable {
-  private static let format: Int64 = 1
+  /// 1: keys as the codec makes them. 2: with a table `layout`.
+  private static let format: Int64 = 2
 
   let database: SQLiteDatabase
+  /// How keys are found by time.
+  let layout: SQLiteStateLayout
+  private let times: SQLiteStateTimes?
   private let select: SQLiteStatement
   private let insert: SQLiteStatement
   private let update: SQLiteStatement
   private let delete: SQLiteStatement
   private let scratch = ByteBuffer()
 
-  /// Opens or makes the database; without a path a nameless one that ends with the connection.
-  init(_ path: String?, cacheSize: Int64) throws {
+  /// Opens or makes the database; without a path a nameless one that ends with the connection. `layout` is that of a new one.
+  init(_ path: String?, cacheSize: Int64, _ layout: SQLiteStateLayout, _ valueCodec: RowCodec) throws {
     database = try SQLiteDatabase(path ?? "", .state, busyTimeout: 10_000_000)
     try database.execute("PRAGMA cache_size = -\(cacheSize >> 10)")
     if path == nil {
@@ -27,6 +31,8 @@ final class SQLiteStateTable {
         """)
     }
     try Self.checkFormat(database)
+    let isNew = try database.rows("PRAGMA user_version").first?.first?.integer ?? 0 == 0
+    self.layout = isNew ? layout : try Self.layout(database)
     try database.execute(
       """
       BEGIN IMMEDIATE;
@@ -35,13 +41,38 @@ final class SQLiteStateTable {
       CREATE TABLE IF NOT EXISTS undo
         (version INTEGER, part INTEGER, bytes BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (version, part));
       INSERT INTO versions SELECT 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM versions);
-      PRAGMA user_version = \(Self.format);
+      \(isNew ? Self.sql(layout) : "")
       COMMIT;
       """)
+    times =
+      if case .value(let position) = self.layout {
+        try SQLiteStateTimes(database, valueCodec, position: position)
+      } else { nil }
     select = try database.prepare("SELECT v, sum FROM state WHERE k = ?")
     insert = try database.prepare("INSERT INTO state (k, v, sum) VALUES (?, ?, ?)")
     update = try database.prepare("UPDATE state SET v = ?, sum = ? WHERE k = ?")
     delete = try database.prepare("DELETE FROM state WHERE k = ?")
+  }
+
+  private static func sql(_ layout: SQLiteStateLayout) -> String {
+    if layout == .plain { return "PRAGMA user_version = 1;" }
+    let (kind, position) = layout.numbers
+    var sql = """
+      CREATE TABLE layout (kind INTEGER NOT NULL, position INTEGER NOT NULL);
+      INSERT INTO layout VALUES (\(kind), \(position));
+      PRAGMA user_version = \(format);
+      """
+    if case .value = layout { sql += "CREATE TABLE times (t INTEGER, k BLOB, PRIMARY KEY (t, k)) WITHOUT ROWID;" }
+    return sql
+  }
+
+  /// How a database that exists finds keys by time.
+  static func layout(_ database: SQLiteDatabase) throws -> SQLiteStateLayout {
+    guard try database.rows("PRAGMA user_version").first?.first?.integer ?? 0 > 1 else { return .plain }
+    guard let row = try database.rows("SELECT kind, position FROM layout").first, let kind = row[0].integer,
+      let position = row[1].integer, let layout = SQLiteStateLayout(kind: kind, position: position)
+    else { throw corrupt(database, "it does not tell how its keys lie") }
+    return layout
   }
 
   static func checkFormat(_ database: SQLiteDatabase) throws {
@@ -92,6 +123,21 @@ final class SQLiteStateTable {
   func delete(_ key: UnsafeRawBufferPointer) throws {
     try delete.bind(key, at: 1)
     try delete.runOnce()
+  }
+
+  // MARK: Times
+
+  /// Notes the time of a key that gets values; `old` are the bytes of those it has.
+  func note(_ key: UnsafeRawBufferPointer, old: UnsafeRawBufferPointer?, _ values: [ColumnVector], _ row: Int) throws {
+    guard let times else { return }
+    try times.move(key, from: try old.flatMap { try times.time(in: $0) }, to: times.time(values, row))
+  }
+
+  /// Notes that a key gets or loses the bytes of a value.
+  func note(_ key: UnsafeRawBufferPointer, old: UnsafeRawBufferPointer?, new: UnsafeRawBufferPointer?) throws {
+    guard let times else { return }
+    try times.move(
+      key, from: try old.flatMap { try times.time(in: $0) }, to: try new.flatMap { try times.time(in: $0) })
   }
 
   /// What of a row's fingerprint stands beside it.
@@ -179,6 +225,7 @@ final class SQLiteStateTable {
     try database.execute("BEGIN IMMEDIATE")
     do {
       try SQLiteUndoLog.undo(database, after: version) { key, value in
+        if times != nil { try note(key, old: try self.value(of: key), new: value) }
         try delete(key)
         if let value { try insert(key, value, sum: SQLiteRowSum.of(key, value)) }
       }
