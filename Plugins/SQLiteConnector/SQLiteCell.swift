@@ -9,9 +9,10 @@ enum SQLiteCell {
   static func isReadable(_ type: DataType) -> Bool {
     switch type {
     case .boolean, .byte, .short, .integer, .long, .float, .double, .decimal, .string, .binary, .date, .timestamp,
-      .timestampNTZ:
+      .timestampNTZ, .dayTimeInterval, .yearMonthInterval:
       true
-    case .void, .dayTimeInterval, .yearMonthInterval, .calendarInterval, .array, .map, .structure: false
+    case .array, .map, .structure: (try? SQLiteJSONCells(type)) != nil
+    case .void, .calendarInterval: false
     }
   }
 
@@ -23,6 +24,7 @@ enum SQLiteCell {
     case "BOOLEAN", "BOOL": return .boolean
     case "DATE": return .date
     case "TIMESTAMP", "DATETIME": return .timestamp
+    case "TIMESTAMP_NTZ": return .timestampNTZ
     case "DECIMAL", "NUMERIC":
       let digits = text.split { !$0.isNumber }.compactMap { Int($0) }
       let scale = digits.count > 1 ? digits[1] : 0
@@ -52,8 +54,8 @@ enum SQLiteCell {
       return true
     case .byte: return append(integer(statement, column, stored, Int8.self), builder)
     case .short: return append(integer(statement, column, stored, Int16.self), builder)
-    case .integer: return append(integer(statement, column, stored, Int32.self), builder)
-    case .long: return append(integer(statement, column, stored, Int64.self), builder)
+    case .integer, .yearMonthInterval: return append(integer(statement, column, stored, Int32.self), builder)
+    case .long, .dayTimeInterval: return append(integer(statement, column, stored, Int64.self), builder)
     case .double: return append(double(statement, column, stored), builder)
     case .float: return append(double(statement, column, stored).map { Float($0) }, builder)
     case .boolean: return append(boolean(statement, column, stored), builder)
@@ -64,7 +66,7 @@ enum SQLiteCell {
         return false
       }
       return append(value, builder)
-    case .void, .dayTimeInterval, .yearMonthInterval, .calendarInterval, .array, .map, .structure: return false
+    case .void, .calendarInterval, .array, .map, .structure: return false
     }
   }
 

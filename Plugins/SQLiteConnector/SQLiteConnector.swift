@@ -16,12 +16,15 @@ public struct SQLiteConnector: Connector {
 
   /// Makes a source. Without a declared schema the database is opened to read the columns' declared types.
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
-    .rows(try SQLiteSource(SQLiteSourceConfiguration(request.options), schema: request.schema))
+    .rows(
+      try SQLiteSource(
+        SQLiteSourceConfiguration(request.options), schema: request.schema, clock: request.environment.clock))
   }
 
   /// Makes a sink; the database is opened later.
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
-    let configuration = try SQLiteSinkConfiguration(request.options, schema: request.schema)
+    let configuration = try SQLiteSinkConfiguration(
+      request.options, schema: request.schema, outputMode: request.outputMode)
     return .rows(
       SQLiteSink(
         configuration, schema: request.schema, outputMode: request.outputMode, environment: request.environment))

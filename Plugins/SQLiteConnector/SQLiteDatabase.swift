@@ -15,6 +15,7 @@ final class SQLiteDatabase: @unchecked Sendable {
   /// The table that errors name.
   var table = ""
   private let handle: OpaquePointer
+  private var nameCount = 0
 
   /// Opens a database: for reading, or for writing, made if absent.
   init(_ path: String, _ side: Side, busyTimeout: Int64, isReadOnly: Bool = false) throws {
@@ -50,8 +51,19 @@ final class SQLiteDatabase: @unchecked Sendable {
     return Int(used)
   }
 
-  /// Most parameters that one statement can have.
-  var parameterLimit: Int { Int(sqlite3_limit(handle, SQLITE_LIMIT_VARIABLE_NUMBER, -1)) }
+  /// Most columns that a table or a result can have.
+  var columnLimit: Int { Int(sqlite3_limit(handle, SQLITE_LIMIT_COLUMN, -1)) }
+
+  /// A name that this connection has not given yet.
+  func uniqueName(_ prefix: String) -> String {
+    nameCount += 1
+    return "\(prefix)_\(nameCount)"
+  }
+
+  /// Makes a virtual table known under a name.
+  func register(_ module: UnsafePointer<sqlite3_module>, _ name: String, _ context: UnsafeMutableRawPointer) throws {
+    if sqlite3_create_module_v2(handle, name, module, context, nil) != SQLITE_OK { throw failure("preparing") }
+  }
 
   /// Ends what another thread runs on this connection.
   func interrupt() { sqlite3_interrupt(handle) }
@@ -80,6 +92,11 @@ final class SQLiteDatabase: @unchecked Sendable {
     return rows
   }
 
+  /// What SQLite says was wrong last, and the name of its result code, such as `SQLITE_CONSTRAINT_NOTNULL`.
+  var lastProblem: (code: String, message: String) {
+    (SQLiteReason.name(sqlite3_extended_errcode(handle)), String(cString: sqlite3_errmsg(handle)))
+  }
+
   private static func short(_ sql: String) -> String { sql.count <= 120 ? sql : "\(sql.prefix(117))..." }
 
   /// SQLite's last error, with the path and the table.
@@ -100,6 +117,30 @@ struct SQLiteReason {
   var hint: String?
   var isUserFault = false
   var isRetryable = false
+
+  /// The name of a code that one row can be the cause of.
+  static func name(_ extended: Int32) -> String {
+    switch extended {
+    case SQLITE_CONSTRAINT | 1 << 8: "SQLITE_CONSTRAINT_CHECK"
+    case SQLITE_CONSTRAINT | 3 << 8: "SQLITE_CONSTRAINT_FOREIGNKEY"
+    case SQLITE_CONSTRAINT | 5 << 8: "SQLITE_CONSTRAINT_NOTNULL"
+    case SQLITE_CONSTRAINT | 6 << 8: "SQLITE_CONSTRAINT_PRIMARYKEY"
+    case SQLITE_CONSTRAINT | 7 << 8: "SQLITE_CONSTRAINT_TRIGGER"
+    case SQLITE_CONSTRAINT | 8 << 8: "SQLITE_CONSTRAINT_UNIQUE"
+    case SQLITE_CONSTRAINT | 12 << 8: "SQLITE_CONSTRAINT_DATATYPE"
+    default:
+      switch extended & 0xFF {
+      case SQLITE_MISMATCH: "SQLITE_MISMATCH"
+      case SQLITE_TOOBIG: "SQLITE_TOOBIG"
+      default: "SQLITE_CONSTRAINT"
+      }
+    }
+  }
+
+  /// Whether a row can be the cause of a status, so that other rows may be written.
+  static func isOfRow(_ status: Int32) -> Bool {
+    [SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_TOOBIG].contains(status & 0xFF)
+  }
 
   init(_ status: Int32) {
     switch status {

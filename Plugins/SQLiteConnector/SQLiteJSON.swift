@@ -15,7 +15,7 @@ enum SQLiteJSON {
     case .float: write(Double(column.values(as: Float.self)[slot]), "\(column.values(as: Float.self)[slot])", into: out)
     case .double: write(column.values(as: Double.self)[slot], "\(column.values(as: Double.self)[slot])", into: out)
     case .string: quote(column.bytes(row), into: out)
-    case .binary: quoteHexadecimal(column.bytes(row), into: out)
+    case .binary: quoteBase64(column.bytes(row), into: out)
     case .date:
       cell(into: out, isQuoted: true) { DateTimeText.write(days: Int(column.values(as: Int32.self)[slot]), to: $0) }
     case .timestamp, .timestampNTZ:
@@ -110,9 +110,20 @@ enum SQLiteJSON {
     out.append(UInt8(ascii: "\""))
   }
 
-  private static func quoteHexadecimal(_ bytes: UnsafeRawBufferPointer, into out: ByteBuffer) {
+  /// Bytes in base 64, as Spark writes them in JSON.
+  private static func quoteBase64(_ bytes: UnsafeRawBufferPointer, into out: ByteBuffer) {
+    let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     out.append(UInt8(ascii: "\""))
-    for byte in bytes { hexadecimal(byte, into: out) }
+    var at = 0
+    while at < bytes.count {
+      let rest = bytes.count - at
+      let word =
+        UInt32(bytes[at]) << 16 | (rest > 1 ? UInt32(bytes[at + 1]) << 8 : 0) | (rest > 2 ? UInt32(bytes[at + 2]) : 0)
+      for digit in 0..<4 {
+        out.append(digit <= rest ? digits.utf8Start[Int(word >> UInt32(18 - 6 * digit) & 63)] : UInt8(ascii: "="))
+      }
+      at += 3
+    }
     out.append(UInt8(ascii: "\""))
   }
 

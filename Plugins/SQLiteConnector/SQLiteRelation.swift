@@ -50,8 +50,43 @@ struct SQLiteRelation {
       return [rowid]
     case .column(let column):
       try check(Schema([StructField(column, .string)]))
-      return [SQLiteName.quoted(column)] + (rowid.map { [$0] } ?? [])
+      return [SQLiteName.quoted(column)] + (try tieBreaker(rowid, besides: column))
     }
+  }
+
+  /// What tells rows with equal values apart. Without it those that come after the end of a batch would never be read.
+  private func tieBreaker(_ rowid: String?, besides column: String) throws -> [String] {
+    if let chosen = configuration.tieBreaker {
+      try check(Schema(chosen.map { StructField($0, .string) }))
+      return chosen.map { "ifnull(\(SQLiteName.quoted($0)), '')" }
+    }
+    if let rowid { return [rowid] }
+    var primary: [String] = []
+    if case .table(let table) = configuration.relation {
+      primary = try SQLiteTable(database: database, name: table).columns().filter { $0.keyPosition > 0 }
+        .sorted { $0.keyPosition < $1.keyPosition }.map(\.name)
+    }
+    if primary.isEmpty {
+      throw MillraceError(
+        "SOURCE_NO_TIE_BREAKER",
+        "nothing tells rows of \(configuration.name) in '\(configuration.path)' with equal '\(column)' apart, so some could be lost",
+        hint: "set 'tieBreaker' to columns that do, or to none if no two rows have the same '\(column)'")
+    }
+    return primary.filter { $0.lowercased() != column.lowercased() }.map { SQLiteName.quoted($0) }
+  }
+
+  /// The condition that a row is old enough; nil without a lag.
+  ///
+  /// Text that is no time does not wait. A number that cannot be seconds of our time is milliseconds or microseconds.
+  private func settled(_ now: Int64) -> String? {
+    guard configuration.lag > 0, case .column(let name) = configuration.increment else { return nil }
+    let column = SQLiteName.quoted(name)
+    let seconds = """
+      CASE typeof(\(column)) WHEN 'text' THEN (julianday(\(column)) - 2440587.5) * 86400.0 ELSE CASE \
+      WHEN \(column) < 5373484.5 AND typeof(\(column)) = 'real' THEN (\(column) - 2440587.5) * 86400.0 \
+      WHEN \(column) < 1e11 THEN \(column) WHEN \(column) < 1e14 THEN \(column) / 1e3 ELSE \(column) / 1e6 END END
+      """
+    return "ifnull((\(seconds)) <= \(Double(now - configuration.lag) / 1e6), 1)"
   }
 
   /// A name under which the rowid can be had: some table's own columns may hide others.
@@ -66,16 +101,20 @@ struct SQLiteRelation {
   }
 
   /// The key of the last row, nil when there are no rows.
-  func last(_ keys: [String]) throws -> [SQLiteValue]? {
+  func last(_ keys: [String], now: Int64) throws -> [SQLiteValue]? {
+    let settled = settled(now).map { " AND \($0)" } ?? ""
     let order = keys.map { "\($0) DESC" }.joined(separator: ", ")
     return try row(
-      "SELECT \(keys.joined(separator: ", ")) FROM \(configuration.from) WHERE \(keys[0]) IS NOT NULL ORDER BY \(order) LIMIT 1",
+      "SELECT \(keys.joined(separator: ", ")) FROM \(configuration.from) WHERE \(keys[0]) IS NOT NULL\(settled) ORDER BY \(order) LIMIT 1",
       [])
   }
 
   /// The key of the last of the next `rows` rows, nil when there is none.
-  func end(_ keys: [String], after: [SQLiteValue]?, upTo: [SQLiteValue]?, rows: Int64) throws -> [SQLiteValue]? {
-    let range = SQLiteRelation.condition(keys, after: after, upTo: upTo)
+  func end(
+    _ keys: [String], after: [SQLiteValue]?, upTo: [SQLiteValue]?, rows: Int64, now: Int64
+  ) throws -> [SQLiteValue]? {
+    var range = SQLiteRelation.condition(keys, after: after, upTo: upTo)
+    if let settled = settled(now) { range.sql += " AND \(settled)" }
     let select = "SELECT \(keys.joined(separator: ", ")) FROM \(configuration.from) WHERE \(range.sql) ORDER BY "
     let order = keys.joined(separator: ", ")
     if let end = try row("\(select)\(order) LIMIT 1 OFFSET \(rows - 1)", range.arguments) { return end }

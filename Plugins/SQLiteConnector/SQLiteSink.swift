@@ -3,20 +3,24 @@ import MillraceCore
 /// Writes rows into one table. The batch's number goes into `_millrace_commits` in the same transaction, so that a batch is in
 /// the table once, whatever happens.
 ///
-/// Append inserts, update replaces the row with the same keys, complete replaces all rows.
-final class SQLiteSink: RowSink, @unchecked Sendable {
+/// What becomes of a row there is told by `SQLiteWriteMode`.
+final class SQLiteSink: RejectingSink, @unchecked Sendable {
   private let configuration: SQLiteSinkConfiguration
   private let schema: Schema
   private let outputMode: OutputMode
   private let environment: Environment
   private var opened: Opened?
   private var rowCount: Int64 = 0
+  private var isolatesRejected = false
+  /// The batch that was begun and not committed.
+  private var begun: Int64?
 
   /// What exists from `open` to `close`.
   private struct Opened {
     var context: SinkContext
     var writer: SQLiteWriter
     var rows: SQLiteRowWriter
+    var rejects: SQLiteRejects?
   }
 
   init(_ configuration: SQLiteSinkConfiguration, schema: Schema, outputMode: OutputMode, environment: Environment) {
@@ -37,24 +41,40 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
       "CREATE TABLE IF NOT EXISTS \(SQLiteName.commits) (query TEXT, sink TEXT, batch INTEGER NOT NULL, rows INTEGER NOT NULL, "
         + "target TEXT NOT NULL, committed_at TEXT NOT NULL, PRIMARY KEY (query, sink)) WITHOUT ROWID")
     let keys = try prepare(table)
+    let rejects = isolatesRejected ? try SQLiteRejects(writer.database, context, schema) : nil
     opened = Opened(
       context: context, writer: writer,
-      rows: try SQLiteRowWriter(table, schema: schema, keys: keys, replacesRows: outputMode == .update))
+      rows: try SQLiteRowWriter(table, schema: schema, keys: keys, mode: configuration.mode, report: rejects),
+      rejects: rejects)
   }
 
-  /// Makes or checks the table and gives the columns that identify a row.
+  /// The columns that the table must have.
+  private var tableSchema: Schema {
+    guard configuration.mode == .changelog else { return schema }
+    return Schema(
+      schema.fields + [
+        StructField(SQLiteWriteMode.operationColumn, .string), StructField(SQLiteWriteMode.batchColumn, .long),
+      ])
+  }
+
+  /// Makes, evolves or checks the table and gives the columns that identify a row.
   private func prepare(_ table: SQLiteTable) throws -> [String] {
-    let columns = try table.columns()
+    var columns = try table.columns()
+    let needsKeys = configuration.mode.needsKeys
     if columns.isEmpty {
       if !configuration.createsTable { try table.notFound() }
-      if outputMode == .update && configuration.keys.isEmpty { throw keysMissing("does not exist yet") }
-      try table.create(schema, keys: configuration.keys)
+      if needsKeys && configuration.keys.isEmpty { throw keysMissing("does not exist yet") }
+      try table.create(tableSchema, keys: configuration.mode == .changelog ? [] : configuration.keys)
       return configuration.keys
     }
-    try table.check(columns, take: schema)
+    if configuration.evolves {
+      try table.evolve(columns, to: tableSchema, keys: configuration.keys)
+      columns = try table.columns()
+    }
+    try table.check(columns, take: tableSchema)
     if !configuration.keys.isEmpty { return configuration.keys }
     let primary = columns.filter { $0.keyPosition > 0 }.sorted { $0.keyPosition < $1.keyPosition }.map(\.name)
-    if outputMode == .update && (primary.isEmpty || primary.contains { schema.index(of: $0) == nil }) {
+    if needsKeys && (primary.isEmpty || primary.contains { schema.index(of: $0) == nil }) {
       throw keysMissing(primary.isEmpty ? "has no primary key" : "has a primary key that the query does not give")
     }
     return primary
@@ -62,7 +82,8 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
 
   private func keysMissing(_ state: String) -> MillraceError {
     MillraceError(
-      "SINK_KEYS_MISSING", "update mode must know which row to replace, and table '\(configuration.table)' \(state)",
+      "SINK_KEYS_MISSING",
+      "mode \(configuration.mode.rawValue) must know which row to replace, and table '\(configuration.table)' \(state)",
       hint: "set the option 'keys' to the columns that the query groups by")
   }
 
@@ -93,11 +114,13 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
   func begin(batchID: Int64) throws {
     let opened = try self.required()
     rowCount = 0
-    opened.rows.begin()
+    begun = nil
+    opened.rejects?.begin()
     CrashPoint.pass("sqlite.begin")
     opened.writer.database.table = configuration.table
     try opened.writer.begin(opened.context.sinkName)
-    if outputMode == .complete { try opened.rows.removeAll() }
+    try opened.rows.begin(batchID: batchID, outputMode: outputMode)
+    begun = batchID
   }
 
   func write(_ batch: RecordBatch) throws {
@@ -109,6 +132,8 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
   func commit(batchID: Int64) throws -> JSON {
     let opened = try self.required()
     try opened.rows.finish()
+    try opened.rejects?.keep(batchID: batchID)
+    rowCount -= Int64(opened.rejects?.rows.count ?? 0)
     try opened.writer.database.prepare(
       "INSERT INTO \(SQLiteName.commits) (query, sink, batch, rows, target, committed_at) "
         + "VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (query, sink) DO UPDATE SET "
@@ -119,8 +144,19 @@ final class SQLiteSink: RowSink, @unchecked Sendable {
     ])
     CrashPoint.pass("sqlite.commit")
     try opened.writer.commit(opened.context.sinkName)
+    begun = nil
     CrashPoint.pass("sqlite.committed")
     return .dictionary(["version": .int(1), "batch": .int(batchID), "rows": .int(rowCount)])
+  }
+
+  func isolateRejectedRows() { isolatesRejected = true }
+
+  func rejectedRows(batchID: Int64) throws -> [RejectedRow] {
+    let opened = try self.required()
+    guard let rejects = opened.rejects else { return [] }
+    guard begun == batchID else { return try rejects.kept(batchID: batchID) }
+    try opened.rows.finish()
+    return rejects.rows
   }
 
   func close() throws {

@@ -10,6 +10,7 @@ import Synchronization
 final class SQLiteSource: RowSource {
   let schema: Schema
   private let configuration: SQLiteSourceConfiguration
+  private let clock: any Clock
   private let state = Mutex(State())
 
   private struct State {
@@ -19,8 +20,9 @@ final class SQLiteSource: RowSource {
   }
 
   /// Without a declared schema the database is opened to read the columns.
-  init(_ configuration: SQLiteSourceConfiguration, schema: Schema?) throws {
+  init(_ configuration: SQLiteSourceConfiguration, schema: Schema?, clock: any Clock) throws {
     self.configuration = configuration
+    self.clock = clock
     self.schema = try schema ?? SQLiteRelation(configuration).schema()
     for field in self.schema.fields where !SQLiteCell.isReadable(field.type) {
       throw MillraceError(
@@ -41,7 +43,7 @@ final class SQLiteSource: RowSource {
 
   func freeze() throws {
     let keys = state.withLock { $0.keys }
-    let end = keys.isEmpty ? nil : try SQLiteRelation(configuration).last(keys)
+    let end = keys.isEmpty ? nil : try SQLiteRelation(configuration).last(keys, now: clock.now())
     state.withLock { state in
       state.isFrozen = true
       state.frozenEnd = end
@@ -59,7 +61,9 @@ final class SQLiteSource: RowSource {
     let start = try offset.map { try SQLiteKey.values($0.json["after"], count: state.keys.count) }
     let rows = min(configuration.maxRowsPerBatch, limit.rows ?? .max)
     let relation = try SQLiteRelation(configuration)
-    guard let end = try relation.end(state.keys, after: start, upTo: state.frozenEnd, rows: max(rows, 1)) else {
+    guard
+      let end = try relation.end(state.keys, after: start, upTo: state.frozenEnd, rows: max(rows, 1), now: clock.now())
+    else {
       return nil
     }
     let splits = SQLiteKey.ranges(after: start, upTo: end, parts: limit.parallelism).map { range in
@@ -85,12 +89,12 @@ final class SQLiteSource: RowSource {
     let fields = columns.map { schema.fields[$0] }
     let relation = try SQLiteRelation(configuration)
     if split.payload["all"]?.bool == true {
-      return SQLiteReader(try relation.select(fields, keys: [], after: nil, upTo: nil), fields, configuration)
+      return try SQLiteReader(try relation.select(fields, keys: [], after: nil, upTo: nil), fields, configuration)
     }
     let keys = (split.payload["keys"]?.array ?? []).compactMap(\.string)
     let after = split.payload["after"].flatMap { $0 == .null ? nil : $0 }
     let start = try after.map { try SQLiteKey.values($0, count: keys.count) }
     let end = try SQLiteKey.values(split.payload["upTo"], count: keys.count)
-    return SQLiteReader(try relation.select(fields, keys: keys, after: start, upTo: end), fields, configuration)
+    return try SQLiteReader(try relation.select(fields, keys: keys, after: start, upTo: end), fields, configuration)
   }
 }

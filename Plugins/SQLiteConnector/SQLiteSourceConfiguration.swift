@@ -19,6 +19,10 @@ struct SQLiteSourceConfiguration: Sendable {
   var path: String
   var relation: Relation
   var increment: Increment
+  /// What tells rows with equal values of the incremental column apart; nil: what the table has.
+  var tieBreaker: [String]?
+  /// How long after its time a row is read, in microseconds.
+  var lag: Int64
   var maxRowsPerBatch: Int64
   var busyTimeout: Int64
 
@@ -31,6 +35,16 @@ struct SQLiteSourceConfiguration: Sendable {
       "incremental", .string,
       "How new rows are told: 'rowid' (rows are only added; the default for tables), a column whose values only grow, "
         + "or 'none' (all rows once; the default for queries).", example: "updated_at"),
+    OptionField(
+      "tieBreaker", .list(.string),
+      "Columns that tell rows with the same value of the incremental column apart, so that none of them is lost at the end of a batch. "
+        + "Default for tables: the rowid or the primary key; views and queries must name them, or say 'none' where no two rows "
+        + "have the same value.", example: "id"),
+    OptionField(
+      "lag", .duration,
+      "How old a row must be by the time in its incremental column before it is read, for writers that commit a row after others with "
+        + "a later time. Numbers are seconds, milliseconds or microseconds since 1970, whichever they can be.",
+      default: "0 seconds", range: 0...86_400_000_000),
     OptionField(
       "maxRowsPerBatch", .integer, "Most rows of one micro-batch.", default: "1000000", range: 1...1 << 40),
     OptionField(
@@ -63,6 +77,16 @@ struct SQLiteSourceConfiguration: Sendable {
     case let column?:
       try SQLiteName.check(column, "column")
       increment = .column(column)
+    }
+    tieBreaker = options.string("tieBreaker") == nil ? nil : options.list("tieBreaker").filter { !$0.isEmpty }
+    if tieBreaker?.map({ $0.lowercased() }) == ["none"] { tieBreaker = [] }
+    for column in tieBreaker ?? [] { try SQLiteName.check(column, "column") }
+    lag = try options.duration("lag") ?? 0
+    if case .column = increment {
+    } else if tieBreaker != nil || lag > 0 {
+      throw MillraceError(
+        "OPTION_CONFLICT", "the options 'tieBreaker' and 'lag' are for an incremental column",
+        hint: "set 'incremental' to the name of one")
     }
     maxRowsPerBatch = try options.int("maxRowsPerBatch") ?? 1_000_000
     busyTimeout = try options.duration("busyTimeout") ?? 5_000_000

@@ -39,13 +39,13 @@ final class SQLiteStatement {
     }
   }
 
-  /// Runs a statement that gives no rows; false when it failed on a constraint, with nothing changed.
-  func runUnlessConstrained() throws -> Bool {
+  /// Runs a statement that gives no rows; false when a row was refused, with nothing changed.
+  func runUnlessRefused() throws -> Bool {
     switch sqlite3_step(pointer) {
     case SQLITE_DONE, SQLITE_ROW:
       sqlite3_reset(pointer)
       return true
-    case let status where status & 0xFF == SQLITE_CONSTRAINT:
+    case let status where SQLiteReason.isOfRow(status) && database.isInTransaction:
       sqlite3_reset(pointer)
       return false
     default:
@@ -67,24 +67,26 @@ final class SQLiteStatement {
   /// Makes the statement ready to run again.
   func reset() { sqlite3_reset(pointer) }
 
-  /// Binds all parameters, copying text.
+  /// Binds the first parameters, copying text.
   func bind(_ values: [SQLiteValue]) throws {
-    for (index, value) in values.enumerated() {
-      let parameter = Int32(index + 1)
-      let status: Int32
-      switch value {
-      case .null: status = sqlite3_bind_null(pointer, parameter)
-      case .integer(let number): status = sqlite3_bind_int64(pointer, parameter, number)
-      case .real(let number): status = sqlite3_bind_double(pointer, parameter, number)
-      case .text(var text):
-        status = text.withUTF8 { csqlite_bind_text_copy(pointer, parameter, $0.baseAddress, Int32(clamping: $0.count)) }
-      case .blob(let bytes):
-        status = bytes.withUnsafeBytes {
-          csqlite_bind_blob_copy(pointer, parameter, $0.baseAddress, Int32(clamping: $0.count))
-        }
+    for (index, value) in values.enumerated() { try bind(value, at: Int32(index + 1)) }
+  }
+
+  /// Binds one parameter, copying text.
+  func bind(_ value: SQLiteValue, at parameter: Int32) throws {
+    let status: Int32
+    switch value {
+    case .null: status = sqlite3_bind_null(pointer, parameter)
+    case .integer(let number): status = sqlite3_bind_int64(pointer, parameter, number)
+    case .real(let number): status = sqlite3_bind_double(pointer, parameter, number)
+    case .text(var text):
+      status = text.withUTF8 { csqlite_bind_text_copy(pointer, parameter, $0.baseAddress, Int32(clamping: $0.count)) }
+    case .blob(let bytes):
+      status = bytes.withUnsafeBytes {
+        csqlite_bind_blob_copy(pointer, parameter, $0.baseAddress, Int32(clamping: $0.count))
       }
-      if status != SQLITE_OK { throw database.failure("binding a value for") }
     }
+    if status != SQLITE_OK { throw database.failure("binding a value for") }
   }
 
   /// Number of result columns.
@@ -104,6 +106,9 @@ final class SQLiteStatement {
     default: return .null
     }
   }
+
+  /// Whether a cell of the present row is NULL.
+  func isNull(_ column: Int) -> Bool { sqlite3_column_type(pointer, Int32(column)) == SQLITE_NULL }
 
   /// Bytes of a text or blob, valid until the next step.
   func bytes(_ column: Int) -> UnsafeRawBufferPointer {

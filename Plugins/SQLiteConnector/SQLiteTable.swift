@@ -8,6 +8,7 @@ struct SQLiteTable {
     var keyPosition: Int64
     /// Whether an insert that leaves it out fails.
     var isNeeded: Bool
+    var type: SQLiteColumnType
   }
 
   let database: SQLiteDatabase
@@ -15,14 +16,18 @@ struct SQLiteTable {
 
   /// The table's columns; empty when there is no such table.
   func columns() throws -> [Column] {
-    try database.rows(
-      "SELECT name, pk, \"notnull\", dflt_value FROM pragma_table_xinfo(?) WHERE hidden = 0", [.text(name)]
+    let isStrict =
+      try database.rows("SELECT strict FROM pragma_table_list WHERE name = ? COLLATE NOCASE", [.text(name)]).first?[0]
+      .integer == 1
+    return try database.rows(
+      "SELECT name, pk, \"notnull\", dflt_value, type FROM pragma_table_xinfo(?) WHERE hidden = 0", [.text(name)]
     )
     .map { row in
       let position = row[1].integer ?? 0
       return Column(
         name: row[0].text ?? "", keyPosition: position,
-        isNeeded: row[2].integer == 1 && row[3] == .null && position == 0)
+        isNeeded: row[2].integer == 1 && row[3] == .null && position == 0,
+        type: SQLiteColumnType(declared: row[4].text ?? "", isStrict: isStrict))
     }
   }
 
@@ -33,6 +38,33 @@ struct SQLiteTable {
     try database.execute(
       "CREATE TABLE \(SQLiteName.quoted(name)) (\(parts.joined(separator: ", ")))\(keys.isEmpty ? "" : " WITHOUT ROWID")"
     )
+  }
+
+  /// Adds the columns that the table lacks, all or none; they are NULL in the rows that are there.
+  func evolve(_ columns: [Column], to schema: Schema, keys: [String]) throws {
+    let known = Set(columns.map { $0.name.lowercased() })
+    let missing = schema.fields.filter { !known.contains($0.name.lowercased()) }
+    if missing.isEmpty { return }
+    if let key = missing.first(where: { field in keys.contains { $0.lowercased() == field.name.lowercased() } }) {
+      throw MillraceError(
+        "SINK_SCHEMA_MISMATCH",
+        "table '\(name)' in '\(database.path)' has no column '\(key.name)', and a key cannot be added to a table",
+        hint: "write to a new table")
+    }
+    CrashPoint.pass("sqlite.evolve")
+    try database.execute("BEGIN IMMEDIATE")
+    do {
+      for field in missing {
+        try database.execute(
+          "ALTER TABLE \(SQLiteName.quoted(name)) ADD COLUMN \(SQLiteName.quoted(field.name)) \(field.type.sqliteName)")
+      }
+      CrashPoint.pass("sqlite.evolve.commit")
+      try database.execute("COMMIT")
+    } catch {
+      try? database.execute("ROLLBACK")
+      throw error
+    }
+    CrashPoint.pass("sqlite.evolve.committed")
   }
 
   /// Throws unless rows of the schema can go into `columns`.
@@ -47,13 +79,25 @@ struct SQLiteTable {
       throw MillraceError(
         "SINK_SCHEMA_MISMATCH",
         "table '\(name)' in '\(database.path)' has no column \(missing.map { "'\($0)'" }.joined(separator: ", "))",
-        hint: (hints + ["its columns are: \(names.joined(separator: ", "))"]).joined(separator: "; "))
+        hint: (hints + [
+          "its columns are: \(names.joined(separator: ", "))", "set evolve to true to have new columns added",
+        ]).joined(separator: "; "))
     }
     if let needed = columns.first(where: { $0.isNeeded && schema.index(of: $0.name) == nil }) {
       throw MillraceError(
         "SINK_SCHEMA_MISMATCH",
         "the query gives no column '\(needed.name)', which table '\(name)' in '\(database.path)' needs",
         hint: "it is NOT NULL without a default: add it to the query")
+    }
+    let unfit = columns.compactMap { column -> String? in
+      guard let index = schema.index(of: column.name), !column.type.holds(schema.fields[index].type) else { return nil }
+      return "\(column.name): table \(column.type.declared), query \(schema.fields[index].type.sql)"
+    }
+    if !unfit.isEmpty {
+      throw MillraceError(
+        "SINK_SCHEMA_MISMATCH",
+        "table '\(name)' in '\(database.path)' would not keep the query's values as they are: \(unfit.joined(separator: "; "))",
+        hint: "cast them in the query to what the table has, or write to a new table")
     }
   }
 
@@ -69,21 +113,5 @@ struct SQLiteTable {
     throw MillraceError(
       "\(database.side.rawValue)_TABLE_NOT_FOUND", "'\(database.path)' has no table '\(name)'",
       hint: database.side == .sink ? "\(hint); set createTable to true to have it made" : hint)
-  }
-}
-
-extension DataType {
-  /// The declared type of a column that holds values of this type.
-  ///
-  /// BOOLEAN, integers and intervals (months, or microseconds) are INTEGER; FLOAT and DOUBLE are REAL; BINARY is BLOB. The others
-  /// are TEXT: DATE and TIMESTAMP as `2024-01-01` and `2024-01-01 00:00:00` (UTC), which SQLite's date functions read and which
-  /// sort by time; DECIMAL in full; ARRAY, MAP and STRUCT as JSON.
-  var sqliteName: String {
-    switch self {
-    case .boolean, .byte, .short, .integer, .long, .dayTimeInterval, .yearMonthInterval: "INTEGER"
-    case .float, .double: "REAL"
-    case .binary: "BLOB"
-    case .void, .decimal, .string, .date, .timestamp, .timestampNTZ, .calendarInterval, .array, .map, .structure: "TEXT"
-    }
   }
 }

@@ -84,6 +84,7 @@ final class SQLiteWriter: @unchecked Sendable {
 extension SQLiteSinkConfiguration {
   /// Sets the connection up and reads back what matters for durability.
   func apply(to database: SQLiteDatabase) throws {
+    try database.execute("PRAGMA page_size = \(pageSize)")
     let mode = try database.rows("PRAGMA journal_mode = \(journalMode)").first?.first?.text ?? ""
     if mode.uppercased() != journalMode {
       throw MillraceError(
@@ -98,5 +99,10 @@ extension SQLiteSinkConfiguration {
     }
     try database.execute("PRAGMA cache_size = -\(max(cacheSize >> 10, 64))")
     try database.execute("PRAGMA temp_store = MEMORY")
+    // Pages that were written go into the database itself when there are many, so that those that are written again and again go
+    // once; a large batch leaves no large file behind.
+    let page = try database.rows("PRAGMA page_size").first?.first?.integer ?? 4096
+    try database.execute("PRAGMA wal_autocheckpoint = \(max(checkpointSize / page, 1))")
+    try database.execute("PRAGMA journal_size_limit = \(checkpointSize * 4)")
   }
 }

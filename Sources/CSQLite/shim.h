@@ -11,6 +11,11 @@ static inline int csqlite_bind_text_copy(sqlite3_stmt *statement, int parameter,
   return sqlite3_bind_text(statement, parameter, text ? (const char *)text : "", count, SQLITE_TRANSIENT);
 }
 
+/// Gives a function's result as text that SQLite copies; no address means no bytes, not NULL.
+static inline void csqlite_result_text_copy(sqlite3_context *context, const void *text, sqlite3_uint64 count) {
+  sqlite3_result_text64(context, text ? (const char *)text : "", count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
 /// Binds a blob that SQLite copies; no address means no bytes, not NULL.
 static inline int csqlite_bind_blob_copy(sqlite3_stmt *statement, int parameter, const void *bytes, int count) {
   return sqlite3_bind_blob(statement, parameter, bytes ? bytes : "", count, SQLITE_TRANSIENT);
@@ -20,3 +25,17 @@ static inline int csqlite_bind_blob_copy(sqlite3_stmt *statement, int parameter,
 static inline int csqlite_bind_blob_static(sqlite3_stmt *statement, int parameter, const void *bytes, int count) {
   return sqlite3_bind_blob(statement, parameter, bytes ? bytes : "", count, SQLITE_STATIC);
 }
+
+/// A virtual table over rows in memory: what SQLite sees of it, and where the rows are.
+typedef struct csqlite_rows_table {
+  sqlite3_vtab base;
+  void *rows;
+} csqlite_rows_table;
+
+/// A walk over the rows of such a table.
+typedef struct csqlite_rows_cursor {
+  sqlite3_vtab_cursor base;
+  void *rows;
+  sqlite3_int64 place;
+  sqlite3_int64 end;
+} csqlite_rows_cursor;

@@ -12,6 +12,8 @@ struct ReplaySink: Sendable {
   var oracle: Answer
   /// A script that fails if the output of a whole run is not spread over files as the tests want it.
   var check = "true"
+  /// Whether it keeps a batch that was written and whose commit a crash took.
+  var keepsItsBatch = false
 
   /// An answer that does not come from the engine.
   enum Answer: Sendable {
@@ -29,7 +31,7 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
   /// What keeps the state.
   var stateStore = "memory"
 
-  static let all = [databaseAndFiles, rotatingFiles, folders, stateInDatabase]
+  static let all = [databaseAndFiles, rotatingFiles, folders, stateInDatabase, databases]
 
   /// State in a database of its own, which can be a version ahead of the log.
   static let stateInDatabase = ReplayGroup(
@@ -45,7 +47,8 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
           "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
           "outputMode": "update", "format": "sqlite", "options": { "path": "out/traffic.db", "table": "traffic", "keys": ["minute", "status"] }
           """,
-        read: "sqlite3 out/traffic.db 'SELECT minute, status, hits, bytes FROM traffic'", oracle: .traffic),
+        read: "sqlite3 out/traffic.db 'SELECT minute, status, hits, bytes FROM traffic'", oracle: .traffic,
+        keepsItsBatch: true),
       ReplaySink(
         name: "packed",
         entry: """
@@ -122,4 +125,36 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
         read: "for file in out/csv/*.csv; do test \"$(head -n 1 $file)\" = host,status && tail -n +2 $file; done",
         oracle: .requests(least: 300, as: "tr ' ' ,")),
     ])
+
+  /// Tables in each of the modes that `databaseAndFiles` does not have, two of them in one database.
+  static let databases = ReplayGroup(
+    testDescription: "databases",
+    sinks: [
+      table(
+        "appended", "SELECT host, status FROM requests WHERE status >= 300", "append",
+        #"{ "path": "out/rows.db", "table": "appended" }"#, .requests(least: 300)),
+      table(
+        "logged", "SELECT host, status FROM requests WHERE status >= 500", "append",
+        #"{ "path": "out/rows.db", "table": "logged", "mode": "changelog" }"#, .requests(least: 500),
+        check: "test $(sqlite3 out/rows.db 'SELECT count(DISTINCT _batch) FROM logged') -ge 2"),
+      ReplaySink(
+        name: "replaced",
+        entry: """
+          "query": "SELECT window.start AS minute, status, count(*) AS hits, sum(bytes) AS bytes FROM requests GROUP BY window(time, '1 minute'), status",
+          "outputMode": "complete", "format": "sqlite", "options": { "path": "out/whole.db", "table": "traffic" }
+          """,
+        read: "sqlite3 out/whole.db 'SELECT minute, status, hits, bytes FROM traffic'", oracle: .traffic,
+        keepsItsBatch: true),
+    ])
+
+  private static func table(
+    _ name: String, _ query: String, _ mode: String, _ options: String, _ oracle: ReplaySink.Answer,
+    check: String = "true"
+  ) -> ReplaySink {
+    ReplaySink(
+      name: name,
+      entry: "\"query\": \"\(query)\", \"outputMode\": \"\(mode)\", \"format\": \"sqlite\", \"options\": \(options)",
+      read: "sqlite3 -separator ' ' out/rows.db 'SELECT host, status FROM \(name)'", oracle: oracle, check: check,
+      keepsItsBatch: true)
+  }
 }

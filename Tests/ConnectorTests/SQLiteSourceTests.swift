@@ -30,9 +30,11 @@ struct SQLiteSourceTests {
     (["table": "t"], "abc", "de"), (["table": "t", "incremental": "rowid", "maxRowsPerBatch": "2"], "ab", "cd"),
     (["table": "t", "incremental": "at"], "acb", "de"),
     (["table": "t", "incremental": "at", "maxRowsPerBatch": "1"], "a", "c"),
-    (["query": "SELECT w, at FROM t -- all", "incremental": "at"], "acb", "de"),
-    (["query": " SELECT w, at FROM t; ", "incremental": "at", "maxRowsPerBatch": "1"], "ac", "b"),
-    (["table": "v", "incremental": "at"], "acb", "de"),
+    (["query": "SELECT w, at FROM t -- all", "incremental": "at", "tieBreaker": "w"], "acb", "de"),
+    (
+      ["query": " SELECT w, at FROM t; ", "incremental": "at", "maxRowsPerBatch": "1", "tieBreaker": "none"], "ac", "b"
+    ),
+    (["table": "v", "incremental": "at", "tieBreaker": "w"], "acb", "de"),
   ])
   func incremental(options: [String: String], first: String, second: String) throws {
     run(
@@ -165,6 +167,12 @@ struct SQLiteSourceTests {
     ([:], "OPTION_MISSING", "'table' or 'query'"),
     (["table": "t", "path": "/nowhere/x.db"], "SOURCE_CANNOT_OPEN", "check that the path exists"),
     (["table": "t", "incremental": "word"], "SOURCE_OFFSET", "'incremental' was changed"),
+    (["query": "SELECT word FROM t", "incremental": "word"], "SOURCE_NO_TIE_BREAKER", "set 'tieBreaker' to columns"),
+    (
+      ["table": "t", "incremental": "word", "tieBreaker": "wrod"], "SOURCE_SCHEMA_MISMATCH", "did you mean 'word'?"
+    ),
+    (["table": "t", "tieBreaker": "word"], "OPTION_CONFLICT", "for an incremental column"),
+    (["table": "t", "lag": "5 seconds"], "OPTION_CONFLICT", "for an incremental column"),
   ])
   func errors(options: [String: String], code: String, text: String) throws {
     run("CREATE TABLE t (word TEXT); INSERT INTO t VALUES ('a'); CREATE TABLE k (a PRIMARY KEY) WITHOUT ROWID")
@@ -178,25 +186,90 @@ struct SQLiteSourceTests {
     #expect(error.contains(text), "\(error)")
   }
 
-  /// What the sink wrote comes back, also by the sink's own types.
-  @Test func readsWhatTheSinkWrote() throws {
-    let schema = Schema([
-      StructField("k", .string), StructField("at", .timestamp), StructField("m", .decimal(precision: 10, scale: 3)),
-      StructField("ok", .boolean), StructField("day", .date), StructField("d", .double),
-    ])
-    let rows: [[Value]] = [
-      [
-        .string("a'\"\u{0}"), .integer(1_704_067_200_000_001), .decimal(-1), .boolean(true), .integer(-719_528),
-        .double(0.1),
-      ],
-      [.string(String(repeating: "x", count: 100_000)), .null, .null, .null, .null, .null],
+  /// What the sink wrote comes back, by the types that the table declares; nested values by a declared schema.
+  @Test(arguments: [false, true])
+  func readsWhatTheSinkWrote(isDeclared: Bool) throws {
+    let flat = [
+      StructField("k", .string), StructField("at", .timestamp), StructField("local", .timestampNTZ),
+      StructField("m", .decimal(precision: 38, scale: 3)), StructField("ok", .boolean), StructField("day", .date),
+      StructField("d", .double), StructField("n", .long), StructField("b", .binary),
     ]
+    let nested = [
+      StructField("small", .byte), StructField("f", .float), StructField("wait", .dayToSecond),
+      StructField("age", .yearToMonth),
+      StructField("list", .array(.decimal(precision: 5, scale: 2))), StructField("tags", .map(.string, .array(.long))),
+      StructField(
+        "s",
+        .structure([
+          StructField("x", .string), StructField("y", .binary), StructField("z", .date), StructField("t", .timestamp),
+          StructField("w", .double),
+        ])),
+    ]
+    var row: [Value] = [
+      .string("a'\"\u{0}é"), .integer(1_704_067_200_000_001), .integer(-62_135_596_800_000_000),
+      .decimal(Int128(10) &* 99_999_999_999_999_999_999_999), .boolean(true), .integer(-719_528), .double(0.1),
+      .integer(.min), .binary([0, 255, 1]),
+    ]
+    var nulls: [Value] = [.string(String(repeating: "x", count: 100_000))] + Array(repeating: .null, count: 8)
+    if isDeclared {
+      row += [
+        .integer(-128), .double(1.5), .integer(7_000_000), .integer(14), .array([.decimal(-125), .null]),
+        .map([.init(.string("k\"\n"), .array([.integer(1), .null])), .init(.string(""), .array([]))]),
+        .structure([
+          .string("x\n\u{1}"), .binary([1, 2, 3, 250]), .integer(19782), .integer(1_704_067_200_500_000), .double(-0.5),
+        ]),
+      ]
+      nulls += Array(repeating: .null, count: nested.count)
+    }
+    let schema = Schema(isDeclared ? flat + nested : flat)
     let sink = try SQLiteConnector().sink(["path": folder.file("t.db"), "table": "t"], schema).rowSink
     try sink.open(SinkContext(queryID: "q", sinkName: "s"))
-    try sink.run(0, rows, schema)
-    let source = try source(["table": "t"], schema)
+    try sink.run(0, [row, nulls, row], schema)
+    let source = try source(["table": "t"], isDeclared ? schema : nil)
+    #expect(source.schema == schema)
     try source.start(after: nil)
-    #expect(try source.next(after: nil)?.rows == rows)
+    #expect(try source.next(after: nil)?.rows == [row, nulls, row])
     try sink.close()
+  }
+
+  @Test(arguments: ["[1, x]", "", "{\"a\": [1]}"])
+  func brokenJSON(text: String) throws {
+    run("CREATE TABLE t (a); INSERT INTO t VALUES ('[1]'), ('\(text)')")
+    let source = try source(["table": "t"], Schema([StructField("a", .array(.long))]))
+    try source.start(after: nil)
+    let error = message { _ = try source.next(after: nil) }
+    #expect(
+      error.contains(
+        "[SOURCE_VALUE_MISMATCH] t in '\(folder.path)/t.db' has a value in column 'a' that is no ARRAY<BIGINT>"))
+  }
+
+  /// Another connection writes, and rolls back, between and inside the reads of a batch: each committed row comes once.
+  @Test func whileAnotherWrites() throws {
+    run("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER)")
+    let insert = { (range: Range<Int>) in
+      "INSERT INTO t VALUES \(range.map { "(\($0))" }.joined(separator: ","));"
+    }
+    let source = try source(["table": "t", "maxRowsPerBatch": "7000"])
+    try source.start(after: nil)
+    var seen: [Value] = []
+    var offset: Offset?
+    for round in 0..<6 {
+      run("BEGIN; \(insert(round * 9000..<round * 9000 + 9000)) COMMIT")
+      guard let plan = try source.plan(after: offset, limit: ReadLimit()) else { continue }
+      for split in plan.splits {
+        let reader = try source.open(split, columns: [0])
+        while let batch = try reader.next() {
+          seen += batch.rows().map { $0[0] }
+          run("BEGIN; INSERT INTO t VALUES (-1); ROLLBACK")
+        }
+        reader.close()
+      }
+      offset = plan.end
+    }
+    while let more = try source.next(after: offset) {
+      seen += more.rows.map { $0[0] }
+      offset = more.end
+    }
+    #expect(seen == (0..<54000).map { .integer(Int64($0)) })
   }
 }
