@@ -16,6 +16,11 @@ public struct RecordBatch: Sendable {
     RecordBatch(rowCount: selection.count, columns: columns.map { $0.gathered(selection) })
   }
 
+  /// A copy that owns all its string bytes, so that the memory it was made from can go.
+  public func detached() -> RecordBatch {
+    RecordBatch(rowCount: rowCount, columns: columns.map { $0.detached() })
+  }
+
   /// The first `count` rows.
   public func prefix(_ count: Int) -> RecordBatch {
     count >= rowCount ? self : gathered(.range(0..<count))

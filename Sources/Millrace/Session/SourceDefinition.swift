@@ -25,6 +25,8 @@ public struct SourceDefinition: Sendable {
   public var replaySpeed: ReplaySpeed?
   /// What becomes of records that cannot be decoded.
   public var badRecords = BadRecordSettings()
+  /// When a table that streams are joined with is read anew.
+  public var reload = TableReload.eachBatch
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 

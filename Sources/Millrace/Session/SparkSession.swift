@@ -191,7 +191,11 @@ public final class SparkSession: Sendable {
   func bindings(for queries: [AnalyzedQuery], _ setup: SourceSetup) throws -> [Int: ScanBinding] {
     let definitions = try definitions(of: queries)
     return try SourceSequence.arrange(
-      definitions.mapValues { try $0.bind(setup) },
+      definitions.mapValues { definition in
+        var binding = try definition.bind(setup)
+        binding.reload = definition.reload
+        return binding
+      },
       startAfter: definitions.filter { !$0.value.startAfter.isEmpty }.mapValues(\.startAfter))
   }
 

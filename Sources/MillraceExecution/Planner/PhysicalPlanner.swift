@@ -334,13 +334,16 @@ final class PhysicalPlanner {
       return .serial(OuterJoinOperator(left, right, joinPlan, leftTypes: node.left.output.map(\.type)))
     }
     let table = JoinTable(joinPlan)
-    weak var built: BatchContext?
+    let schedule = ReloadSchedule(scans.reload(of: node.right))
     let slot = profile.add(.build, givesRows: false)
     let lane = scans.pool.profiler.control
     let build: (BatchContext) throws -> Void = { context in
-      if built === context { return }
-      built = context
-      try lane.charging(slot) { try table.build(try right.execute(context), context.evaluation) }
+      guard schedule.isDue(context) else { return }
+      try lane.charging(slot) {
+        let rows = try right.execute(context)
+        try table.build(schedule.keepsRows ? rows.map { $0.detached() } : rows, context.evaluation)
+      }
+      schedule.loaded(context)
     }
     switch left {
     case .chains(let chains):

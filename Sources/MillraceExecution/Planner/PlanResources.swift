@@ -16,6 +16,14 @@ final class ScanGroups {
     self.pool = pool
   }
 
+  /// When the tables that a plan reads are read anew.
+  func reload(of plan: LogicalPlan) -> TableReload {
+    if case .relation(let leaf) = plan, case .scan(let id, false) = leaf.content {
+      return bindings[id]?.reload ?? .eachBatch
+    }
+    return plan.children.map { reload(of: $0) }.reduce(.never) { $0.combined(with: $1) }
+  }
+
   func group(_ id: Int) throws -> ScanGroup {
     if let known = streams[id] { return known }
     guard let binding = bindings[id] else {

@@ -14,6 +14,8 @@ public struct ScanBinding: Sendable {
   public var isStreaming: Bool
   /// What merges the source's files by event time; nil: they are read one by one. `input` reads through it.
   public var replay: ReplaySource?
+  /// When a table is read anew.
+  public var reload = TableReload.eachBatch
   /// What becomes of records that cannot be decoded.
   public var badRecords = BadRecordSettings()
   /// Whether the records of the bytes are written as `RecordEscaping` does.

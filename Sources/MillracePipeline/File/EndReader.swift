@@ -1,5 +1,6 @@
 import Millrace
 import MillraceCore
+import MillraceExecution
 import MillraceFormats
 import MillracePlan
 import MillraceSQL
@@ -36,7 +37,8 @@ struct EndReader {
           "use", "format", "options", "decode", "schema", "watermark", "startAfter", "onBadRecord", "maxBadRecords",
           "maxBadRatio",
         ]
-      case .table: ["use", "format", "options", "decode", "schema", "onBadRecord", "maxBadRecords", "maxBadRatio"]
+      case .table:
+        ["use", "format", "options", "decode", "schema", "onBadRecord", "maxBadRecords", "maxBadRatio", "reload"]
       case .sink: ["query", "outputMode", "use", "format", "options", "encode", "onBadRecord", "onEndOfInput"]
       case .deadLetter, .lateRows: ["use", "format", "options", "encode"]
       }
@@ -57,7 +59,23 @@ struct EndReader {
       schema: reader.sql("schema", SQLParser.parseSchema)?.tree, schemaPlace: reader["schema"]?.place,
       watermark: watermark(reader), startAfter: reader.texts("startAfter"),
       onBadRecord: reader.word("onBadRecord", BadRecordPolicy.self), onBadRecordPlace: reader["onBadRecord"]?.place,
-      maxBadRecords: reader.count("maxBadRecords").map { Int64($0) }, maxBadRatio: reader.ratio("maxBadRatio"))
+      maxBadRecords: reader.count("maxBadRecords").map { Int64($0) }, maxBadRatio: reader.ratio("maxBadRatio"),
+      reload: role == .table ? reload(reader) : nil)
+  }
+
+  /// When a table is read anew: a word, or a time.
+  private func reload(_ reader: ObjectReader) -> TableReload? {
+    guard let text = reader.text("reload") else { return nil }
+    switch text.text.lowercased() {
+    case "never": return .never
+    case "eachbatch": return .eachBatch
+    default:
+      if let interval = DurationText.microseconds(text.text), interval > 0 { return .interval(interval) }
+      diagnostics.report(
+        "PIPELINE_WRONG_VALUE", "'reload' is '\(text.text)'",
+        hint: "it takes never, eachBatch, or a time such as '10 minutes'", at: text.place)
+      return nil
+    }
   }
 
   func sink(_ member: LocatedJSON.Member) -> SinkEntry? {

@@ -1,5 +1,6 @@
 package import Millrace
 package import MillraceCore
+package import MillraceExecution
 package import MillraceFormats
 package import MillracePlan
 package import MillraceSQL
@@ -143,6 +144,8 @@ package struct SourceEntry: Sendable {
   package var maxBadRecords: Int64?
   /// Largest share of bad records in a batch.
   package var maxBadRatio: Double?
+  /// When a table is read anew; nil: not said.
+  package var reload: TableReload?
 
   package var name: String { end.name }
 }

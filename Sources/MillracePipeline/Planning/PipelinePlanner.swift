@@ -103,6 +103,7 @@ package struct PipelinePlanner {
     }
     if let watermark = entry.watermark { check(watermark, definition.schema, diagnostics) }
     definition.startAfter = entry.startAfter.map(\.text)
+    if let reload = entry.reload { definition.reload = reload }
     session.register(definition, watermark: entry.watermark.map { ($0.column, $0.settings) })
   }
 

@@ -207,6 +207,10 @@ package struct PipelineSchema {
         ])
       ])
       members += [.init("watermark", watermark), .init("startAfter", names)]
+    } else {
+      members.append(
+        .init(
+          "reload", text("when it is read anew: \"eachBatch\" (default), \"never\", or a time such as \"10 minutes\"")))
     }
     return members
   }
