@@ -5,18 +5,22 @@ extension SQLiteConnector: CheckableConnector {
   public func needs(ofSource request: SourceRequest) throws -> [ResourceNeed] {
     let configuration = try SQLiteSourceConfiguration(request.options)
     let schema = request.schema
+    let clock = request.environment.clock
     return [
       ResourceNeed("\(configuration.name) in '\(configuration.path)' can be read") {
-        try SQLiteSource(configuration, schema: schema).start(after: nil)
+        try SQLiteSource(configuration, schema: schema, clock: clock).start(after: nil)
       }
     ]
   }
 
   /// The database's file, and the table: that it takes the query's columns, or can be made.
   public func needs(ofSink request: SinkRequest) throws -> [ResourceNeed] {
-    let configuration = try SQLiteSinkConfiguration(request.options, schema: request.schema)
+    let configuration = try SQLiteSinkConfiguration(
+      request.options, schema: request.schema, outputMode: request.outputMode)
     let files = request.environment.files
-    let (path, name, schema) = (configuration.path, configuration.table, request.schema)
+    let (path, name, schema) = (
+      configuration.path, configuration.table, configuration.tableSchema(request.schema)
+    )
     // Sinks for several tables can share a database.
     var file = ResourceNeed.writableFile(path, in: files)
     file.claim = nil
@@ -31,7 +35,13 @@ extension SQLiteConnector: CheckableConnector {
       let database = try SQLiteDatabase(path, .sink, busyTimeout: configuration.busyTimeout, isReadOnly: true)
       let table = SQLiteTable(database: database, name: name)
       let columns = try table.columns()
-      if !columns.isEmpty { return try table.check(columns, take: schema) }
+      if !columns.isEmpty {
+        // What the table lacks is added when the pipeline runs.
+        let present = schema.fields.filter { field in
+          !configuration.evolves || columns.contains { $0.name.lowercased() == field.name.lowercased() }
+        }
+        return try table.check(columns, take: Schema(present))
+      }
       if !configuration.createsTable { try table.notFound() }
     }
     return [file, table]

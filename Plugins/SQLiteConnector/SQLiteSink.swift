@@ -48,17 +48,9 @@ final class SQLiteSink: RejectingSink, @unchecked Sendable {
       rejects: rejects)
   }
 
-  /// The columns that the table must have.
-  private var tableSchema: Schema {
-    guard configuration.mode == .changelog else { return schema }
-    return Schema(
-      schema.fields + [
-        StructField(SQLiteWriteMode.operationColumn, .string), StructField(SQLiteWriteMode.batchColumn, .long),
-      ])
-  }
-
   /// Makes, evolves or checks the table and gives the columns that identify a row.
   private func prepare(_ table: SQLiteTable) throws -> [String] {
+    let tableSchema = configuration.tableSchema(schema)
     var columns = try table.columns()
     let needsKeys = configuration.mode.needsKeys
     if columns.isEmpty {

@@ -106,6 +106,15 @@ struct SQLiteSinkConfiguration: Sendable {
     }
   }
 
+  /// The columns that the table must have for rows of a schema.
+  func tableSchema(_ schema: Schema) -> Schema {
+    guard mode == .changelog else { return schema }
+    return Schema(
+      schema.fields + [
+        StructField(SQLiteWriteMode.operationColumn, .string), StructField(SQLiteWriteMode.batchColumn, .long),
+      ])
+  }
+
   /// Keys get the spelling of the query's columns.
   private mutating func resolveKeys(_ schema: Schema) throws {
     var resolved: [String] = []
