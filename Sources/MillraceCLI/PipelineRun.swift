@@ -37,7 +37,10 @@ final class PipelineRun {
   }
 
   /// What SIGHUP asks for. Called on the thread that waits for signals, so nothing here may block.
-  private static func hangUp(_ context: CommandContext, _ requests: RunRequests) { requests.reload() }
+  private static func hangUp(_ context: CommandContext, _ requests: RunRequests) {
+    context.environment.reopening.request()
+    requests.reload()
+  }
 
   /// Runs the chosen pipelines until they end, or until Ctrl-C; gives the worst exit status, nil if all ended well.
   func run(_ chosen: PipelineOptions, _ options: Options) throws -> ExitStatus? {

@@ -1,3 +1,6 @@
+import Glibc
+import Synchronization
+
 /// The world as the engine and connectors see it: files, time and network. Tests put others in its place.
 public struct Environment: Sendable {
   /// Every file that engine and connectors touch is reached through this.
@@ -6,16 +9,45 @@ public struct Environment: Sendable {
   public var clock: any Clock
   /// Every socket is opened through this.
   public var network: any Network
+  /// Whether files that are written are to be opened anew.
+  public var reopening: ReopenRequests
+  /// Takes what went wrong and was got over, which a user should know of. Called on any thread.
+  public var warn: @Sendable (MillraceError) -> Void
 
   /// Makes an environment.
-  public init(files: any FileSystem, clock: any Clock, network: any Network = PosixNetwork()) {
+  public init(
+    files: any FileSystem, clock: any Clock, network: any Network = PosixNetwork(),
+    reopening: ReopenRequests = ReopenRequests(), warn: @escaping @Sendable (MillraceError) -> Void = { _ in }
+  ) {
     self.files = files
     self.clock = clock
     self.network = network
+    self.reopening = reopening
+    self.warn = warn
   }
 
-  /// The real world.
-  public static let live = Environment(files: PosixFileSystem(), clock: SystemClock())
+  /// The real world; warnings go to standard error.
+  public static let live = Environment(
+    files: PosixFileSystem(), clock: SystemClock(),
+    warn: { warning in
+      let line = "warning: \(warning)\n"
+      _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    })
+}
+
+/// Counts how often someone asked that sinks let go of the files they write and go on in new ones, as a program that moves logs away
+/// does by SIGHUP. A sink that keeps files open compares the count with the one it knew when it may begin a file. Safe on any thread.
+public final class ReopenRequests: Sendable {
+  private let requests = Atomic<Int>(0)
+
+  /// Nobody has asked yet.
+  public init() {}
+
+  /// How often it was asked for.
+  public var count: Int { requests.load(ordering: .relaxed) }
+
+  /// Asks for it.
+  public func request() { requests.wrappingAdd(1, ordering: .relaxed) }
 }
 
 /// Tells the time.
@@ -48,6 +80,20 @@ public protocol FileSystem: Sendable {
   func syncDirectory(_ path: String) throws
   /// Existing paths that match a shell pattern, sorted by name.
   func glob(_ pattern: String) throws -> [String]
+  /// Makes a symbolic link at `path` that leads to `target`, which need not exist; an error if something is at `path`.
+  func createLink(_ path: String, to target: String) throws
+  /// Where the symbolic link at `path` leads, as it was made; nil when there is nothing, or something else.
+  func linkTarget(_ path: String) throws -> String?
+}
+
+extension FileSystem {
+  /// Refuses: this file system has no links.
+  public func createLink(_ path: String, to target: String) throws {
+    throw MillraceError("IO_NO_LINKS", "making the link '\(path)': this file system has no links", fault: .external)
+  }
+
+  /// None: this file system has no links.
+  public func linkTarget(_ path: String) throws -> String? { nil }
 }
 
 /// How a file is opened.

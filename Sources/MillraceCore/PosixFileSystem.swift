@@ -128,6 +128,20 @@ public struct PosixFileSystem: FileSystem {
     if fsync(descriptor) != 0 { throw Self.failure("syncing folder", path) }
   }
 
+  /// `symlink(2)`.
+  public func createLink(_ path: String, to target: String) throws {
+    if symlink(target, path) != 0 { throw Self.failure("making the link", path) }
+  }
+
+  /// `readlink(2)`.
+  public func linkTarget(_ path: String) throws -> String? {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    let count = readlink(path, &target, target.count - 1)
+    if count >= 0 { return String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    if errno == ENOENT || errno == ENOTDIR || errno == EINVAL { return nil }
+    throw Self.failure("looking at the link", path)
+  }
+
   /// `glob(3)`.
   public func glob(_ pattern: String) throws -> [String] {
     var result = glob_t()

@@ -102,13 +102,43 @@ public protocol ByteSink: Sink {
   var compression: Compression? { get }
   /// Largest block before compression; the engine cuts at record ends. Nil: as it comes (about 1 MiB).
   var blockSize: Int? { get }
-  /// Appends a block of whole records (a whole gzip member if compressed).
+  /// Most records of a block; nil: as many as fit.
+  var blockRows: Int? { get }
+  /// Appends a block of whole records, compressed as `compression` says.
   func write(_ block: EncodedBlock) throws
 }
 
 extension ByteSink {
   /// As it comes.
   public var blockSize: Int? { nil }
+  /// As many as fit.
+  public var blockRows: Int? { nil }
+}
+
+/// A byte sink that puts rows into different places by what some of their columns hold. Each block that it gets is of one place.
+public protocol PartitionedByteSink: ByteSink {
+  /// Makes what tells the partition of each row, for one thread; nil where all rows are of one partition. Called before `open`, too.
+  func makePartitioner() throws -> (any RowPartitioner)?
+}
+
+extension ByteSink {
+  /// The columns of `schema` that the sink has written: all but those that the names of its partitions tell.
+  public func writtenSchema(of schema: Schema) throws -> Schema {
+    guard let partitioner = try (self as? any PartitionedByteSink)?.makePartitioner() else { return schema }
+    return Schema(partitioner.writtenColumns.map { schema.fields[$0] })
+  }
+}
+
+/// Tells the partition of each row. Used by one thread at a time.
+public protocol RowPartitioner: AnyObject {
+  /// The columns that are written, as positions in the rows' schema: those that the partition's name tells may be left out.
+  var writtenColumns: [Int] { get }
+  /// Puts the number of each row's partition into `numbers`, one per row: 0, 1, 2, … in the order in which partitions first come.
+  func partition(_ batch: RecordBatch, into numbers: UnsafeMutablePointer<UInt32>) throws
+  /// What a block of the partition with this number says it is of; equal for equal partitions of all threads.
+  func name(_ number: Int) throws -> String
+  /// Numbers begin anew, so that what was seen need not be kept for ever.
+  func reset()
 }
 
 /// A byte sink that begins files by itself and puts what stands in front of all records, such as the names of the columns in CSV, at the
@@ -125,6 +155,9 @@ public protocol HeaderedByteSink: ByteSink {
 public enum Compression: Sendable, Hashable {
   /// gzip members; level 0…9 in zlib's scale.
   case gzip(level: Int)
+  /// The deflate blocks of a member without its header and trailer, so that several can be joined into one member; level 0…9 in
+  /// zlib's scale. Blocks of less than 32 KiB come as they are: with what stands before them in the member they get smaller than alone.
+  case deflateBlocks(level: Int)
 }
 
 /// Encoded records.
@@ -135,11 +168,23 @@ public struct EncodedBlock: @unchecked Sendable {
   public var rowCount: Int
   /// Bytes before compression.
   public var plainByteCount: Int
+  /// Whether `bytes` are compressed.
+  public var isCompressed: Bool
+  /// For deflate blocks: gzip's checksum (CRC-32) of the bytes before compression.
+  public var checksum: UInt32
+  /// The partition that the records are of, where the sink has several.
+  public var partition: String?
 
   /// Makes a block.
-  public init(bytes: UnsafeRawBufferPointer, rowCount: Int, plainByteCount: Int) {
+  public init(
+    bytes: UnsafeRawBufferPointer, rowCount: Int, plainByteCount: Int, isCompressed: Bool = false, checksum: UInt32 = 0,
+    partition: String? = nil
+  ) {
     self.bytes = bytes
     self.rowCount = rowCount
     self.plainByteCount = plainByteCount
+    self.isCompressed = isCompressed
+    self.checksum = checksum
+    self.partition = partition
   }
 }

@@ -81,12 +81,24 @@ public struct FinishedBlock: Sendable {
   public var rowCount: Int
   /// Bytes before compression.
   public var plainByteCount: Int
+  /// Whether `bytes` are compressed.
+  public var isCompressed: Bool
+  /// For deflate blocks: gzip's checksum of the bytes before compression.
+  public var checksum: UInt32
+  /// The partition that the records are of, where the sink has several.
+  public var partition: String?
 
   /// Makes a block.
-  public init(bytes: ByteBuffer, rowCount: Int, plainByteCount: Int) {
+  public init(
+    bytes: ByteBuffer, rowCount: Int, plainByteCount: Int, isCompressed: Bool = false, checksum: UInt32 = 0,
+    partition: String? = nil
+  ) {
     self.bytes = bytes
     self.rowCount = rowCount
     self.plainByteCount = plainByteCount
+    self.isCompressed = isCompressed
+    self.checksum = checksum
+    self.partition = partition
   }
 }
 

@@ -53,7 +53,7 @@ public struct SinkEnd: Sendable {
         "the sink '\(name)' (\(spec.name)) does not take output mode \(outputMode.rawValue)",
         hint: "it takes: \(modes)")
     }
-    guard case .bytes = kind else {
+    guard case .bytes(let sink) = kind else {
       if let encode {
         throw MillraceError(
           "ENCODE_NOT_APPLICABLE", "the sink '\(name)' takes rows, and 'encode' is '\(encode)'",
@@ -64,7 +64,7 @@ public struct SinkEnd: Sendable {
     let format = try FormatRegistry.encoder(encode ?? implied ?? "json")
     let encoding = try format.make(
       try Options(encodeOptions, fields: format.fields, of: "the encoder '\(format.name)' of '\(name)'"))
-    _ = try encoding.makeEncoder(schema)
+    _ = try encoding.makeEncoder(try sink.writtenSchema(of: schema))
     return SinkBinding(name: name, kind: kind, schema: schema, encoding: encoding)
   }
 }

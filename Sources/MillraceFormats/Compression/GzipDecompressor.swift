@@ -23,6 +23,8 @@ public final class GzipDecompressor: Decompressor {
   private var crc: UInt32 = 0
   private var memberLength: UInt32 = 0
   private var damage: MillraceError?
+  /// Where another member can be looked for behind damage.
+  private(set) var searchStart: Int64 = 0
   /// Compressed bytes taken so far, counted from the file's start.
   public private(set) var compressedOffset: Int64 = 0
   /// Plain bytes given so far, counted from the file's start.
@@ -48,9 +50,20 @@ public final class GzipDecompressor: Decompressor {
       try run(input, isFinal: isFinal, output, &step)
     } catch let error as MillraceError {
       damage = error
+      searchStart = placeToSearch()
       if step.produced == 0 { throw error }
     }
     return step
+  }
+
+  /// The next member may begin before the place where the damage showed, even if that is a checksum: what follows a member that was cut
+  /// short is taken for a part of it for a while.
+  private func placeToSearch() -> Int64 {
+    let next = memberStart.compressed + 1
+    switch state {
+    case .gap: return compressedOffset - 1
+    default: return max(next, compressedOffset - 64 << 10)
+    }
   }
 
   private func run(
@@ -166,10 +179,13 @@ public final class GzipDecompressor: Decompressor {
   }
 
   private func failure(_ code: String, _ what: String, at offset: Int64) -> MillraceError {
-    MillraceError(
-      code, "the gzip file \(what), at compressed byte \(offset)",
-      hint: code == "GZIP_TRAILING_DATA"
-        ? "remove what stands behind the last member" : "put the whole file there again; 'gzip -t' tells whether it is",
+    let member = code == "GZIP_TRAILING_DATA" ? "" : " of the member that begins at byte \(memberStart.compressed)"
+    return MillraceError(
+      code, "the gzip file \(what), at compressed byte \(offset)\(member)",
+      hint: (code == "GZIP_TRAILING_DATA"
+        ? "remove what stands behind the last member"
+        : "put the whole file there again ('gzip -t' tells whether it is)")
+        + ", or let the source's option onCorrupt say how to go on",
       fault: .external)
   }
 }

@@ -1,9 +1,26 @@
 import MillraceColumnar
 public import MillraceCore
 
+/// What is done with a gzip file that is damaged, cut short or followed by something else. What lies before the damage is read in any
+/// case.
+public enum GzipDamagePolicy: String, Sendable, CaseIterable {
+  /// An error.
+  case fail
+  /// The rest of the member is left out; reading goes on with the next one that can be found.
+  case skipMember
+  /// The rest of the file is left out.
+  case stop
+}
+
 /// Reads a file from some plain offset on, inflating it if it is gzip. What it is shows in its first bytes, not in its name.
 public final class GzipReader: StoredByteReader {
   private let file: any File
+  private let policy: GzipDamagePolicy
+  private let report: (MillraceError) -> Void
+  /// The last byte of the last read.
+  private var lastByte: UInt8 = 0x0A
+  /// Whether nothing more is to be read, whatever the file holds.
+  private var isDone = false
   private let library: InflateLibrary
   private var gzip: GzipDecompressor?
   private let input: MemoryBuffer
@@ -26,14 +43,18 @@ public final class GzipReader: StoredByteReader {
   }
 
   /// Begins at plain byte `offset`. `restart` is a member's start at or before it, as an earlier reader of the file gave it;
-  /// `fileEnd` cuts off what was added to the file later.
+  /// `fileEnd` cuts off what was added to the file later. `report` is told of damage that `policy` gets over; then zlib inflates, since
+  /// what it gives before the damage does not depend on where the reads end, and another read of the file must give the same.
   public init(
     _ file: any File, offset: Int64 = 0, restart: GzipRestartPoint = GzipRestartPoint(),
-    fileEnd: Int64 = .max, inputCapacity: Int = 256 << 10, library: InflateLibrary = .preferred
+    fileEnd: Int64 = .max, inputCapacity: Int = 256 << 10, library: InflateLibrary = .preferred,
+    policy: GzipDamagePolicy = .fail, report: @escaping (MillraceError) -> Void = { _ in }
   ) throws {
     self.file = file
+    self.policy = policy
+    self.report = report
     self.fileEnd = fileEnd
-    self.library = library
+    self.library = policy == .fail ? library : .zlib
     input = MemoryBuffer(capacity: inputCapacity)
     var magic: (UInt8, UInt8) = (0, 0)
     let count = try withUnsafeMutableBytes(of: &magic) { try file.read(into: $0, at: 0) }
@@ -41,7 +62,7 @@ public final class GzipReader: StoredByteReader {
     fileOffset = isGzip ? restart.compressed : offset
     plainOffset = isGzip ? restart.plain : offset
     if isGzip {
-      gzip = GzipDecompressor(library, from: restart)
+      gzip = GzipDecompressor(self.library, from: restart)
       try skip(to: offset)
     }
   }
@@ -61,7 +82,7 @@ public final class GzipReader: StoredByteReader {
 
   /// Fills the buffer as far as the file goes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    guard let gzip else {
+    guard gzip != nil else {
       let wanted = Int(max(0, min(Int64(buffer.count), fileEnd - fileOffset)))
       let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: fileOffset)
       fileOffset += Int64(count)
@@ -70,23 +91,58 @@ public final class GzipReader: StoredByteReader {
       return count
     }
     var filled = 0
-    do {
-      while filled < buffer.count {
-        if inputStart == inputEnd && !isAtEnd { try fill() }
-        let source = UnsafeRawBufferPointer(start: input.base + inputStart, count: inputEnd - inputStart)
-        let target = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-        let step = try gzip.decompress(source, isFinal: isAtEnd, into: target)
-        inputStart += step.consumed
-        filled += step.produced
-        plainOffset += Int64(step.produced)
-        if step.isFinished { break }
+    while !isDone && filled < buffer.count {
+      do {
+        if try inflate(into: buffer, &filled) { break }
+      } catch var error as MillraceError {
+        error.location = error.location ?? file.path
+        if filled > 0 { lastByte = buffer[filled - 1] }
+        if policy == .fail {
+          if filled > 0 { return filled }
+          throw error
+        }
+        report(error)
+        if try !goOn(behind: error, buffer, &filled) { isDone = true }
       }
-    } catch var error as MillraceError {
-      if filled > 0 { return filled }
-      error.location = error.location ?? file.path
-      throw error
     }
+    if filled > 0 { lastByte = buffer[filled - 1] }
     return filled
+  }
+
+  /// Inflates some more; true at the end.
+  private func inflate(into buffer: UnsafeMutableRawBufferPointer, _ filled: inout Int) throws -> Bool {
+    guard let gzip else { return true }
+    if inputStart == inputEnd && !isAtEnd { try fill() }
+    let source = UnsafeRawBufferPointer(start: input.base + inputStart, count: inputEnd - inputStart)
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+    let step = try gzip.decompress(source, isFinal: isAtEnd, into: target)
+    inputStart += step.consumed
+    filled += step.produced
+    plainOffset += Int64(step.produced)
+    return step.isFinished
+  }
+
+  // MARK: Damage
+
+  /// Goes on with the next member behind damage; false if there is none, or none is wanted. A record that the damage cut is ended, so
+  /// that it does not become one with the first of the next member.
+  private func goOn(behind error: MillraceError, _ buffer: UnsafeMutableRawBufferPointer, _ filled: inout Int) throws
+    -> Bool
+  {
+    guard let gzip, policy == .skipMember else { return false }
+    let search = GzipMemberSearch(file, end: fileEnd)
+    guard let found = try search.member(from: gzip.searchStart) else { return false }
+    if plainOffset > gzip.memberStart.plain && lastByte != 0x0A {
+      buffer[filled] = 0x0A
+      filled += 1
+      plainOffset += 1
+    }
+    self.gzip = GzipDecompressor(library, from: GzipRestartPoint(compressed: found, plain: plainOffset))
+    fileOffset = found
+    inputStart = 0
+    inputEnd = 0
+    isAtEnd = false
+    return true
   }
 
   private func fill() throws {

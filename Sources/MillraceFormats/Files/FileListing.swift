@@ -65,6 +65,8 @@ struct FileRank: Comparable {
   /// Higher is older; -1 without a number.
   private let rotation: Int
   private let stamp: UInt64
+  /// The lower, the older; of files that are numbered for ever, as the sink `rotating-file` does it.
+  private let sequence: UInt64
   private let modified: Int64
   private let path: String
 
@@ -72,6 +74,7 @@ struct FileRank: Comparable {
     let name = FilePath.name(file.path)
     rotation = order == .rotation ? Self.rotation(name) : -1
     stamp = order == .rotation ? Self.stamp(name) : 0
+    sequence = order == .rotation ? Self.sequence(name) : 0
     modified = file.status.modified
     path = file.path
   }
@@ -79,14 +82,24 @@ struct FileRank: Comparable {
   static func < (left: Self, right: Self) -> Bool {
     if left.rotation != right.rotation { return left.rotation > right.rotation }
     if left.stamp != right.stamp { return left.stamp < right.stamp }
+    if left.sequence != right.sequence { return left.sequence < right.sequence }
     if left.modified != right.modified { return left.modified < right.modified }
     return left.path < right.path
   }
 
-  /// The last part between dots that is a number of up to six digits: `access.log.12.gz`, `events.3.json.gz`.
+  /// The last part between dots that is a number of six digits or more, which is no rotation: `app.000012.log.gz`.
+  private static func sequence(_ name: String) -> UInt64 {
+    let parts = name.split(separator: ".").dropFirst()
+    let number = parts.last { part in
+      (6...18).contains(part.count) && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+    }
+    return number.flatMap { UInt64($0) } ?? 0
+  }
+
+  /// The last part between dots that is a number of up to five digits: `access.log.12.gz`, `events.3.json.gz`.
   private static func rotation(_ name: String) -> Int {
     let parts = name.split(separator: ".").dropFirst()
-    let number = parts.last { part in part.count <= 6 && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } }
+    let number = parts.last { part in part.count <= 5 && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } }
     return number.flatMap { Int($0) } ?? -1
   }
 

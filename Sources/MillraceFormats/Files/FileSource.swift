@@ -14,17 +14,20 @@ public struct FileSourceSettings: Sendable {
   public var maxFiles: Int?
   /// About how many plain bytes one batch has; nil leaves it to the engine.
   public var maxBytes: Int64?
+  /// What is done with a damaged gzip file.
+  public var onCorrupt: GzipDamagePolicy
 
   /// Makes settings.
   public init(
     connector: String, path: String, order: FileOrder, maxFiles: Int? = nil,
-    maxBytes: Int64? = nil
+    maxBytes: Int64? = nil, onCorrupt: GzipDamagePolicy = .fail
   ) {
     self.connector = connector
     self.path = path
     self.order = order
     self.maxFiles = maxFiles
     self.maxBytes = maxBytes
+    self.onCorrupt = onCorrupt
   }
 }
 
@@ -35,6 +38,7 @@ public struct FileSourceSettings: Sendable {
 public final class FileSource: ByteSource, ArchiveSource {
   private let settings: FileSourceSettings
   private let files: any FileSystem
+  private let warn: @Sendable (MillraceError) -> Void
   private let state = Mutex(State())
 
   private struct State {
@@ -49,10 +53,13 @@ public final class FileSource: ByteSource, ArchiveSource {
     var compressedRead: Int64 = 0
   }
 
-  /// Makes a source; touches nothing yet.
-  public init(_ settings: FileSourceSettings, files: any FileSystem) {
+  /// Makes a source; touches nothing yet. `warn` is told of damage that was got over.
+  public init(
+    _ settings: FileSourceSettings, files: any FileSystem, warn: @escaping @Sendable (MillraceError) -> Void = { _ in }
+  ) {
     self.settings = settings
     self.files = files
+    self.warn = warn
   }
 
   /// For instance `gzip-file[logs/*.gz]`.
@@ -118,7 +125,8 @@ public final class FileSource: ByteSource, ArchiveSource {
     let part = try FilePart(split.payload)
     let path = try part.locate(settings.path, files)
     let reader = try GzipReader(
-      files.open(path, .read), offset: part.from, restart: part.restart, fileEnd: part.identity.size)
+      files.open(path, .read), offset: part.from, restart: part.restart, fileEnd: part.identity.size,
+      policy: settings.onCorrupt, report: warn)
     return FileSplitReader(reader) { [self] point in
       state.withLock { $0.restarts[part.identity.key, default: []].append(point) }
     }
@@ -147,7 +155,8 @@ public final class FileSource: ByteSource, ArchiveSource {
   }
 
   private func restart(_ part: FilePart, before plain: Int64, _ isFinished: Bool) -> GzipRestartPoint {
-    if isFinished { return GzipRestartPoint(compressed: part.identity.size, plain: plain) }
+    // What is added to the file later may go on with the last member, so a file that was read to its end is gone on with there.
+    if isFinished && !part.isCompressed { return GzipRestartPoint(compressed: part.identity.size, plain: plain) }
     let passed = state.withLock { $0.restarts[part.identity.key] ?? [] }
     return passed.filter { $0.plain <= plain }.max { $0.plain < $1.plain } ?? part.restart
   }

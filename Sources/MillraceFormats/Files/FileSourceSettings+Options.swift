@@ -13,6 +13,11 @@ extension FileSourceSettings {
         "maxBytesPerTrigger", .byteCount,
         "About how many uncompressed bytes one batch reads. Default: 1 GiB if every query over the source aggregates, "
           + "256 MiB if rows wait in memory for the batch to end.", range: 1...Int64.max),
+      OptionField(
+        "onCorrupt", .choice(GzipDamagePolicy.allCases.map(\.rawValue)),
+        "What to do where a gzip file is damaged, cut short or followed by something else: fail, go on with its next member, or stop "
+          + "and go on with the next file. What lies before the damage is read; the rest is warned of.", default: "fail"
+      ),
     ] + replayFields
   }
 
@@ -39,6 +44,7 @@ extension FileSourceSettings {
     self.init(
       connector: connector, path: try options.required("path"), order: order,
       maxFiles: try options.int("maxFilesPerTrigger").map { Int($0) },
-      maxBytes: try options.byteCount("maxBytesPerTrigger"))
+      maxBytes: try options.byteCount("maxBytesPerTrigger"),
+      onCorrupt: options.string("onCorrupt").flatMap { GzipDamagePolicy(rawValue: $0) } ?? .fail)
   }
 }

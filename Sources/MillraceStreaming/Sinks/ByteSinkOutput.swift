@@ -9,7 +9,7 @@ final class ByteSinkOutput: SinkOutput {
   private let schema: Schema
   private let encoding: any MillraceFormats.Encoding
   /// For rows that come on the control thread.
-  private let encoder: RecordBlockEncoder
+  private let encoder: any RecordBlocks
   /// What the first batch begins with.
   private let header: FinishedBlock?
   private var written = (stored: Int64(0), plain: Int64(0))
@@ -18,13 +18,25 @@ final class ByteSinkOutput: SinkOutput {
     self.sink = sink
     self.schema = schema
     self.encoding = encoding
-    let encoder = try encoding.makeEncoder(schema)
-    let header = Self.header(of: encoder, compression: sink.compression)
+    let written = try sink.writtenSchema(of: schema)
+    let header = Self.header(of: try encoding.makeEncoder(written), compression: sink.compression)
     let headered = sink as? any HeaderedByteSink
     if let headered, let header { headered.setHeader(EncodedBlock(header)) }
     self.header = headered == nil ? header : nil
     // The sink's block size may depend on its header.
-    self.encoder = RecordBlockEncoder(encoder, blockSize: sink.blockSize, compression: sink.compression)
+    self.encoder = try Self.blocks(of: sink, schema, encoding)
+  }
+
+  private static func blocks(of sink: any ByteSink, _ schema: Schema, _ encoding: any MillraceFormats.Encoding) throws
+    -> any RecordBlocks
+  {
+    let maker = BlockMaker(sink.compression)
+    let limits = BlockLimits(bytes: sink.blockSize, rows: sink.blockRows)
+    guard let partitioner = try (sink as? any PartitionedByteSink)?.makePartitioner() else {
+      return RecordBlockEncoder(try encoding.makeEncoder(schema), limits, maker)
+    }
+    let written = Schema(partitioner.writtenColumns.map { schema.fields[$0] })
+    return PartitionedBlockEncoder(try encoding.makeEncoder(written), limits, maker, partitioner)
   }
 
   /// What stands in front of all records as a block, nil if nothing does.
@@ -32,7 +44,7 @@ final class ByteSinkOutput: SinkOutput {
     if encoder.header.isEmpty { return nil }
     let plain = ByteBuffer(capacity: encoder.header.count)
     encoder.header.withUnsafeBytes { plain.append($0) }
-    return RecordBlockEncoder(encoder, blockSize: nil, compression: compression).block(plain, rowCount: 0)
+    return BlockMaker(compression).block(plain, rowCount: 0, partition: nil)
   }
 
   /// A batch begins. The first batch of a query also writes what stands in front of all records, unless the sink does so itself.
@@ -46,7 +58,7 @@ final class ByteSinkOutput: SinkOutput {
   }
 
   func makeBlockEncoder() throws -> (any BlockEncoder)? {
-    RecordBlockEncoder(try encoding.makeEncoder(schema), blockSize: sink.blockSize, compression: sink.compression)
+    try Self.blocks(of: sink, schema, encoding)
   }
 
   func write(_ blocks: [FinishedBlock]) throws {
@@ -72,85 +84,8 @@ final class ByteSinkOutput: SinkOutput {
 extension EncodedBlock {
   /// A view of a block that goes on living.
   init(_ block: FinishedBlock) {
-    self.init(bytes: block.bytes.bytes, rowCount: block.rowCount, plainByteCount: block.plainByteCount)
-  }
-}
-
-/// Encodes rows into blocks of about one size, cut at record ends.
-final class RecordBlockEncoder: BlockEncoder {
-  static let defaultBlockSize = 1 << 20
-  /// Rows that are encoded between looks at the size.
-  private static let step = 256
-
-  private let encoder: any MillraceFormats.Encoder
-  private let blockSize: Int
-  private let compressor: GzipCompressor?
-  private var plain = ByteBuffer()
-  private var rowCount = 0
-  private var blocks: [FinishedBlock] = []
-
-  init(_ encoder: any MillraceFormats.Encoder, blockSize: Int?, compression: Compression?) {
-    self.encoder = encoder
-    self.blockSize = max(blockSize ?? Self.defaultBlockSize, 1)
-    switch compression {
-    case .gzip(let level): compressor = GzipCompressor(level: level)
-    case nil: compressor = nil
-    }
-  }
-
-  func add(_ batch: RecordBatch) throws {
-    var row = 0
-    // Rows that are encoded one by one because together they went over the end of the block.
-    var singles = 0
-    while row < batch.rowCount {
-      let average = rowCount > 0 ? plain.count / rowCount + 1 : 256
-      let fitting = singles > 0 ? 1 : (blockSize - plain.count) / (average * 2)
-      let end = min(row + max(1, min(fitting, Self.step)), batch.rowCount)
-      let before = plain.count
-      try encoder.encode(batch, rows: row..<end, into: plain)
-      if plain.count > blockSize && end - row > 1 {
-        plain.truncate(to: before)
-        singles = end - row
-        continue
-      }
-      singles = max(singles - 1, 0)
-      let isOver = plain.count > blockSize && before > 0
-      if isOver { cut(at: before, rows: rowCount) }
-      rowCount += end - row
-      row = end
-      if plain.count >= blockSize { cut(at: plain.count, rows: rowCount) }
-    }
-  }
-
-  /// Ends a block after `size` bytes; what follows begins the next one.
-  private func cut(at size: Int, rows: Int) {
-    let rest = UnsafeRawBufferPointer(rebasing: plain.bytes[size...])
-    let next = ByteBuffer(capacity: blockSize < 1 << 22 ? blockSize + 4096 : 1 << 22)
-    next.append(rest)
-    plain.truncate(to: size)
-    blocks.append(block(plain, rowCount: rows))
-    plain = next
-    rowCount = 0
-  }
-
-  /// A block of the given plain bytes.
-  func block(_ plain: ByteBuffer, rowCount: Int) -> FinishedBlock {
-    guard let compressor else {
-      return FinishedBlock(bytes: plain, rowCount: rowCount, plainByteCount: plain.count)
-    }
-    let out = ByteBuffer(capacity: plain.count / 4 + 256)
-    compressor.compressMember(plain.bytes, into: out)
-    return FinishedBlock(bytes: out, rowCount: rowCount, plainByteCount: plain.count)
-  }
-
-  /// Blocks that are full already.
-  func takeFullBlocks() -> [FinishedBlock] {
-    defer { blocks = [] }
-    return blocks
-  }
-
-  func finish() throws -> [FinishedBlock] {
-    if plain.count > 0 { cut(at: plain.count, rows: rowCount) }
-    return takeFullBlocks()
+    self.init(
+      bytes: block.bytes.bytes, rowCount: block.rowCount, plainByteCount: block.plainByteCount,
+      isCompressed: block.isCompressed, checksum: block.checksum, partition: block.partition)
   }
 }
