@@ -36,7 +36,7 @@ public struct FileConnector: Connector {
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
     let settings = try FileSourceSettings(
       connector: format.rawValue, options: request.options, order: .modification)
-    return .bytes(FileSource(settings, files: request.environment.files))
+    return .bytes(FileSource(settings, files: request.environment.files, warn: request.environment.warn))
   }
 
   /// A sink that adds a file per batch.

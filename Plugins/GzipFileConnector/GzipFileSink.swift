@@ -2,25 +2,32 @@ import MillraceColumnar
 import MillraceCore
 import MillraceFormats
 
-/// Appends gzip members to one file.
+/// Appends to one gzip file, small batches joined into members (see `GzipAppender`).
 ///
 /// The file begins with an empty member whose comment names the query, so that the sink knows its own file and cuts no other. A commit
-/// makes the members of its batch durable and gives the file's length; recovery cuts the file back to the length that was committed.
+/// makes the file durable and says where it ends; recovery makes it the file that ended there.
 final class GzipFileSink: ByteSink {
+  private static let tailLength: Int64 = 256
+
   private let path: String
   private let level: Int
+  private let memberSize: Int64
   private let overwrites: Bool
   private let files: any FileSystem
   // Used by the query's control thread only.
   nonisolated(unsafe) private var file: (any File)?
   nonisolated(unsafe) private var owner = GzipOwner(queryID: "", sinkName: "")
-  /// Length that is durable and logged, or will be.
-  nonisolated(unsafe) private var committed: Int64 = 0
-  nonisolated(unsafe) private var end: Int64 = 0
+  nonisolated(unsafe) private var deflate: SmallDeflate?
+  nonisolated(unsafe) private var appender: GzipAppender?
+  /// What is durable and logged, or will be.
+  nonisolated(unsafe) private var committed = GzipAppender.Place()
+  /// Sum of the last settled bytes of that.
+  nonisolated(unsafe) private var tail: Int64?
 
-  init(path: String, level: Int, overwrites: Bool, files: any FileSystem) {
+  init(path: String, level: Int, memberSize: Int64, overwrites: Bool, files: any FileSystem) {
     self.path = path
     self.level = level
+    self.memberSize = memberSize
     self.overwrites = overwrites
     self.files = files
   }
@@ -28,7 +35,8 @@ final class GzipFileSink: ByteSink {
   var description: String { "gzip-file[\(path)]" }
   let guarantee = SinkGuarantee.truncatable
   let outputModes: Set<OutputMode> = [.append, .update]
-  var compression: Compression? { .gzip(level: level) }
+  var compression: Compression? { .deflateBlocks(level: level) }
+  var blockSize: Int? { Int(min(memberSize, 1 << 20)) }
 
   func open(_ context: SinkContext) throws {
     owner = GzipOwner(queryID: context.queryID, sinkName: context.sinkName)
@@ -42,70 +50,105 @@ final class GzipFileSink: ByteSink {
     CrashPoint.pass("gzip.created")
     try files.syncDirectory(FilePath.parent(path))
     self.file = file
+    deflate = SmallDeflate(level: level)
   }
 
   func recover(batchID: Int64?, token: JSON?) throws -> Int64? {
     let file = try opened()
     let size = try file.status().size
-    let wanted = token?["length"]?.int ?? 0
-    if size < wanted {
+    var place = GzipAppender.Place()
+    if let token {
+      guard let known = GzipAppender.Place(token) else {
+        throw MillraceError("SINK_TOKEN", "'\(token.text)' is no token of a gzip file")
+      }
+      place = known
+    }
+    if size < place.settledLength {
       throw MillraceError(
-        "SINK_TRUNCATED", "'\(path)' has \(size) bytes, but \(wanted) were committed",
+        "SINK_TRUNCATED", "'\(path)' has \(size) bytes, but \(place.settledLength) were committed",
         hint: "put the file back, or start with a new checkpoint and another path", fault: .external)
     }
-    if size > 0 && !(wanted == 0 && overwrites) { try checkOwner(file, size, wanted) }
-    if size > wanted {
+    if size > 0 && !(place.length == 0 && overwrites) { try checkOwner(file, size, isCommitted: place.length > 0) }
+    committed = place
+    tail = token?["tail"]?.int
+    if let tail, try checksum(file) != tail {
+      throw modified("was changed by someone else before byte \(place.length)")
+    }
+    if place.memberLength > 0 || size > place.length {
       CrashPoint.pass("gzip.before-cut")
-      try file.truncate(to: wanted)
+      try GzipAppender.cut(file, to: place)
       CrashPoint.pass("gzip.after-cut")
       try file.sync()
       CrashPoint.pass("gzip.after-cut-sync")
     }
-    committed = wanted
-    end = wanted
+    appender = makeAppender()
     return nil
   }
 
-  private func checkOwner(_ file: any File, _ size: Int64, _ wanted: Int64) throws {
+  private func makeAppender() -> GzipAppender? {
+    deflate.map { GzipAppender(at: committed, memberSize: memberSize, deflate: $0) }
+  }
+
+  private func checkOwner(_ file: any File, _ size: Int64, isCommitted: Bool) throws {
     if try owner.owns(file, size: size) { return }
-    if wanted > 0 {
-      throw MillraceError(
-        "SINK_MODIFIED", "'\(path)' is not the file that this query wrote", hint: "put the file back", fault: .external)
-    }
+    if isCommitted { throw modified("is not the file that this query wrote") }
     throw MillraceError(
       "SINK_NOT_EMPTY", "'\(path)' exists and was not written by this query",
       hint: "remove the file, choose another path, or set the option ifExists to overwrite")
   }
 
-  func begin(batchID: Int64) throws { end = committed }
+  private func modified(_ what: String) -> MillraceError {
+    MillraceError("SINK_MODIFIED", "'\(path)' \(what)", hint: "put the file back", fault: .external)
+  }
+
+  /// Of the last settled bytes of what was committed.
+  private func checksum(_ file: any File) throws -> Int64 {
+    let count = min(committed.settledLength, Self.tailLength)
+    var bytes = [UInt8](repeating: 0, count: Int(count))
+    let got = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: committed.settledLength - count) }
+    return bytes.withUnsafeBytes { Int64(GzipChecksum.of(UnsafeRawBufferPointer(rebasing: $0[..<got]))) }
+  }
+
+  /// A batch that was begun before and not committed is given up.
+  func begin(batchID: Int64) throws {
+    if appender?.place == committed { return }
+    try GzipAppender.cut(opened(), to: committed)
+    appender = makeAppender()
+  }
 
   func write(_ block: EncodedBlock) throws {
     let file = try opened()
+    guard let deflate, let current = appender else { throw notOpen }
     CrashPoint.pass("gzip.before-write")
-    if end == 0 {
+    var appender = current
+    if appender.place.length == 0 {
       let header = owner.member
       try header.withUnsafeBytes { try file.write($0, at: 0) }
-      end = Int64(header.count)
       // Before any data: a crash can then leave no file with data of which the owner is not known.
       try file.sync()
       CrashPoint.pass("gzip.after-header")
+      appender = GzipAppender(at: .init(length: Int64(header.count)), memberSize: memberSize, deflate: deflate)
+      self.appender = appender
     }
-    try file.write(block.bytes, at: end)
-    end += Int64(block.bytes.count)
+    try appender.append(block, to: file)
     CrashPoint.pass("gzip.after-write")
   }
 
   func commit(batchID: Int64) throws -> JSON {
     let file = try opened()
-    if end > committed {
+    guard let place = appender?.place else { throw notOpen }
+    if place != committed {
       // A batch that was begun anew may have left more behind.
-      if try file.status().size > end { try file.truncate(to: end) }
+      if try file.status().size > place.length { try file.truncate(to: place.length) }
       CrashPoint.pass("gzip.before-sync")
       try file.sync()
       CrashPoint.pass("gzip.after-sync")
+      committed = place
+      tail = try checksum(file)
     }
-    committed = end
-    return .dictionary(["version": .int(1), "path": .string(path), "length": .int(end)])
+    var token: [JSON.Member] = [.init("version", .int(2)), .init("path", .string(path))] + place.json
+    if let tail { token.append(.init("tail", .int(tail))) }
+    return .object(token)
   }
 
   func close() throws {
@@ -114,29 +157,11 @@ final class GzipFileSink: ByteSink {
   }
 
   private func opened() throws -> any File {
-    guard let file else { throw MillraceError("SINK_NOT_OPEN", "'\(path)' was used before it was opened", fault: .bug) }
+    guard let file else { throw notOpen }
     return file
   }
-}
 
-/// The empty member at a file's start that says whose it is.
-struct GzipOwner {
-  var queryID: String
-  var sinkName: String
-
-  /// A gzip member without data, its comment naming the query.
-  var member: [UInt8] {
-    let comment = "millrace \(queryID) \(sinkName)".utf8.filter { $0 != 0 }
-    // Magic, deflate, flag "comment", no time, unknown system; then an empty last block, CRC 0, length 0.
-    return [0x1F, 0x8B, 8, 0x10, 0, 0, 0, 0, 0, 255] + comment + [0] + [3, 0] + [UInt8](repeating: 0, count: 8)
-  }
-
-  /// Whether a file begins with this member, or is what a crash may leave of it: its start, or zeros.
-  func owns(_ file: any File, size: Int64) throws -> Bool {
-    let wanted = member
-    var found = [UInt8](repeating: 0, count: wanted.count)
-    _ = try found.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
-    if size > wanted.count { return found == wanted }
-    return zip(found, wanted).allSatisfy { $0 == $1 || $0 == 0 }
+  private var notOpen: MillraceError {
+    MillraceError("SINK_NOT_OPEN", "'\(path)' was used before it was opened", fault: .bug)
   }
 }

@@ -14,7 +14,8 @@ extension RotatingFileConnector: CheckableConnector {
   /// The files' folder, and their name.
   public func needs(ofSink request: SinkRequest) throws -> [ResourceNeed] {
     var need = ResourceNeed.writableFolder(
-      try RotatingFileSinkConfiguration(request.options).name.directory, in: request.environment.files)
+      try RotatingFileSinkConfiguration(request.options, schema: request.schema).name.directory,
+      in: request.environment.files)
     // Sinks of several names can share a folder.
     need.claim = ResourceNeed.writableFile(try request.options.required("path"), in: request.environment.files).claim
     return [need]

@@ -21,6 +21,7 @@ public struct RotatingFileConnector: Connector {
 
   /// Makes a sink; files are opened later.
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
-    .bytes(RotatingFileSink(try RotatingFileSinkConfiguration(request.options), environment: request.environment))
+    let configuration = try RotatingFileSinkConfiguration(request.options, schema: request.schema)
+    return .bytes(RotatingFileSink(configuration, environment: request.environment))
   }
 }

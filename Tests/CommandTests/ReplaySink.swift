@@ -31,7 +31,7 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
   /// What keeps the state.
   var stateStore = "memory"
 
-  static let all = [databaseAndFiles, rotatingFiles, folders, stateInDatabase, databases]
+  static let all = [databaseAndFiles, rotatingFiles, renamedFiles, folders, stateInDatabase, databases]
 
   /// State in a database of its own, which can be a version ahead of the log.
   static let stateInDatabase = ReplayGroup(
@@ -98,6 +98,50 @@ struct ReplayGroup: Sendable, CustomTestStringConvertible {
           done
           """,
         oracle: .requests(least: 300), check: "test $(ls out/kept | wc -l) -eq 3"),
+    ])
+
+  /// Rotating files that change their names, lie in folders by column, or hold the rows of one span of event time.
+  static let renamedFiles = ReplayGroup(
+    testDescription: "renamed and partitioned files",
+    sinks: [
+      ReplaySink(
+        name: "logrotate",
+        entry: """
+          "query": "SELECT value FROM moved", "format": "rotating-file",
+          "options": { "path": "out/logrotate/moved.log", "maxFileBytes": "4 KiB", "naming": "logrotate",
+                       "compress": "onRotation" }, "encode": "text"
+          """,
+        read: "cat out/logrotate/moved.log; gzip -dc out/logrotate/moved.log.*.gz", oracle: .requests(least: 300),
+        check: "test $(ls out/logrotate | wc -l) -ge 8"),
+      ReplaySink(
+        name: "folders",
+        entry: """
+          "query": "SELECT host, status FROM requests WHERE status >= 300", "format": "rotating-file",
+          "options": { "path": "out/folders/moved.csv.gz", "partitionBy": "status", "maxOpenFiles": 2 },
+          "encode": { "format": "csv", "header": true }
+          """,
+        read: """
+          for file in out/folders/*/*.gz; do
+            status=$(basename $(dirname $file)); test "$(gzip -dc $file | head -n 1)" = host &&
+            gzip -dc $file | tail -n +2 | sed "s/$/ ${status#status=}/"
+          done
+          """,
+        oracle: .requests(least: 300), check: "test $(ls out/folders | wc -l) -ge 3"),
+      ReplaySink(
+        name: "spans",
+        entry: """
+          "query": "SELECT concat(host, ' ', status) AS value, time FROM requests WHERE status >= 300",
+          "format": "rotating-file",
+          "options": { "path": "out/spans/moved.json", "naming": "dated", "eventTimeColumn": "time", "eventTimeInterval": "10 minutes",
+                       "maxOpenFiles": 3, "compress": "onRotation", "currentLink": true }, "encode": "json"
+          """,
+        read: #"""
+          test -L out/spans/moved.json && test -e out/spans/moved.json &&
+          for file in out/spans/moved-*; do
+            case $file in *.gz) gzip -dc $file;; *) cat $file;; esac
+          done | sed 's/.*"value":"\([^"]*\)".*/\1/'
+          """#,
+        oracle: .requests(least: 300), check: "test $(ls out/spans | wc -l) -ge 3"),
     ])
 
   /// Folders of every format, one of them compressed; files of `csv` begin with a header.

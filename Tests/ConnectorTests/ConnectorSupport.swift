@@ -163,4 +163,5 @@ final class TestClock: Clock, @unchecked Sendable {
   func monotonicNanoseconds() -> Int64 { time * 1000 }
   func sleep(microseconds: Int64) { time += microseconds }
   func advance(_ microseconds: Int64) { time += microseconds }
+  func set(_ time: Int64) { self.time = time }
 }

@@ -57,6 +57,16 @@ final class CrashingFileSystem: FileSystem {
 
   func syncDirectory(_ path: String) throws { try change() }
 
+  func createLink(_ path: String, to target: String) throws {
+    try change()
+    try real.createLink(path, to: target)
+  }
+
+  func linkTarget(_ path: String) throws -> String? {
+    try look()
+    return try real.linkTarget(path)
+  }
+
   func glob(_ pattern: String) throws -> [String] {
     try look()
     return try real.glob(pattern)

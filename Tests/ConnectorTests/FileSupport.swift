@@ -54,9 +54,10 @@ struct ByteDriver {
   let source: any ByteSource
   var offset: Offset?
 
-  init(_ connector: some Connector, _ options: [String: String]) throws {
+  init(_ connector: some Connector, _ options: [String: String], _ environment: Environment = .live) throws {
     let fields = connector.spec.sourceFields
-    let request = SourceRequest(name: "s", options: try Options(options, fields: fields, of: connector.spec.name))
+    let request = SourceRequest(
+      name: "s", options: try Options(options, fields: fields, of: connector.spec.name), environment: environment)
     guard case .bytes(let source) = try connector.makeSource(request) else {
       throw MillraceError("TEST", "not a byte source")
     }

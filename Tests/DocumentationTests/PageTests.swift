@@ -51,7 +51,7 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 11)
+    #expect(blocks.count == 12)
     let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
     let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
     let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
@@ -59,6 +59,7 @@ import Testing
     let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
+    let rotating = try #require(blocks.first { $0.hasPrefix("\"hits\"") })
     let settings = try #require(blocks.first { $0.hasPrefix("\"settings\"") })
     let store = try #require(blocks.first { $0.hasPrefix("\"stateStore\"") })
     let query = "SELECT time AS minute, status FROM requests"
@@ -67,7 +68,8 @@ import Testing
         "connectors": { "archive": { "format": "gzip-file", "options": { "path": "x" } } },
         "pipelines": { "p": {
           "sources": { \(source), \(sequence), \(merged) },
-          "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)) },
+          "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)),
+                     \(rotating) },
           "checkpointLocation": "c", \(store), \(restart), \(settings)
         }, "q": {
           \(letters), \(late),
