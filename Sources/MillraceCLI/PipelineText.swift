@@ -13,8 +13,14 @@ struct PipelineText {
 
   var text: String {
     var lines = ["pipeline \(pipeline.name): \(pipeline.trigger.phrase)"]
-    lines += pipeline.sources.map { "  source \($0.name): \(end($0.end))\(details($0))" }
-    lines += pipeline.tables.map { "  table \($0.name): \(end($0.end))\(details($0))" }
+    for (kind, entries) in [("source", pipeline.sources), ("table", pipeline.tables)] {
+      for entry in entries {
+        lines.append("  \(kind) \(entry.name): \(end(entry.end))\(details(entry))")
+        if entry.inference != nil, let schema = plan.session.schema(ofSource: entry.name) {
+          lines.append("    inferred columns \(schema.ddl)")
+        }
+      }
+    }
     lines += pipeline.views.map { "  view \($0.name)" }
     for (sink, planned) in zip(pipeline.sinks, plan.sinks) {
       lines.append("  sink \(sink.name): \(sink.outputMode.rawValue) to \(end(sink.end))")

@@ -121,7 +121,7 @@ public final class QueryExecutor: BatchExecutor {
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
       isEndOfInput: input.isEndOfInput, plans: input.plans.map { SourcePlanState($0) },
       watermarkCount: watermarks.count,
-      stateOperatorCount: stateOperatorCount)
+      stateOperatorCount: stateOperatorCount, clock: pool.profiler.clock)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
     for (index, output) in outputs.enumerated() {

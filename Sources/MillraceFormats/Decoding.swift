@@ -104,12 +104,17 @@ public struct DecoderFormat: Sendable {
   /// Checks settings and schema (as declared by the user, nil if not).
   public var make:
     @Sendable (_ options: Options, _ schema: Schema?, _ badRecords: BadRecordPolicy) throws -> any Decoding
+  /// Infers the columns from records, which the policy may say more about; nil for formats that do not need it.
+  public var infer:
+    (@Sendable (_ options: Options, _ sample: SchemaSample, _ badRecords: BadRecordPolicy) throws -> Schema)?
 
   /// Makes a format.
   public init(
     name: String, summary: String, fields: [OptionField] = [],
+    infer: (@Sendable (Options, SchemaSample, BadRecordPolicy) throws -> Schema)? = nil,
     make: @escaping @Sendable (Options, Schema?, BadRecordPolicy) throws -> any Decoding
   ) {
+    self.infer = infer
     self.name = name
     self.summary = summary
     self.fields = fields

@@ -53,6 +53,8 @@ public enum CrashPoints {
   static let journalBeforeRemove: StaticString = "journal.segment.before-remove"
   static let journalAfterRemove: StaticString = "journal.segment.after-remove"
   static let journalAfterCut: StaticString = "journal.tail.after-cut"
+  static let schemaAfterSync: StaticString = "schema.after-sync"
+  static let schemaAfterRename: StaticString = "schema.after-rename"
   static let replayAfterList: StaticString = "replay.after-list"
   static let replayAfterWrite: StaticString = "replay.after-write"
   static let replayAfterRename: StaticString = "replay.after-rename"
@@ -72,6 +74,6 @@ public enum CrashPoints {
     batchAfterPublish,
     batchAfterSourceCommit, recoveryAfterState, recoveryAfterSinks, recoveryAfterSources, journalBeforeWrite,
     journalAfterWrite, journalAfterSync, journalAfterCreate, journalBeforeRemove, journalAfterRemove, journalAfterCut,
-    replayAfterList, replayAfterWrite, replayAfterRename, replayBeforeRemove,
+    schemaAfterSync, schemaAfterRename, replayAfterList, replayAfterWrite, replayAfterRename, replayBeforeRemove,
   ].map(\.description)
 }

@@ -54,6 +54,7 @@ import Testing
     #expect(blocks.count == 12)
     let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
     let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
+    #expect(blocks.contains { $0.contains("\"schema\": \"infer\"") })
     let restart = try #require(blocks.first { $0.hasPrefix("\"restart\"") })
     let sequence = try #require(blocks.first { $0.hasPrefix("\"old\"") })
     let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })

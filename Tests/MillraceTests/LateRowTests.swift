@@ -53,6 +53,9 @@ struct LateRowTests {
     let late = hub.table("lateRows").rows.map { row in
       "\(Row([row[6]]).description) \(Row([row[9]]).description) \(Row([row[10]]).description)"
     }
+    let operators = query.recentProgress.flatMap(\.stateOperators)
+    #expect(operators.contains { $0.updateMicroseconds > 0 }, "\(text)")
+    if mode != .complete { #expect(operators.contains { $0.removalMicroseconds > 0 }, "\(text)") }
     let counted = query.recentProgress.flatMap(\.stateOperators).reduce(0) { $0 + $1.rowsDroppedByWatermark }
     return (hub.table("out").rows.map { Row($0).description }.sorted(), late, counted)
   }

@@ -80,11 +80,26 @@ public struct DataFrameReader: Sendable {
         do {
           var given = source
           if let schemaText { given.schema = try SQLParser.parseSchema(schemaText) }
+          given.inferAsSpark(isStreaming: isStreaming)
           return try session.define(given, isStreaming: isStreaming)
         } catch let error as SQLParseError {
           throw MillraceError(error)
         }
       })
+  }
+}
+
+extension SourceOptions {
+  /// Columns that are not declared are inferred where Spark infers them: of bounded JSON, and of CSV with the option `inferSchema`.
+  fileprivate mutating func inferAsSpark(isStreaming: Bool) {
+    let key = options.keys.first { $0.lowercased() == "inferschema" }
+    let isAsked = key.flatMap { options.removeValue(forKey: $0) }?.lowercased() == "true"
+    guard schema == nil else { return }
+    switch (decode ?? format).lowercased() {
+    case "json" where !isStreaming: inference = SchemaInference()
+    case "csv" where isAsked: inference = SchemaInference()
+    default: return
+    }
   }
 }
 

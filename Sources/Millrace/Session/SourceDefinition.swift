@@ -27,6 +27,8 @@ public struct SourceDefinition: Sendable {
   public var badRecords = BadRecordSettings()
   /// When a table that streams are joined with is read anew.
   public var reload = TableReload.eachBatch
+  /// How the columns were inferred; nil: they are declared, or the format's own.
+  public var inference: SchemaInference?
   /// Makes the source for one query.
   public var bind: @Sendable (SourceSetup) throws -> ScanBinding
 
@@ -75,6 +77,8 @@ public struct SourceOptions: Sendable {
   public var options: [String: String] = [:]
   /// The columns that the user declared; nil: those that the decoder or the connector has by itself.
   public var schema: Schema?
+  /// Whether the columns are to be inferred from the data where none are declared.
+  public var inference: SchemaInference?
   /// Decoder of a byte source and its settings; nil: what the format implies, else `text`.
   public var decode: String?
   /// Settings of the decoder as written, by name; checked against its `DecoderFormat`.
@@ -97,10 +101,11 @@ extension SourceDefinition {
   /// Formats of files whose name also names the decoder.
   static let decoderOfFormat = ["text": "text", "json": "json", "csv": "csv"]
 
-  /// Checks the options against the connector's and decoder's specs without touching the world.
+  /// Checks the options against the connector's and decoder's specs without touching the world, unless columns are to be inferred.
   public init(
-    name: String, _ given: SourceOptions, isStreaming: Bool, connectors: ConnectorRegistry, environment: Environment
+    name: String, _ wanted: SourceOptions, isStreaming: Bool, connectors: ConnectorRegistry, environment: Environment
   ) throws {
+    var given = wanted
     let connector = try connectors.connector(given.format)
     let spec = connector.spec
     guard spec.kinds.contains(.source) else {
@@ -129,6 +134,17 @@ extension SourceDefinition {
     let request = SourceRequest(name: name, options: options, schema: given.schema, environment: environment)
     // Making the source once tells its kind and columns; making it does not touch the world.
     let probe = try connector.makeSource(request)
+    if let inference = given.inference, given.schema == nil {
+      let format = try FormatRegistry.decoder(decoderName ?? "text")
+      // What was inferred from one file's header must not be read from another's columns.
+      if format.fields.contains(where: { $0.name == "enforceSchema" }), decodeOptions["enforceSchema"] == nil {
+        decodeOptions["enforceSchema"] = "false"
+      }
+      given.schema = try inference.schema(
+        of: try connector.makeSource(request), name: name, format,
+        Options(decodeOptions, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"),
+        given.badRecords ?? .null, environment)
+    }
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
     let settings = try SourceDefinition.settings(given, decodeOptions, name: name, isStreaming: isStreaming)
@@ -169,6 +185,7 @@ extension SourceDefinition {
     }
     if isStreaming { replaySpeed = replay?.speed }
     badRecords = settings
+    if wanted.schema == nil { inference = given.inference }
   }
 
   /// What the user says of bad records, Spark's option `mode` included.

@@ -199,6 +199,11 @@ public final class SparkSession: Sendable {
       startAfter: definitions.filter { !$0.value.startAfter.isEmpty }.mapValues(\.startAfter))
   }
 
+  /// The columns of a registered source; nil if there is none of the name.
+  package func schema(ofSource name: String) -> Schema? {
+    state.withLock { $0.sources }.values.first { $0.name.lowercased() == name.lowercased() }?.schema
+  }
+
   /// Names of the registered sources that meet a condition.
   package func sourceNames(where meets: (SourceDefinition) -> Bool) -> Set<String> {
     Set(state.withLock { $0.sources }.values.filter(meets).map(\.name))

@@ -70,6 +70,12 @@ extension SparkSession {
     configuration.stateStore = store
     configuration.restart = options.restart
     configuration.asyncCommit = options.asyncCommit
+    if let checkpoint = options.checkpointLocation {
+      for source in try definitions(of: sinks.map(\.query)).values where source.inference != nil && !source.name.isEmpty
+      {
+        try SchemaInference.keep(source.schema, name: source.name, checkpoint: checkpoint, environment)
+      }
+    }
     let streams = self.streams
     let handle = try StreamingQueryHandle.start(
       configuration: configuration, listeners: options.listeners + [streams.listeners], onEnd: { streams.ended($0) }

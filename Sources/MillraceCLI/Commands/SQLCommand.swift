@@ -13,7 +13,8 @@ struct SQLCommand: ParsableCommand {
     commandName: "sql", abstract: "Runs a SQL query over files, gzip included, and prints its rows.",
     discussion: """
       The ending of a file's name tells its format: .json, .jsonl and .ndjson are JSON lines, .csv has names in its first line, \
-      anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format. \
+      anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format. Columns that are not \
+      declared are inferred from the first records. \
       state:CHECKPOINT is what the operators of a query keep (key, value, partition_id; see millrace state --help), and \
       state-metadata:CHECKPOINT a list of them.
 
@@ -116,6 +117,8 @@ struct TableArgument {
     given.decode = format
     if format == "csv" { given.decodeOptions = ["header": "true"] }
     given.schema = try schema.map { try Self.schema($0) }
+    let decoder = try FormatRegistry.decoder(format)
+    if decoder.infer != nil, decoder.ownSchema == nil { given.inference = SchemaInference() }
     return try SourceDefinition(
       name: name, given, isStreaming: false, connectors: session.connectors, environment: session.environment)
   }

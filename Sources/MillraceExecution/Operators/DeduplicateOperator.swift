@@ -73,6 +73,7 @@ final class DeduplicateOperator: PhysicalOperator {
   private func stateful(_ batches: [RecordBatch], _ state: State, _ context: BatchContext) throws -> [RecordBatch] {
     var metrics = StateOperatorMetrics(operatorName: state.delay == nil ? "dedupe" : "dedupeWithinWatermark")
     var output: [RecordBatch] = []
+    let start = context.clock.monotonicNanoseconds()
     for whole in batches {
       let batch = try onTime(whole, state, context, &metrics)
       if batch.rowCount == 0 { continue }
@@ -89,7 +90,10 @@ final class DeduplicateOperator: PhysicalOperator {
       metrics.rowsUpdated += Int64(fresh.count)
       output.append(rows)
     }
-    try evict(state, context, &metrics)
+    metrics.updateMicroseconds = (context.clock.monotonicNanoseconds() - start) / 1000
+    var removal: Int64 = 0
+    try context.timing(&removal) { try evict(state, context, &metrics) }
+    metrics.removalMicroseconds = removal
     metrics.rowsTotal = Int64(state.store.rowCount)
     metrics.memoryUsedBytes = Int64(state.store.memoryBytes)
     context.stateOperators[state.metricsIndex] = metrics

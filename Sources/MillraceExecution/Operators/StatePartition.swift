@@ -25,6 +25,8 @@ final class StatePartition {
     var updated: Int64 = 0
     var removed: Int64 = 0
     var dropped: Int64 = 0
+    /// Time that removing took.
+    var removalMicroseconds: Int64 = 0
   }
 
   init(
@@ -39,16 +41,21 @@ final class StatePartition {
   }
 
   /// Takes in a batch's groups.
-  func run(_ batch: GroupAccumulation, lateWatermark: Int64, watermark: Int64, isEndOfInput: Bool) throws -> Outcome {
+  func run(_ batch: GroupAccumulation, _ context: BatchContext) throws -> Outcome {
     var outcome = Outcome()
-    let updated = try merged(batch, lateWatermark, &outcome)
+    let updated = try merged(batch, context.lateWatermark, &outcome)
+    var removal: Int64 = 0
     switch mode {
     case .update:
       if updated.groupCount > 0 { outcome.rows = [try updated.finish()] }
-      _ = try evict(watermark, &outcome)
-    case .append: outcome.rows = try isEndOfInput ? close(&outcome) : evict(watermark, &outcome)
+      _ = try context.timing(&removal) { try evict(context.watermark, &outcome) }
+    case .append:
+      outcome.rows = try context.timing(&removal) {
+        try context.isEndOfInput ? close(&outcome) : evict(context.watermark, &outcome)
+      }
     case .complete: outcome.rows = try everything(updated)
     }
+    outcome.removalMicroseconds = removal
     return outcome
   }
 

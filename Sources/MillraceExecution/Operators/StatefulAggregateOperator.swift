@@ -40,9 +40,7 @@ final class StatefulAggregateOperator: PhysicalOperator {
     let partials = try input.partials(plan, context)
     let start = pool.profiler.clock.monotonicNanoseconds()
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
-      var outcome = try partitions[index].run(
-        groups, lateWatermark: context.lateWatermark, watermark: context.watermark,
-        isEndOfInput: context.isEndOfInput)
+      var outcome = try partitions[index].run(groups, context)
       outcome.rows = try outcome.rows.compactMap(reduce)
       return outcome
     }
@@ -56,7 +54,10 @@ final class StatefulAggregateOperator: PhysicalOperator {
       metrics.rowsTotal += Int64(partition.store.rowCount)
       metrics.memoryUsedBytes += Int64(partition.store.memoryBytes)
     }
-    metrics.updateMicroseconds = (pool.profiler.clock.monotonicNanoseconds() - start) / 1000
+    // Partitions remove side by side.
+    metrics.removalMicroseconds = outcomes.map(\.removalMicroseconds).max() ?? 0
+    metrics.updateMicroseconds =
+      (pool.profiler.clock.monotonicNanoseconds() - start) / 1000 - metrics.removalMicroseconds
     context.stateOperators[metricsIndex] = metrics
     return outcomes.flatMap(\.rows)
   }

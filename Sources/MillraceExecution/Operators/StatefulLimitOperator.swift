@@ -30,10 +30,15 @@ final class StatefulLimitOperator: PhysicalOperator {
       emitted += Int64(taken)
       if taken > 0 { result.append(taken == batch.rowCount ? batch : batch.gathered(.range(0..<taken))) }
     }
-    try store.measured.put(keys: key, values: [.constant(.integer(emitted), type: .long, count: 1)], count: 1)
-    context.stateOperators[metricsIndex] = StateOperatorMetrics(
+    var update: Int64 = 0
+    try context.timing(&update) {
+      try store.measured.put(keys: key, values: [.constant(.integer(emitted), type: .long, count: 1)], count: 1)
+    }
+    var metrics = StateOperatorMetrics(
       operatorName: "globalLimit", rowsTotal: 1, rowsUpdated: result.isEmpty ? 0 : 1,
       memoryUsedBytes: Int64(store.memoryBytes))
+    metrics.updateMicroseconds = update
+    context.stateOperators[metricsIndex] = metrics
     return result
   }
 }

@@ -56,12 +56,15 @@ package final class BatchContext {
   package var bytesRead: Int64 = 0
   /// Late rows that were kept.
   package var lateRows: [LateRows] = []
+  /// Tells operators what they take.
+  let clock: any Clock
 
   /// A context for one batch.
   package init(
     evaluation: EvaluationContext, batchID: Int64, lateWatermark: Int64, watermark: Int64, isEndOfInput: Bool = false,
-    plans: [SourcePlanState], watermarkCount: Int, stateOperatorCount: Int
+    plans: [SourcePlanState], watermarkCount: Int, stateOperatorCount: Int, clock: any Clock = SystemClock()
   ) {
+    self.clock = clock
     self.evaluation = evaluation
     self.batchID = batchID
     self.lateWatermark = lateWatermark
@@ -70,6 +73,13 @@ package final class BatchContext {
     self.plans = plans
     eventTimes = Array(repeating: nil, count: watermarkCount)
     stateOperators = Array(repeating: StateOperatorMetrics(operatorName: ""), count: stateOperatorCount)
+  }
+
+  /// Calls `body` and adds the microseconds that it took.
+  func timing<Result>(_ total: inout Int64, _ body: () throws -> Result) rethrows -> Result {
+    let start = clock.monotonicNanoseconds()
+    defer { total += (clock.monotonicNanoseconds() - start) / 1000 }
+    return try body()
   }
 
   /// Adds late rows that workers kept, in the order in which their splits have them.

@@ -56,9 +56,13 @@ final class TransformWithStateOperator: PhysicalOperator {
     // At the end of all input every timer of event time is due.
     let watermark = metricsIndex == nil || context.isEndOfInput ? Int64.max : context.watermark &- delay
     let times = StateTimes(processing: context.evaluation.batchTimestamp, watermark: watermark)
-    let outcome = try runner.run(
-      RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
-      keyColumns: keys.map { rows.columns[$0] }, times)
+    var update: Int64 = 0
+    let outcome = try context.timing(&update) {
+      try runner.run(
+        RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
+        keyColumns: keys.map { rows.columns[$0] }, times)
+    }
+    metrics.updateMicroseconds = update
     try checkTimes(outcome.rows, context.lateWatermark &- delay)
     metrics.rowsUpdated = outcome.updated
     metrics.rowsRemoved = outcome.removed

@@ -41,14 +41,17 @@ public struct CSVDecoding: Decoding {
   private let badRecords: BadRecordPolicy
   private let corruptColumn: Int?
   private let zone: TimeZoneRules
+  private let checksHeader: Bool
 
-  /// Makes the decoding; `corruptRecordName` names the column for lines with a fault, if the schema has it.
+  /// Makes the decoding; `corruptRecordName` names the column for lines with a fault, if the schema has it. With `checksHeader` a file
+  /// whose header does not name the columns is an error.
   public init(
     schema: Schema, dialect: CSVDialect = CSVDialect(), badRecords: BadRecordPolicy = .null,
-    corruptRecordName: String = "_corrupt_record", zone: TimeZoneRules = .utc
+    corruptRecordName: String = "_corrupt_record", zone: TimeZoneRules = .utc, checksHeader: Bool = false
   ) throws {
     self.schema = schema
     self.dialect = dialect
+    self.checksHeader = checksHeader
     self.badRecords = badRecords
     self.zone = zone
     corruptColumn = schema.fields.firstIndex { $0.name == corruptRecordName && $0.type == .string }
@@ -63,7 +66,7 @@ public struct CSVDecoding: Decoding {
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     CSVDecoder(
       schema: schema, dialect: dialect, columns: columns, badRecords: badRecords, corruptColumn: corruptColumn,
-      zone: zone)
+      zone: zone, checksHeader: checksHeader)
   }
 }
 
@@ -74,6 +77,7 @@ final class CSVDecoder: BadRecordKeeper {
   private let columns: [Int]
   private let corruptColumn: Int?
   private let nullText: [UInt8]
+  private let checksHeader: Bool
   private let table: SpanTable
   private let fieldMap: UnsafeMutablePointer<Int32>
   private var plan: ck_csv_plan
@@ -89,8 +93,9 @@ final class CSVDecoder: BadRecordKeeper {
 
   init(
     schema: Schema, dialect: CSVDialect, columns: [Int], badRecords: BadRecordPolicy, corruptColumn: Int?,
-    zone: TimeZoneRules
+    zone: TimeZoneRules, checksHeader: Bool = false
   ) {
+    self.checksHeader = checksHeader
     self.schema = schema
     self.dialect = dialect
     self.columns = columns
@@ -128,6 +133,7 @@ final class CSVDecoder: BadRecordKeeper {
     guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
       return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: schema.types[$0]) })
     }
+    if checksHeader, dialect.hasHeader, origin.offset == 0 { try checkHeader(bytes, owner, origin) }
     // The header stands at the start of each file only.
     let skipped = dialect.hasHeader && origin.offset == 0 ? min(headerLines(start), lines.count) : 0
     let records = lines.spans.base + skipped
@@ -152,6 +158,17 @@ final class CSVDecoder: BadRecordKeeper {
         _ = window.column(field.type, $0, $1, isBad: $2)
       }
     }
+  }
+
+  private func checkHeader(_ bytes: UnsafeRawBufferPointer, _ owner: AnyObject, _ origin: RecordOrigin) throws {
+    let found = try CSVHeader.names(
+      of: SchemaSample.Part(bytes: bytes, owner: owner, origin: origin), dialect)
+    let wanted = schema.fields.indices.filter { $0 != corruptColumn }.map { schema.fields[$0].name }
+    if found.isEmpty || found.map({ $0.lowercased() }) == wanted.map({ $0.lowercased() }) { return }
+    throw MillraceError(
+      "CSV_HEADER_MISMATCH", "the header of '\(origin.name)' does not name the columns that are read",
+      hint: "it names: \(found.joined(separator: ", ")); the columns are: \(wanted.joined(separator: ", "))",
+      location: "\(origin.name)@0")
   }
 
   /// Lines up to and including the first that has something on it.

@@ -11,6 +11,12 @@ extension CSVDialect {
     OptionField("nullValue", .string, "What stands for NULL", default: ""),
   ]
 
+  /// Spark's option that has a header compared with the columns.
+  static let enforceField = OptionField(
+    "enforceSchema", .boolean,
+    "Whether columns are taken by their place, whatever a header says; else another header stops the query",
+    default: "true")
+
   /// From options with Spark's names.
   init(_ options: Options) throws {
     self.init(
@@ -37,13 +43,14 @@ extension DecoderFormat {
     name: "csv", summary: "Separated values, one record per line, by a declared schema",
     fields: CSVDialect.fields + FaultHandler.optionFields + [
       OptionField("comment", .string, "Character that starts a line without a record", default: ""),
-      FaultHandler.corruptField, ZoneOption.field,
-    ]
+      FaultHandler.corruptField, ZoneOption.field, CSVDialect.enforceField,
+    ],
+    infer: { options, sample, _ in try FormatInference.separated(CSVDialect(options), options, sample) }
   ) { options, schema, badRecords in
     guard let schema else { throw schemaRequired("csv") }
     return try CSVDecoding(
       schema: schema, dialect: CSVDialect(options), badRecords: FaultHandler.policy(options, badRecords),
       corruptRecordName: options.string("columnNameOfCorruptRecord") ?? "_corrupt_record",
-      zone: ZoneOption.zone(options))
+      zone: ZoneOption.zone(options), checksHeader: options.bool("enforceSchema") == false)
   }
 }

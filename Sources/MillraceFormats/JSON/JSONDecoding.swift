@@ -137,7 +137,10 @@ extension DecoderFormat {
     name: "json", summary: "One JSON object per line, by a declared schema",
     fields: FaultHandler.optionFields + [
       FaultHandler.corruptField, ZoneOption.field,
-    ]
+    ],
+    infer: { options, sample, badRecords in
+      try FormatInference.json(options, sample, FaultHandler.policy(options, badRecords))
+    }
   ) { options, schema, badRecords in
     guard let schema else { throw schemaRequired("json") }
     return try JSONDecoding(

@@ -171,7 +171,8 @@ extension DecoderFormat {
       name: name, summary: summary,
       fields: fields + FaultHandler.optionFields + [
         FaultHandler.corruptField, ZoneOption.field,
-      ]
+      ],
+      infer: { options, sample, _ in try FormatInference.pairs(name, syntax(options), options, sample) }
     ) { options, schema, badRecords in
       try PairDecoding(
         name, try syntax(options), schema: schema, badRecords: FaultHandler.policy(options, badRecords),

@@ -5,7 +5,12 @@ extension DecoderFormat {
   /// CSV with tabs.
   public static let tsv = DecoderFormat(
     name: "tsv", summary: "Tab-separated values, one record per line, by a declared schema",
-    fields: csv.fields.filter { $0.name != "sep" }
+    fields: csv.fields.filter { $0.name != "sep" },
+    infer: { options, sample, _ in
+      var dialect = try CSVDialect(options)
+      dialect.separator = 0x09
+      return try FormatInference.separated(dialect, options, sample)
+    }
   ) { options, schema, badRecords in
     guard let schema else { throw schemaRequired("tsv") }
     var dialect = try CSVDialect(options)
@@ -13,7 +18,7 @@ extension DecoderFormat {
     return try CSVDecoding(
       schema: schema, dialect: dialect, badRecords: FaultHandler.policy(options, badRecords),
       corruptRecordName: options.string("columnNameOfCorruptRecord") ?? "_corrupt_record",
-      zone: ZoneOption.zone(options))
+      zone: ZoneOption.zone(options), checksHeader: options.bool("enforceSchema") == false)
   }
 
   /// The W3C's extended log format.

@@ -54,9 +54,11 @@ struct EndReader {
 
   func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceEntry? {
     guard let reader = entry(member, role), let end = end(member, reader, role) else { return nil }
+    let inference = inference(reader)
     return SourceEntry(
       end: end, decode: decode(reader),
-      schema: reader.sql("schema", SQLParser.parseSchema)?.tree, schemaPlace: reader["schema"]?.place,
+      schema: inference == nil ? reader.sql("schema", SQLParser.parseSchema)?.tree : nil,
+      schemaPlace: reader["schema"]?.place, inference: inference,
       watermark: watermark(reader), startAfter: reader.texts("startAfter"),
       onBadRecord: reader.word("onBadRecord", BadRecordPolicy.self), onBadRecordPlace: reader["onBadRecord"]?.place,
       maxBadRecords: reader.count("maxBadRecords").map { Int64($0) }, maxBadRatio: reader.ratio("maxBadRatio"),
@@ -146,7 +148,7 @@ struct EndReader {
     guard let reader = ObjectReader(member.value, "a connector", keys: Self.connectorKeys, diagnostics) else { return }
     _ = decode(reader)
     _ = encode(reader)
-    _ = reader.sql("schema", SQLParser.parseSchema)
+    if inference(reader) == nil { _ = reader.sql("schema", SQLParser.parseSchema) }
     guard let format = reader.text("format"), let spec = spec(of: format) else { return }
     let fields =
       spec.sourceFields + spec.sinkFields.filter { field in !spec.sourceFields.contains { $0.name == field.name } }
@@ -252,6 +254,22 @@ struct EndReader {
     let settings = WatermarkSettings(
       delay: delay, idleTimeout: watermark.duration("idleTimeout"), maxFutureSkew: watermark.duration("maxFutureSkew"))
     return WatermarkEntry(column: column.text, settings: settings, place: column.place)
+  }
+
+  /// `"infer"`, or `{"infer": 50000}` with the most records that are looked at; nil for declared columns.
+  private func inference(_ reader: ObjectReader) -> SchemaInference? {
+    guard let node = reader["schema"] else { return nil }
+    if node.string?.lowercased() == "infer" { return SchemaInference() }
+    guard node.members != nil, let object = ObjectReader(node, "a schema", keys: ["infer"], diagnostics) else {
+      return nil
+    }
+    guard let records = object.count("infer"), records > 0 else {
+      diagnostics.report(
+        "PIPELINE_WRONG_VALUE", "the schema does not say how many records are looked at",
+        hint: "write \"schema\": \"infer\", or { \"infer\": 50000 }", at: node.place)
+      return SchemaInference()
+    }
+    return SchemaInference(records: records)
   }
 
   private func decode(_ reader: ObjectReader) -> CodecEntry? {

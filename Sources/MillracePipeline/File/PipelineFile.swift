@@ -134,6 +134,8 @@ package struct SourceEntry: Sendable {
   /// Columns that the file declares.
   package var schema: Schema?
   package var schemaPlace: Place?
+  /// Whether the columns are to be inferred.
+  package var inference: SchemaInference?
   package var watermark: WatermarkEntry?
   /// Names of the sources that must have ended before this one is read.
   package var startAfter: [LocatedText]

@@ -34,7 +34,10 @@ package struct PipelinePlanner {
       _ = attempt(at: setting.place, diagnostics) { try session.set(setting.name, setting.value) }
     }
     for function in catalog.functions { session.register(function) }
-    for entry in pipeline.sources { register(entry, isStreaming: true, in: session, diagnostics) }
+    let checkpoint = pipeline.checkpointLocation?.text
+    for entry in pipeline.sources {
+      register(entry, isStreaming: true, checkpoint: checkpoint, in: session, diagnostics)
+    }
     for entry in pipeline.tables { register(entry, isStreaming: false, in: session, diagnostics) }
     checkStartAfter(pipeline, session, diagnostics)
     // A query over a source that is not there would complain of the source again.
@@ -78,11 +81,14 @@ package struct PipelinePlanner {
   // MARK: Sources
 
   private func register(
-    _ entry: SourceEntry, isStreaming: Bool, in session: SparkSession, _ diagnostics: DiagnosticCollector
+    _ entry: SourceEntry, isStreaming: Bool, checkpoint: String? = nil, in session: SparkSession,
+    _ diagnostics: DiagnosticCollector
   ) {
     var given = SourceOptions(format: entry.end.format)
     given.options = entry.end.values
     given.schema = entry.schema
+    given.inference = entry.inference
+    if isStreaming { given.inference?.checkpoint = checkpoint }
     given.decode = entry.decode?.name
     given.decodeOptions = entry.decode?.values ?? [:]
     given.orderByColumn = entry.watermark?.column
@@ -123,7 +129,7 @@ package struct PipelinePlanner {
   private func place(of error: MillraceError, in entry: SourceEntry) -> Place {
     let place: Place? =
       switch error.code.prefix(while: { $0 != "_" }) {
-      case "SCHEMA": entry.schemaPlace
+      case "SCHEMA", "UNABLE": entry.schemaPlace
       case "DECODE": entry.decode?.place
       case "BAD": entry.onBadRecordPlace
       default: nil

@@ -180,6 +180,18 @@ package struct PipelineSchema {
       ])
   }
 
+  /// DDL, `infer`, or an object.
+  private static var schemaForm: JSON {
+    .dictionary([
+      "anyOf": .array([
+        .dictionary(["type": .string("string")]),
+        object(
+          required: ["infer"], [.init("infer", number("integer", "most records from which columns are inferred"))]),
+      ]),
+      "description": .string("columns as DDL, for instance \"id BIGINT, name STRING\", or \"infer\""),
+    ])
+  }
+
   private static func sourceMembers(_ role: EndReader.Role, decode: JSON) -> [JSON.Member] {
     let watermark = object(
       required: ["column", "delay"],
@@ -190,7 +202,7 @@ package struct PipelineSchema {
         .init("maxFutureSkew", text("rows further ahead of the batch's clock do not move the watermark")),
       ])
     var members: [JSON.Member] = [
-      .init("decode", decode), .init("schema", text("columns as DDL, for instance \"id BIGINT, name STRING\"")),
+      .init("decode", decode), .init("schema", schemaForm),
       .init(
         "onBadRecord",
         words(
@@ -243,7 +255,7 @@ package struct PipelineSchema {
       required: ["format"],
       [
         .init("decode", codec(decoders)), .init("encode", codec(encoders)),
-        .init("schema", Self.text("columns as DDL")),
+        .init("schema", Self.schemaForm),
       ], options: both)
   }
 

@@ -39,6 +39,7 @@ final class StreamJoinOperator: PhysicalOperator {
     var metrics = StateOperatorMetrics(operatorName: "symmetricHashJoin")
     try left.begin(context, late: context.lateWatermark &- delay, &metrics)
     try right.begin(context, late: context.lateWatermark &- delay, &metrics)
+    let start = context.clock.monotonicNanoseconds()
     var output: [RecordBatch] = []
     let leftRows = JoinRows(fresh: left.fresh), rightRows = JoinRows(fresh: right.fresh)
     try right.probe(with: left) { others, kept, positions in
@@ -50,7 +51,10 @@ final class StreamJoinOperator: PhysicalOperator {
       let pairs = JoinPairs(leftRows: kept, rightRows: rightRows, left: positions, right: others)
       try take(try filtered(pairs, context), &output)
     }
-    try finish(context, &metrics, &output)
+    metrics.updateMicroseconds = (context.clock.monotonicNanoseconds() - start) / 1000
+    var removal: Int64 = 0
+    try context.timing(&removal) { try finish(context, &metrics, &output) }
+    metrics.removalMicroseconds = removal
     context.stateOperators[left.metricsIndex] = metrics
     context.stateOperators[right.metricsIndex] = StateOperatorMetrics(operatorName: "symmetricHashJoin")
     return output
