@@ -24,14 +24,21 @@ enum ExitStatus: Int32 {
     }
   }
 
+  /// Errors about what a pipeline file says of a table.
+  private static let aboutTables: Set<String> = [
+    "SINK_KEYS_MISSING", "SINK_SCHEMA_MISMATCH", "SINK_TABLE_NOT_FOUND", "SOURCE_SCHEMA_MISMATCH",
+    "SOURCE_TABLE_NOT_FOUND",
+  ]
+
   /// The status for an error of a running query.
   init(running error: any Error) {
     guard let error = error as? MillraceError else {
       self = .failed
       return
     }
-    // Paths are looked at only when a query runs, but it is the pipeline file that is wrong; damaged input is nobody's fault here.
-    if error.code.hasPrefix("PATH_") {
+    // Paths and tables are looked at only when a query runs, but it is the pipeline file that is wrong; damaged input is nobody's fault
+    // here.
+    if error.code.hasPrefix("PATH_") || Self.aboutTables.contains(error.code) {
       self = .configuration
     } else if error.code.hasPrefix("GZIP_") {
       self = .data

@@ -191,7 +191,7 @@ final class RunningPipelines {
       _ = try query.handle.awaitTermination(timeout: nil)
       display.note(display.finish(name))
     } catch {
-      display.note("\(name): \(error)")
+      display.note("\(name): \(query.plan.located(running: error))")
       worsen(ExitStatus(running: error))
     }
   }

@@ -3,6 +3,9 @@ import MillracePipeline
 
 /// What `millrace test` prints: a line for each test as it ends, or all as JSON.
 struct TestReport {
+  /// Most crash points that are named where a test did not come to them.
+  private static let unreachedLimit = 8
+
   private let file: String
   private let isJSON: Bool
   private var facts: [JSON] = []
@@ -31,7 +34,9 @@ struct TestReport {
       for line in failure.diff { Terminal.print("    \(line)") }
     }
     if !outcome.unreached.isEmpty, isPassed {
-      Terminal.print("  did not come to \(outcome.unreached.joined(separator: ", "))")
+      let isLong = outcome.unreached.count > Self.unreachedLimit
+      let points = isLong ? "\(outcome.unreached.count) other points" : outcome.unreached.joined(separator: ", ")
+      Terminal.print("  did not come to \(points)")
     }
   }
 

@@ -55,6 +55,11 @@ struct WrongInputTests {
     Case(
       "an output mode that the query cannot have",
       file(query: "SELECT value, count(*) AS n FROM lines GROUP BY value")),
+    Case(
+      "update mode without keys",
+      file(
+        query: "SELECT value, count(*) AS n FROM lines GROUP BY value",
+        sink: #""outputMode": "update", "format": "sqlite", "options": { "path": "out/t.db", "table": "t" }"#)),
     Case("a truncated file", file(source: #""format": "gzip-file", "options": { "path": "cut.gz" }"#)),
     Case(
       "a port nobody listens on", file(source: #""format": "socket", "options": { "host": "127.0.0.1", "port": 9 }"#)),

@@ -53,16 +53,21 @@ struct EndReader {
   // MARK: Entries
 
   func source(_ member: LocatedJSON.Member, _ role: Role) -> SourceEntry? {
-    guard let reader = entry(member, role), let end = end(member, reader, role) else { return nil }
+    guard let reader = entry(member, role) else { return nil }
+    // All of it is read before the end is looked at, so that everything wrong is found at once.
+    let (decode, watermark) = (decode(reader), watermark(reader))
     let inference = inference(reader)
+    let schema = inference == nil ? reader.sql("schema", SQLParser.parseSchema)?.tree : nil
+    let onBadRecord = reader.word("onBadRecord", BadRecordPolicy.self)
+    let (most, ratio) = (reader.count("maxBadRecords"), reader.ratio("maxBadRatio"))
+    let startAfter = reader.texts("startAfter")
+    let reload = role == .table ? reload(reader) : nil
+    guard let end = end(member, reader, role) else { return nil }
     return SourceEntry(
-      end: end, decode: decode(reader),
-      schema: inference == nil ? reader.sql("schema", SQLParser.parseSchema)?.tree : nil,
-      schemaPlace: reader["schema"]?.place, inference: inference,
-      watermark: watermark(reader), startAfter: reader.texts("startAfter"),
-      onBadRecord: reader.word("onBadRecord", BadRecordPolicy.self), onBadRecordPlace: reader["onBadRecord"]?.place,
-      maxBadRecords: reader.count("maxBadRecords").map { Int64($0) }, maxBadRatio: reader.ratio("maxBadRatio"),
-      reload: role == .table ? reload(reader) : nil)
+      end: end, decode: decode, schema: schema, schemaPlace: reader["schema"]?.place, inference: inference,
+      watermark: watermark, startAfter: startAfter, onBadRecord: onBadRecord,
+      onBadRecordPlace: reader["onBadRecord"]?.place, maxBadRecords: most.map { Int64($0) }, maxBadRatio: ratio,
+      reload: reload)
   }
 
   /// When a table is read anew: a word, or a time.

@@ -62,6 +62,10 @@ struct ObjectReader {
 
   /// A duration in microseconds.
   func duration(_ key: String) -> Int64? {
+    if case .number(let number)? = node[key]?.value, let value = node[key] {
+      wrongType(key, value, "a duration in quotes, with its unit: \"\(number) seconds\"")
+      return nil
+    }
     guard let text = text(key) else { return nil }
     if let microseconds = DurationText.microseconds(text.text), microseconds >= 0 { return microseconds }
     diagnostics.report(

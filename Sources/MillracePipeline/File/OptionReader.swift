@@ -39,8 +39,10 @@ struct OptionReader {
     }
     let given = Set(members.map { $0.key.lowercased() })
     for field in fields where field.isRequired && !given.contains(field.name.lowercased()) {
-      diagnostics.report("OPTION_MISSING", "\(owner) needs the option '\(field.name)'", hint: field.summary, at: place)
       isComplete = false
+      // One that is misspelt was complained about already.
+      if members.contains(where: { NearestName.of($0.key, among: fields.map(\.name)) == field.name }) { continue }
+      diagnostics.report("OPTION_MISSING", "\(owner) needs the option '\(field.name)'", hint: field.summary, at: place)
     }
     guard isComplete else { return nil }
     do {

@@ -46,6 +46,20 @@ package struct PipelinePlan: Sendable {
     return error
   }
 
+  /// The error of a running query, with the place in the file of the source or sink that it is about, where that can be told.
+  package func located(running error: any Error) -> any Error {
+    guard var error = error as? MillraceError, error.location == nil else { return error }
+    let inputs = (definition.sources + definition.tables).map(\.end)
+    let outputs = definition.sinks.map(\.end)
+    var candidates: [EndEntry] = []
+    if error.code.hasPrefix("PATH_") || error.code.hasPrefix("SOURCE_") { candidates = inputs }
+    if error.code.hasPrefix("SINK_") { candidates = outputs }
+    if error.code.hasPrefix("SOCKET_") { candidates = (inputs + outputs).filter { $0.format == "socket" } }
+    guard candidates.count == 1, let place = candidates.first?.place else { return error }
+    error.location = "\(place.file.isEmpty ? file : place.file):\(place.line):\(place.column)"
+    return error
+  }
+
   private static func isAboutCheckpoint(_ error: MillraceError) -> Bool {
     error.code.hasPrefix("CHECKPOINT_") || error.code.hasPrefix("STATE_")
   }

@@ -30,10 +30,17 @@ enum JSONRows {
     let buffer = MemoryBuffer.zeroed(bytes.count)
     bytes.withUnsafeBytes { if let base = $0.baseAddress { memcpy(buffer.base, base, $0.count) } }
     let decoder = try decoding(schema).makeDecoder(columns: Array(0..<schema.count), filters: [])
-    let batch = try decoder.decode(
-      UnsafeRawBufferPointer(start: buffer.base, count: bytes.count), owner: buffer,
-      origin: RecordOrigin(name: "row", offset: 0))
-    return try texts(batch, try JSONEncoding().makeEncoder(schema)).first ?? "{}"
+    do {
+      let batch = try decoder.decode(
+        UnsafeRawBufferPointer(start: buffer.base, count: bytes.count), owner: buffer,
+        origin: RecordOrigin(name: "row", offset: 0))
+      return try texts(batch, try JSONEncoding().makeEncoder(schema)).first ?? "{}"
+    } catch var error as MillraceError {
+      // What helps with records of a source does not help here.
+      error.hint = "the columns are: \(schema.ddl)"
+      error.location = nil
+      throw error
+    }
   }
 
   /// The text of some columns of a row, NULL where it has none of that name.
