@@ -26,7 +26,7 @@ public struct SchemaInference: Sendable, Hashable {
     let source: any ByteSource
     switch kind {
     case .bytes(let bytes): source = bytes
-    case .live:
+    case .live, .liveRecords:
       throw MillraceError(
         "SCHEMA_NOT_INFERRED", "the columns of '\(name)' cannot be inferred: its records come only once",
         hint: "declare them, \"schema\": \"name STRING, …\"")
