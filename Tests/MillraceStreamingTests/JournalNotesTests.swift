@@ -2,6 +2,7 @@ import MillraceColumnar
 import MillraceCore
 import MillraceFormats
 import Synchronization
+import MillraceTesting
 import Testing
 
 @testable import MillraceStreaming
@@ -195,9 +196,6 @@ extension SimulatedFileSystem.Loss {
 }
 
 extension SimulatedFileSystem {
-  /// Whether the machine is off.
-  var isDead: Bool { with { $0.isDead } }
-
   /// Files with the folders of a checkpoint.
   static func withJournal() throws -> SimulatedFileSystem {
     let files = SimulatedFileSystem()
