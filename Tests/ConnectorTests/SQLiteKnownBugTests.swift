@@ -34,7 +34,8 @@ struct SQLiteKnownBugTests {
     }
   }
 
-  @Test("kafka-connect-jdbc #1015, #172: a row that is committed after one with a later key", arguments: ["id", "at"])
+  @Test(
+    "5 kafka-connect-jdbc #1015, #172: a row that is committed after one with a later key", arguments: ["id", "at"])
   func committedLate(column: String) throws {
     let clock = TestClock(1_704_067_260_000_000)
     var environment = Environment.live
@@ -51,7 +52,7 @@ struct SQLiteKnownBugTests {
   }
 
   @Test(
-    "kafka-connect-jdbc PR 1093: rows with one timestamp on both sides of a restart",
+    "5 kafka-connect-jdbc PR 1093: rows with one timestamp on both sides of a restart",
     arguments: [
       "CREATE TABLE t (w TEXT, at INTEGER)", "CREATE TABLE t (w TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID",
     ], [1, 2, 3])
@@ -66,7 +67,8 @@ struct SQLiteKnownBugTests {
     #expect(try rest(options, after: &offset) == "f")
   }
 
-  @Test("'database is locked': a transaction that would read first and write later does not wait for the other writer")
+  @Test(
+    "5 'database is locked': a transaction that reads first and writes later does not wait for another writer")
   func waitsForTheOtherWriter() async throws {
     let first = try sink(query: "first")
     try first.begin(batchID: 0)
@@ -83,7 +85,7 @@ struct SQLiteKnownBugTests {
     #expect(try source.next(after: nil)?.rows.count == 20)
   }
 
-  @Test("opsqueue PR 85: the WAL grows without end behind a reader")
+  @Test("5 opsqueue PR 85: the WAL grows without end behind a reader")
   func walBehindAReader() throws {
     let wal = { try PosixFileSystem().status(folder.file("t.db-wal"))?.size ?? 0 }
     let sink = try sink(["checkpointSize": "64 KiB"])
@@ -101,7 +103,7 @@ struct SQLiteKnownBugTests {
     try sink.close()
   }
 
-  @Test("kafka-connect-jdbc: one bad row fails the batch that it is in")
+  @Test("5 kafka-connect-jdbc: one bad row fails the batch that it is in")
   func oneBadRow() throws {
     tests.run("CREATE TABLE t (word TEXT NOT NULL UNIQUE, count INTEGER CHECK (count <> 7))")
     let sink = try sink()
