@@ -51,7 +51,7 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 12)
+    #expect(blocks.count == 13)
     let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
     let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
     #expect(blocks.contains { $0.contains("\"schema\": \"infer\"") })
