@@ -1,4 +1,5 @@
 import CSQLite
+import Dispatch
 import MillraceCore
 import SQLiteConnector
 import Testing
@@ -71,7 +72,7 @@ struct SQLiteKnownBugTests {
     "5 'database is locked': a transaction that reads first and writes later does not wait for another writer")
   func waitsForTheOtherWriter() throws {
     // Used by one thread at a time: the other one only commits.
-    nonisolated(unsafe) let first = try sink(query: "first")
+    let first = try sink(query: "first")
     try first.begin(batchID: 0)
     try first.write(.of(Self.rows(0..<10), schema: Self.counts))
     let second = try sink(["busyTimeout": "60 seconds"], query: "second")
