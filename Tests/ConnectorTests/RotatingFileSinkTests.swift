@@ -1,6 +1,7 @@
 import MillraceCore
 import MillraceFormats
 import RotatingFileConnector
+import MillraceTesting
 import Testing
 
 struct RotatingFileSinkTests {
@@ -102,7 +103,7 @@ struct RotatingFileSinkTests {
       var earlier = Log()
       try run(upTo: 0, &earlier, sink(), query: "earlier")
       var log = Log()
-      let environment = Environment(files: CrashingFileSystem(after: limit), clock: SystemClock())
+      let environment = Environment(files: DyingFileSystem(after: limit), clock: SystemClock())
       try? run(upTo: 1, &log, sink([:], environment))
       try run(upTo: 1, &log, sink())
       #expect(texts().joined() == Self.lines(0...0) + Self.lines(0...1), "kill after \(limit)")

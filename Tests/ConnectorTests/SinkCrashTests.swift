@@ -5,6 +5,7 @@ import MillraceColumnar
 import MillraceCore
 import MillraceFormats
 import RotatingFileConnector
+import MillraceTesting
 import Testing
 
 /// A sink of files and how it is set up.
@@ -91,7 +92,7 @@ struct SinkCrashTests {
 
     /// Runs batches from where the log stands, each of three blocks of a row.
     func run(upTo last: Int64, changes: Int? = nil) throws {
-      let files = CrashingFileSystem(after: changes ?? .max)
+      let files = DyingFileSystem(after: changes ?? .max)
       let sink = try sink(Environment(files: files, clock: TestClock(1_700_000_000_000_000)))
       try sink.open(SinkContext(queryID: "q", sinkName: "s"))
       defer { try? sink.close() }

@@ -4,14 +4,14 @@ import MillraceCore
 struct SQLiteStateStoreConfiguration: Sendable {
   static let fields: [OptionField] = [
     OptionField(
-      "cacheSize", .byteCount, "Memory for pages of each partition's database; a grouping has four partitions",
+      "cacheSize", .byteCount, "Memory for pages of each partition's database; a grouping has four partitions.",
       default: "64 MiB", range: (1 << 20)...(64 << 30)),
     OptionField(
-      "minVersionsToRetain", .integer, "How many versions can be read afterwards, and gone back to", default: "10",
+      "minVersionsToRetain", .integer, "How many versions can be read afterwards, and gone back to.", default: "10",
       range: 2...10_000),
     OptionField(
       "verify", .choice(["start", "read"]),
-      "When damage is looked for: `start` reads all rows when the query starts, `read` checks each row when it is used and does not find out that one is gone",
+      "When damage is looked for: `start` reads all rows when the query starts, `read` checks each row when it is used and does not find out that one is gone.",
       default: "start"),
   ]
 

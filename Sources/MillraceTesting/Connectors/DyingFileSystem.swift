@@ -1,83 +1,99 @@
-import MillraceCore
+public import MillraceCore
 import Synchronization
 
 /// Passes everything on to the real file system until a number of changes was made; from then on every call fails, as if the
-/// process had been killed there.
-final class CrashingFileSystem: FileSystem {
+/// process had been killed there. A write that is cut short leaves its first half.
+public final class DyingFileSystem: FileSystem {
   private let real = PosixFileSystem()
   private let left: Mutex<Int>
 
-  init(after changes: Int) { left = Mutex(changes) }
+  /// Lives through `changes` changes.
+  public init(after changes: Int) { left = Mutex(changes) }
 
-  static let crash = MillraceError("TEST_CRASH", "the process was killed")
+  /// What every call throws from then on.
+  public static let killed = MillraceError("TEST_CRASH", "the process was killed")
 
   fileprivate func change() throws {
     try left.withLock { left in
       left -= 1
-      if left < 0 { throw CrashingFileSystem.crash }
+      if left < 0 { throw DyingFileSystem.killed }
     }
   }
 
-  fileprivate func look() throws { if left.withLock({ $0 < 0 }) { throw CrashingFileSystem.crash } }
+  /// Whether the number of changes was used up.
+  public var isDead: Bool { left.withLock { $0 < 0 } }
 
-  func open(_ path: String, _ mode: FileMode) throws -> any File {
+  fileprivate func look() throws { if left.withLock({ $0 < 0 }) { throw DyingFileSystem.killed } }
+
+  /// Opens a file; a change unless it is opened for reading.
+  public func open(_ path: String, _ mode: FileMode) throws -> any File {
     if case .read = mode { try look() } else { try change() }
-    return CrashingFile(try real.open(path, mode), self)
+    return DyingFile(try real.open(path, mode), self)
   }
 
-  func rename(_ path: String, to target: String) throws {
+  /// A change.
+  public func rename(_ path: String, to target: String) throws {
     try change()
     try real.rename(path, to: target)
   }
 
-  func remove(_ path: String) throws {
+  /// A change.
+  public func remove(_ path: String) throws {
     try change()
     try real.remove(path)
   }
 
-  func removeTree(_ path: String) throws {
+  /// A change.
+  public func removeTree(_ path: String) throws {
     try change()
     try real.removeTree(path)
   }
 
-  func createDirectory(_ path: String) throws {
+  /// A change.
+  public func createDirectory(_ path: String) throws {
     try change()
     try real.createDirectory(path)
   }
 
-  func list(_ path: String) throws -> [String] {
+  /// No change.
+  public func list(_ path: String) throws -> [String] {
     try look()
     return try real.list(path)
   }
 
-  func status(_ path: String) throws -> FileStatus? {
+  /// No change.
+  public func status(_ path: String) throws -> FileStatus? {
     try look()
     return try real.status(path)
   }
 
-  func syncDirectory(_ path: String) throws { try change() }
+  /// A change; nothing is synced.
+  public func syncDirectory(_ path: String) throws { try change() }
 
-  func createLink(_ path: String, to target: String) throws {
+  /// A change.
+  public func createLink(_ path: String, to target: String) throws {
     try change()
     try real.createLink(path, to: target)
   }
 
-  func linkTarget(_ path: String) throws -> String? {
+  /// No change.
+  public func linkTarget(_ path: String) throws -> String? {
     try look()
     return try real.linkTarget(path)
   }
 
-  func glob(_ pattern: String) throws -> [String] {
+  /// No change.
+  public func glob(_ pattern: String) throws -> [String] {
     try look()
     return try real.glob(pattern)
   }
 }
 
-private final class CrashingFile: File {
+private final class DyingFile: File {
   private let real: any File
-  private let system: CrashingFileSystem
+  private let system: DyingFileSystem
 
-  init(_ real: any File, _ system: CrashingFileSystem) {
+  init(_ real: any File, _ system: DyingFileSystem) {
     self.real = real
     self.system = system
   }
