@@ -1,0 +1,230 @@
+import MillraceCore
+import MillraceFormats
+import MillraceTesting
+
+/// A random history of a log, its rotator and its reader, and what the reader owes at its end.
+///
+/// Each line is written once and has a number. A line is owed unless its last copy was destroyed before the reader had a chance:
+/// that is the one exception, and it is counted. Lines are owed in the order of their writing, those apart that a slow writer put
+/// into a file after the next one had begun.
+struct RotationSimulator {
+  /// What came of a history.
+  struct Outcome {
+    var steps: [String] = []
+    var lines = 0
+    /// Lines whose last copy was destroyed before they were read.
+    var destroyed = 0
+    var complaints: [String] = []
+  }
+
+  private let clock = TestClock(1_700_000_000_000_000)
+  private let folder: LogFolder
+  private let follower: Follower
+  private var random: SeededGenerator
+  private var outcome = Outcome()
+  private var number = 0
+  private var late: Set<Int> = []
+  private var destroyed: Set<Int> = []
+
+  init(seed: UInt64) {
+    random = SeededGenerator(seed: seed &* 0x9E37_79B9)
+    let folder = LogFolder(clock)
+    self.folder = folder
+    let path = folder.file(Int.random(in: 0..<3, using: &random) == 0 ? "app.log*" : "app.log")
+    follower = Follower(
+      ["path": path, "waitForFile": "true", "failOnDataLoss": "false"],
+      Environment(files: folder, clock: clock))
+    follower.onKill = { folder.kill() }
+  }
+
+  static func run(seed: UInt64) throws -> Outcome {
+    var history = RotationSimulator(seed: seed)
+    try history.follower.start()
+    history.append(1)
+    if history.chance(2) { try history.follower.batch() }
+    for _ in 0..<history.below(40) + 5 { try history.step() }
+    try history.finish()
+    return history.outcome
+  }
+
+  private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
+  private mutating func chance(_ one: Int) -> Bool { below(one) == 0 }
+  private mutating func note(_ step: String) { outcome.steps.append(step) }
+
+  // MARK: Steps
+
+  private mutating func step() throws {
+    clock.advance(chance(3) ? Int64(below(4_000_000)) + 5000 : Int64(below(50_000)) + 5000)
+    switch below(20) {
+    case 0...5: try write()
+    case 6, 7: try rotate()
+    case 8: try compress()
+    case 9, 10: try copyTruncate()
+    case 11: try delete()
+    case 12: try regrow()
+    case 13: try reuse()
+    case 14, 15: stop()
+    case 16: try batch(ReadLimit(bytes: Int64(below(60))), killed: true)
+    case 17: try batch(ReadLimit(bytes: Int64(below(100)) + 1))
+    case 18: try batch(ReadLimit(files: below(3) + 1))
+    default: try batch()
+    }
+  }
+
+  private mutating func batch(_ limit: ReadLimit = ReadLimit(), killed: Bool = false) throws {
+    note("batch\(limit.bytes.map { " \($0) bytes" } ?? "")\(killed ? " killed" : "")")
+    if killed { lose() }
+    try follower.batch(limit, killed: killed)
+    lose()
+  }
+
+  private mutating func line() -> String {
+    number += 1
+    outcome.lines += 1
+    return "line \(number) \(String(repeating: "x", count: below(30)))\n"
+  }
+
+  private mutating func append(_ count: Int, to name: String = "app.log") {
+    note("append \(number + 1)…\(number + count) to \(name)")
+    for _ in 0..<count { folder.append(line(), to: name) }
+  }
+
+  private mutating func write() throws {
+    if chance(3) {
+      let text = line()
+      note("half of \(number)")
+      let cut = text.index(text.startIndex, offsetBy: below(text.count))
+      folder.append(String(text[..<cut]), to: "app.log")
+      if chance(2) { try batch() }
+      folder.append(String(text[cut...]), to: "app.log")
+    }
+    append(below(4) + 1)
+  }
+
+  private mutating func shift() {
+    for place in stride(from: 40, through: 1, by: -1) {
+      for end in ["", ".gz"] { folder.move("app.log.\(place)\(end)", to: "app.log.\(place + 1)\(end)") }
+    }
+  }
+
+  private mutating func rotate() throws {
+    note("rotate")
+    shift()
+    folder.move("app.log", to: "app.log.1")
+    if chance(3) { try batch() }
+    switch below(3) {
+    case 0: return
+    case 1: folder.append("", to: "app.log")
+    default:
+      append(below(2) + 1)
+      if chance(4), folder.plain("app.log.1") != nil {
+        // A writer that was slow to open the new file.
+        let text = line()
+        late.insert(number)
+        note("late \(number)")
+        folder.append(text, to: "app.log.1")
+      }
+    }
+  }
+
+  private mutating func compress() throws {
+    let name = "app.log.\(below(3) + 1)"
+    guard let node = folder.names[name] else { return }
+    note("compress \(name)")
+    let out = ByteBuffer()
+    node.bytes.withUnsafeBytes { GzipCompressor(level: 1).compressMember($0, into: out) }
+    folder.put(Array(out.bytes), in: name + ".gz", plain: node.bytes, modified: node.modified)
+    if chance(4) { try batch() }
+    folder.unlink(name)
+  }
+
+  private mutating func copyTruncate() throws {
+    guard let bytes = folder.plain("app.log"), !bytes.isEmpty else { return }
+    note("copytruncate")
+    shift()
+    folder.put(bytes, in: "app.log.1")
+    if chance(4) { try batch() }
+    if chance(5) { append(1) }
+    folder.put([], in: "app.log")
+    lose()
+    if chance(2) { append(below(5) + 1) }
+  }
+
+  private mutating func delete() throws {
+    let places = (1...40).filter { folder.names["app.log.\($0)"] != nil || folder.names["app.log.\($0).gz"] != nil }
+    guard let place = places.last else { return }
+    note("delete \(place)")
+    folder.unlink("app.log.\(place)")
+    folder.unlink("app.log.\(place).gz")
+    lose()
+  }
+
+  /// Emptied without a copy, and longer than before when it is looked at again.
+  private mutating func regrow() throws {
+    guard let bytes = folder.plain("app.log") else { return }
+    note("truncate and regrow")
+    folder.put([], in: "app.log")
+    lose()
+    append(bytes.count / 20 + below(4) + 1)
+  }
+
+  /// Deleted and made again; most often under the same inode when the reader is down.
+  private mutating func reuse() throws {
+    note("delete and make again")
+    folder.unlink("app.log")
+    lose()
+    append(below(6) + 1)
+  }
+
+  private mutating func stop() {
+    let kill = chance(2)
+    note(kill ? "kill" : "stop")
+    follower.stop(kill: kill)
+    folder.kill()
+    lose()
+  }
+
+  /// Finds the lines that are nowhere any more.
+  private mutating func lose() {
+    var left: Set<Int> = Set(numbers(of: follower.text))
+    for content in folder.contents { left.formUnion(numbers(of: String(decoding: content, as: UTF8.self))) }
+    guard number > 0 else { return }
+    for line in 1...number where !left.contains(line) { destroyed.insert(line) }
+  }
+
+  private func numbers(of text: String) -> [Int] {
+    text.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+  }
+
+  // MARK: The account
+
+  private mutating func finish() throws {
+    note("end")
+    clock.advance(10_000_000)
+    for _ in 0..<2 {
+      try follower.drain()
+      clock.advance(10_000_000)
+      append(1)
+      try follower.drain()
+      clock.advance(10_000_000)
+    }
+    let read = numbers(of: follower.text)
+    var counts: [Int: Int] = [:]
+    for line in read { counts[line, default: 0] += 1 }
+    for line in 1...number {
+      let count = counts[line] ?? 0
+      if count > 1 { outcome.complaints.append("line \(line) came \(count) times") }
+      if count == 0 && !destroyed.contains(line) { outcome.complaints.append("line \(line) was lost") }
+      if count == 0 && destroyed.contains(line) { outcome.destroyed += 1 }
+    }
+    let ordered = read.filter { !late.contains($0) }
+    if counts.values.allSatisfy({ $0 == 1 }), ordered != ordered.sorted() {
+      outcome.complaints.append("order: \(ordered)")
+    }
+    for line in follower.text.split(separator: "\n") where !line.hasPrefix("line ") {
+      outcome.complaints.append("a piece of a line: \(line)")
+    }
+    follower.stop()
+    if folder.openCount > 0 { outcome.complaints.append("\(folder.openCount) files are open after the end") }
+  }
+}
