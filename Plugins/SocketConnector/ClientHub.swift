@@ -28,7 +28,8 @@ final class ClientHub: @unchecked Sendable {
   private let listeners: [any NetworkSocket]
   private let poller: any NetworkPoller
   private let shared = Mutex(Shared())
-  private var nextTag = ClientHub.firstTag
+  /// The tag of the next client; held while clients are accepted.
+  private let nextTag = Mutex(ClientHub.firstTag)
   /// Where clients can connect.
   let address: String
 
@@ -46,6 +47,8 @@ final class ClientHub: @unchecked Sendable {
   /// Gives all clients the bytes. One for which too much would wait then is dropped, or waited for.
   func send(_ bytes: UnsafeRawBufferPointer, while goesOn: () -> Bool) throws {
     if bytes.isEmpty { return }
+    // Who has connected by now gets them.
+    for listener in listeners { accept(listener) }
     if settings.blocksForSlowClients {
       while goesOn(), shared.withLock({ $0.clients.values.contains { $0.waiting > 0 && isTooMuch($0, bytes.count) } }) {
         clock.sleep(microseconds: 500)
@@ -121,17 +124,19 @@ final class ClientHub: @unchecked Sendable {
 
   private func accept(_ listener: any NetworkSocket) {
     do {
-      while let (socket, peer) = try listener.accept() {
-        let isFull = shared.withLock { $0.clients.count >= settings.maxConnections }
-        guard !isFull, settings.allow.allows(peer) else {
-          socket.close()
-          continue
-        }
-        let tag = nextTag
-        nextTag += 1
-        shared.withLock { state in
-          state.clients[tag] = Client(socket)
-          poller.add(socket, tag: tag, .reading)
+      try nextTag.withLock { tag in
+        while let (socket, peer) = try listener.accept() {
+          let isFull = shared.withLock { $0.clients.count >= settings.maxConnections }
+          guard !isFull, settings.allow.allows(peer) else {
+            socket.close()
+            continue
+          }
+          let client = Client(socket)
+          shared.withLock { state in
+            poller.add(socket, tag: tag, .reading)
+            state.clients[tag] = client
+          }
+          tag += 1
         }
       }
     } catch {

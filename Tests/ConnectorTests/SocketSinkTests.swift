@@ -135,12 +135,10 @@ struct SocketSinkTests {
     #expect(sink.description == "socket[listens at 127.0.0.1:\(port)]")
     let first = LoopbackClient(port: port)
     let second = LoopbackClient(port: port)
-    usleep(100_000)
     try Self.run(0, "one\n", sink)
     #expect(first.line() == "one")
     #expect(second.line() == "one")
     let third = LoopbackClient(port: port)
-    usleep(100_000)
     try Self.run(1, "two\n", sink)
     for client in [first, second, third] { #expect(client.line() == "two") }
     try sink.close()
@@ -156,7 +154,6 @@ struct SocketSinkTests {
     ])
     let port = try #require(folder.text("port").flatMap { UInt16($0.dropLast()) })
     let slow = LoopbackClient(port: port)
-    usleep(100_000)
     let line = String(repeating: "x", count: 32_767) + "\n"
     let count = 400
     let sending = Worker { code { for batch in 0..<count { try Self.run(Int64(batch), line, sink) } } }

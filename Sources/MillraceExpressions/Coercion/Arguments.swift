@@ -41,12 +41,7 @@ package enum Arguments {
     _ name: String, _ arguments: [Expression], promotesStrings: Bool = true, _ context: BindingContext
   ) throws -> [Expression] {
     let types = arguments.map(\.type)
-    let common =
-      promotesStrings
-      ? TypeCoercion.commonType(types)
-      : types.dropFirst().reduce(types.first) { left, right in
-        left.flatMap { TypeCoercion.commonTypeWithoutStrings($0, right) }
-      }
+    let common = promotesStrings ? TypeCoercion.commonType(types) : TypeCoercion.commonTypeWithoutStrings(types)
     guard let type = common else {
       let types = arguments.map { "\"\($0.type.sql)\"" }.joined(separator: ", ")
       throw MillraceError(

@@ -14,6 +14,11 @@ package enum TypeCoercion {
     tightestCommonType(left, right) ?? withDecimal(left, right) ?? complex(left, right, commonTypeWithoutStrings)
   }
 
+  /// The same of many.
+  package static func commonTypeWithoutStrings(_ types: [DataType]) -> DataType? {
+    types.dropFirst().reduce(types.first) { left, right in left.flatMap { commonTypeWithoutStrings($0, right) } }
+  }
+
   /// The common type of many. Strings come last, as they yield to every other type.
   package static func commonType(_ types: [DataType]) -> DataType? {
     let ordered = types.filter { $0 != .string } + types.filter { $0 == .string }

@@ -176,12 +176,7 @@ public final class Analyzer {
     let output = zip(first.output, second.output).map { a, b in
       Attribute(a.name, a.type, isNullable: a.isNullable || b.isNullable)
     }
-    if let column = output.first(where: { $0.type.containsMap }), kind != .union || !isAll {
-      throw MillraceError(
-        "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
-        "\(kind.rawValue) cannot compare the column `\(column.name)`, which holds a map",
-        hint: "use UNION ALL, or compare map_entries(\(column.name))")
-    }
+    if kind != .union || !isAll { try refuseMaps(in: output, kind.rawValue) }
     switch kind {
     case .union:
       let union = LogicalPlan.union([first, second], output: output)
@@ -189,6 +184,15 @@ public final class Analyzer {
     case .intersect: return .setOperation(.intersect, isAll: isAll, first, second)
     case .except: return .setOperation(.except, isAll: isAll, first, second)
     }
+  }
+
+  /// Throws where rows with maps would have to be compared.
+  func refuseMaps(in columns: [Attribute], _ operation: String) throws {
+    guard let column = columns.first(where: { $0.type.containsMap }) else { return }
+    throw MillraceError(
+      "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
+      "\(operation) cannot compare the column `\(column.name)`, which holds a map",
+      hint: "compare map_entries(\(column.name)), or use UNION ALL or GROUP BY")
   }
 
   private func byName(_ left: LogicalPlan, _ right: LogicalPlan) throws -> LogicalPlan {
@@ -255,11 +259,7 @@ public final class Analyzer {
     var attributes: [Attribute] = []
     for index in 0..<width {
       let cells = resolved.map { $0[index] }
-      let types = cells.map(\.type)
-      let common = types.dropFirst().reduce(types.first) { left, right in
-        left.flatMap { TypeCoercion.commonTypeWithoutStrings($0, right) }
-      }
-      guard let type = common else {
+      guard let type = TypeCoercion.commonTypeWithoutStrings(cells.map(\.type)) else {
         throw MillraceError(
           "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
           "column col\(index + 1) of VALUES has rows of different types")

@@ -102,12 +102,7 @@ final class SelectAnalyzer {
     if missing.isEmpty {
       plan = .project(columns, plan)
       if isDistinct {
-        if let column = plan.output.first(where: { $0.type.containsMap }) {
-          throw MillraceError(
-            "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
-            "DISTINCT cannot compare the column `\(column.name)`, which holds a map",
-            hint: "select map_entries(\(column.name)), or use GROUP BY")
-        }
+        try analyzer.refuseMaps(in: plan.output, "DISTINCT")
         plan = .distinct(plan)
       }
       if !orders.isEmpty { plan = .sort(orders, plan) }

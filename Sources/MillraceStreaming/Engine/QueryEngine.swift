@@ -2,7 +2,6 @@ import CKernels
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
-import MillraceFormats
 
 /// Runs one query on the thread that calls `run`: does what its machine says.
 final class QueryEngine {
@@ -11,17 +10,17 @@ final class QueryEngine {
   let outputs: [any SinkOutput]
   /// Where dead letters and late rows go.
   let sides: SideOutputs
+  /// Outputs of sinks that take bytes.
+  let byteOutputs: [ByteSinkOutput?]
+  let flushers: [(any FlushingSink)?]
   /// Sinks that leave out single rows.
-  private let rejecting: [(any RejectingSink)?]
+  let rejecting: [(any RejectingSink)?]
   /// Dead letters and late rows of the batch or epoch that is being computed.
   var sideRows = SideRows()
   /// What rows beside the query's own say of the batch that is being computed.
   var stamp = SideRows.Stamp(queryID: "", batchID: -1, time: 0)
   /// Rows of the batch committed last that each sink's target refused.
-  private(set) var rejectedCounts: [Int64]
-  /// The same, of sinks that take bytes.
-  private let byteOutputs: [ByteSinkOutput?]
-  private let flushers: [(any FlushingSink)?]
+  var rejectedCounts: [Int64]
   let configuration: StreamingQueryConfiguration
   private let environment: Environment
   private let checkpoint: Checkpoint?
@@ -31,12 +30,12 @@ final class QueryEngine {
   let profiler: QueryProfiler
   private var machine: any EngineMachine
   /// The last batch that a transactional sink holds.
-  private var heldBatches: [Int64?]
-  private var lastCommit: CommitRecord?
+  var heldBatches: [Int64?]
+  private(set) var lastCommit: CommitRecord?
   /// The plan that the log has and whose batch it has not.
-  private var pendingPlan: PlanRecord?
+  private(set) var pendingPlan: PlanRecord?
   /// The batch or epoch that sinks have begun.
-  private var begunBatch: Int64 = -1
+  var begunBatch: Int64 = -1
   private var pendingSections: [MemoryBuffer] = []
   /// Whether a batch is committed while the next is computed.
   private let isAsync: Bool
@@ -181,38 +180,6 @@ final class QueryEngine {
     }
   }
 
-  private func recoverSink(_ index: Int, _ binding: SinkBinding) throws {
-    let sink = binding.kind.sink
-    let repeatsExactly = !configuration.trigger.isContinuous && !configuration.asyncCommit
-    try sink.open(
-      SinkContext(queryID: reporter.identity.id, sinkName: binding.name, repeatsExactly: repeatsExactly))
-    let token = lastCommit.map { $0.tokens[index] }
-    let held = try sink.recover(batchID: lastCommit?.batchID, token: token)
-    let committed = lastCommit?.batchID ?? -1
-    if sink.guarantee == .transactional {
-      if (held ?? -1) < committed {
-        throw MillraceError(
-          "SINK_BEHIND_CHECKPOINT",
-          "the sink '\(binding.name)' ends with batch \(held ?? -1), the checkpoint with batch \(committed)",
-          hint:
-            "put back the sink's data that belongs to the checkpoint, or start with a new checkpoint and an empty sink",
-          fault: .external)
-      }
-      // An epoch that was not committed is nowhere but in its sinks; a batch has at least its plan in the log.
-      let allowed = pendingPlan != nil || configuration.trigger.isContinuous ? committed + 1 : committed
-      if (held ?? -1) > allowed {
-        throw MillraceError(
-          "SINK_AHEAD_OF_CHECKPOINT",
-          "the sink '\(binding.name)' holds batch \(held ?? -1), the checkpoint ends with batch \(committed)",
-          hint:
-            "put back the checkpoint that belongs to the sink's data; after a crash of the continuous trigger, run once with it",
-          fault: .external)
-      }
-    }
-    heldBatches[index] = held
-    if let commit = lastCommit { try sink.publish(batchID: commit.batchID) }
-  }
-
   // MARK: Actions
 
   private func perform(_ action: EngineAction) throws -> EngineEvent {
@@ -303,104 +270,6 @@ final class QueryEngine {
     return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
   }
 
-  /// Puts the dead letters and late rows of a computed batch, or a piece of an epoch, with those of the batch.
-  private func noteSideRows(_ output: BatchOutput, _ plan: PlanRecord) {
-    if stamp.batchID != plan.batchID { sideRows = SideRows() }
-    stamp = SideRows.Stamp(
-      pipeline: configuration.name, queryID: reporter.identity.id, batchID: plan.batchID, time: plan.timestamp)
-    if sides.takesDeadLetters {
-      for (index, files) in output.badRecords.enumerated() {
-        sideRows.add(files, source: executor.sourceNames[index], stamp)
-      }
-    }
-    if sides.takesLateRows { sideRows.add(output.lateRows, stamp) }
-  }
-
-  /// Tells the sinks that a batch or epoch begins, unless they know.
-  func beginSinks(_ batchID: Int64, isMeasured: Bool = true) throws {
-    if begunBatch == batchID { return }
-    begunBatch = batchID
-    for (index, binding) in sinks.enumerated() where !isHeld(index, batchID) {
-      try charging(profiler.sinkSlots(index).write, isMeasured) {
-        try binding.kind.sink.begin(batchID: batchID)
-        try byteOutputs[index]?.begin(batchID: batchID)
-      }
-    }
-  }
-
-  private func flush(_ batchID: Int64) throws {
-    reporter.begin(.addBatch)
-    defer { reporter.end(.addBatch) }
-    for index in sinks.indices where !isHeld(index, batchID) {
-      try finish(index)
-      guard let flusher = flushers[index] else { continue }
-      try profiler.control.charging(profiler.sinkSlots(index).write) { try flusher.flush() }
-    }
-    CrashPoint.pass(CrashPoints.pieceAfterFlush)
-  }
-
-  func isHeld(_ sink: Int, _ batchID: Int64) -> Bool { (heldBatches[sink] ?? -1) >= batchID }
-
-  private func commitSinks(_ batchID: Int64) throws -> [JSON] {
-    reporter.begin(.addBatch)
-    defer { reporter.end(.addBatch) }
-    try beginSinks(batchID)
-    defer { sideRows = SideRows() }
-    return try tokens(batchID, sideRows, stamp)
-  }
-
-  /// Commits each sink and gives what it recovers to. Off the query's thread nothing is measured.
-  func tokens(_ batchID: Int64, _ sideRows: SideRows, _ stamp: SideRows.Stamp, isMeasured: Bool = true) throws
-    -> [JSON]
-  {
-    CrashPoint.pass(CrashPoints.batchBeforeSinkCommit)
-    for index in sinks.indices where !isHeld(index, batchID) { try finish(index, isMeasured) }
-    try sides.write(try addingRejected(sideRows, stamp, batchID))
-    var tokens: [JSON] = []
-    for (index, binding) in sinks.enumerated() {
-      if isHeld(index, batchID) {
-        tokens.append(.null)
-        continue
-      }
-      let slot = profiler.sinkSlots(index).commit
-      tokens.append(try charging(slot, isMeasured) { try binding.kind.sink.commit(batchID: batchID) })
-      CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
-    }
-    try sides.commit()
-    return tokens
-  }
-
-  /// The rows beside the query's own with those that sinks' targets refused, also of sinks that hold the batch already.
-  private func addingRejected(_ sideRows: SideRows, _ stamp: SideRows.Stamp, _ batchID: Int64) throws -> SideRows {
-    var all = sideRows
-    for (index, sink) in rejecting.enumerated() {
-      guard let sink else { continue }
-      let rows = try sink.rejectedRows(batchID: batchID)
-      rejectedCounts[index] = Int64(rows.count)
-      if sides.takesDeadLetters, sinks[index].rejectedRows == .deadLetter {
-        all.add(rows, sink: sinks[index].name, stamp)
-      }
-    }
-    return all
-  }
-
-  /// Writes what an output still holds of the batch.
-  private func finish(_ index: Int, _ isMeasured: Bool = true) throws {
-    guard let output = byteOutputs[index] else { return }
-    try charging(profiler.sinkSlots(index).write, isMeasured) { try output.finish() }
-    if isMeasured { countWritten(index) }
-  }
-
-  /// Counts the bytes that a sink took.
-  func countWritten(_ index: Int) {
-    guard let written = byteOutputs[index]?.takeWritten() else { return }
-    profiler.count(sink: index, storedBytes: written.stored, plainBytes: written.plain)
-  }
-
-  private func charging<Result>(_ slot: Int, _ isMeasured: Bool, _ body: () throws -> Result) rethrows -> Result {
-    isMeasured ? try profiler.control.charging(slot, body) : try body()
-  }
-
   private func saveState(_ version: Int64) throws -> [StateDeltaRecord] {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
@@ -465,19 +334,6 @@ final class QueryEngine {
     reporter.end(.commitOffsets)
     profiler.endBatch()
     if let progress = reporter.takeBatch() { reporter.tell(withSides(progress)) }
-  }
-
-  /// The progress with what shows only when the batch is committed.
-  func withSides(_ progress: StreamingQueryProgress) -> StreamingQueryProgress {
-    var progress = progress
-    for index in progress.sinks.indices { progress.sinks[index].rejectedRows = rejectedCounts[index] }
-    progress.sideSinks = sides.all.map { output in
-      let sink = output.binding.kind.sink
-      return StreamingQueryProgress.SinkProgress(
-        name: output.binding.name, description: sink.description, guarantee: sink.guarantee,
-        outputRows: output.rowCount)
-    }
-    return progress
   }
 
   private func wait(until time: Int64?, forInput: Bool) {

@@ -12,13 +12,14 @@ enum CSVFunctions {
         throw Arguments.unexpectedType("from_csv", 0, arguments[0].type, .string)
       }
       let line = try arguments[0].cast(to: .string, context)
-      let options = try Options("from_csv", arguments.count == 3 ? arguments[2] : nil)
+      let options = try Options("from_csv", arguments.count == 3 ? arguments[2] : nil, context)
       return try read(line, try JSONFunctions.schema("from_csv", arguments[1], context), options, context)
     },
     ScalarFunction("to_csv", summary: "A struct as a line of CSV.", example: "to_csv(named_struct('a', 1, 'b', 'x'))") {
       (arguments: [Expression], context: BindingContext) in
       try Arguments.expectCount("to_csv", arguments, 1...2)
-      return try write(arguments[0], try Options("to_csv", arguments.count == 2 ? arguments[1] : nil), context)
+      return try write(
+        arguments[0], try Options("to_csv", arguments.count == 2 ? arguments[1] : nil, context, use: .writing), context)
     },
     ScalarFunction("schema_of_csv", summary: "The schema of a constant line of CSV.", example: "schema_of_csv('1,abc')")
     {
@@ -27,57 +28,41 @@ enum CSVFunctions {
       guard case .string(var text) = try Arguments.constant("schema_of_csv", "csv", arguments[0]) else {
         throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_NULL", "the line of `schema_of_csv` must not be NULL")
       }
-      let row = try Options("schema_of_csv", arguments.count == 2 ? arguments[1] : nil).row
+      let row = try Options("schema_of_csv", arguments.count == 2 ? arguments[1] : nil, context).row
       let types = try text.withUTF8 { utf8 -> [String] in
         let line = UnsafeRawBufferPointer(utf8)
-        return try row.fields(line, limit: .max).map { field in
-          try inferred(String(decoding: field.made ?? Array(line[field.range]), as: UTF8.self), context).sql
-        }
+        var fields: [String] = []
+        var scratch: [UInt8] = []
+        row.forEachField(line, limit: .max, &scratch) { fields.append(String(decoding: $1, as: UTF8.self)) }
+        return try fields.map { try inferred($0, context).sql }
       }
       let columns = types.enumerated().map { "_c\($0.offset): \($0.element)" }
       return .string("STRUCT<\(columns.joined(separator: ", "))>")
     },
   ]
 
-  /// The options that the functions know, by Spark's names in any case.
+  /// The options of CSV, beside those that JSON has too.
   private struct Options {
     var row = CSVRow()
-    var dateFormat: String?
-    var timestampFormat: String?
-    var corruptColumn: String?
-    var fails = false
+    let common: JSONOptions
     /// Tells calls apart.
-    var text = ""
+    let text: String
 
-    init(_ name: String, _ argument: Expression?) throws {
-      guard let argument else { return }
-      guard case .map(let entries) = try Arguments.constant(name, "options", argument) else { return }
-      for entry in entries {
-        guard case .string(let key) = entry.key, case .string(let value) = entry.value else { continue }
-        text += "\(key)=\(value);"
-        switch key.lowercased() {
-        case "sep", "delimiter": if !value.isEmpty { row.separator = Array(value.utf8) }
-        case "quote": row.quote = value.utf8.first ?? 0
-        case "escape": row.escape = value.utf8.first ?? 0
-        case "nullvalue": row.null = Array(value.utf8)
-        case "quoteall": row.quotesAll = value.lowercased() == "true"
-        case "dateformat": dateFormat = value
-        case "timestampformat": timestampFormat = value
-        case "columnnameofcorruptrecord": corruptColumn = value
-        case "mode": try setMode(value, name)
-        default: break
-        }
-      }
+    init(_ name: String, _ argument: Expression?, _ context: BindingContext, use: DateTimePattern.Use = .reading) throws
+    {
+      common = try JSONOptions(name, argument, context, use: use)
+      let raw = common.raw
+      text = raw.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value);" }.joined()
+      if let separator = raw["sep"] ?? raw["delimiter"], !separator.isEmpty { row.separator = Array(separator.utf8) }
+      if let quote = raw["quote"] { row.quote = quote.utf8.first ?? 0 }
+      if let escape = raw["escape"] { row.escape = escape.utf8.first ?? 0 }
+      if let null = raw["nullvalue"] { row.null = Array(null.utf8) }
+      row.quotesAll = raw["quoteall"]?.lowercased() == "true"
     }
 
-    private mutating func setMode(_ value: String, _ name: String) throws {
-      switch value.uppercased() {
-      case "PERMISSIVE": fails = false
-      case "FAILFAST": fails = true
-      default:
-        throw MillraceError(
-          "PARSE_MODE_UNSUPPORTED", "`\(name)` does not know the mode \(value)", hint: "use PERMISSIVE or FAILFAST")
-      }
+    /// The pattern of a date or timestamp, if one is given.
+    func format(of type: DataType) -> String? {
+      type == .date ? common.raw["dateformat"] : type.isTimestamp ? common.raw["timestampformat"] : nil
     }
   }
 
@@ -91,12 +76,12 @@ enum CSVFunctions {
       throw MillraceError(
         "INVALID_SCHEMA.NON_STRUCT_TYPE", "the schema of `from_csv` must be columns such as 'a INT, b STRING'")
     }
-    let values = columns.filter { $0.name != options.corruptColumn }
+    let values = columns.filter { $0.name != options.common.corruptRecordColumn }
     let fields = self.fields(of: line, count: values.count, options)
     var parts: [(StructField, Expression)] = []
     var fits = Expression.literal(.boolean(true), .boolean)
     for (index, column) in values.enumerated() {
-      let text = try CollectionAccess.subscriptExpression(fields, .integer(index), context)
+      let text = try CollectionAccess.fieldAccess(fields, "c\(index)", context)
       let value = try read(text, as: column.type, options, context)
       parts.append((column, value))
       fits = .and(fits, .or(BuiltinOperators.isNull(text), BuiltinOperators.isNotNull(value)))
@@ -113,7 +98,7 @@ enum CSVFunctions {
     guard let structure = FunctionRegistry.builtin.scalar("named_struct") else { return .null(schema) }
     let result = try structure.bind(arguments.map { .expression($0) }, context)
     var branches = [Expression.Branch(BuiltinOperators.isNull(line), .null(result.type))]
-    if options.fails {
+    if options.common.mode == .failFast {
       branches.append(.init(try BuiltinOperators.not(required(fits, of: line), context), .null(result.type)))
     }
     return .conditional(branches, otherwise: result, result.type)
@@ -129,28 +114,39 @@ enum CSVFunctions {
     }
   }
 
-  /// As many strings as there are columns; NULL where the line is shorter or a field stands for NULL.
+  /// A struct of as many strings, `c0` and so on; NULL where the line is shorter or a field stands for NULL.
   private static func fields(of line: Expression, count wanted: Int, _ options: Options) -> Expression {
-    let type = DataType.array(.string)
-    return Bind.call("csv_fields", [line], type, variant: "\(wanted);\(options.text)") { vectors, count in
-      let lists = (0..<count).map { row -> Value in
-        if vectors[0].isNull(row) { return .null }
-        let line = vectors[0].bytes(row)
-        let found = options.row.fields(line, limit: wanted).map { field -> Value in
-          let bytes = field.made ?? Array(line[field.range])
-          return bytes == options.row.null || bytes.isEmpty ? .null : .string(String(decoding: bytes, as: UTF8.self))
+    let type = DataType.structure((0..<wanted).map { StructField("c\($0)", .string, isNullable: true) })
+    return Bind.call("csv_fields", [line], type, variant: "\(wanted);\(options.text)", isNullable: false) {
+      vectors, count in
+      var columns = (0..<wanted).map { _ in StringWriter(rows: max(count, 1)) }
+      var scratch: [UInt8] = []
+      for row in 0..<count {
+        var found = 0
+        if !vectors[0].isNull(row) {
+          options.row.forEachField(vectors[0].bytes(row), limit: wanted, &scratch) { number, bytes in
+            found = number + 1
+            if bytes.isEmpty || bytes.elementsEqual(options.row.null) { return columns[number].endNull() }
+            columns[number].append(bytes)
+            columns[number].end()
+          }
         }
-        return .array(found + Array(repeating: .null, count: wanted - found.count))
+        while found < wanted {
+          columns[found].endNull()
+          found += 1
+        }
       }
-      return .of(lists, type: type)
+      let children = columns.map { $0.finish(.string, count: count) }
+      return ColumnVector(type: type, count: count, values: MemoryBuffer(capacity: 0), children: children)
     }
   }
 
   private static func read(
     _ text: Expression, as type: DataType, _ options: Options, _ context: BindingContext
   ) throws -> Expression {
-    let format = type == .date ? options.dateFormat : type.isTimestamp ? options.timestampFormat : nil
-    if let format, let function = FunctionRegistry.builtin.scalar(type == .date ? "try_to_date" : "try_to_timestamp") {
+    if let format = options.format(of: type),
+      let function = FunctionRegistry.builtin.scalar(type == .date ? "try_to_date" : "try_to_timestamp")
+    {
       return try function.bind([.expression(text), .expression(.string(format))], context).cast(to: type, context)
     }
     if type == .string { return text }
@@ -173,10 +169,7 @@ enum CSVFunctions {
     }
     let texts = try columns.map { column -> Expression in
       let field = try CollectionAccess.fieldAccess(value, column.name, context)
-      let format =
-        column.type == .date
-        ? options.dateFormat
-        : column.type.isTimestamp ? options.timestampFormat ?? "yyyy-MM-dd'T'HH:mm:ss.SSSXXX" : nil
+      let format = options.format(of: column.type) ?? (column.type.isTimestamp ? "yyyy-MM-dd'T'HH:mm:ss.SSSXXX" : nil)
       guard let format, let function = FunctionRegistry.builtin.scalar("date_format") else {
         return try field.cast(to: .string, context)
       }

@@ -9,51 +9,40 @@ struct CSVRow: Sendable {
   var null: [UInt8] = []
   var quotesAll = false
 
-  /// A field as it is found in a line.
-  struct Field {
-    /// The field's text, in the line or, where it had to be unescaped, in `made`.
-    var range: Range<Int>
-    var made: [UInt8]?
-  }
-
-  /// The fields of a line, at most `limit` of them.
+  /// Calls `body` with the fields of a line, at most `limit` of them.
   ///
   /// A field in quotes may hold separators; a quote in it is escaped by a backslash. Quotes that do not enclose the whole field belong to
-  /// its text, as in Spark.
-  func fields(_ line: UnsafeRawBufferPointer, limit: Int) -> [Field] {
-    var fields: [Field] = []
+  /// its text, as in Spark. `scratch` is where a field is unescaped.
+  func forEachField(
+    _ line: UnsafeRawBufferPointer, limit: Int, _ scratch: inout [UInt8], _ body: (Int, UnsafeRawBufferPointer) -> Void
+  ) {
     var at = 0
-    while fields.count < limit {
-      let (field, end) = field(line, at)
-      fields.append(field)
-      guard end < line.count else { break }
+    for number in 0..<limit {
+      var end = at
+      if at < line.count, line[at] == quote, unescape(line, &end, &scratch) {
+        scratch.withUnsafeBytes { body(number, $0) }
+      } else {
+        end = separatorOffset(line, end)
+        body(number, UnsafeRawBufferPointer(rebasing: line[at..<end]))
+      }
+      if end >= line.count { return }
       at = end + separator.count
     }
-    return fields
   }
 
-  /// The field that begins at `start`, and where it ends.
-  private func field(_ line: UnsafeRawBufferPointer, _ start: Int) -> (Field, Int) {
-    guard start < line.count, line[start] == quote else {
-      let end = separatorOffset(line, start)
-      return (Field(range: start..<end), end)
+  /// Reads the field in quotes that begins at `at`, which then is where the quotes end. False if they end before the field does.
+  private func unescape(_ line: UnsafeRawBufferPointer, _ at: inout Int, _ text: inout [UInt8]) -> Bool {
+    text.removeAll(keepingCapacity: true)
+    at += 1
+    while at < line.count, line[at] != quote {
+      let isEscaped = line[at] == escape && at + 1 < line.count && (line[at + 1] == quote || line[at + 1] == escape)
+      if isEscaped { at += 1 }
+      text.append(line[at])
+      at += 1
     }
-    var text: [UInt8] = []
-    var at = start + 1
-    while at < line.count {
-      if line[at] == escape, at + 1 < line.count, line[at + 1] == quote || line[at + 1] == escape {
-        text.append(line[at + 1])
-        at += 2
-      } else if line[at] == quote {
-        if at + 1 == line.count || isSeparator(line, at + 1) { return (Field(range: start..<at, made: text), at + 1) }
-        let end = separatorOffset(line, at)
-        return (Field(range: start..<end), end)
-      } else {
-        text.append(line[at])
-        at += 1
-      }
-    }
-    return (Field(range: start..<line.count, made: text), line.count)
+    if at == line.count { return true }
+    at += 1
+    return at == line.count || isSeparator(line, at)
   }
 
   private func isSeparator(_ line: UnsafeRawBufferPointer, _ at: Int) -> Bool {
