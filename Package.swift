@@ -131,7 +131,7 @@ let package = Package(
         "MillraceState", "MillraceExecution", "CKernels", argumentParser,
       ],
       path: "Benchmarks/Micro", exclude: ["thresholds.json"], swiftSettings: strict),
-    tests("MillraceColumnar", ["MillraceTesting"]),
+    tests("MillraceColumnar", ["MillraceTesting", "CKernels"]),
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting"]),
     tests("MillraceCore", ["MillraceColumnar"]),

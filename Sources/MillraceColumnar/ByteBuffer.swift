@@ -27,10 +27,7 @@ public final class ByteBuffer: @unchecked Sendable {
 
   private func grow(_ more: Int) {
     let size = max(capacity * 2, count + more)
-    let larger = RawMemory.allocate(byteCount: size + 64)
-    memcpy(larger, base, count)
-    RawMemory.deallocate(base, byteCount: capacity + 64)
-    base = larger
+    base = RawMemory.grow(base, byteCount: capacity + 64, used: count, to: size + 64)
     capacity = size
   }
 

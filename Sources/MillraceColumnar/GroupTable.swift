@@ -87,8 +87,7 @@ public final class GroupTable: @unchecked Sendable {
     slotCount = 128
     shift = 32 - 7
     slotLimit = Self.limit(slotCount)
-    slots = RawMemory.allocate(Slot.self, capacity: slotCount)
-    slots.initialize(repeating: Slot(), count: slotCount)
+    slots = Self.emptySlots(slotCount)
   }
 
   deinit {
@@ -116,10 +115,7 @@ public final class GroupTable: @unchecked Sendable {
     }
     if let isNew { memset(isNew, 0, count) }
     forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
-      let missCount =
-        countsRows
-        ? matchFirst(words, hashes, length, groups + start, scratch, countsRows: true)
-        : matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: countsRows)
       if missCount == 0 { return }
       let news = isNew.map { $0 + start }
       if layout.form == .packed {
@@ -183,12 +179,34 @@ public final class GroupTable: @unchecked Sendable {
       part[Int(slot.mark &- 1)] = UInt8(truncatingIfNeeded: slot.hash & mask)
       sizes[Int(slot.hash & mask)] += 1
     }
+    return Self.selections(part, count: groupCount, sizes) { !isFree($0) }
+  }
+
+  /// The rows of `count` whose keys are in each of `partitions` parts of all possible keys, in order: the same parts as `partitioned` has.
+  /// Only the types of this table's keys matter.
+  public func partition(_ keys: [ColumnVector], count: Int, into partitions: Int) -> [Selection] {
+    precondition(partitions & (partitions - 1) == 0 && partitions <= 256, "partitions are a power of two up to 256")
+    let mask = UInt32(truncatingIfNeeded: partitions - 1)
+    let parts = MemoryBuffer(capacity: count)
+    let part = parts.base.assumingMemoryBound(to: UInt8.self)
+    var sizes = Array(repeating: 0, count: partitions)
+    forEachChunk(keys, count: count, scratch) { start, length, _, hashes in
+      for row in 0..<length { part[start &+ row] = UInt8(truncatingIfNeeded: hashes[row] & mask) }
+    }
+    for row in 0..<count { sizes[Int(part[row])] += 1 }
+    return Self.selections(part, count: count, sizes) { _ in true }
+  }
+
+  @inline(__always)
+  private static func selections(
+    _ part: UnsafePointer<UInt8>, count: Int, _ sizes: [Int], _ isWanted: (Int) -> Bool
+  ) -> [Selection] {
     let selections = sizes.map { Selection(capacity: $0) }
     let targets = selections.map(\.rows)
-    var next = Array(repeating: 0, count: count)
-    for group in 0..<groupCount where !isFree(group) {
-      let index = Int(part[group])
-      targets[index][next[index]] = Int32(truncatingIfNeeded: group)
+    var next = Array(repeating: 0, count: sizes.count)
+    for number in 0..<count where isWanted(number) {
+      let index = Int(part[number])
+      targets[index][next[index]] = Int32(truncatingIfNeeded: number)
       next[index] += 1
     }
     return selections
@@ -234,27 +252,17 @@ public final class GroupTable: @unchecked Sendable {
     }
   }
 
-  /// Compares each key with the one in its first slot and takes over the group where all 16 bytes are the same. The numbers of
+  /// Compares each key with the one in its first slot, whose layout in C is `ck_group_slot`, and takes over the group where all 16 bytes are the same. The numbers of
   /// the other rows go to `scratch.misses`; gives how many.
-  @inline(__always)
   private func matchFirst(
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, countsRows: Bool
   ) -> Int {
-    let slots = self.slots, shift = self.shift
     let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
-    var missCount = 0
-    for row in 0..<count {
-      let slot = slots + Int(truncatingIfNeeded: hashes[row] &>> shift)
-      let difference = (slot.pointee.key.word0 ^ words[row].word0) | (slot.pointee.key.word1 ^ words[row].word1)
-      let mark = slot.pointee.mark
-      groups[row] = mark &- 1
-      misses[missCount] = UInt16(truncatingIfNeeded: row)
-      let isMiss = difference != 0 || mark == 0
-      missCount &+= isMiss ? 1 : 0
-      if countsRows { slot.pointee.rowCount &+= isMiss ? 0 : 1 }
-    }
-    return missCount
+    let table = UnsafeMutableRawPointer(slots).assumingMemoryBound(to: ck_group_slot.self)
+    let keys = UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self)
+    if countsRows { return ck_count_first(table, shift, keys, hashes, count, groups, misses) }
+    return ck_match_first(table, shift, keys, hashes, count, groups, misses)
   }
 
   @inline(__always)
@@ -265,8 +273,8 @@ public final class GroupTable: @unchecked Sendable {
     let rowCount: Int64 = countsRows ? 1 : 0
     let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     var view = Probe(self)
+    for miss in 0..<count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss])]) }
     for miss in 0..<count {
-      if miss &+ 4 < count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ 4])]) }
       let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
@@ -288,8 +296,8 @@ public final class GroupTable: @unchecked Sendable {
   ) {
     let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     let view = Probe(self)
+    for miss in 0..<count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss])]) }
     for miss in 0..<count {
-      if miss &+ 4 < count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ 4])]) }
       let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       groups[row] = view.find(words[row], hashes[row], &at, isPacked: isPacked)
@@ -361,24 +369,56 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   func growKeys(to capacity: Int) {
-    let larger = RawMemory.allocate(StringView.self, capacity: capacity)
-    larger.update(from: keys, count: groupCount)
-    RawMemory.deallocate(keys, capacity: keyCapacity)
-    keys = larger
+    keys = RawMemory.grow(keys, capacity: keyCapacity, used: groupCount, to: capacity)
     keyCapacity = capacity
+  }
+
+  /// An empty slot is all zeros.
+  private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
+    RawMemory.allocateZeroed(byteCount: count * MemoryLayout<Slot>.stride).bindMemory(to: Slot.self, capacity: count)
   }
 
   /// More slots, a power of two. Old slots in order give new slots in almost the same order.
   func growSlots(to count: Int) {
     let old = slots
     let oldCount = slotCount
+    if count == oldCount * 2 && oldCount * MemoryLayout<Slot>.stride >= RawMemory.mappedFrom { return doubleSlots() }
     shift -= UInt32(truncatingIfNeeded: (count / slotCount).trailingZeroBitCount)
     slotCount = count
     slotLimit = Self.limit(slotCount)
-    slots = RawMemory.allocate(Slot.self, capacity: slotCount)
-    slots.initialize(repeating: Slot(), count: slotCount)
+    slots = Self.emptySlots(slotCount)
     for index in 0..<oldCount where old[index].mark != 0 { place(old[index]) }
     RawMemory.deallocate(old, capacity: oldCount)
+  }
+
+  /// Twice as many slots in the same memory, so that the system need clear but half of it.
+  ///
+  /// The upper half of what is left goes to the memory behind it, which is empty, and leaves empty memory for the next. What belongs
+  /// elsewhere, since it was pushed over the start or the end of a part, waits until all others have their places.
+  private func doubleSlots() {
+    let oldCount = slotCount
+    slots = RawMemory.grow(slots, capacity: oldCount, used: oldCount, to: oldCount * 2)
+    shift -= 1
+    slotCount = oldCount * 2
+    slotLimit = Self.limit(slotCount)
+    var waiting: [Slot] = []
+    var end = oldCount
+    while end > 0 {
+      let start = end > 1024 ? end / 2 : 0
+      for index in start..<end where slots[index].mark != 0 {
+        let slot = slots[index]
+        var at = Int(truncatingIfNeeded: slot.hash >> shift)
+        if start == 0 || at < end {
+          waiting.append(slot)
+          continue
+        }
+        while at < slotCount && slots[at].mark != 0 { at &+= 1 }
+        if at < slotCount { slots[at] = slot } else { waiting.append(slot) }
+      }
+      (slots + start).update(repeating: Slot(), count: end - start)
+      end = start
+    }
+    for slot in waiting { place(slot) }
   }
 
   /// How many of `count` slots may be in use: five of eight, beyond which searches for absent keys grow long.

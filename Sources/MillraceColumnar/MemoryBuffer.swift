@@ -28,9 +28,9 @@ public final class MemoryBuffer: @unchecked Sendable {
 
   /// Allocates memory of zeros.
   public static func zeroed(_ capacity: Int) -> MemoryBuffer {
-    let buffer = MemoryBuffer(capacity: capacity)
-    memset(buffer.base, 0, capacity + 64)
-    return buffer
+    let allocated = capacity + 64
+    return MemoryBuffer(
+      adopting: RawMemory.allocateZeroed(byteCount: allocated), capacity: capacity, allocated: allocated)
   }
 
   /// A copy of `bytes`.

@@ -1,12 +1,12 @@
+import CKernels
 import Glibc
 import Synchronization
 
 /// Memory for columns and tables. Blocks that were given back are used again, since the system clears each page of a new one,
 /// which takes longer than most kernels take to fill it.
 package enum RawMemory {
-  private static let hugePage = 2 << 20
-  /// Half of the last page may be wasted, which must not matter.
-  private static let hugeFrom = 4 << 20
+  /// From this size blocks are mapped from the system by themselves, and growing one moves its pages.
+  package static let mappedFrom = 4 << 20
   /// Smaller blocks are the allocator's business.
   private static let keptFrom = 128 << 10
   /// Bytes of free blocks that are kept, at most.
@@ -23,14 +23,17 @@ package enum RawMemory {
     var byteCount = 0
 
     /// The smallest block that `size` bytes fit into without wasting a quarter.
-    mutating func take(_ size: Int) -> UnsafeMutableRawPointer? {
+    mutating func take(_ size: Int) -> Block? {
       var best: Int?
-      for index in blocks.indices.reversed() where blocks[index].size >= size && blocks[index].size <= size + size / 4 {
+      let isMapped = size >= mappedFrom
+      for index in blocks.indices.reversed() {
+        let held = blocks[index].size
+        if held < size || held > size + size / 4 || (held >= mappedFrom) != isMapped { continue }
         if best.map({ blocks[index].size < blocks[$0].size }) ?? true { best = index }
       }
       guard let best else { return nil }
       byteCount -= blocks[best].size
-      return blocks.remove(at: best).pointer
+      return blocks.remove(at: best)
     }
   }
 
@@ -40,21 +43,57 @@ package enum RawMemory {
   /// first touch of each small one costs half a microsecond, and a table that is looked up at random misses the processor's
   /// list of pages less.
   package static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-    guard byteCount >= keptFrom else { return .allocate(byteCount: byteCount, alignment: 64) }
-    if let block = free.withLock({ $0.take(byteCount) }) { return block }
-    if byteCount >= hugeFrom {
-      var block: UnsafeMutableRawPointer?
-      if posix_memalign(&block, hugePage, byteCount) == 0, let block {
-        madvise(block, byteCount & ~(hugePage - 1), MADV_HUGEPAGE)
-        return block
-      }
+    kept(byteCount) ?? fresh(byteCount)
+  }
+
+  /// The same, filled with zeros, which the system has done already for a large block that it hands out.
+  package static func allocateZeroed(byteCount: Int) -> UnsafeMutableRawPointer {
+    let reused = kept(byteCount)
+    let block = reused ?? fresh(byteCount)
+    if reused != nil || byteCount < mappedFrom { memset(block, 0, byteCount) }
+    return block
+  }
+
+  /// A larger block for one that `allocate` gave, with the same first `used` bytes. A block of `mappedFrom` bytes or more keeps all its bytes,
+  /// and the whole pages that are added to it are zero.
+  package static func grow(
+    _ pointer: UnsafeMutableRawPointer, byteCount: Int, used: Int, to larger: Int
+  ) -> UnsafeMutableRawPointer {
+    if byteCount >= mappedFrom {
+      guard let block = ck_remap(pointer, byteCount, larger) else { outOfMemory(larger) }
+      return block
     }
-    return .allocate(byteCount: byteCount, alignment: 64)
+    let block = allocate(byteCount: larger)
+    memcpy(block, pointer, used)
+    deallocate(pointer, byteCount: byteCount)
+    return block
+  }
+
+  private static func kept(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard byteCount >= keptFrom, let block = free.withLock({ $0.take(byteCount) }) else { return nil }
+    if byteCount >= mappedFrom { ck_trim(block.pointer, block.size, byteCount) }
+    return block.pointer
+  }
+
+  private static func fresh(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    guard byteCount >= mappedFrom else { return .allocate(byteCount: byteCount, alignment: 64) }
+    guard let block = ck_map(byteCount) else { outOfMemory(byteCount) }
+    return block
+  }
+
+  private static func outOfMemory(_ byteCount: Int) -> Never {
+    fatalError("out of memory: \(byteCount) bytes wanted")  // ok: as Swift's own allocation ends
+  }
+
+  private static func giveBack(_ block: Block) {
+    if block.size >= mappedFrom { ck_unmap(block.pointer, block.size) } else { block.pointer.deallocate() }
   }
 
   /// Gives back what `allocate` gave; `byteCount` is what was asked for.
   package static func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
-    guard byteCount >= keptFrom, byteCount <= keptLimit else { return pointer.deallocate() }
+    guard byteCount >= keptFrom, byteCount <= keptLimit else {
+      return giveBack(Block(pointer: pointer, size: byteCount))
+    }
     let dropped = free.withLock { free -> [Block] in
       free.blocks.append(Block(pointer: pointer, size: byteCount))
       free.byteCount += byteCount
@@ -66,7 +105,7 @@ package enum RawMemory {
       defer { free.blocks.removeFirst(count) }
       return Array(free.blocks[..<count])
     }
-    for block in dropped { block.pointer.deallocate() }
+    for block in dropped { giveBack(block) }
   }
 
   /// Memory for `capacity` values.
@@ -77,5 +116,16 @@ package enum RawMemory {
   /// Gives back memory for `capacity` values.
   package static func deallocate<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>, capacity: Int) {
     deallocate(UnsafeMutableRawPointer(pointer), byteCount: capacity * MemoryLayout<T>.stride)
+  }
+
+  /// `grow` for values.
+  package static func grow<T: BitwiseCopyable>(
+    _ pointer: UnsafeMutablePointer<T>, capacity: Int, used: Int, to larger: Int
+  ) -> UnsafeMutablePointer<T> {
+    let stride = MemoryLayout<T>.stride
+    return grow(
+      UnsafeMutableRawPointer(pointer), byteCount: capacity * stride, used: used * stride, to: larger * stride
+    )
+    .bindMemory(to: T.self, capacity: larger)
   }
 }

@@ -79,6 +79,29 @@ public struct StringListWriter {
     end()
   }
 
+  /// Splits all rows, none of which may be NULL, at every occurrence of one byte. The memory of each must be readable 64 bytes past its end.
+  public mutating func split(rows: UnsafePointer<StringView>, at separator: UInt8) {
+    precondition(row == 0, "all rows at once")
+    let words = UnsafeRawPointer(rows).assumingMemoryBound(to: ck_view_words.self)
+    let lists = self.lists.base.assumingMemoryBound(to: ck_list.self)
+    var state = ck_split_state()
+    while true {
+      let out = buffer.base.assumingMemoryBound(to: ck_view_words.self)
+      let lacking = ck_split_rows(words, rowCount, separator, &state, lists, out, capacity)
+      row = state.row
+      count = state.parts
+      rowStart = count
+      if lacking > 0 {
+        grow(lacking)
+        continue
+      }
+      if row == rowCount { return }
+      splitPadded(rows[row].address, rows[row].count, separator)
+      end()
+      state = ck_split_state(row: row, parts: count)
+    }
+  }
+
   private mutating func splitPadded(_ base: UnsafeRawPointer, _ length: Int, _ separator: UInt8) {
     var start = 0
     var at = 0

@@ -29,10 +29,7 @@ package struct TimeQueue: ~Copyable {
   }
 
   private mutating func grow() {
-    let larger = RawMemory.allocate(Entry.self, capacity: capacity * 2)
-    larger.update(from: entries, count: count)
-    RawMemory.deallocate(entries, capacity: capacity)
-    entries = larger
+    entries = RawMemory.grow(entries, capacity: capacity, used: count, to: capacity * 2)
     capacity *= 2
   }
 

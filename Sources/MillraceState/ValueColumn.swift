@@ -35,16 +35,11 @@ final class ValueColumn {
   func ensure(_ count: Int) {
     guard count > capacity else { return }
     let size = max(count, capacity * 2, 64)
-    let largerValues = RawMemory.allocate(byteCount: size * stride + 64)
-    let largerNulls = RawMemory.allocate(UInt8.self, capacity: size)
-    memcpy(largerValues, values, capacity * stride)
-    memset(largerValues + capacity * stride, 0, (size - capacity) * stride)
-    memcpy(largerNulls, nulls, capacity)
-    memset(largerNulls + capacity, 1, size - capacity)
-    RawMemory.deallocate(values, byteCount: capacity * stride + 64)
-    RawMemory.deallocate(nulls, capacity: capacity)
-    values = largerValues
-    nulls = largerNulls
+    values = RawMemory.grow(
+      values, byteCount: capacity * stride + 64, used: capacity * stride, to: size * stride + 64)
+    nulls = RawMemory.grow(nulls, capacity: capacity, used: capacity, to: size)
+    memset(values + capacity * stride, 0, (size - capacity) * stride)
+    memset(nulls + capacity, 1, size - capacity)
     capacity = size
   }
 

@@ -174,7 +174,31 @@ import Testing
       }
       #expect(seen.count == table.groupCount)
     }
+    for (part, selection) in whole.partition(columns, count: 3000, into: 4).enumerated() {
+      for number in 0..<selection.count {
+        #expect(parts[Self.name(columns, Int(selection.rows[number]))] == part)
+      }
+    }
     #expect(whole.groupCount < 500 || Set(parts.values) == [0, 1, 2, 3])
+  }
+
+  /// So many groups that the table grows within its memory, with hashes that push keys over the borders of the parts that move.
+  @Test func keepsAllGroupsWhereItDoubles() {
+    let table = GroupTable(keyTypes: [.long])
+    let step = 10_000
+    var groups = [UInt32](repeating: 0, count: step)
+    var keys: [ColumnVector] = []
+    for round in 0..<40 {
+      let numbers = (0..<step).map { Value.integer(Int64(round * step + $0)) }
+      let column = ColumnVector.of(numbers, type: .long)
+      keys.append(column)
+      table.findOrInsert([column], count: step, into: &groups)
+      #expect(groups == (0..<step).map { UInt32(round * step + $0) })
+    }
+    for (round, column) in keys.enumerated() {
+      table.find([column], count: step, into: &groups)
+      #expect(groups == (0..<step).map { UInt32(round * step + $0) })
+    }
   }
 
   @Test func memoryStaysBoundedWhenKeysComeAndGo() {

@@ -1,3 +1,4 @@
+import Glibc
 import MillraceColumnar
 import Testing
 
@@ -10,6 +11,36 @@ import Testing
     #expect(larger != first)
     larger.storeBytes(of: 1, toByteOffset: size * 2 - 1, as: UInt8.self)
     RawMemory.deallocate(larger, byteCount: size * 2)
+  }
+
+  @Test func keepsBytesWhereABlockGrows() {
+    for (size, larger) in [(1 << 20, 3 << 20), (3 << 20, 7 << 20), (5 << 20, 40_000_001), (4 << 20, 8 << 20)] {
+      let block = RawMemory.allocate(byteCount: size)
+      for offset in stride(from: 0, to: size, by: 4093) {
+        block.storeBytes(of: UInt8(truncatingIfNeeded: offset), toByteOffset: offset, as: UInt8.self)
+      }
+      let grown = RawMemory.grow(block, byteCount: size, used: size, to: larger)
+      #expect(
+        stride(from: 0, to: size, by: 4093).allSatisfy {
+          grown.load(fromByteOffset: $0, as: UInt8.self) == UInt8(truncatingIfNeeded: $0)
+        })
+      if size >= RawMemory.mappedFrom {
+        #expect((size..<larger).allSatisfy { grown.load(fromByteOffset: $0, as: UInt8.self) == 0 })
+      }
+      RawMemory.deallocate(grown, byteCount: larger)
+    }
+  }
+
+  @Test func zeroesBlocksThatWereUsedBefore() {
+    for size in [1 << 20, 5 << 20] {
+      let first = RawMemory.allocate(byteCount: size)
+      memset(first, 1, size)
+      RawMemory.deallocate(first, byteCount: size)
+      let smaller = size - size / 8
+      let second = RawMemory.allocateZeroed(byteCount: smaller)
+      #expect((0..<smaller).allSatisfy { second.load(fromByteOffset: $0, as: UInt8.self) == 0 })
+      RawMemory.deallocate(second, byteCount: smaller)
+    }
   }
 
   @Test func alignsBlocksOfAllSizes() {

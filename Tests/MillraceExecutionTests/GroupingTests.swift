@@ -71,6 +71,11 @@ import Testing
     ("SELECT pos, col FROM (SELECT posexplode(array('x', 'y')))", "0,x 1,y"),
     ("SELECT count(*) FROM range(20000)", "20000"),
     ("SELECT id FROM range(5, 0, -2)", "1 3 5"),
+    // So many groups that rows go to the workers' shared table.
+    (
+      "SELECT count(*), sum(n), sum(s), sum(c), sum(d), max(m) FROM (SELECT count(*) AS n, sum(id) AS s, count(*) FILTER (WHERE id % 2 = 0) AS c, count(DISTINCT id % 3) AS d, max(id) AS m FROM range(300000) GROUP BY concat('key number ', id % 150000))",
+      "150000,300000,44999850000,150000,150000,299999"
+    ),
   ])
   func gives(sql: String, expected: String) throws {
     for size in SmallTables.sizes {

@@ -83,6 +83,32 @@ static inline ck_view_words ck_inline_view(const void *p, size_t n) {
   return view;
 }
 
+/// A place of a hash table for groups: the key, its hash, the group + 1 (0: empty), and how many rows were counted.
+typedef struct {
+  ck_view_words key;
+  uint32_t hash, mark;
+  int64_t row_count;
+} ck_group_slot;
+/// Compares each key with the one in the first slot for its hash (hash >> shift) and notes the slot's group. Rows whose key is not there go
+/// to `misses`; gives how many.
+size_t ck_match_first(
+    const ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
+    uint16_t *misses);
+/// The same, and counts each row whose key is there.
+size_t ck_count_first(
+    ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
+    uint16_t *misses);
+
+/// Zeroed memory of the process's own, aligned to 2 MiB, that asks for huge pages; NULL where there is none. To be given back with ck_unmap
+/// and the same size.
+void *ck_map(size_t size);
+void ck_unmap(void *memory, size_t size);
+/// Gives back the end of memory of ck_map, all behind the first `smaller` bytes.
+void ck_trim(void *memory, size_t size, size_t smaller);
+/// Makes memory of ck_map larger by moving its pages, without a copy; what is added is zero. NULL where there is no room: then nothing is
+/// changed.
+void *ck_remap(void *memory, size_t size, size_t larger);
+
 /// Asks the processor to fetch the cache line at p.
 static inline void ck_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 
@@ -141,6 +167,27 @@ typedef struct {
 /// Lines of n bytes as spans, without their ends (LF, CR LF or CR); 64 bytes past the end can be read. Goes on from `state` and stops when
 /// `out` may be full or all bytes were seen: then the position is n, and a last line without an end begins at the start.
 size_t ck_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
+
+/// Where a list lies in the column of its elements.
+typedef struct {
+  int32_t offset, length;
+} ck_list;
+/// Rows and parts of them that were made so far.
+typedef struct {
+  size_t row, parts;
+} ck_split_state;
+/// Longest row that `ck_split_rows` splits, in bytes.
+enum { CK_SPLIT_ROW = 2048 };
+/// Splits rows, given as views, at every byte that equals `separator`: the views of their parts follow each other in `out`, and `lists` says
+/// which belong to which row. 64 bytes behind each row's bytes can be read. Goes on from `state` and gives 0 when all rows are done. Stops
+/// with state->row at a row that is longer than CK_SPLIT_ROW and gives 0, or with how many parts more than state->parts must fit into `out`.
+size_t ck_split_rows(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity);
+/// The same without instructions that not every processor has.
+size_t ck_split_rows_plain(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity);
 /// Position behind the last byte b of n bytes, 0 if there is none.
 size_t ck_behind_last(const void *p, size_t n, uint8_t b);
 /// Number of leading bytes that are valid UTF-8.

@@ -26,11 +26,34 @@ struct AggregationPlan: Sendable {
     evaluator = try Evaluator(keys.expressions + inputs, input: input)
   }
 
+  /// What the rows of a batch add to their groups.
+  func inputs(of batch: RecordBatch, _ context: EvaluationContext) throws -> AggregationRows {
+    let values = try evaluator.evaluate(batch, context)
+    let keyCount = keys.expressions.count
+    return AggregationRows(
+      count: batch.rowCount, keys: keys.encode(Array(values[..<keyCount]), count: batch.rowCount),
+      values: Array(values[keyCount...]))
+  }
+
   /// Types of the columns that carry partial results.
   var stateTypes: [DataType] { functions.flatMap(\.stateTypes) }
 
   /// Whether the order of rows may show in the result.
   var isOrderSensitive: Bool { functions.contains(where: \.isOrderSensitive) }
+}
+
+/// Rows on their way into groups.
+struct AggregationRows {
+  var count: Int
+  /// Flat key columns.
+  var keys: [ColumnVector]
+  /// The arguments of each aggregate, then its filter if it has one.
+  var values: [ColumnVector]
+
+  func gathered(_ selection: Selection) -> AggregationRows {
+    AggregationRows(
+      count: selection.count, keys: keys.map { $0.gathered(selection) }, values: values.map { $0.gathered(selection) })
+  }
 }
 
 /// Groups and their partial results; grows batch by batch. Used by one thread at a time.
@@ -73,12 +96,15 @@ final class GroupAccumulation {
 
   /// Adds rows.
   func add(_ batch: RecordBatch, _ context: EvaluationContext) throws {
-    let values = try plan.evaluator.evaluate(batch, context)
-    let keyCount = plan.keys.expressions.count
-    makeRoom(batch.rowCount)
-    let flat = plan.keys.encode(Array(values[..<keyCount]), count: batch.rowCount)
-    table.findOrInsert(flat, count: batch.rowCount, into: groups, countsRows: rowCounter != nil)
-    var next = keyCount
+    try add(try plan.inputs(of: batch, context))
+  }
+
+  /// Adds rows whose keys and arguments are computed.
+  func add(_ rows: AggregationRows) throws {
+    makeRoom(rows.count)
+    table.findOrInsert(rows.keys, count: rows.count, into: groups, countsRows: rowCounter != nil)
+    let values = rows.values
+    var next = 0
     for (index, accumulator) in accumulators.enumerated() {
       accumulator.reserve(groupCount: table.groupCount)
       let argumentCount = plan.functions[index].arguments.count
@@ -86,7 +112,7 @@ final class GroupAccumulation {
       next += argumentCount
       if index == rowCounter { continue }
       guard plan.aggregates[index].filter != nil else {
-        try accumulator.update(groups: groups, rowCount: batch.rowCount, arguments: arguments)
+        try accumulator.update(groups: groups, rowCount: rows.count, arguments: arguments)
         continue
       }
       try updateFiltered(accumulator, arguments, Selection(whereTrue: values[next]))

@@ -45,10 +45,7 @@ struct RawArray<Element: BitwiseCopyable>: ~Copyable {
 
   private mutating func grow(to length: Int) {
     let size = max(length, capacity * 2)
-    let larger = RawMemory.allocate(Element.self, capacity: size)
-    larger.update(from: base, count: count)
-    RawMemory.deallocate(base, capacity: capacity)
-    base = larger
+    base = RawMemory.grow(base, capacity: capacity, used: count, to: size)
     capacity = size
   }
 }

@@ -185,7 +185,7 @@ final class PhysicalPlanner {
     switch fragment {
     case .serial(let child): input = .rows(child)
     case .chains(let chains):
-      let shared = SharedGroups(aggregation)
+      let shared = SharedGroups(aggregation, workers: scans.pool.count)
       // Groups of sessions are merged by their times, not by their keys alone.
       let isShared = !aggregation.isOrderSensitive && aggregation.sessions == nil
       keepAssignment(of: fragment, for: aggregation.keys.expressions + aggregation.functions.flatMap(\.arguments))

@@ -23,10 +23,7 @@ final class GroupArray<Element: BitwiseCopyable> {
     guard groupCount > count else { return }
     if groupCount > capacity {
       let size = max(groupCount, capacity * 2)
-      let larger = RawMemory.allocate(Element.self, capacity: size)
-      memcpy(larger, base, count * MemoryLayout<Element>.stride)
-      RawMemory.deallocate(base, capacity: capacity)
-      base = larger
+      base = RawMemory.grow(base, capacity: capacity, used: count, to: size)
       capacity = size
     }
     (base + count).initialize(repeating: empty, count: groupCount - count)

@@ -61,6 +61,11 @@ enum SplitFunction {
     let rows = isConstant ? 1 : count
     let isPadded = StringListWriter.isPadded(value)
     var writer = StringListWriter(rows: rows)
+    let isPlain = !value.isConstant && !value.mayHaveNulls && limits.isConstant && !limits.isNull(0)
+    if isPlain && isPadded && separator.count == 1 && count > 0 && partLimit(limits.int(0)) == .max {
+      writer.split(rows: value.views, at: separator[0])
+      return writer.finish(count: count, owners: value.owners)
+    }
     for row in 0..<rows {
       if value.isNull(row) || limits.isNull(row) {
         writer.endNull()

@@ -1,0 +1,163 @@
+#include "CKernels.h"
+
+// Rows are split in two passes over chunks of them. The first finds where all parts of the chunk begin and end, the second makes their views
+// in one long loop: so the processor guesses the end of a loop once for each chunk rather than for each row.
+enum { CHUNK = 1024 };
+
+// Places of parts, counted from the chunk's first row. A pass may write one vector of 64 places too many.
+typedef struct {
+  uint32_t starts[CHUNK + CK_SPLIT_ROW + 128];
+  uint32_t ends[CHUNK + CK_SPLIT_ROW + 128];
+} split_places;
+
+static inline size_t places_plain(const uint8_t *p, uint32_t origin, size_t n, uint8_t separator, size_t k, split_places *places) {
+  for (size_t at = 0; at < n; at += 64) {
+    uint64_t hits = ck_mask64(p + at, separator);
+    if (n - at < 64) hits &= (1ull << (n - at)) - 1;
+    for (; hits; hits &= hits - 1) {
+      uint32_t end = origin + (uint32_t)at + (uint32_t)__builtin_ctzll(hits);
+      places->ends[k] = end;
+      places->starts[++k] = end + 1;
+    }
+  }
+  return k;
+}
+
+static inline ck_view_words long_view(const uint8_t *p, size_t n) {
+  uint32_t prefix;
+  __builtin_memcpy(&prefix, p, 4);
+  return (ck_view_words){n | (uint64_t)prefix << 32, (uint64_t)(uintptr_t)p};
+}
+
+static inline void views_plain(const uint8_t *base, const split_places *places, size_t count, ck_view_words *out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint8_t *p = base + (int32_t)places->starts[i];
+    size_t n = places->ends[i] - places->starts[i];
+    out[i] = n <= 12 ? ck_inline_view(p, n) : long_view(p, n);
+  }
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define VBMI2 __attribute__((target("avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
+
+static const uint8_t numbers[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+// 16 places at once, wherever there are fewer: what is too much is written over.
+VBMI2 static inline void store_places(split_places *places, size_t k, __m128i numbers_of_hits, __m512i origin) {
+  __m512i ends = _mm512_add_epi32(origin, _mm512_cvtepu8_epi32(numbers_of_hits));
+  _mm512_storeu_si512(places->ends + k, ends);
+  _mm512_storeu_si512(places->starts + k + 1, _mm512_add_epi32(ends, _mm512_set1_epi32(1)));
+}
+
+VBMI2 static inline size_t places_vbmi2(
+    const uint8_t *p, uint32_t origin, size_t n, uint8_t separator, size_t k, split_places *places) {
+  __m512i needle = _mm512_set1_epi8((char)separator), all = _mm512_loadu_si512(numbers);
+  for (size_t at = 0; at < n; at += 64) {
+    uint64_t hits = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p + at), needle);
+    if (n - at < 64) hits = _bzhi_u64(hits, (unsigned)(n - at));
+    int count = (int)__builtin_popcountll(hits);
+    __m512i found = _mm512_maskz_compress_epi8(hits, all);
+    __m512i from = _mm512_set1_epi32((int)(origin + (uint32_t)at));
+    store_places(places, k, _mm512_castsi512_si128(found), from);
+    if (__builtin_expect(count > 16, 0)) {
+      store_places(places, k + 16, _mm512_extracti32x4_epi32(found, 1), from);
+      store_places(places, k + 32, _mm512_extracti32x4_epi32(found, 2), from);
+      store_places(places, k + 48, _mm512_extracti32x4_epi32(found, 3), from);
+    }
+    k += (size_t)count;
+  }
+  return k;
+}
+
+// A masked load puts the text behind the length and the zeros behind the text; bytes that are masked out are not read.
+VBMI2 static inline void views_vbmi2(const uint8_t *base, const split_places *places, size_t count, ck_view_words *out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint8_t *p = base + (int32_t)places->starts[i];
+    uint32_t n = places->ends[i] - places->starts[i];
+    if (__builtin_expect(n > 12, 0)) {
+      out[i] = long_view(p, n);
+      continue;
+    }
+    __mmask16 text = (__mmask16)(_bzhi_u32(0xFFFF, n) << 4);
+    __m128i view = _mm_or_si128(_mm_maskz_loadu_epi8(text, p - 4), _mm_cvtsi32_si128((int)n));
+    _mm_storeu_si128((__m128i *)(out + i), view);
+  }
+}
+#endif
+
+// The address of a row's bytes: its view's own, or where it points.
+static inline const uint8_t *row_bytes(const ck_view_words *row, size_t *n) {
+  *n = (uint32_t)row->word0;
+  return *n <= 12 ? (const uint8_t *)row + 4 : (const uint8_t *)(uintptr_t)row->word1;
+}
+
+// The body of all variants. Rows of one chunk lie within 1 GiB of its first, so that places have 32 bits.
+#define SPLIT_ROWS(PLACES, VIEWS)                                                     \
+  split_places places;                                                                \
+  while (state->row < count) {                                                        \
+    size_t row = state->row, k = 0, n;                                                \
+    const uint8_t *base = row_bytes(rows + row, &n);                                  \
+    for (; row < count && k < CHUNK; row++) {                                         \
+      const uint8_t *p = row_bytes(rows + row, &n);                                   \
+      ptrdiff_t distance = p - base;                                                  \
+      if (n > CK_SPLIT_ROW || distance > 1 << 30 || distance < -(1 << 30)) break;     \
+      uint32_t origin = (uint32_t)(int32_t)distance;                                  \
+      size_t first = k;                                                               \
+      places.starts[k] = origin;                                                      \
+      k = PLACES(p, origin, n, separator, k, &places);                                \
+      places.ends[k++] = origin + (uint32_t)n;                                        \
+      lists[row] = (ck_list){(int32_t)(state->parts + first), (int32_t)(k - first)};  \
+    }                                                                                 \
+    if (k == 0 || k > capacity - state->parts) return k;                              \
+    VIEWS(base, &places, k, out + state->parts);                                      \
+    state->parts += k;                                                                \
+    state->row = row;                                                                 \
+  }                                                                                   \
+  return 0;
+
+typedef size_t split_rows(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity);
+
+static size_t split_plain(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity) {
+  SPLIT_ROWS(places_plain, views_plain)
+}
+
+#if defined(__x86_64__)
+VBMI2 static size_t split_vbmi2(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity) {
+  SPLIT_ROWS(places_vbmi2, views_vbmi2)
+}
+#endif
+
+static split_rows *best_split_rows(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2"))
+    return split_vbmi2;
+#endif
+  return split_plain;
+}
+
+size_t ck_split_rows(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity) {
+  // Any thread may choose: all choose the same.
+  static split_rows *_Atomic chosen;
+  split_rows *run = chosen;
+  if (!run) chosen = run = best_split_rows();
+  return run(rows, count, separator, state, lists, out, capacity);
+}
+
+size_t ck_split_rows_plain(
+    const ck_view_words *rows, size_t count, uint8_t separator, ck_split_state *state, ck_list *lists, ck_view_words *out,
+    size_t capacity) {
+  return split_plain(rows, count, separator, state, lists, out, capacity);
+}
