@@ -38,6 +38,19 @@ public protocol ChangelogStateStore: StateStore {
   func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
+/// A store whose contents can be held fast for a moment and written while it goes on with the next version. What cannot do that gets
+/// its snapshots within a commit, which waits for them.
+public protocol FreezableStateStore: ChangelogStateStore {
+  /// What the store holds, which stays as it is whatever is changed afterwards. Between two versions only.
+  func freeze() throws -> any FrozenState
+}
+
+/// The contents of a store at one version, apart from the store. Used by one thread at a time, which may be another than the store's.
+public protocol FrozenState: AnyObject, Sendable {
+  /// Writes everything in pieces as `ChangelogStateStore.snapshot` does.
+  func write(_ write: (UnsafeRawBufferPointer) throws -> Void) throws
+}
+
 /// A store that keeps its versions itself, in the folder that its provider was given; for state larger than memory.
 ///
 /// A batch is not done before its record is in the commit log, and the store cannot be in the same write. So in each batch the engine

@@ -30,6 +30,9 @@ public protocol BatchExecutor: AnyObject {
   var holdsRows: Bool { get }
   /// Calls `body` with each index below `count`, on several threads where there are some.
   func forEach(_ count: Int, _ body: (Int) throws -> Void) throws
+  /// The same beside `main`, which runs on the calling thread; time in `body` counts as `phase`. Throws what `main` throws, else what `body` does.
+  func forEach(_ count: Int, as phase: ProfilePhase, beside main: () throws -> Void, _ body: (Int) throws -> Void)
+    throws
   /// Counts where the query's time goes; nil where nobody does.
   var profiler: QueryProfiler? { get }
   /// Ends workers and open readers.
@@ -51,6 +54,14 @@ extension BatchExecutor {
 
   /// One after the other.
   public func forEach(_ count: Int, _ body: (Int) throws -> Void) throws {
+    for index in 0..<count { try body(index) }
+  }
+
+  /// One after the other, `main` first.
+  public func forEach(
+    _ count: Int, as phase: ProfilePhase, beside main: () throws -> Void, _ body: (Int) throws -> Void
+  ) throws {
+    try main()
     for index in 0..<count { try body(index) }
   }
 }

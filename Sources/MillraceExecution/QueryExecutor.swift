@@ -107,6 +107,16 @@ public final class QueryExecutor: BatchExecutor {
     _ = try pool.map(count, isParallel: true, body)
   }
 
+  /// The same beside `main`; with one worker after it.
+  public func forEach(
+    _ count: Int, as phase: ProfilePhase, beside main: () throws -> Void, _ body: (Int) throws -> Void
+  ) throws {
+    try pool.map(count, beside: main) { index in
+      guard let lane = ProfileLane.current else { return try body(index) }
+      try lane.charging(phase.slot) { try body(index) }
+    }
+  }
+
   /// Worker threads.
   public var workerCount: Int { pool.count }
 

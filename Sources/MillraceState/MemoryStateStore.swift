@@ -7,7 +7,7 @@ public import MillraceCore
 /// A key keeps its row number for life, and a new key gets the lowest number that was free when the version began. So rows,
 /// and with them the order of `scan`, depend only on the contents of the last version and the calls since: a store restored
 /// from files goes on exactly like the one that wrote them. `changes()` names rows by number and repeats a key only when new.
-public final class MemoryStateStore: ChangelogStateStore, TimeIndexedStateStore, @unchecked Sendable {
+public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore, @unchecked Sendable {
   private struct Mark {
     /// The row holds a key.
     static let live: UInt8 = 1
@@ -255,36 +255,68 @@ public final class MemoryStateStore: ChangelogStateStore, TimeIndexedStateStore,
   /// What changed since the last version.
   public func changes() throws -> MemoryBuffer {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
-    let changed = changedRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
-    let added = newRows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted()
+    let changed = inOrder(changedRows, marked: Mark.changed)
+    let added = inOrder(newRows, marked: Mark.new)
     let rowBytes = memoryBytes / max(rowCount, 1)
     let out = ByteBuffer(capacity: 64 + (changed.count + added.count) * rowBytes)
+    write(removed: removed, changed: changed, added: added, into: out)
+    return out.take()
+  }
+
+  /// The rows of a list that are not removed, by number. Where they are many of the store's, their marks are looked through: sorting
+  /// would cost more than all else of a large change.
+  private func inOrder(_ rows: [UInt32], marked mark: UInt8) -> [UInt32] {
+    if rows.count < table.groupCount / 16 { return rows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted() }
+    return [UInt32](unsafeUninitializedCapacity: rows.count + 1) { target, count in
+      marks.withUnsafeBufferPointer { marks in
+        for row in 0..<min(marks.count, table.groupCount) {
+          target[count] = UInt32(truncatingIfNeeded: row)
+          count &+= marks[row] & (mark | Mark.removed) == mark ? 1 : 0
+        }
+      }
+    }
+  }
+
+  private func write(removed: [UInt32], changed: [UInt32], added: [UInt32], into out: ByteBuffer) {
     StateDelta.write(removed: removed, changed: changed, added: added, into: out) { numbers, withKeys in
       if withKeys {
         StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
       }
       StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
     }
-    return out.take()
   }
 
   /// Everything, in pieces of about 1 MiB.
   public func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+    try checkClean()
+    let out = ByteBuffer()
+    try forEachRun(of: pieceRows) { numbers, count in
+      out.removeAll()
+      self.write(
+        removed: [], changed: [], added: Array(UnsafeBufferPointer(start: numbers, count: count)), into: out)
+      try write(out.bytes)
+    }
+  }
+
+  /// A copy of the rows as columns; the bytes of long strings are not copied.
+  public func freeze() throws -> any FrozenState {
+    try checkClean()
+    let frozen = FrozenRows(noValues: columns.map { $0.gather(rowNumbers(0), 0) })
+    try forEachRun(of: pieceRows) { numbers, count in
+      frozen.add(
+        FrozenRows.Piece(
+          numbers: Array(UnsafeBufferPointer(start: numbers, count: count)),
+          keys: table.keyColumns(numbers, count: count), values: columns.map { $0.gather(numbers, count) }))
+    }
+    return frozen
+  }
+
+  /// Rows in a piece of a snapshot.
+  private var pieceRows: Int { min(max((1 << 20) / max(memoryBytes / max(rowCount, 1), 1), 64), 1 << 16) }
+
+  private func checkClean() throws {
     guard isClean else {
       throw MillraceError("INTERNAL_ERROR", "a snapshot of state was asked for in the middle of a version", fault: .bug)
-    }
-    let rowBytes = max(memoryBytes / max(rowCount, 1), 1)
-    let out = ByteBuffer()
-    try forEachRun(of: min(max((1 << 20) / rowBytes, 64), 1 << 16)) { numbers, count in
-      let added = Array(UnsafeBufferPointer(start: numbers, count: count))
-      out.removeAll()
-      StateDelta.write(removed: [], changed: [], added: added, into: out) { numbers, withKeys in
-        if withKeys {
-          StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
-        }
-        StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
-      }
-      try write(out.bytes)
     }
   }
 

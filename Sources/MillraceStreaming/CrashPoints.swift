@@ -29,6 +29,7 @@ public enum CrashPoints {
   static let deltaAfterSync: StaticString = "state.delta.after-sync"
   static let deltaAfterDirectorySync: StaticString = "state.delta.after-directory-sync"
   static let snapshotBeforeWrite: StaticString = "state.snapshot.before-write"
+  static let snapshotAfterWrite: StaticString = "state.snapshot.after-write"
   static let snapshotAfterSync: StaticString = "state.snapshot.after-sync"
   static let snapshotAfterRename: StaticString = "state.snapshot.after-rename"
   static let snapshotAfterDirectorySync: StaticString = "state.snapshot.after-directory-sync"
@@ -67,7 +68,8 @@ public enum CrashPoints {
     headAfterWrite, headAfterSync, sealBeforeWrite, sealAfterWrite, sealAfterSync, segmentAfterCreate,
     segmentAfterDirectorySync, segmentBeforeRemove, tailBeforeCut, tailAfterCut, metaAfterWrite, metaAfterSync,
     metaAfterRename, metaAfterDirectorySync, deltaBeforeWrite, deltaAfterWrite, deltaAfterSync, deltaAfterDirectorySync,
-    snapshotBeforeWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync, stateBeforePrepare,
+    snapshotBeforeWrite, snapshotAfterWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync,
+    stateBeforePrepare,
     stateAfterPrepare, stateBeforeRemove,
     batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchAfterSideCommit,
     batchBeforePublish,

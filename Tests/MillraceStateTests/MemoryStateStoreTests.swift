@@ -58,6 +58,10 @@ import Testing
   ) throws {
     var pieces: [MemoryBuffer] = []
     try store.snapshot { pieces.append(MemoryBuffer(copying: $0)) }
+    var frozen: [[UInt8]] = []
+    try store.freeze().write { frozen.append(Array($0)) }
+    #expect(
+      frozen == pieces.map { Array(UnsafeRawBufferPointer(start: $0.base, count: $0.capacity)) })
     let keys = StateRows.columns(StateRows.rows(shape.keys, 100, distinct: 1000, &random), shape.keys)
     let values = StateRows.columns(StateRows.rows(shape.values, 100, distinct: 1000, &random), shape.values)
     let others = [try Self.restored(shape, log), try Self.restored(shape, pieces)]

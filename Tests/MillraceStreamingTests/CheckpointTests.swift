@@ -89,7 +89,7 @@ import Testing
     #expect(Self.code(run.run()) == "CHECKPOINT_META_MISSING")
     run.files = stopped.files.copy()
     let text = String(decoding: run.files.bytes(meta) ?? [], as: UTF8.self)
-    run.files.setBytes(meta, Array(("{\"format\":2" + text.dropFirst(11)).utf8))
+    run.files.setBytes(meta, Array(("{\"format\":3" + text.dropFirst(11)).utf8))
     #expect(Self.code(run.run()) == "CHECKPOINT_TOO_NEW")
   }
 
@@ -145,7 +145,8 @@ import Testing
     #expect(copy.json == plan.json && copy.seed == .max && copy.plans[1]?.splits[0].continuationKey == "k")
     let commit = CommitRecord(
       batchID: 9, offsets: [nil, Offset(.null), Offset(.int(5))], tokens: [.null, .string("t")],
-      deltas: [StateDeltaRecord(operatorIndex: 1, byteCount: 5, checksum: .max, isFile: true)], watermark: 1,
+      deltas: [StateDeltaRecord(operatorIndex: 1, byteCount: 5, checksum: .max, isFile: true, fileOffset: 7)],
+      watermark: 1,
       watermarks: [nil, 7], nextWatermark: 2, inputRows: 3, outputRows: [1, 2])
     let other = try CommitRecord(JSON(parsing: commit.json.text))
     #expect(other.json == commit.json && other.offsets[1] == Offset(.null) && other.offsets[0] == nil)

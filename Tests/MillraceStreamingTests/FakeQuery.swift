@@ -47,7 +47,9 @@ final class FakeExecutor: BatchExecutor {
   let store: MemoryStateStore
   var sources: [any Source] { [source] }
   var sourceNames: [String] { ["numbers"] }
-  var stateStores: [any StateStore] { [store] }
+  /// What the engine is given as the store, if not the store itself.
+  var shownStore: (any StateStore)?
+  var stateStores: [any StateStore] { [shownStore ?? store] }
   var fingerprints = [
     OperatorFingerprint(name: "source numbers", content: "fake"),
     OperatorFingerprint(name: "aggregation 0", content: "keys n % 7 BIGINT"),
@@ -230,7 +232,8 @@ struct FakeRun {
   var asyncCommit = false
   /// Whether it has dead letters and late rows, and sinks that leave out rows.
   var sides = false
-  var tuning = CheckpointTuning(segmentSize: 4096, inlineLimit: 300, snapshotMinimum: 900, fileLimit: 3)
+  var tuning = CheckpointTuning(
+    segmentSize: 4096, inlineLimit: 300, snapshotMinimum: 900, fileLimit: 3, awaitsSnapshots: true)
 
   func configuration() -> StreamingQueryConfiguration {
     var configuration = StreamingQueryConfiguration(

@@ -65,6 +65,26 @@ package final class WorkerPool: @unchecked Sendable {
   /// lowest index that has one.
   package func map<Result>(_ count: Int, isParallel: Bool, _ body: (Int) throws -> Result) throws -> [Result] {
     guard isParallel, count > 1, self.count > 1 else { return try (0..<count).map(body) }
+    return try map(count, workers: min(count, self.count), beside: nil, body)
+  }
+
+  /// The same beside `main`, which the calling thread runs first. Throws what `main` throws, else what `body` does.
+  @discardableResult
+  package func map<Result>(_ count: Int, beside main: () throws -> Void, _ body: (Int) throws -> Result) throws
+    -> [Result]
+  {
+    guard count > 0, self.count > 1 else {
+      try main()
+      return try (0..<count).map(body)
+    }
+    return try withoutActuallyEscaping(main) { main in
+      try map(count, workers: min(count + 1, self.count), beside: main, body)
+    }
+  }
+
+  private func map<Result>(
+    _ count: Int, workers: Int, beside main: (() throws -> Void)?, _ body: (Int) throws -> Result
+  ) throws -> [Result] {
     let results = UnsafeMutablePointer<Swift.Result<Result, any Error>?>.allocate(capacity: count)
     results.initialize(repeating: nil, count: count)
     defer {
@@ -72,10 +92,15 @@ package final class WorkerPool: @unchecked Sendable {
       results.deallocate()
     }
     let next = NextIndex()
+    let failure = Mutex<(any Error)?>(nil)
     withoutActuallyEscaping(body) { body in
       nonisolated(unsafe) let body = body
+      nonisolated(unsafe) let main = main
       nonisolated(unsafe) let results = results
-      run(workers: min(count, self.count)) { _ in
+      run(workers: workers) { worker in
+        if worker == 0, let main {
+          do { try main() } catch { failure.withLock { $0 = error } }
+        }
         while true {
           let index = next.take()
           if index >= count { break }
@@ -83,6 +108,7 @@ package final class WorkerPool: @unchecked Sendable {
         }
       }
     }
+    if let error = failure.withLock({ $0 }) { throw error }
     return try (0..<count).map { index in
       guard let result = results[index] else { preconditionFailure("every index was computed") }
       return try result.get()

@@ -19,8 +19,8 @@ struct ChangelogFiles {
       path = CommitLog.path(log, delta.segment)
       bytes = try CommitLog.read(files, path, range)
     } else {
-      path = StateFiles.deltaPath(checkpointState, delta.record.operatorIndex, delta.version)
-      bytes = try StateFiles.readAll(files, path)
+      path = StateFiles.deltaPath(checkpointState, delta.version, delta.record)
+      bytes = try StateFiles.read(files, path, delta.record.fileRange)
     }
     guard bytes.capacity == delta.record.byteCount,
       ck_crc32c(0, bytes.base, bytes.capacity) == delta.record.checksum

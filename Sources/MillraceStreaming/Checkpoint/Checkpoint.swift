@@ -6,7 +6,8 @@ import MillraceExecution
 
 /// The folder that makes a query survive: `LOCK`, `meta.json`, `log/`, `state/`, `journal/`.
 final class Checkpoint {
-  static let format = 1
+  /// 2: large changes of state lie in one file for all operators.
+  static let format = 2
 
   let location: String
   let queryID: String

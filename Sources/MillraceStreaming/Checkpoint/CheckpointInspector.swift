@@ -153,18 +153,19 @@ package struct CheckpointInspector {
 
   private func path(_ delta: DeltaLocation) -> String {
     delta.range == nil
-      ? StateFiles.deltaPath("\(location)/state", delta.record.operatorIndex, delta.version)
+      ? StateFiles.deltaPath("\(location)/state", delta.version, delta.record)
       : CommitLog.path("\(location)/log", delta.segment)
   }
 
   private func check(_ base: StateBase, checksums: Bool) throws {
-    try checkFile(path(base), byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
+    try checkFile(path(base), nil, byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
   }
 
   private func check(_ delta: DeltaLocation, checksums: Bool) throws {
     let record = delta.record
     guard let range = delta.range else {
-      return try checkFile(path(delta), byteCount: record.byteCount, checksum: checksums ? record.checksum : nil)
+      return try checkFile(
+        path(delta), record.fileRange, byteCount: record.byteCount, checksum: checksums ? record.checksum : nil)
     }
     guard checksums else { return }
     let path = path(delta)
@@ -174,16 +175,20 @@ package struct CheckpointInspector {
     }
   }
 
-  private func checkFile(_ path: String, byteCount: Int, checksum: UInt32?) throws {
-    guard let size = try files.status(path)?.size else { throw CheckpointDamage(path, 0, "the file is missing") }
-    if Int(size) != byteCount {
-      throw CheckpointDamage(
-        path, min(Int(size), byteCount), "the file has \(size) bytes, \(byteCount) were written")
+  /// A file, or the range of it that a record is about.
+  private func checkFile(_ path: String, _ range: Range<Int>?, byteCount: Int, checksum: UInt32?) throws {
+    guard let size = try files.status(path).map({ Int($0.size) }) else {
+      throw CheckpointDamage(path, 0, "the file is missing")
+    }
+    let end = range?.upperBound ?? byteCount
+    if size < end || (range == nil && size != end) {
+      throw CheckpointDamage(path, min(size, end), "the file has \(size) bytes, \(end) were written")
     }
     guard let checksum else { return }
-    let bytes = try StateFiles.readAll(files, path)
+    let bytes = try StateFiles.read(files, path, range)
     if ck_crc32c(0, bytes.base, bytes.capacity) != checksum {
-      throw CheckpointDamage(path, 0, "the file's checksum is not the one that was written")
+      throw CheckpointDamage(
+        path, range?.lowerBound ?? 0, "the file's checksum is not the one that was written")
     }
   }
 

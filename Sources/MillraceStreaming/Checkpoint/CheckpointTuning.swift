@@ -8,4 +8,8 @@ struct CheckpointTuning: Sendable {
   var snapshotMinimum = 256 << 10
   /// Files of state changes that are kept between snapshots.
   var fileLimit = 24
+  /// Memory of stores that are held fast for a snapshot at the same time, as long as it is more than one.
+  var frozenLimit = 64 << 20
+  /// Whether a commit waits for the snapshot that is being written: for tests that count the changes of a disk.
+  var awaitsSnapshots = false
 }

@@ -47,10 +47,15 @@ struct StateDeltaRecord: Sendable, Hashable {
   var operatorIndex: Int
   var byteCount: Int
   var checksum: UInt32
-  /// In a file of its own, not in the log.
+  /// In a file, not in the log.
   var isFile: Bool
+  /// Where they begin in the file of all operators' changes of the version; nil in checkpoints that have a file for each of them.
+  var fileOffset: Int?
   /// Of a store that keeps its versions itself: what it gave for this one. There are no bytes then.
   var token: JSON?
+
+  /// Their place in the file; nil where it is theirs alone.
+  var fileRange: Range<Int>? { fileOffset.map { $0..<$0 + byteCount } }
 }
 
 extension PlanRecord {
@@ -129,18 +134,21 @@ extension CommitRecord {
 
 extension StateDeltaRecord {
   var json: JSON {
-    let parts: [JSON] = [.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)]
-    return .array(parts + (token.map { [$0] } ?? []))
+    var parts: [JSON] = [.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)]
+    if token != nil || fileOffset != nil { parts.append(token ?? .null) }
+    if let fileOffset { parts.append(.int(Int64(fileOffset))) }
+    return .array(parts)
   }
 
   init(_ json: JSON) throws {
-    guard let parts = json.array, (4...5).contains(parts.count), let index = parts[0].int,
+    guard let parts = json.array, (4...6).contains(parts.count), let index = parts[0].int,
       let count = parts[1].int, let checksum = parts[2].int, let isFile = parts[3].bool
     else { throw MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external) }
     operatorIndex = Int(index)
     byteCount = Int(count)
     self.checksum = UInt32(truncatingIfNeeded: checksum)
     self.isFile = isFile
+    fileOffset = parts.count == 6 ? parts[5].int.map { Int($0) } : nil
     token = parts.count == 5 ? parts[4] : nil
   }
 }

@@ -1,4 +1,3 @@
-import CKernels
 import MillraceColumnar
 import MillraceCore
 import MillraceExecution
@@ -33,26 +32,41 @@ struct StateBase: Sendable, Hashable {
 
 /// The state of a query's operators on disk: a snapshot each, and what changed since, in the log or in files.
 ///
-/// Files bear the version in their name and count only once a log record names them. A snapshot is made when the changes since
-/// the last one have become as large, so that what is kept and what a restart reads stay within twice the state.
+/// Files bear the version in their name and count only once a log record names them. A snapshot is begun when the changes since the last one have
+/// become as large, so that what is kept and what a restart reads stay within about twice the state. It is written beside the batches that
+/// follow, from what the stores held at its version, and comes into force with a commit after it is durable; until then
+/// the snapshot before it and all changes stay.
 final class StateFiles {
-  private struct Operator {
-    var base: StateBase?
-    /// The first changes of all are the whole state: until there is a snapshot, they stand for it.
-    var firstDeltaBytes: Int?
-    /// Bytes of changes that came on top.
-    var deltaBytes = 0
-    var deltaFiles: [Int64] = []
-    /// The segment with the oldest change that is needed.
-    var firstSegment: Int?
+  /// What a version changed in an operator's state.
+  struct Change {
+    var version: Int64
+    var byteCount: Int
+    /// The segment of the log with the record, and the bytes themselves if they are not in a file.
+    var segment: Int
+    /// The file, if they are in one.
+    var path: String?
   }
 
-  private let files: any FileSystem
-  private let directory: String
-  private let tuning: CheckpointTuning
-  private let executor: any BatchExecutor
-  private let stores: [any StateStore]
+  private struct Operator {
+    var base: StateBase?
+    /// After the snapshot. Without one, the first are the whole state and stand for it.
+    var changes: [Change] = []
+
+    /// Bytes that a snapshot would be worth.
+    var baseBytes: Int { base?.byteCount ?? changes.first?.byteCount ?? 0 }
+    /// Bytes of changes that came on top.
+    var grownBytes: Int { changes.dropFirst(base == nil ? 1 : 0).reduce(0) { $0 + $1.byteCount } }
+    var paths: [String] { changes.compactMap(\.path) }
+  }
+
+  let files: any FileSystem
+  let directory: String
+  let tuning: CheckpointTuning
+  let executor: any BatchExecutor
+  let stores: [any StateStore]
   private var operators: [Operator]
+  /// Snapshots that are being written.
+  private var writing: BackgroundSnapshots?
 
   init(files: any FileSystem, directory: String, executor: any BatchExecutor, tuning: CheckpointTuning) {
     self.files = files
@@ -70,8 +84,9 @@ final class StateFiles {
   static func folder(_ directory: String, _ index: Int) -> String { "\(directory)/\(index)" }
 
   /// The file of a version's changes, where they are too large for the log.
-  static func deltaPath(_ directory: String, _ index: Int, _ version: Int64) -> String {
-    "\(folder(directory, index))/\(version).delta"
+  static func deltaPath(_ directory: String, _ version: Int64, _ record: StateDeltaRecord) -> String {
+    let folder = record.fileOffset == nil ? folder(directory, record.operatorIndex) : directory
+    return "\(folder)/\(version).delta"
   }
 
   /// The file of a snapshot.
@@ -81,76 +96,7 @@ final class StateFiles {
 
   private func folder(_ index: Int) -> String { Self.folder(directory, index) }
 
-  private func deltaPath(_ index: Int, _ version: Int64) -> String { Self.deltaPath(directory, index, version) }
-
-  private func snapshotPath(_ index: Int, _ version: Int64) -> String { Self.snapshotPath(directory, index, version) }
-
-  // MARK: Writing
-
-  /// Makes the changes of the batch ready for its commit record: small ones as sections, large ones as durable files.
-  func save(version: Int64) throws -> (records: [StateDeltaRecord], sections: [MemoryBuffer]) {
-    let slots = UnsafeMutableBufferPointer<Saved?>.allocate(capacity: stores.count)
-    slots.initialize(repeating: nil)
-    defer {
-      slots.deinitialize()
-      slots.deallocate()
-    }
-    let isLarge = stores.contains { $0 is any DurableStateStore || $0.memoryBytes > 8 * tuning.inlineLimit }
-    if isLarge {
-      try executor.forEach(stores.count) { slots[$0] = try save($0, version) }
-    } else {
-      for index in stores.indices { slots[index] = try save(index, version) }
-    }
-    let saved = slots.compactMap { $0 }
-    return (saved.map(\.record), saved.compactMap(\.section))
-  }
-
-  /// The changes of one store; without a section when they are in a file.
-  private struct Saved {
-    var record: StateDeltaRecord
-    var section: MemoryBuffer?
-  }
-
-  /// The changes of the batch of each store, which all leave it to the engine to keep them.
-  func capture() throws -> [MemoryBuffer] {
-    let slots = UnsafeMutableBufferPointer<MemoryBuffer?>.allocate(capacity: stores.count)
-    slots.initialize(repeating: nil)
-    defer {
-      slots.deinitialize()
-      slots.deallocate()
-    }
-    try executor.forEach(stores.count) { slots[$0] = try changelogStore($0).changes() }
-    return slots.compactMap { $0 }
-  }
-
-  /// The same as `save`, of changes that were taken before. May be called from another thread than all else.
-  func write(_ changes: [MemoryBuffer], version: Int64) throws -> (
-    records: [StateDeltaRecord], sections: [MemoryBuffer]
-  ) {
-    let saved = try changes.enumerated().map { try save($0.element, $0.offset, version) }
-    return (saved.map(\.record), saved.compactMap(\.section))
-  }
-
-  private func save(_ index: Int, _ version: Int64) throws -> Saved {
-    if let store = stores[index] as? any DurableStateStore {
-      CrashPoint.pass(CrashPoints.stateBeforePrepare)
-      let token = try store.prepare(version: version)
-      CrashPoint.pass(CrashPoints.stateAfterPrepare)
-      let record = StateDeltaRecord(operatorIndex: index, byteCount: 0, checksum: 0, isFile: false, token: token)
-      return Saved(record: record, section: nil)
-    }
-    return try save(try changelogStore(index).changes(), index, version)
-  }
-
-  private func save(_ changes: MemoryBuffer, _ index: Int, _ version: Int64) throws -> Saved {
-    let record = StateDeltaRecord(
-      operatorIndex: index, byteCount: changes.capacity, checksum: ck_crc32c(0, changes.base, changes.capacity),
-      isFile: changes.capacity > tuning.inlineLimit)
-    if record.isFile { try writeDelta(changes, index, version) }
-    return Saved(record: record, section: record.isFile ? nil : changes)
-  }
-
-  private func changelogStore(_ index: Int) throws -> any ChangelogStateStore {
+  func changelogStore(_ index: Int) throws -> any ChangelogStateStore {
     guard let store = stores[index] as? any ChangelogStateStore else {
       throw MillraceError(
         "STATE_STORE_NOT_DURABLE", "the state store of operator \(index) keeps nothing beyond the process",
@@ -159,83 +105,87 @@ final class StateFiles {
     return store
   }
 
-  private func writeDelta(_ changes: MemoryBuffer, _ index: Int, _ version: Int64) throws {
-    CrashPoint.pass(CrashPoints.deltaBeforeWrite)
-    try files.createDirectory(folder(index))
-    let file = try files.open(deltaPath(index, version), .create)
-    defer { try? file.close() }
-    try file.write(UnsafeRawBufferPointer(start: changes.base, count: changes.capacity), at: 0)
-    CrashPoint.pass(CrashPoints.deltaAfterWrite)
-    try file.sync()
-    CrashPoint.pass(CrashPoints.deltaAfterSync)
-    try syncFolders(index)
-    CrashPoint.pass(CrashPoints.deltaAfterDirectorySync)
-  }
-
-  /// The folder's own name must be durable, too, which matters only for its first file.
-  private func syncFolders(_ index: Int) throws {
-    try files.syncDirectory(folder(index))
-    try files.syncDirectory(directory)
-  }
-
   /// The batch is committed: its changes count.
   func committed(_ records: [StateDeltaRecord], version: Int64, segment: Int) {
     for record in records where record.token == nil { note(record, version, segment) }
   }
 
   private func note(_ record: StateDeltaRecord, _ version: Int64, _ segment: Int) {
-    let index = record.operatorIndex
-    if operators[index].base == nil && operators[index].firstDeltaBytes == nil {
-      operators[index].firstDeltaBytes = record.byteCount
-    } else {
-      operators[index].deltaBytes += record.byteCount
-    }
-    if record.isFile { operators[index].deltaFiles.append(version) }
-    operators[index].firstSegment = operators[index].firstSegment ?? segment
+    let path = record.isFile ? Self.deltaPath(directory, version, record) : nil
+    operators[record.operatorIndex].changes.append(
+      Change(version: version, byteCount: record.byteCount, segment: segment, path: path))
   }
+
+  // MARK: Snapshots
 
   /// Operators whose changes have outgrown their snapshot.
   private var dueOperators: [Int] {
     operators.indices.filter { index in
       let state = operators[index]
-      return state.deltaFiles.count >= tuning.fileLimit
-        || state.deltaBytes >= max(state.base?.byteCount ?? state.firstDeltaBytes ?? 0, tuning.snapshotMinimum)
+      return state.paths.count >= tuning.fileLimit || state.grownBytes >= max(state.baseBytes, tuning.snapshotMinimum)
     }
   }
 
-  /// Whether a snapshot should be made now.
-  var isSnapshotDue: Bool { !dueOperators.isEmpty }
+  /// Operators whose snapshot is due and whose stores must stand still while it is written.
+  private var blockingOperators: [Int] { dueOperators.filter { !(stores[$0] is any FreezableStateStore) } }
 
-  /// Writes the snapshots that are due. They count once a head record names them; then call `removeOld`.
-  func writeSnapshots(version: Int64) throws -> [StateBase] {
-    try dueOperators.map { try writeSnapshot($0, version) }
-  }
+  /// Whether a snapshot is due that no batch can be computed beside.
+  var isBlockingSnapshotDue: Bool { !blockingOperators.isEmpty }
 
-  private func writeSnapshot(_ index: Int, _ version: Int64) throws -> StateBase {
-    CrashPoint.pass(CrashPoints.snapshotBeforeWrite)
-    try files.createDirectory(folder(index))
-    let path = snapshotPath(index, version)
-    let file = try files.open("\(path).tmp", .create)
-    defer { try? file.close() }
-    var offset: Int64 = 0
-    var checksum: UInt32 = 0
-    try changelogStore(index).snapshot { piece in
-      var length = UInt32(piece.count)
-      try withUnsafeBytes(of: &length) { header in
-        try file.write(header, at: offset)
-        checksum = ck_crc32c(checksum, header.baseAddress, header.count)
+  /// Writes the snapshots that no batch can be computed beside. They count once a head record names them; then call `replaceBases`.
+  func writeBlockingSnapshots(version: Int64) throws -> [StateBase] {
+    try blockingOperators.map { index in
+      let store = try changelogStore(index)
+      return try SnapshotFile(files: files, directory: directory, index: index, version: version).write {
+        try store.snapshot($0)
       }
-      try file.write(piece, at: offset + 4)
-      checksum = ck_crc32c(checksum, piece.baseAddress, piece.count)
-      offset += 4 + Int64(piece.count)
     }
-    try file.sync()
-    CrashPoint.pass(CrashPoints.snapshotAfterSync)
-    try files.rename("\(path).tmp", to: path)
-    CrashPoint.pass(CrashPoints.snapshotAfterRename)
-    try syncFolders(index)
-    CrashPoint.pass(CrashPoints.snapshotAfterDirectorySync)
-    return StateBase(operatorIndex: index, version: version, byteCount: Int(offset), checksum: checksum)
+  }
+
+  /// Begins to write the snapshots that are due, of the version at which the stores stand, unless some are being written. Not all of
+  /// them where their stores are large: what is held fast takes memory until it is written.
+  func beginSnapshots(version: Int64) throws {
+    guard writing == nil else { return }
+    var chosen: [Int] = []
+    var memory = 0
+    for index in dueOperators where stores[index] is any FreezableStateStore {
+      memory += stores[index].memoryBytes
+      if chosen.isEmpty || memory <= tuning.frozenLimit { chosen.append(index) }
+    }
+    if chosen.isEmpty { return }
+    let frozen = try collected(chosen.count) { place in
+      guard let store = stores[chosen[place]] as? any FreezableStateStore else { return nil as (any FrozenState)? }
+      return try store.freeze()
+    }
+    let snapshots = zip(chosen, frozen).map { index, state in
+      (SnapshotFile(files: files, directory: directory, index: index, version: version), state)
+    }
+    writing = try BackgroundSnapshots(snapshots)
+  }
+
+  /// Snapshots that were written meanwhile, if all are; they count once a head record names them. Throws what went wrong with them.
+  func finishedSnapshots(waiting: Bool) throws -> [StateBase] {
+    guard let writing, waiting || tuning.awaitsSnapshots || writing.hasEnded else { return [] }
+    self.writing = nil
+    return try writing.wait()
+  }
+
+  /// Gives up what is being written.
+  func close() {
+    writing?.cancel()
+    writing = nil
+  }
+
+  /// `body` of each index on the workers, without those that give nil.
+  func collected<Result>(_ count: Int, _ body: (Int) throws -> Result?) throws -> [Result] {
+    let slots = UnsafeMutableBufferPointer<Result?>.allocate(capacity: count)
+    slots.initialize(repeating: nil)
+    defer {
+      slots.deinitialize()
+      slots.deallocate()
+    }
+    try executor.forEach(count) { slots[$0] = try body($0) }
+    return slots.compactMap { $0 }
   }
 
   /// The bases once `fresh` ones are in force.
@@ -245,18 +195,23 @@ final class StateFiles {
 
   /// A durable record names `fresh`: what they replace goes.
   func replaceBases(_ fresh: [StateBase]) throws {
+    var old: [String] = []
     for base in fresh {
       let index = base.operatorIndex
-      let old = operators[index]
-      operators[index] = Operator(base: base)
+      old += operators[index].paths
+      if let before = operators[index].base { old.append(Self.snapshotPath(directory, index, before.version)) }
+      operators[index] = Operator(base: base, changes: operators[index].changes.filter { $0.version > base.version })
+    }
+    let needed = Set(operators.flatMap(\.paths))
+    var seen: Set<String> = []
+    for path in old where !needed.contains(path) && seen.insert(path).inserted {
       CrashPoint.pass(CrashPoints.stateBeforeRemove)
-      for version in old.deltaFiles { try files.remove(deltaPath(index, version)) }
-      if let base = old.base { try files.remove(snapshotPath(index, base.version)) }
+      try files.remove(path)
     }
   }
 
   /// The oldest segment of the log that holds a change that is needed; nil if none does.
-  var firstNeededSegment: Int? { operators.compactMap(\.firstSegment).min() }
+  var firstNeededSegment: Int? { operators.compactMap { $0.changes.map(\.segment).min() }.min() }
 
   // MARK: Restoring
 
@@ -311,25 +266,30 @@ final class StateFiles {
   }
 
   static func readAll(_ files: any FileSystem, _ path: String) throws -> MemoryBuffer {
+    try read(files, path, nil)
+  }
+
+  /// The bytes of a range of a file, or all.
+  static func read(_ files: any FileSystem, _ path: String, _ range: Range<Int>?) throws -> MemoryBuffer {
     let file = try files.open(path, .read)
     defer { try? file.close() }
-    let size = Int(try file.status().size)
-    let buffer = MemoryBuffer(capacity: size)
-    let got = try file.read(into: UnsafeMutableRawBufferPointer(start: buffer.base, count: size), at: 0)
-    if got != size { throw damaged(path, size, got) }
+    let range = try range ?? 0..<Int(file.status().size)
+    let buffer = MemoryBuffer(capacity: range.count)
+    let got = try file.read(
+      into: UnsafeMutableRawBufferPointer(start: buffer.base, count: range.count), at: Int64(range.lowerBound))
+    if got != range.count { throw damaged(path, range.count, got) }
     return buffer
   }
 
   /// Removes what a crash left: half-written files, and files of versions that are not in force.
   private func removeStrays() throws {
-    for (index, state) in operators.enumerated() {
-      guard try files.status(folder(index)) != nil else { continue }
-      var needed = Set(state.deltaFiles.map { "\($0).delta" })
-      if let base = state.base { needed.insert("\(base.version).snapshot") }
-      for name in try files.list(folder(index)) where !needed.contains(name) {
+    var needed = Set(operators.flatMap(\.paths))
+    for base in bases { needed.insert(Self.snapshotPath(directory, base.operatorIndex, base.version)) }
+    for folder in [directory] + operators.indices.map({ folder($0) }) where try files.status(folder) != nil {
+      for name in try files.list(folder) where !needed.contains("\(folder)/\(name)") {
         if name.hasSuffix(".delta") || name.hasSuffix(".snapshot") || name.hasSuffix(".tmp") {
           CrashPoint.pass(CrashPoints.stateBeforeRemove)
-          try files.remove("\(folder(index))/\(name)")
+          try files.remove("\(folder)/\(name)")
         }
       }
     }

@@ -10,6 +10,9 @@ final class BackgroundTask {
     }
   }
 
+  /// Whether it has ended; `wait` returns at once then.
+  var hasEnded: Bool { outcome.read { $0 != nil } }
+
   /// Waits for the end; throws what the work threw.
   func wait() throws {
     let result: Result<Void, any Error>? = outcome.wait(microseconds: nil) { $0 }

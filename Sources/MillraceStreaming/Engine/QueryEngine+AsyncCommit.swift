@@ -19,7 +19,7 @@ extension QueryEngine {
     var commit: CommitRecord
     var next: PlanRecord?
     /// Of each store.
-    var changes: [MemoryBuffer]
+    var changes: [CapturedChanges]
     /// For each sink, nil where it holds the batch already.
     var rows: [[BufferedSinkOutput.Item]?]
     /// Dead letters and late rows.
@@ -36,11 +36,12 @@ extension QueryEngine {
 
   /// Takes the changes of the batch out of the stores, which then go on with the next version.
   func captureState(_ version: Int64) throws {
-    capturedChanges = try stateFiles?.capture() ?? []
+    capturedChanges = try stateFiles?.capture(version: version) ?? []
     for store in executor.stateStores { try store.commit(version: version) }
   }
 
-  /// Begins to commit the batch that was computed last; where no other follows at once, or a snapshot is due, also ends it.
+  /// Begins to commit the batch that was computed last; where no other follows at once, also ends it, and where a snapshot is due of
+  /// a store that must stand still for it.
   func beginCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     let rows = buffers.map { isHeld($0.offset, commit.batchID) ? nil : $0.output.take() }
     let batch = ComputedBatch(
@@ -49,13 +50,15 @@ extension QueryEngine {
     sideRows = SideRows()
     profiler.endBatch()
     let progress = reporter.takeBatch()
-    if next != nil, stateFiles?.isSnapshotDue != true {
+    if next != nil, stateFiles?.isBlockingSnapshotDue != true {
+      // The stores stand at this version until the next batch, and the snapshot counts only with a record after its own.
+      try profiler.charging(.stateFiles) { try stateFiles?.beginSnapshots(version: commit.stateVersion) }
       let task = try BackgroundTask("commit of \(configuration.name ?? "query")") { [self] in try settle(batch) }
       underway = CommitUnderway(task: task, offsets: commit.offsets, progress: progress)
       return
     }
     try profiler.charging(.log) { try settle(batch) }
-    try profiler.charging(.stateFiles) { try writeDueSnapshots(commit.stateVersion, next) }
+    try profiler.charging(.stateFiles) { try makeSnapshots(commit.stateVersion) }
     try endCommit(commit.offsets, progress)
   }
 

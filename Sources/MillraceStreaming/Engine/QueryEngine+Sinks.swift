@@ -69,7 +69,12 @@ extension QueryEngine {
     defer { reporter.end(.addBatch) }
     try beginSinks(batchID)
     defer { sideRows = SideRows() }
-    return try tokens(batchID, sideRows, stamp)
+    guard let stateFiles, stateFiles.isLarge else { return try tokens(batchID, sideRows, stamp) }
+    // Both must be durable before the record, in whatever order: sinks are mostly one thread's work, and so is waiting for the disk.
+    var result: [JSON] = []
+    let version = batchID + 1
+    savedBeside = (version, try stateFiles.save(version: version) { result = try tokens(batchID, sideRows, stamp) })
+    return result
   }
 
   /// Commits each sink and gives what it recovers to. Off the query's thread nothing is measured.

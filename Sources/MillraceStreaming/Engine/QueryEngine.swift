@@ -42,7 +42,9 @@ final class QueryEngine {
   /// With `isAsync`: where the rows of a batch wait for the commit before.
   let buffers: [(offset: Int, output: BufferedSinkOutput)]
   /// With `isAsync`: the changes of state of the batch that was computed last.
-  var capturedChanges: [MemoryBuffer] = []
+  var capturedChanges: [CapturedChanges] = []
+  /// The changes of state that were made durable while sinks were committing.
+  var savedBeside: (version: Int64, changes: SavedChanges)?
   /// With `isAsync`: the commit of the batch before.
   var underway: CommitUnderway?
 
@@ -124,6 +126,7 @@ final class QueryEngine {
 
   private func close() {
     if let underway { try? underway.task.wait() }
+    stateFiles?.close()
     executor.close()
     for source in executor.sources { source.close() }
     for binding in sinks { try? binding.kind.sink.close() }
@@ -213,6 +216,7 @@ final class QueryEngine {
       return .woken
     case .seal:
       try awaitCommit()
+      try profiler.charging(.stateFiles) { try adoptSnapshots(waiting: true) }
       try checkpoint?.log.append(.seal, .dictionary([:]))
       return .sealed
     case .end: preconditionFailure("the loop ends before")
@@ -275,7 +279,9 @@ final class QueryEngine {
     defer { reporter.end(.addBatch) }
     reporter.beginState()
     guard let stateFiles else { return [] }
-    let saved = try stateFiles.save(version: version)
+    let beside = savedBeside.flatMap { $0.version == version ? $0.changes : nil }
+    savedBeside = nil
+    let saved = try beside ?? stateFiles.save(version: version)
     pendingSections = saved.sections
     return saved.records
   }
@@ -287,7 +293,7 @@ final class QueryEngine {
     try appendCommit(commit, next, pendingSections)
     pendingSections = []
     for store in executor.stateStores { try store.commit(version: commit.stateVersion) }
-    try profiler.charging(.stateFiles) { try writeDueSnapshots(commit.stateVersion, next) }
+    try profiler.charging(.stateFiles) { try makeSnapshots(commit.stateVersion) }
   }
 
   /// Makes a commit durable, and with it the plan of the batch that follows at once.
@@ -303,13 +309,26 @@ final class QueryEngine {
     }
     pendingPlan = next
     lastCommit = commit
+    try adoptSnapshots()
   }
 
-  /// Writes the snapshots that are due, of the last commit's version, at which the stores must stand.
-  func writeDueSnapshots(_ version: Int64, _ next: PlanRecord?) throws {
-    guard let log = checkpoint?.log, let stateFiles, stateFiles.isSnapshotDue else { return }
-    let fresh = try stateFiles.writeSnapshots(version: version)
-    try log.rotate(head: LogHead(commit: lastCommit, plan: next, bases: stateFiles.bases(with: fresh)).json)
+  /// Begins the snapshots that are due, of the last commit's version, at which the stores must stand. Those of stores that cannot be held
+  /// fast are written at once.
+  func makeSnapshots(_ version: Int64) throws {
+    guard let stateFiles else { return }
+    if stateFiles.isBlockingSnapshotDue { try adopt(stateFiles.writeBlockingSnapshots(version: version)) }
+    try stateFiles.beginSnapshots(version: version)
+  }
+
+  /// Puts the snapshots in force that were written beside the last batches, if they are done or `waiting` says so.
+  func adoptSnapshots(waiting: Bool = false) throws {
+    guard let stateFiles else { return }
+    try adopt(stateFiles.finishedSnapshots(waiting: waiting))
+  }
+
+  private func adopt(_ fresh: [StateBase]) throws {
+    guard let log = checkpoint?.log, let stateFiles, !fresh.isEmpty else { return }
+    try log.rotate(head: LogHead(commit: lastCommit, plan: pendingPlan, bases: stateFiles.bases(with: fresh)).json)
     try stateFiles.replaceBases(fresh)
     try log.removeSegments(below: stateFiles.firstNeededSegment ?? log.segment)
   }

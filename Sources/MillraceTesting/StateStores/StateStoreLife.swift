@@ -142,7 +142,17 @@ struct StateStoreLife {
     if chance(5), let changelog = try current as? any ChangelogStateStore {
       steps.append("snapshot")
       var pieces: [MemoryBuffer] = []
-      try changelog.snapshot { pieces.append(MemoryBuffer(copying: $0)) }
+      if let freezable = changelog as? any FreezableStateStore, chance(2) {
+        // What comes afterwards must not show in it.
+        let frozen = try freezable.freeze()
+        try change()
+        try frozen.write { pieces.append(MemoryBuffer(copying: $0)) }
+        try current.rollback()
+        model = history[history.count - 1].model
+        try check("a snapshot of what was frozen")
+      } else {
+        try changelog.snapshot { pieces.append(MemoryBuffer(copying: $0)) }
+      }
       log.changes = pieces
     }
   }

@@ -1,0 +1,207 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceState
+import MillraceTesting
+import Synchronization
+import Testing
+
+@testable import MillraceStreaming
+
+/// Snapshots that are written beside the batches that follow.
+@Suite struct SnapshotTests {
+  /// A store whose snapshots wait until the test lets them go.
+  final class GatedStore: FreezableStateStore, @unchecked Sendable {
+    let store: MemoryStateStore
+    let gate = Monitor(false)
+    let frozenAt = Mutex<[Int64]>([])
+    /// What its snapshots throw.
+    var failure: MillraceError?
+
+    init(_ store: MemoryStateStore) { self.store = store }
+
+    final class Held: FrozenState {
+      let state: any FrozenState
+      let gate: Monitor<Bool>
+      let failure: MillraceError?
+      init(_ state: any FrozenState, _ gate: Monitor<Bool>, _ failure: MillraceError?) {
+        self.state = state
+        self.gate = gate
+        self.failure = failure
+      }
+      func write(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+        _ = gate.wait(microseconds: 20_000_000) { $0 ? true : nil }
+        if let failure { throw failure }
+        try state.write(write)
+      }
+    }
+
+    func freeze() throws -> any FrozenState {
+      frozenAt.withLock { $0.append(store.version) }
+      return Held(try store.freeze(), gate, failure)
+    }
+    var rowCount: Int { store.rowCount }
+    var memoryBytes: Int { store.memoryBytes }
+    func get(keys: [ColumnVector], count: Int) throws -> StateLookup { try store.get(keys: keys, count: count) }
+    func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+      try store.put(keys: keys, values: values, count: count)
+    }
+    func remove(keys: [ColumnVector], count: Int) throws { try store.remove(keys: keys, count: count) }
+    func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try store.scan(body) }
+    func commit(version: Int64) throws { try store.commit(version: version) }
+    func rollback() throws { try store.rollback() }
+    func changes() throws -> MemoryBuffer { try store.changes() }
+    func apply(_ changes: UnsafeRawBufferPointer) throws { try store.apply(changes) }
+    func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try store.snapshot(write) }
+  }
+
+  /// A store that must stand still for its snapshots.
+  final class PlainStore: ChangelogStateStore, @unchecked Sendable {
+    let store: MemoryStateStore
+    init(_ store: MemoryStateStore) { self.store = store }
+    var rowCount: Int { store.rowCount }
+    var memoryBytes: Int { store.memoryBytes }
+    func get(keys: [ColumnVector], count: Int) throws -> StateLookup { try store.get(keys: keys, count: count) }
+    func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+      try store.put(keys: keys, values: values, count: count)
+    }
+    func remove(keys: [ColumnVector], count: Int) throws { try store.remove(keys: keys, count: count) }
+    func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try store.scan(body) }
+    func commit(version: Int64) throws { try store.commit(version: version) }
+    func rollback() throws { try store.rollback() }
+    func changes() throws -> MemoryBuffer { try store.changes() }
+    func apply(_ changes: UnsafeRawBufferPointer) throws { try store.apply(changes) }
+    func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try store.snapshot(write) }
+  }
+
+  static func run(asyncCommit: Bool) -> FakeRun {
+    var run = FakeRun(files: SimulatedFileSystem(), asyncCommit: asyncCommit)
+    run.tuning.awaitsSnapshots = false
+    return run
+  }
+
+  static func snapshots(_ run: FakeRun) -> [String] {
+    run.files.paths.filter { $0.hasSuffix(".snapshot") || $0.hasSuffix(".tmp") }
+  }
+
+  /// Versions of the files of changes.
+  static func deltas(_ run: FakeRun) -> [Int64] {
+    run.files.paths.filter { $0.hasSuffix(".delta") }.compactMap {
+      Int64($0.split(separator: "/").last?.dropLast(6) ?? "")
+    }
+  }
+
+  /// Batches are committed while a snapshot is held up; what it will replace stays until it is there, and then goes.
+  @Test(arguments: [false, true]) func batchesGoOnBesideASnapshot(asyncCommit: Bool) throws {
+    let run = Self.run(asyncCommit: asyncCommit)
+    let executor = FakeExecutor(FakeSource(total: 60, perBatch: 5))
+    let gated = GatedStore(executor.store)
+    executor.shownStore = gated
+    let handle = try run.start(executor, run.sinks())
+    JournaledSourceTests.wait { executor.computed.read { $0.count } == 12 }
+    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 60 }
+    // The first snapshot is begun once, at an early version, and no other beside it.
+    let begun = gated.frozenAt.withLock { $0 }
+    #expect(begun.count == 1 && (begun.first ?? 99) < 8)
+    #expect(!Self.snapshots(run).contains { $0.hasSuffix(".snapshot") })
+    gated.gate.change { $0 = true }
+    try handle.awaitTermination()
+    CrashTests.check(run, "after a slow snapshot")
+    #expect(Self.snapshots(run) == begun.map { "/data/checkpoint/state/0/\($0).snapshot" })
+    #expect(Self.deltas(run).allSatisfy { $0 > begun.first ?? 0 } && !Self.deltas(run).isEmpty)
+    try Self.expectsRestart(run, total: 60)
+  }
+
+  /// A start on what is there goes on with the next number of each key.
+  private static func expectsRestart(_ run: FakeRun, total: Int64) throws {
+    var more = run
+    more.total = total + 20
+    #expect(more.run() == nil)
+    CrashTests.check(more, "after a restart")
+  }
+
+  /// The process dies while a snapshot is being written, with many commits after its version: the start finds the snapshot before
+  /// and all changes.
+  @Test(arguments: [SimulatedFileSystem.Loss.nothing, .unsynced], [false, true])
+  func aSnapshotThatIsCutOffCountsForNothing(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
+    let run = Self.run(asyncCommit: asyncCommit)
+    let executor = FakeExecutor(FakeSource(total: 60, perBatch: 5))
+    let gated = GatedStore(executor.store)
+    executor.shownStore = gated
+    let handle = try run.start(executor, run.sinks())
+    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 60 }
+    run.files.crash(at: 1)
+    gated.gate.change { $0 = true }
+    #expect(throws: MillraceError.self) { try handle.awaitTermination() }
+    run.files.reboot(loss)
+    #expect(run.run() == nil)
+    CrashTests.check(run, "after a cut snapshot, \(loss)")
+    try Self.expectsRestart(run, total: 60)
+  }
+
+  /// The disk fails at each of its changes, whichever thread makes it at that moment.
+  @Test(arguments: CrashTests.losses, [false, true])
+  func everyCrashRecovers(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
+    let first = Self.run(asyncCommit: asyncCommit)
+    #expect(first.run() == nil)
+    for change in stride(from: 1, through: first.files.changes, by: 7) {
+      let run = Self.run(asyncCommit: asyncCommit)
+      run.files.crash(at: change)
+      _ = run.run()
+      run.files.reboot(loss)
+      if let error = run.run() { Issue.record("crash at \(change), \(loss): \(error)") }
+      CrashTests.check(run, "crash at \(change), \(loss)")
+    }
+  }
+
+  /// A snapshot that cannot be written ends the query with its error; what was committed stays good.
+  @Test(arguments: [false, true]) func aFailedSnapshotEndsTheQuery(asyncCommit: Bool) throws {
+    let run = Self.run(asyncCommit: asyncCommit)
+    let executor = FakeExecutor(FakeSource(total: 60, perBatch: 5))
+    let gated = GatedStore(executor.store)
+    gated.failure = MillraceError("DISK_FULL", "told to fail", fault: .external)
+    gated.gate.change { $0 = true }
+    executor.shownStore = gated
+    let handle = try run.start(executor, run.sinks())
+    let error = #expect(throws: MillraceError.self) { try handle.awaitTermination() }
+    #expect(error?.code == "DISK_FULL")
+    #expect(run.run() == nil)
+    CrashTests.check(run, "after a failed snapshot")
+  }
+
+  /// A store that cannot be held fast gets its snapshots within commits, with the same result.
+  @Test(arguments: [false, true]) func storesThatStandStill(asyncCommit: Bool) throws {
+    let run = Self.run(asyncCommit: asyncCommit)
+    let executor = FakeExecutor(FakeSource(total: 60, perBatch: 5))
+    executor.shownStore = PlainStore(executor.store)
+    try run.start(executor, run.sinks()).awaitTermination()
+    CrashTests.check(run, "stores that stand still")
+    #expect(Self.snapshots(run).count == 1)
+    try Self.expectsRestart(run, total: 60)
+  }
+
+  /// Checkpoints of the time when each operator had files of its own for its changes are read on.
+  @Test func olderFilesOfChangesAreRead() throws {
+    let files = SimulatedFileSystem()
+    let executor = FakeExecutor(FakeSource(total: 0, perBatch: 1))
+    let keys = [ColumnVector.of([.integer(5), .integer(7)], type: .long)]
+    let values = keys + [ColumnVector.of([.string("five"), .string("seven")], type: .string)]
+    try executor.store.put(keys: keys, values: values, count: 2)
+    try files.createDirectory("/s/2")
+    let tuning = CheckpointTuning(inlineLimit: 10)
+    let new = StateFiles(files: files, directory: "/s", executor: executor, tuning: tuning)
+    let shared = try #require(try new.save(version: 7).records.first)
+    #expect(shared.isFile && shared.fileRange == 0..<shared.byteCount)
+    var old = shared
+    old.operatorIndex = 2
+    old.fileOffset = nil
+    for (record, path) in [(shared, "/s/7.delta"), (old, "/s/2/7.delta")] {
+      #expect(try StateDeltaRecord(record.json) == record)
+      if files.bytes(path) == nil { try files.open(path, .create).close() }
+      files.setBytes(path, files.bytes("/s/7.delta") ?? [])
+      let restored = MemoryStateStore(keyTypes: [.long], valueTypes: [.long, .string])
+      try ChangelogFiles(files: files, checkpointState: "/s", log: "").apply(
+        DeltaLocation(version: 7, record: record, segment: 1), to: restored)
+      #expect(try StateRows.contents(restored) == StateRows.contents(executor.store))
+    }
+  }
+}
