@@ -53,7 +53,7 @@ public struct UDFRegistration: Sendable {
     return function
   }
 
-  /// Registers a function of one argument, called row by row; see ``udf(_:deterministic:_:)``.
+  /// Registers a function of one argument, called row by row; as the function `udf` makes it.
   @discardableResult
   public func register<A: SQLValue, Result: SQLValue>(
     _ name: String, deterministic: Bool = true, _ body: @escaping @Sendable (A) throws -> Result
