@@ -159,6 +159,8 @@ public struct BatchOutput: Sendable {
   public var badRecords: [[FileBadRecords]] = []
   /// Rows that operators left out as late, where they are to be kept.
   public var lateRows: [LateRows] = []
+  /// What each `observe` of the query saw.
+  public var observed: [ObservedRows] = []
 
   /// Makes an output.
   public init(
@@ -175,7 +177,8 @@ public struct BatchOutput: Sendable {
 
 extension BatchOutput {
   /// Takes in what came after: sums, and of state its last size. The results of the splits become one for each source.
-  package mutating func add(_ next: BatchOutput) {
+  package mutating func add(_ next: BatchOutput) throws {
+    for (rows, more) in zip(observed, next.observed) { try rows.add(more) }
     splitResults = zip(splitResults, next.splitResults).map { [SplitResult.sum($0 + $1)] }
     eventTimes = zip(eventTimes, next.eventTimes).map { old, new in
       guard let old, let new else { return old ?? new }

@@ -46,6 +46,7 @@ public final class QueryExecutor: BatchExecutor {
   private let groups: [ScanGroup]
   private let pool: WorkerPool
   private let runsOnWatermark: Bool
+  private let observations: Observations
   private let stateOperatorCount: Int
   private let timers: [() throws -> Int64?]
   private let closers: [() -> Void]
@@ -63,6 +64,7 @@ public final class QueryExecutor: BatchExecutor {
     let scans = ScanGroups(bindings, pool: pool)
     let stores = StateStores(provider: stateProvider, directory: stateDirectory, environment: environment)
     let watermarks = Watermarks()
+    let observations = Observations()
     closesAtEndOfInput = outputs.map(\.closesAtEndOfInput)
     self.outputs = try pool.profiler.charging(.planning) {
       try outputs.enumerated().map { index, output in
@@ -73,7 +75,7 @@ public final class QueryExecutor: BatchExecutor {
         let profile = pool.profiler.addSink(output.name, output.outputMode)
         let planner = PhysicalPlanner(
           scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
-          profile: profile, lateOutput: keepsLateRows ? output.name : nil)
+          profile: profile, observations: observations, lateOutput: keepsLateRows ? output.name : nil)
         return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index)
       }
     }
@@ -90,6 +92,7 @@ public final class QueryExecutor: BatchExecutor {
       } + stores.fingerprints
     stateLayouts = stores.layouts
     self.watermarks = watermarks.settings
+    self.observations = observations
     runsOnWatermark = stores.runsOnWatermark
     timers = stores.timers
     closers = stores.closers
@@ -147,6 +150,7 @@ public final class QueryExecutor: BatchExecutor {
       outputRows: rows, bytesRead: context.bytesRead)
     output.badRecords = context.plans.map(\.badRecords)
     output.lateRows = context.lateRows
+    output.observed = observations.results(context)
     return output
   }
 

@@ -107,19 +107,24 @@ struct SubqueryRunner {
 
   /// All rows of a bounded plan, described by `profile`.
   func execute(_ plan: LogicalPlan, _ profile: PlanProfile) throws -> [RecordBatch] {
-    let root = try pool.profiler.charging(.planning) { try planned(plan, profile) }
-    return try root.execute(
-      BatchContext(
-        evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min,
-        plans: [], watermarkCount: 0, stateOperatorCount: 0))
+    let observations = Observations()
+    let root = try pool.profiler.charging(.planning) { try planned(plan, profile, observations) }
+    let context = BatchContext(
+      evaluation: EvaluationContext(batchTimestamp: timestamp), batchID: 0, lateWatermark: .min, watermark: .min,
+      plans: [], watermarkCount: 0, stateOperatorCount: 0)
+    let rows = try root.execute(context)
+    try observations.tell(context)
+    return rows
   }
 
-  private func planned(_ plan: LogicalPlan, _ profile: PlanProfile) throws -> any PhysicalOperator {
+  private func planned(_ plan: LogicalPlan, _ profile: PlanProfile, _ observations: Observations) throws
+    -> any PhysicalOperator
+  {
     let environment = Environment.live
     let stores = StateStores(provider: NoState(), directory: nil, environment: environment)
     let planner = PhysicalPlanner(
       scans: ScanGroups(bindings, pool: pool), mode: .append, isStreaming: false, stores: stores,
-      watermarks: Watermarks(), profile: profile)
+      watermarks: Watermarks(), profile: profile, observations: observations)
     return profile.collected(try planner.plan(try Optimizer.optimize(plan)))
   }
 

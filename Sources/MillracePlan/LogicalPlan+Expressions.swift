@@ -20,6 +20,7 @@ extension LogicalPlan {
     case .watermark(let column, _, _): [.attribute(column)]
     case .deduplicate(let node): node.keys.map { .attribute($0) }
     case .transform(let node): (node.keys + node.input).map { .attribute($0) }
+    case .observe(let node): node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
     }
   }
 
@@ -59,6 +60,12 @@ extension LogicalPlan {
         node.functions[index].arguments = try node.functions[index].arguments.map(transform)
       }
       return .window(node)
+    case .observe(var node):
+      for index in node.aggregates.indices {
+        node.aggregates[index].function.arguments = try node.aggregates[index].function.arguments.map(transform)
+        node.aggregates[index].filter = try node.aggregates[index].filter.map(transform)
+      }
+      return .observe(node)
     }
   }
 
@@ -139,6 +146,12 @@ private struct Renewal {
       node.output = node.output.map { fresh($0) }
       node.eventTimeColumn = node.eventTimeColumn.map { fresh($0) }
       return .transform(node)
+    case .observe(var node):
+      for index in node.aggregates.indices {
+        node.aggregates[index].attribute = fresh(node.aggregates[index].attribute)
+      }
+      node.metrics = node.metrics.map { NamedExpression(fresh($0.attribute), fresh($0.expression)) }
+      return .observe(node)
     case .filter, .join, .sort, .limit, .setOperation, .alias: return inner
     }
   }

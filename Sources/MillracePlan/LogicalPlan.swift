@@ -31,6 +31,8 @@ public indirect enum LogicalPlan: Sendable {
   case deduplicate(DeduplicateNode)
   /// A program of the user with state for each key.
   case transform(TransformNode)
+  /// Metrics of the rows that pass.
+  case observe(ObserveNode)
   /// The child under another name: same attributes, other qualifier.
   case alias([String], LogicalPlan)
 
@@ -310,6 +312,7 @@ extension LogicalPlan {
     case .window(let node): node.child.output + node.functions.map(\.attribute)
     case .deduplicate(let node): node.child.output
     case .transform(let node): node.output
+    case .observe(let node): node.child.output
     case .alias(let qualifier, let child): child.output.map { $0.qualified(qualifier) }
     }
   }
@@ -329,6 +332,7 @@ extension LogicalPlan {
     case .window(let node): [node.child]
     case .deduplicate(let node): [node.child]
     case .transform(let node): [node.child]
+    case .observe(let node): [node.child]
     }
   }
 
@@ -365,6 +369,9 @@ extension LogicalPlan {
     case .transform(var node):
       node.child = try transform(node.child)
       return .transform(node)
+    case .observe(var node):
+      node.child = try transform(node.child)
+      return .observe(node)
     }
   }
 

@@ -48,6 +48,8 @@ public enum PlanText {
     case .deduplicate(let node): return "Deduplicate \(columns(node.keys))"
     case .transform(let node):
       return "TransformWithState \(node.program.name), keys\(columns(node.keys)), time mode \(node.timeMode.rawValue)"
+    case .observe(let node):
+      return "CollectMetrics \(node.name), [\(node.metrics.map(\.attribute.name).joined(separator: ", "))]"
     case .alias(let name, _): return "SubqueryAlias \(name.joined(separator: "."))"
     }
   }

@@ -25,6 +25,7 @@ extension LogicalPlan {
     case .deduplicate: "Deduplicate"
     case .transform: "TransformWithState"
     case .watermark: "EventTimeWatermark"
+    case .observe: "CollectMetrics"
     case .relation, .project, .filter, .generate, .alias: nil
     }
   }

@@ -99,6 +99,7 @@ final class MapOperator: PhysicalOperator {
     let result = try child.execute(context).compactMap { try apply($0, task) }
     context.merge(eventTimes: task.eventTimes)
     context.merge(late: task.lateRows)
+    try context.merge(observed: task.observed)
     return result
   }
 

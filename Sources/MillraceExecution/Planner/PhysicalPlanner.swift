@@ -15,11 +15,13 @@ final class PhysicalPlanner {
   private let profile: PlanProfile
   /// Name of the output, where late rows are kept; else nil.
   private let lateOutput: String?
+  private let observations: Observations
 
   init(
     scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks,
-    profile: PlanProfile, lateOutput: String? = nil
+    profile: PlanProfile, observations: Observations, lateOutput: String? = nil
   ) {
+    self.observations = observations
     self.lateOutput = lateOutput
     self.scans = scans
     self.mode = mode
@@ -75,6 +77,10 @@ final class PhysicalPlanner {
       return .serial(try WindowOperator(try collected(window.child), window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
     case .transform(let transform): return .serial(try self.transform(transform))
+    case .observe(let observe):
+      let fragment = try plan(observe.child)
+      keepAssignment(of: fragment, for: LogicalPlan.observe(observe).expressions)
+      return add(to: fragment, try observations.add(observe), output: observe.child.output)
     case .alias(_, let child):
       profile.dissolve()
       return try plan(child)

@@ -229,7 +229,10 @@ final class ScanGroup {
       throw first.error
     }
     for (index, chain) in chains.enumerated() { chain.terminals += states.map { $0.terminals[index] } }
-    for state in states { context.merge(eventTimes: state.task.eventTimes) }
+    for state in states {
+      context.merge(eventTimes: state.task.eventTimes)
+      try context.merge(observed: state.task.observed)
+    }
     context.merge(late: states.flatMap(\.task.lateRows))
     context.bytesRead += shared.results.reduce(0) { $0 + $1.bytesConsumed }
     return shared

@@ -14,6 +14,8 @@ package final class TaskContext {
   let lateWatermark: Int64
   /// Late rows that were kept.
   var lateRows: [Late] = []
+  /// What `observe` saw, by its number in the query.
+  var observed: [Int: GroupAccumulation] = [:]
 
   /// Late rows and where they were read, by which they are put in order.
   struct Late {
@@ -56,6 +58,8 @@ package final class BatchContext {
   package var bytesRead: Int64 = 0
   /// Late rows that were kept.
   package var lateRows: [LateRows] = []
+  /// What `observe` saw, by its number in the query.
+  private(set) var observed: [Int: GroupAccumulation] = [:]
   /// Tells operators what they take.
   let clock: any Clock
 
@@ -89,6 +93,13 @@ package final class BatchContext {
       (late[$0].split, late[$0].offset, $0) < (late[$1].split, late[$1].offset, $1)
     }
     lateRows += order.map { late[$0].rows }
+  }
+
+  /// Adds what `observe` saw on a worker.
+  func merge(observed other: [Int: GroupAccumulation]) throws {
+    for (index, rows) in other {
+      if let known = observed[index] { try known.merge(rows) } else { observed[index] = rows }
+    }
   }
 
   /// Adds what a worker saw.

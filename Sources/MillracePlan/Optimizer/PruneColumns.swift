@@ -54,6 +54,9 @@ struct PruneColumns {
       let times = node.child.isStreaming ? Set(node.child.eventTimes.delays.keys) : []
       node.child = prune(node.child, needed.union(node.keys.map(\.id)).union(times))
       return .deduplicate(node)
+    case .observe(var node):
+      node.child = prune(node.child, needed.union(references(LogicalPlan.observe(node).expressions)))
+      return .observe(node)
     case .limit(let count, let offset, let child): return .limit(count: count, offset: offset, prune(child, needed))
     case .union(let inputs, let output):
       let kept = output.indices.filter { needed.contains(output[$0].id) }

@@ -37,7 +37,7 @@ enum PushFilters {
       }
       return .union(pushed, output: output)
     case .relation: return filtered(plan, conditions)
-    case .limit, .setOperation, .window, .deduplicate, .transform:
+    case .limit, .setOperation, .window, .deduplicate, .transform, .observe:
       return filtered(plan.mapChildren { push([], into: $0) }, conditions)
     }
   }

@@ -65,8 +65,8 @@ final class ProgressReporter {
   }
 
   /// A batch was computed, or a piece of an epoch.
-  func executed(_ output: BatchOutput, offsets: [Offset?]) {
-    if self.output == nil { self.output = output } else { self.output?.add(output) }
+  func executed(_ output: BatchOutput, offsets: [Offset?]) throws {
+    if self.output == nil { self.output = output } else { try self.output?.add(output) }
     endOffsets = offsets
   }
 
@@ -81,16 +81,17 @@ final class ProgressReporter {
   }
 
   /// The batch that was computed last, as progress; nil where there is none. What is measured from here on is the next one's.
-  func takeBatch() -> StreamingQueryProgress? {
+  func takeBatch() throws -> StreamingQueryProgress? {
     guard let plan, var output else { return nil }
     for index in output.stateOperators.indices { output.stateOperators[index].commitMicroseconds = stateMicroseconds }
     let now = clock.monotonicNanoseconds()
     spent[.triggerExecution] = now - triggerStart
-    let progress = StreamingQueryProgress(
+    var progress = StreamingQueryProgress(
       id: identity.id, runID: identity.runID, name: identity.name, timestamp: plan.timestamp, batchID: plan.batchID,
       batchDuration: (now - triggerStart) / 1_000_000, durations: durations(), eventTime: eventTime(plan, output),
       stateOperators: output.stateOperators, sources: sources(plan, output), sinks: sinkProgress(output),
       sinceLastTrigger: lastTriggerStart.map { (triggerStart - $0) / 1000 }, bytesRead: output.bytesRead)
+    progress.observedMetrics = try output.observed.map { try $0.metrics() }
     lastTriggerStart = triggerStart
     triggerStart = now
     lastEvent = now

@@ -49,7 +49,7 @@ extension QueryEngine {
     capturedChanges = []
     sideRows = SideRows()
     profiler.endBatch()
-    let progress = reporter.takeBatch()
+    let progress = try reporter.takeBatch()
     if next != nil, stateFiles?.isBlockingSnapshotDue != true {
       // The stores stand at this version until the next batch, and the snapshot counts only with a record after its own.
       try profiler.charging(.stateFiles) { try stateFiles?.beginSnapshots(version: commit.stateVersion) }

@@ -269,7 +269,7 @@ final class QueryEngine {
     }
     noteSideRows(output, plan)
     let rows = output.splitResults.joined().reduce(0 as Int64) { $0 + $1.rowCount }
-    reporter.executed(output, offsets: offsets)
+    try reporter.executed(output, offsets: offsets)
     try awaitCommit()
     return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
   }
@@ -352,7 +352,7 @@ final class QueryEngine {
     CrashPoint.pass(CrashPoints.batchAfterSourceCommit)
     reporter.end(.commitOffsets)
     profiler.endBatch()
-    if let progress = reporter.takeBatch() { reporter.tell(withSides(progress)) }
+    if let progress = try reporter.takeBatch() { reporter.tell(withSides(progress)) }
   }
 
   private func wait(until time: Int64?, forInput: Bool) {

@@ -27,6 +27,8 @@ public struct StreamingQueryProgress: Sendable {
   public var sinks: [SinkProgress]
   /// Where dead letters and late rows went, under the names `deadLetter` and `lateRows`; those that the query has.
   public var sideSinks: [SinkProgress] = []
+  /// The metrics of each `observe` of the query, of this batch alone.
+  public var observedMetrics: [ObservedMetrics] = []
   /// Microseconds since the batch before began, for the input rate.
   public var sinceLastTrigger: Int64?
   /// Uncompressed bytes read.
@@ -103,6 +105,9 @@ public struct StreamingQueryProgress: Sendable {
     members.append(.init("sources", .array(sources.map { $0.json(rates($0.inputRows)) })))
     if let first = sinks.first { members.append(.init("sink", first.json)) }
     if sinks.count > 1 { members.append(.init("sinks", .array(sinks.map(\.json)))) }
+    if !observedMetrics.isEmpty {
+      members.append(.init("observedMetrics", .object(observedMetrics.map { .init($0.name, $0.json) })))
+    }
     for side in sideSinks { members.append(.init(side.name, side.json)) }
     return .object(members)
   }
