@@ -19,7 +19,8 @@ extension LogicalPlan {
         + node.functions.flatMap(\.arguments)
     case .watermark(let column, _, _): [.attribute(column)]
     case .deduplicate(let node): node.keys.map { .attribute($0) }
-    case .transform(let node): (node.keys + node.input).map { .attribute($0) }
+    case .transform(let node):
+      (node.keys + node.input + (node.initialState.map { $0.keys + $0.columns } ?? [])).map { .attribute($0) }
     case .observe(let node): node.aggregates.flatMap { $0.function.arguments + ($0.filter.map { [$0] } ?? []) }
     }
   }
@@ -145,6 +146,10 @@ private struct Renewal {
       node.input = node.input.map { fresh($0) }
       node.output = node.output.map { fresh($0) }
       node.eventTimeColumn = node.eventTimeColumn.map { fresh($0) }
+      if let initial = node.initialState {
+        node.initialState?.keys = initial.keys.map { fresh($0) }
+        node.initialState?.columns = initial.columns.map { fresh($0) }
+      }
       return .transform(node)
     case .observe(var node):
       for index in node.aggregates.indices {

@@ -175,6 +175,8 @@ public struct JoinNode: Sendable {
   public var condition: Expression?
   /// Whether more than one match of a left row is an error (a scalar subquery).
   public var isSingle: Bool
+  /// Whether keys compared with `=` match where both are NULL.
+  public var matchesNullKeys = false
 
   /// Makes a node.
   public init(
@@ -331,7 +333,7 @@ extension LogicalPlan {
     case .setOperation(_, _, let left, let right): [left, right]
     case .window(let node): [node.child]
     case .deduplicate(let node): [node.child]
-    case .transform(let node): [node.child]
+    case .transform(let node): [node.child] + (node.initialState.map { [$0.plan] } ?? [])
     case .observe(let node): [node.child]
     }
   }
@@ -368,6 +370,7 @@ extension LogicalPlan {
       return .deduplicate(node)
     case .transform(var node):
       node.child = try transform(node.child)
+      if let plan = node.initialState?.plan { node.initialState?.plan = try transform(plan) }
       return .transform(node)
     case .observe(var node):
       node.child = try transform(node.child)

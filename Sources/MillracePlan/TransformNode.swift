@@ -18,14 +18,35 @@ public struct TransformNode: Sendable {
   public var eventTimeColumn: Attribute?
   /// Makes the program.
   package var program: any StateProgramFactory
+  /// Rows that the program makes state of before it sees others.
+  public var initialState: InitialState?
   /// The rows that the program is called with.
   public var child: LogicalPlan
+
+  /// Bounded rows for the first batch of a query's whole life.
+  public struct InitialState: Sendable {
+    /// Columns of the plan, of the types of the node's keys.
+    public var keys: [Attribute]
+    /// The columns that the program sees; columns of the plan.
+    public var columns: [Attribute]
+    /// The rows.
+    public var plan: LogicalPlan
+
+    /// Names the rows.
+    package init(keys: [Attribute], columns: [Attribute], plan: LogicalPlan) {
+      self.keys = keys
+      self.columns = columns
+      self.plan = plan
+    }
+  }
 
   /// Makes a node.
   package init(
     keys: [Attribute], input: [Attribute], output: [Attribute], timeMode: TimeMode, outputMode: OutputMode,
-    eventTimeColumn: Attribute?, program: any StateProgramFactory, child: LogicalPlan
+    eventTimeColumn: Attribute?, program: any StateProgramFactory, initialState: InitialState? = nil,
+    child: LogicalPlan
   ) {
+    self.initialState = initialState
     self.keys = keys
     self.input = input
     self.output = output
@@ -53,6 +74,9 @@ package protocol StateProgram: AnyObject {
   func handleRows(
     _ keys: [ColumnVector], _ row: Int, _ rows: RecordBatch, _ range: Range<Int>, _ times: StateTimes,
     _ output: [ColumnBuilder]) throws
+  /// Makes state of a row of the initial state; `keys` and `rows` are columns of which `row` and `position` are meant.
+  func handleInitialState(_ keys: [ColumnVector], _ row: Int, _ rows: RecordBatch, _ position: Int, _ times: StateTimes)
+    throws
   /// A timer of a key fires.
   func handleTimer(
     _ keys: [ColumnVector], _ row: Int, expiry: Int64, _ times: StateTimes, _ output: [ColumnBuilder]) throws

@@ -32,18 +32,32 @@ extension GroupedData {
     _ processor: @escaping @Sendable () -> some StatefulProcessor, outputSchema: Schema,
     outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil
   ) -> DataFrame {
+    transform(processor, nil, outputSchema, outputMode, timeMode, eventTimeColumn)
+  }
+
+  /// The same with rows that the processor makes state of before the first batch of the query's whole life.
+  ///
+  /// `initialState` has bounded rows grouped by keys of the same types, in the same order; the processor sees all of its columns. Its
+  /// checkpoint is the query's: a query that goes on does not read it again.
+  public func transformWithState(
+    _ processor: @escaping @Sendable () -> some StatefulProcessorWithInitialState, outputSchema: String,
+    outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil,
+    initialState: GroupedData
+  ) -> DataFrame {
+    do {
+      return transform(
+        processor, initialState, try SQLParser.parseSchema(outputSchema), outputMode, timeMode, eventTimeColumn)
+    } catch {
+      return parent.failing(error)
+    }
+  }
+
+  private func transform(
+    _ processor: @escaping @Sendable () -> some StatefulProcessor, _ initialState: GroupedData?, _ outputSchema: Schema,
+    _ outputMode: OutputMode, _ timeMode: TimeMode, _ eventTimeColumn: String?
+  ) -> DataFrame {
     parent.then { analyzer, before in
-      guard case .plain = form else {
-        throw MillraceError(
-          "UNSUPPORTED_GROUPING", "transformWithState takes plain keys, not rollup or cube", hint: "use groupBy")
-      }
-      let keys = try keys.get()
-      let star = SQLExpression(.star(qualifier: [], except: []))
-      // Keys may be computed; they stand behind the columns that the program sees.
-      let names = keys.indices.map { "__key_\($0)" }
-      let computed = zip(keys, names).map { SQLExpression(.alias($0.unaliased, [$1])) }
-      let plan = try analyzer.select([star] + computed, from: before).plan
-      let input = Array(plan.output.dropLast(keys.count))
+      let (plan, keys, input) = try keyed(before, analyzer)
       let output = outputSchema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) }
       let eventTime = try eventTimeColumn.map { name in
         guard let column = output.first(where: { $0.name.lowercased() == name.lowercased() }), column.type.isTimestamp
@@ -54,14 +68,48 @@ extension GroupedData {
         }
         return column
       }
+      let initial = try initialState.map { try $0.asInitialState(analyzer, of: keys) }
       let factory = ProcessorFactory(
-        make: processor, keyNames: keys.map { Self.name(of: $0) }, inputNames: input.map(\.name),
-        output: outputSchema)
+        make: processor, keyNames: try self.keys.get().map { Self.name(of: $0) }, inputNames: input.map(\.name),
+        initialNames: initial?.columns.map(\.name) ?? [], output: outputSchema)
       return .transform(
         TransformNode(
-          keys: Array(plan.output.suffix(keys.count)), input: input, output: output, timeMode: timeMode,
-          outputMode: outputMode, eventTimeColumn: eventTime, program: factory, child: plan))
+          keys: keys, input: input, output: output, timeMode: timeMode, outputMode: outputMode,
+          eventTimeColumn: eventTime, program: factory, initialState: initial, child: plan))
     }
+  }
+
+  /// A plan with the keys behind the columns that a program sees: they may be computed.
+  private func keyed(_ before: LogicalPlan, _ analyzer: Analyzer) throws -> (
+    plan: LogicalPlan, keys: [Attribute], columns: [Attribute]
+  ) {
+    guard case .plain = form else {
+      throw MillraceError(
+        "UNSUPPORTED_GROUPING", "transformWithState takes plain keys, not rollup or cube", hint: "use groupBy")
+    }
+    let keys = try self.keys.get()
+    let star = SQLExpression(.star(qualifier: [], except: []))
+    let names = keys.indices.map { "__key_\($0)" }
+    let computed = zip(keys, names).map { SQLExpression(.alias($0.unaliased, [$1])) }
+    let plan = try analyzer.select([star] + computed, from: before).plan
+    return (plan, Array(plan.output.suffix(keys.count)), Array(plan.output.dropLast(keys.count)))
+  }
+
+  private func asInitialState(_ analyzer: Analyzer, of keys: [Attribute]) throws -> TransformNode.InitialState {
+    let rows = analyzer.adopt(try parent.analyzed()).withFreshAttributes()
+    if rows.isStreaming {
+      throw MillraceError(
+        "INITIAL_STATE_OF_STREAM", "the initial state of transformWithState is a stream",
+        hint: "give it bounded rows, such as spark.read gives")
+    }
+    let (plan, own, columns) = try keyed(rows, analyzer)
+    guard own.map(\.type) == keys.map(\.type) else {
+      throw MillraceError(
+        "INITIAL_STATE_KEYS_MISMATCH",
+        "the initial state is grouped by (\(own.map(\.type.sql).joined(separator: ", "))), the rows by (\(keys.map(\.type.sql).joined(separator: ", ")))",
+        hint: "group both by keys of the same types in the same order, with casts where they differ")
+    }
+    return TransformNode.InitialState(keys: own, columns: columns, plan: plan)
   }
 
   private static func name(of key: SQLExpression) -> String {

@@ -7,10 +7,15 @@ package final class ProcessorProgram: StateProgram {
   private let processor: any StatefulProcessor
   private let keyNames: [String]
   private let inputNames: [String]
+  private let initialNames: [String]
   private let output: Schema
   private var handle: StatefulProcessorHandle?
 
-  package init(_ processor: any StatefulProcessor, keyNames: [String], inputNames: [String], output: Schema) {
+  package init(
+    _ processor: any StatefulProcessor, keyNames: [String], inputNames: [String], initialNames: [String] = [],
+    output: Schema
+  ) {
+    self.initialNames = initialNames
     self.processor = processor
     self.keyNames = keyNames
     self.inputNames = inputNames
@@ -42,6 +47,14 @@ package final class ProcessorProgram: StateProgram {
       OutputRows(output, self.output))
   }
 
+  package func handleInitialState(
+    _ keys: [ColumnVector], _ row: Int, _ rows: RecordBatch, _ position: Int, _ times: StateTimes
+  ) throws {
+    guard let processor = processor as? any StatefulProcessorWithInitialState else { return }
+    try processor.handleInitialState(
+      key(keys, row), InputRow(rows, initialNames, position), TimerValues(times: times))
+  }
+
   package func handleTimer(
     _ keys: [ColumnVector], _ row: Int, expiry: Int64, _ times: StateTimes, _ output: [ColumnBuilder]
   ) throws {
@@ -60,11 +73,13 @@ struct ProcessorFactory<Processor: StatefulProcessor>: StateProgramFactory {
   let make: @Sendable () -> Processor
   let keyNames: [String]
   let inputNames: [String]
+  var initialNames: [String] = []
   let output: Schema
 
   var name: String { "\(Processor.self)" }
 
   func makeProgram() -> any StateProgram {
-    ProcessorProgram(make(), keyNames: keyNames, inputNames: inputNames, output: output)
+    ProcessorProgram(
+      make(), keyNames: keyNames, inputNames: inputNames, initialNames: initialNames, output: output)
   }
 }

@@ -44,6 +44,15 @@ extension StatefulProcessor {
   public func close() {}
 }
 
+/// A processor that begins with state from elsewhere: rows of a bounded query by key, for instance those of another query's state.
+///
+/// In the first batch of the query's whole life `handleInitialState` is called for each of those rows before the batch's own, whether its key
+/// has any or not. A batch that is run again after a crash does the same again.
+public protocol StatefulProcessorWithInitialState: StatefulProcessor {
+  /// Makes state of a row; rows of a key come one after the other, in their order.
+  func handleInitialState(_ key: Row, _ initialState: InputRow, _ timers: TimerValues) throws
+}
+
 /// What a processor may know of time in a call.
 public struct TimerValues: Sendable {
   let times: StateTimes

@@ -299,13 +299,14 @@ final class PhysicalPlanner {
 
   private func transform(_ node: TransformNode) throws -> any PhysicalOperator {
     let child = try collected(node.child)
+    let initial = try node.initialState.map { try collected($0.plan) }
     let types = node.keys.map(\.type)
     let keyTypes = StateProgramRunner.storeKeyTypes(types)
     let valueTypes = StateProgramRunner.storeValueTypes
     profile.keepsState()
     guard node.child.isStreaming else {
       let store = MemoryStateStore(keyTypes: keyTypes, valueTypes: valueTypes)
-      return TransformWithStateOperator(child, node, store: store, metricsIndex: nil)
+      return TransformWithStateOperator(child, node, initial: initial, store: store, metricsIndex: nil)
     }
     let names = node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
     let (store, index) = try stores.open(
@@ -316,7 +317,8 @@ final class PhysicalPlanner {
       content: "keys [\(names)], time mode \(node.timeMode.rawValue)",
       runsOnWatermark: node.timeMode == .eventTime)
     let transform = TransformWithStateOperator(
-      child, node, store: store, metricsIndex: index, late: lateCapture("transformWithStateExec", index, node.child))
+      child, node, initial: initial, store: store, metricsIndex: index,
+      late: lateCapture("transformWithStateExec", index, node.child))
     stores.closing { transform.close() }
     stores.timing { try transform.nextDue() }
     return transform

@@ -52,6 +52,24 @@ package final class StateProgramRunner {
     isInitialized = true
   }
 
+  /// Makes state of rows, in their order within each key, before the first batch; gives how many parts of state that set.
+  package func begin(with rows: RecordBatch, keyColumns: [ColumnVector], _ times: StateTimes) throws -> Int64 {
+    try initialize()
+    let groups = try state.begin(times, keys.encode(keyColumns, count: rows.rowCount), count: rows.rowCount)
+    let (order, starts) = Self.sorted(groups, groupCount: state.groupCount)
+    let decoded = try keys.decode(state.keyColumns(), count: state.groupCount)
+    for group in 0..<state.groupCount {
+      state.enter(UInt32(group))
+      for place in starts[group]..<starts[group + 1] {
+        try called(for: decoded, group, "handleInitialState") {
+          try program.handleInitialState(decoded, group, rows, Int(order.rows[place]), times)
+        }
+      }
+    }
+    try state.flush()
+    return state.updated
+  }
+
   /// Takes in a batch; `keyColumns` are those of `rows`' keys.
   package func run(_ rows: RecordBatch, keyColumns: [ColumnVector], _ times: StateTimes) throws -> Outcome {
     try initialize()

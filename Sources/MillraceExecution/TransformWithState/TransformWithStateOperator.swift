@@ -18,12 +18,23 @@ final class TransformWithStateOperator: PhysicalOperator {
   /// Nil in a bounded query.
   private let metricsIndex: Int?
   private let late: LateRowCapture?
+  /// Rows for the first batch, with the places of their keys and of the columns that the program sees.
+  private let initial: (rows: any PhysicalOperator, keys: [Int], columns: [Int])?
 
   init(
-    _ child: any PhysicalOperator, _ node: TransformNode, store: any StateStore, metricsIndex: Int?,
-    late: LateRowCapture? = nil
+    _ child: any PhysicalOperator, _ node: TransformNode, initial: (any PhysicalOperator)?, store: any StateStore,
+    metricsIndex: Int?, late: LateRowCapture? = nil
   ) {
     self.child = child
+    self.initial = initial.flatMap { rows in
+      node.initialState.map { state in
+        let columns = state.plan.output
+        return (
+          rows, state.keys.compactMap { columns.firstIndex(of: $0) },
+          state.columns.compactMap { columns.firstIndex(of: $0) }
+        )
+      }
+    }
     self.late = late
     self.node = node
     self.store = store
@@ -57,6 +68,7 @@ final class TransformWithStateOperator: PhysicalOperator {
     let watermark = metricsIndex == nil || context.isEndOfInput ? Int64.max : context.watermark &- delay
     let times = StateTimes(processing: context.evaluation.batchTimestamp, watermark: watermark)
     var update: Int64 = 0
+    let begun = try context.timing(&update) { try begin(context, times) }
     let outcome = try context.timing(&update) {
       try runner.run(
         RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
@@ -64,12 +76,23 @@ final class TransformWithStateOperator: PhysicalOperator {
     }
     metrics.updateMicroseconds = update
     try checkTimes(outcome.rows, context.lateWatermark &- delay)
-    metrics.rowsUpdated = outcome.updated
+    metrics.rowsUpdated = outcome.updated + begun
     metrics.rowsRemoved = outcome.removed
     metrics.rowsTotal = Int64(store.rowCount)
     metrics.memoryUsedBytes = Int64(store.memoryBytes)
     if let metricsIndex { context.stateOperators[metricsIndex] = metrics }
     return outcome.rows.rowCount == 0 ? [] : [outcome.rows]
+  }
+
+  /// In the first batch of the query's life makes state of the initial rows. A batch that is run again finds no state and does the same.
+  private func begin(_ context: BatchContext, _ times: StateTimes) throws -> Int64 {
+    guard let initial, context.batchID == 0 else { return 0 }
+    let batches = try initial.rows.execute(context).filter { $0.rowCount > 0 }
+    if batches.isEmpty { return 0 }
+    let rows = RecordBatch.concatenated(batches)
+    return try runner.begin(
+      with: RecordBatch(rowCount: rows.rowCount, columns: initial.columns.map { rows.columns[$0] }),
+      keyColumns: initial.keys.map { rows.columns[$0] }, times)
   }
 
   /// Leaves out rows at or before the watermark.

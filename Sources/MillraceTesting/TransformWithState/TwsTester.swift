@@ -23,8 +23,26 @@ public final class TwsTester {
   private var watermark: Int64 = 0
 
   /// A tester of a processor for keys and rows whose columns are given as DDL.
-  public init(
+  public convenience init(
     _ processor: some StatefulProcessor, key: String, input: String, output: String, timeMode: TimeMode = .none
+  ) throws {
+    try self.init(processor, key, input, output, initial: "", timeMode)
+  }
+
+  /// A tester of a processor that begins with state of rows, whose columns are `initial`.
+  public convenience init(
+    _ processor: some StatefulProcessorWithInitialState, key: String, input: String, output: String,
+    timeMode: TimeMode = .none, initial: String, initialState: [(key: [Value], row: [Value])]
+  ) throws {
+    try self.init(processor, key, input, output, initial: initial, timeMode)
+    let rows = RecordBatch.of(initialState.map(\.row), schema: try ConformanceRunner.schema(initial))
+    let keys = RecordBatch.of(initialState.map(\.key), schema: self.key)
+    _ = try runner.begin(with: rows, keyColumns: keys.columns, StateTimes(processing: now, watermark: watermark))
+  }
+
+  private init(
+    _ processor: some StatefulProcessor, _ key: String, _ input: String, _ output: String, initial: String,
+    _ timeMode: TimeMode
   ) throws {
     self.key = try ConformanceRunner.schema(key)
     self.input = try ConformanceRunner.schema(input)
@@ -33,7 +51,8 @@ public final class TwsTester {
     let store = MemoryStateStore(
       keyTypes: StateProgramRunner.storeKeyTypes(self.key.types), valueTypes: StateProgramRunner.storeValueTypes)
     let program = ProcessorProgram(
-      processor, keyNames: self.key.names, inputNames: self.input.names, output: self.output)
+      processor, keyNames: self.key.names, inputNames: self.input.names,
+      initialNames: initial.isEmpty ? [] : try ConformanceRunner.schema(initial).names, output: self.output)
     runner = StateProgramRunner(
       program, store, keyTypes: self.key.types, outputTypes: self.output.types, timeMode: timeMode)
   }
