@@ -121,6 +121,35 @@ struct WriterTests {
     #expect(try await Self.rows(spark.sql("SELECT \(expression)")) == ["[\(expected)]"], "\(expression)")
   }
 
+  /// Types and values of Spark 4.3 with spark.sql.ansi.enabled=false: a string makes doubles of arithmetic, and the lowest integer keeps
+  /// its sign.
+  @Test(arguments: [
+    ("abs(-2147483648)", "int,-2147483648"), ("abs(CAST(-128 AS TINYINT))", "tinyint,-128"),
+    ("abs(CAST(-32768 AS SMALLINT))", "smallint,-32768"),
+    ("abs(CAST(-9223372036854775808 AS BIGINT))", "bigint,-9223372036854775808"), ("abs(-5)", "int,5"),
+    ("abs('-3')", "double,3.0"), ("abs('x')", "double,null"), ("'1' + 1", "double,2.0"), ("1 + '1'", "double,2.0"),
+    ("'1.5' + 1", "double,2.5"), ("'a' + 1", "double,null"), ("'1' + '2'", "double,3.0"), ("'1' - 2L", "double,-1.0"),
+    ("'3' * CAST(2 AS DECIMAL(10, 2))", "double,6.0"), ("'6' / 2", "double,3.0"), ("6 / '4'", "double,1.5"),
+    ("'7' % 4", "double,3.0"), ("7 % '4'", "double,3.0"), ("pmod('-7', 3)", "double,2.0"), ("-'3'", "double,-3.0"),
+    ("-'x'", "double,null"), ("'1' + NULL", "double,null"), ("'1' + CAST(1 AS FLOAT)", "double,2.0"),
+    ("'2' * 3.5", "double,7.0"), ("try_add('1', 1)", "double,2.0"), ("try_divide('4', 2)", "double,2.0"),
+    ("'a' = 1", "boolean,null"), ("'1' > 1", "boolean,false"), ("'1.0' = 1", "boolean,true"),
+  ])
+  func stringsWithoutANSI(expression: String, expected: String) async throws {
+    let spark = SparkSession()
+    try spark.set("spark.sql.ansi.enabled", "false")
+    let found = try await Self.rows(spark.sql("SELECT typeof(\(expression)), \(expression)"))
+    #expect(found == ["[\(expected)]"], "\(expression)")
+  }
+
+  @Test(arguments: ["'7' DIV 2", "7 DIV '2'", "'1' + true"])
+  func stringsWithoutANSIAreRefused(expression: String) async throws {
+    let spark = SparkSession()
+    try spark.set("spark.sql.ansi.enabled", "false")
+    let error = await #expect(throws: MillraceError.self) { try await spark.sql("SELECT \(expression)").collect() }
+    #expect(error?.code == "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
+  }
+
   @Test func ansiFails() async throws {
     let spark = SparkSession()
     for expression in ["1 / 0", "CAST('abc' AS INT)", "2147483647 + 1"] {

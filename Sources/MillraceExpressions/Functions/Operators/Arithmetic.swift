@@ -46,10 +46,25 @@ enum Arithmetic {
   private static func promoteStrings(
     _ op: ArithmeticOperator, _ left: Expression, _ right: Expression, _ context: BindingContext
   ) throws -> (Expression, Expression) {
+    if !context.isAnsi, left.type == .string || right.type == .string { return try doubles(op, left, right, context) }
     guard (left.type == .string) != (right.type == .string), let type = TypeCoercion.commonType(left.type, right.type),
       type.isNumeric
     else { return (left, right) }
     return (try left.cast(to: type, context), try right.cast(to: type, context))
+  }
+
+  /// Outside of ANSI mode a string makes doubles of both sides, and one that is no number is NULL.
+  private static func doubles(
+    _ op: ArithmeticOperator, _ left: Expression, _ right: Expression, _ context: BindingContext
+  ) throws -> (Expression, Expression) {
+    let isNumber = [left.type, right.type].allSatisfy { $0 == .string || isNumericOrNull($0) }
+    guard isNumber, op != .integralDivide else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+        "the operands of `\(op.rawValue)` are \"\(left.type.sql)\" and \"\(right.type.sql)\"",
+        hint: "cast the string to the type that it is meant to have")
+    }
+    return (try left.cast(to: .double, context), try right.cast(to: .double, context))
   }
 
   private static func operandType(_ op: ArithmeticOperator, _ left: Expression, _ right: Expression) throws -> DataType

@@ -81,7 +81,12 @@ enum Sign {
     let argument = try operand("abs", value, context)
     let type = argument.type
     let kernel: @Sendable (ColumnVector) throws -> ColumnVector
+    let wraps = !context.isAnsi && type.isIntegral
     switch type.physical {
+    case .int8 where wraps: kernel = wrappingMagnitude(type, Int8.self)
+    case .int16 where wraps: kernel = wrappingMagnitude(type, Int16.self)
+    case .int32 where wraps: kernel = wrappingMagnitude(type, Int32.self)
+    case .int64 where wraps: kernel = wrappingMagnitude(type, Int64.self)
     case .int8: kernel = integral(type, Int8.self, name: "abs") { $0 < 0 ? 0 &- $0 : $0 }
     case .int16: kernel = integral(type, Int16.self, name: "abs") { $0 < 0 ? 0 &- $0 : $0 }
     case .int32: kernel = integral(type, Int32.self, name: "abs") { $0 < 0 ? 0 &- $0 : $0 }
@@ -91,8 +96,14 @@ enum Sign {
     case .double: kernel = { .map(type, $0) { (value: Double) -> Double in value.magnitude } }
     default: throw Arguments.unexpectedType("abs", 0, type, .numeric)
     }
-    return .operation("abs", type, [argument], canFail: type.isIntegral || type.isInterval) { vectors, _, _ in
-      try kernel(vectors[0])
-    }
+    let canFail = type.isIntegral && !wraps || type.isInterval
+    return .operation("abs", type, [argument], canFail: canFail) { vectors, _, _ in try kernel(vectors[0]) }
+  }
+
+  /// Outside of ANSI mode the lowest value stays what it is.
+  private static func wrappingMagnitude<T: FixedWidthInteger & SignedInteger & Sendable>(_ type: DataType, _: T.Type)
+    -> @Sendable (ColumnVector) throws -> ColumnVector
+  {
+    { .map(type, $0) { (value: T) -> T in value < 0 ? 0 &- value : value } }
   }
 }
