@@ -65,6 +65,6 @@ struct StateMetadataConnector: Connector {
       StructField("numPartitions", .long), StructField("minVersion", .long), StructField("maxVersion", .long),
       StructField("keys", .string), StructField("values", .string),
     ])
-    return .rows(FixedRowsSource("state-metadata", schema, [{ [.of(rows, schema: schema)] }]))
+    return .rows(FixedRowsSource("state-metadata", schema, [{ push in try push(.of(rows, schema: schema)) }]))
   }
 }

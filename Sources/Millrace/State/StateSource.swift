@@ -23,19 +23,24 @@ extension StateConnector {
         hint: "version n is the state after batch n - 1")
     }
     let parts = table.stores.indices.map { partition in
-      { @Sendable in try table.rows(partition: partition, version: version, provider) }
+      { @Sendable (push: (RecordBatch) throws -> Void) in
+        try table.scan(partition: partition, version: version, provider, push)
+      }
     }
     return FixedRowsSource("statestore[\(table.name), version \(version)]", table.schema, parts)
   }
 }
 
-/// Rows that do not change, in parts that are made when they are read.
+/// Rows that do not change, in parts that are made batch by batch while they are read.
 final class FixedRowsSource: RowSource {
+  /// Gives the rows of a part to its argument.
+  typealias Part = @Sendable ((RecordBatch) throws -> Void) throws -> Void
+
   let description: String
   let schema: Schema
-  private let parts: [@Sendable () throws -> [RecordBatch]]
+  private let parts: [Part]
 
-  init(_ description: String, _ schema: Schema, _ parts: [@Sendable () throws -> [RecordBatch]]) {
+  init(_ description: String, _ schema: Schema, _ parts: [Part]) {
     self.description = description
     self.schema = schema
     self.parts = parts
@@ -56,23 +61,23 @@ final class FixedRowsSource: RowSource {
   func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset { Self.end }
 
   func open(_ split: SourceSplit, columns: [Int]) throws -> any RowReader {
-    Reader(try parts[Int(split.payload.int ?? 0)](), columns)
+    Reader(PulledBatches(parts[Int(split.payload.int ?? 0)]), columns)
   }
 
   private final class Reader: RowReader {
-    private var batches: ArraySlice<RecordBatch>
+    private let batches: PulledBatches
     private let columns: [Int]
 
-    init(_ batches: [RecordBatch], _ columns: [Int]) {
-      self.batches = batches[...]
+    init(_ batches: PulledBatches, _ columns: [Int]) {
+      self.batches = batches
       self.columns = columns
     }
 
     func next() throws -> RecordBatch? {
-      guard let batch = batches.popFirst() else { return nil }
+      guard let batch = try batches.next() else { return nil }
       return RecordBatch(rowCount: batch.rowCount, columns: columns.map { batch.columns[$0] })
     }
 
-    func close() {}
+    func close() { batches.close() }
   }
 }

@@ -75,9 +75,10 @@ struct StateTable {
     return [StructField(values.fields[0].name, .structure(row.fields))] + values.fields.dropFirst()
   }
 
-  /// The rows of a partition.
-  func rows(partition: Int, version: Int64, _ provider: any StateStoreProvider) throws -> [RecordBatch] {
-    var batches: [RecordBatch] = []
+  /// Calls `body` with the rows of a partition, batch by batch.
+  func scan(
+    partition: Int, version: Int64, _ provider: any StateStoreProvider, _ body: (RecordBatch) throws -> Void
+  ) throws {
     let codec = row.map { RowCodec($0.types) }
     try state.scan(stores[partition], version: version, types, provider) { keys, values, count in
       var values = values
@@ -89,8 +90,7 @@ struct StateTable {
         .structure(valueFields, values.map { $0.flattened() }, count: count),
         .constant(.integer(Int64(partition)), type: .integer, count: count),
       ]
-      batches.append(RecordBatch(rowCount: count, columns: columns))
+      try body(RecordBatch(rowCount: count, columns: columns))
     }
-    return batches
   }
 }
