@@ -64,6 +64,40 @@ import Testing
     #expect(try await Self.shell(Self.read, in: sandbox) == "230\n230|1\n")
   }
 
+  /// A log that waits for its archive says nothing of the time: with an idle timeout the archive's windows close while it is read, without one
+  /// they wait for the log's first row.
+  @Test(arguments: [(#", "idleTimeout": "1 millisecond""#, "0|2\n60|1\n"), ("", "")])
+  func aFollowerDoesNotHoldTheWatermark(timeout: String, closed: String) async throws {
+    let sandbox = Sandbox()
+    let schema = #""schema": "ts TIMESTAMP, n INT""#
+    sandbox.write(
+      "p.json",
+      """
+      { "version": 1, "pipelines": { "p": {
+        "sources": {
+          "old": { "format": "csv", "options": { "path": "old", "maxFilesPerTrigger": 1 }, \(schema),
+                   "watermark": { "column": "ts", "delay": "0 seconds" } },
+          "live": { "format": "rotating-file", "options": { "path": "live.log" }, "decode": "csv", \(schema), "startAfter": "old",
+                    "watermark": { "column": "ts", "delay": "0 seconds"\(timeout) } }
+        },
+        "sinks": { "w": {
+          "query": "SELECT CAST(window.start AS BIGINT) AS s, count(*) AS n FROM (SELECT ts FROM old UNION ALL SELECT ts FROM live) GROUP BY window(ts, '1 minute')",
+          "format": "sqlite", "options": { "path": "w.db", "table": "w" } } },
+        "trigger": { "availableNow": true }, "onEndOfInput": "keep", "checkpointLocation": "checkpoint" } } }
+      """)
+    for (file, times) in [("1", ["00:00:01", "00:00:02"]), ("2", ["00:01:03"]), ("3", ["00:02:04"])] {
+      sandbox.write("old/\(file).csv", times.map { "1970-01-01T\($0)Z,1\n" }.joined())
+    }
+    sandbox.write("live.log", "")
+    #expect(try await !Self.run(sandbox))
+    let read = "sqlite3 w.db 'SELECT s, n FROM w ORDER BY s'"
+    #expect(try await Self.shell(read, in: sandbox) == closed)
+    // The log's rows are in time, and from now on it has a say beside the archive.
+    sandbox.write("live.log", "1970-01-01T00:02:05Z,1\n1970-01-01T00:03:06Z,1\n")
+    #expect(try await !Self.run(sandbox))
+    #expect(try await Self.shell(read, in: sandbox) == "0|2\n60|1\n")
+  }
+
   /// A kill at each step of the run, a rotation, a second kill, and a run to the end.
   @Test func everyCrashPoint() async throws {
     let whole = try await Self.sandbox()

@@ -98,8 +98,10 @@ extension SparkSession {
       try bindings(for: sinks.map(\.query), setup), checkpoint: options.checkpointLocation, environment: environment)
     let executor = try QueryExecutor(
       sinks.map { sink in
-        QueryOutput(
-          name: sink.name, query: sink.query, outputMode: sink.outputMode,
+        var query = sink.query
+        query.plan = StreamingRules(sink.outputMode, compatibility: compatibility).adapted(query.plan)
+        return QueryOutput(
+          name: sink.name, query: query, outputMode: sink.outputMode,
           closesAtEndOfInput: (sink.onEndOfInput ?? options.onEndOfInput) == .close)
       },
       bindings: sources, stateProvider: try stateStoreProvider(options.stateStore),

@@ -30,7 +30,7 @@ struct JoinPlan: Sendable {
         continue
       }
       let a = sides[0].references, b = sides[1].references
-      let isNullSafe = function.name == "<=>"
+      let isNullSafe = function.name == "<=>" || node.matchesNullKeys
       if !a.isEmpty, !b.isEmpty, a.isSubset(of: leftIDs), b.isSubset(of: rightIDs) {
         pairs.append((sides[0], sides[1], isNullSafe))
       } else if !a.isEmpty, !b.isEmpty, a.isSubset(of: rightIDs), b.isSubset(of: leftIDs) {
