@@ -18,6 +18,8 @@ public struct TransformNode: Sendable {
   public var eventTimeColumn: Attribute?
   /// Makes the program.
   package var program: any StateProgramFactory
+  /// How many programs share the keys, each with a store of its own, and run side by side; a power of two.
+  public var partitions = 1
   /// Rows that the program makes state of before it sees others.
   public var initialState: InitialState?
   /// The rows that the program is called with.

@@ -126,6 +126,40 @@ struct TransformWithStateTests {
     #expect(bench.table("out") == ["[a,12,3]", "[b,13,4]"])
   }
 
+  /// Several processors share the keys and come to the same as one, over restarts; each is closed.
+  @Test(arguments: [1, 4]) func partitionsComeToTheSame(partitions: Int) async throws {
+    let bench = StreamBench()
+    let folder = try TemporaryDirectory()
+    let log = ForeachTests.Log()
+    let (input, frame) = try await bench.stream("rows", Self.fields)
+    func run(_ rows: [[Value]], partitions: Int) async throws {
+      input.addData(rows)
+      let frame = frame.withWatermark("time", "5 seconds").groupBy("user").transformWithState(
+        { Sessions(log) }, outputSchema: Self.outputSchema, timeMode: .eventTime, eventTimeColumn: "until",
+        partitions: partitions
+      ).select(col("user"), unix_seconds(col("until")).alias("until"), col("total"))
+      try await frame.writeStream.queryName("out").format("memory").option("checkpointLocation", folder.path)
+        .trigger(.AvailableNow).start().awaitTermination()
+    }
+    let users = (0..<50).map { "user \($0)" }
+    try await run(users.map { Self.row($0, 1, 1) }, partitions: partitions)
+    try await run(users.map { Self.row($0, 2, Int64($0.count)) }, partitions: partitions)
+    try await run([Self.row("z", 100, 0)], partitions: partitions)
+    #expect(bench.table("out") == users.map { "[\($0),12,\(1 + $0.count)]" }.sorted())
+    #expect(log.all == Array(repeating: "closed", count: 3 * partitions))
+    await #expect {
+      try await run([Self.row("z", 101, 0)], partitions: 2)
+    } throws: { error in (error as? MillraceError)?.code == "STATE_SCHEMA_INCOMPATIBLE" }
+  }
+
+  @Test(arguments: [0, 3, 128]) func wrongPartitionsAreRefused(partitions: Int) async throws {
+    let rows = try await SparkSession().createDataFrame([[.string("a"), .integer(1)]], "user STRING, n BIGINT")
+    let frame = rows.groupBy("user").transformWithState(
+      { Sessions(byClock: true) }, outputSchema: Self.outputSchema, timeMode: .processingTime, partitions: partitions)
+    let error = await #expect(throws: MillraceError.self) { try await frame.collect() }
+    #expect(error?.code == "TRANSFORM_PARTITIONS")
+  }
+
   @Test func aFailedBatchLeavesNoTrace() async throws {
     let bench = StreamBench()
     let folder = try TemporaryDirectory()

@@ -8,20 +8,23 @@ extension GroupedData {
   /// Calls a processor with the rows of each key and gives what it gives.
   ///
   /// - Parameters:
-  ///   - processor: makes the processor; called once for each run of a query.
+  ///   - processor: makes the processor; called once for each partition and run of a query.
   ///   - outputSchema: the columns that the processor gives, as DDL.
   ///   - outputMode: that of the query: append, or update, in which no other stateful operator can stand beside it.
   ///   - timeMode: what timers go by. In event-time mode the input needs a watermark, and late rows are left out.
   ///   - eventTimeColumn: the column of the output that has event time, so that windows and other operators behind it, which append mode
   ///     allows, know of it. A row with a time before the watermark is then an error.
+  ///   - partitions: how many processors share the keys and run side by side, a power of two up to 64. Rows come out partition by
+  ///     partition. The number belongs to the checkpoint and cannot change between runs.
   public func transformWithState(
     _ processor: @escaping @Sendable () -> some StatefulProcessor, outputSchema: String,
-    outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil
+    outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil,
+    partitions: Int = 1
   ) -> DataFrame {
     do {
       return transformWithState(
         processor, outputSchema: try SQLParser.parseSchema(outputSchema), outputMode: outputMode, timeMode: timeMode,
-        eventTimeColumn: eventTimeColumn)
+        eventTimeColumn: eventTimeColumn, partitions: partitions)
     } catch {
       return parent.failing(error)
     }
@@ -30,9 +33,10 @@ extension GroupedData {
   /// The same with the output's columns as a schema.
   public func transformWithState(
     _ processor: @escaping @Sendable () -> some StatefulProcessor, outputSchema: Schema,
-    outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil
+    outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil,
+    partitions: Int = 1
   ) -> DataFrame {
-    transform(processor, nil, outputSchema, outputMode, timeMode, eventTimeColumn)
+    transform(processor, nil, outputSchema, outputMode, timeMode, eventTimeColumn, partitions)
   }
 
   /// The same with rows that the processor makes state of before the first batch of the query's whole life.
@@ -42,11 +46,12 @@ extension GroupedData {
   public func transformWithState(
     _ processor: @escaping @Sendable () -> some StatefulProcessorWithInitialState, outputSchema: String,
     outputMode: OutputMode = .append, timeMode: TimeMode = .none, eventTimeColumn: String? = nil,
-    initialState: GroupedData
+    partitions: Int = 1, initialState: GroupedData
   ) -> DataFrame {
     do {
       return transform(
-        processor, initialState, try SQLParser.parseSchema(outputSchema), outputMode, timeMode, eventTimeColumn)
+        processor, initialState, try SQLParser.parseSchema(outputSchema), outputMode, timeMode, eventTimeColumn,
+        partitions)
     } catch {
       return parent.failing(error)
     }
@@ -54,9 +59,14 @@ extension GroupedData {
 
   private func transform(
     _ processor: @escaping @Sendable () -> some StatefulProcessor, _ initialState: GroupedData?, _ outputSchema: Schema,
-    _ outputMode: OutputMode, _ timeMode: TimeMode, _ eventTimeColumn: String?
+    _ outputMode: OutputMode, _ timeMode: TimeMode, _ eventTimeColumn: String?, _ partitions: Int
   ) -> DataFrame {
     parent.then { analyzer, before in
+      guard (1...64).contains(partitions), partitions & (partitions - 1) == 0 else {
+        throw MillraceError(
+          "TRANSFORM_PARTITIONS", "transformWithState was given \(partitions) partitions",
+          hint: "give a power of two from 1 to 64")
+      }
       let (plan, keys, input) = try keyed(before, analyzer)
       let output = outputSchema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) }
       let eventTime = try eventTimeColumn.map { name in
@@ -72,10 +82,11 @@ extension GroupedData {
       let factory = ProcessorFactory(
         make: processor, keyNames: try self.keys.get().map { Self.name(of: $0) }, inputNames: input.map(\.name),
         initialNames: initial?.columns.map(\.name) ?? [], output: outputSchema)
-      return .transform(
-        TransformNode(
-          keys: keys, input: input, output: output, timeMode: timeMode, outputMode: outputMode,
-          eventTimeColumn: eventTime, program: factory, initialState: initial, child: plan))
+      var node = TransformNode(
+        keys: keys, input: input, output: output, timeMode: timeMode, outputMode: outputMode,
+        eventTimeColumn: eventTime, program: factory, initialState: initial, child: plan)
+      node.partitions = keys.isEmpty ? 1 : partitions
+      return .transform(node)
     }
   }
 

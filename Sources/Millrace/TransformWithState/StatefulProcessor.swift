@@ -3,7 +3,8 @@ import MillracePlan
 
 /// A program that is called with the rows of each key of a stream and keeps state for it: `GroupedData.transformWithState`.
 ///
-/// One processor serves one run of a query. All calls come from one thread: `initialize` once, then for each batch `handleInputRows` for
+/// One processor serves one run of a query, or one partition of its keys where it was given several, which run side by side. All calls of a
+/// processor come one after the other: `initialize` once, then for each batch `handleInputRows` for
 /// every key that has rows, in the order in which keys first come, then `handleExpiredTimer` for every timer that is due, then, when the
 /// query ends, `close`. State variables are made in `initialize` and belong, in each call, to the key that the call is about. State and
 /// output of a batch are committed together: after a crash a batch is computed again from the state before it, so a processor must keep

@@ -305,20 +305,21 @@ final class PhysicalPlanner {
     let valueTypes = StateProgramRunner.storeValueTypes
     profile.keepsState()
     guard node.child.isStreaming else {
-      let store = MemoryStateStore(keyTypes: keyTypes, valueTypes: valueTypes)
-      return TransformWithStateOperator(child, node, initial: initial, store: store, metricsIndex: nil)
+      let stores = (0..<node.partitions).map { _ in MemoryStateStore(keyTypes: keyTypes, valueTypes: valueTypes) }
+      return TransformWithStateOperator(
+        child, node, initial: initial, stores: stores, metricsIndex: nil, pool: scans.pool)
     }
     let names = node.keys.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
-    let (store, index) = try stores.open(
-      name: "transformWithState", keyTypes: keyTypes, valueTypes: valueTypes,
+    let (own, index) = try stores.open(
+      name: "transformWithState", partitions: node.partitions, keyTypes: keyTypes, valueTypes: valueTypes,
       names: StateStores.Names(
         keys: keyTypes.count == types.count + 2 ? node.keys.map(\.name) + ["variable", "part"] : [],
         values: ["bytes", "due"]),
       content: "keys [\(names)], time mode \(node.timeMode.rawValue)",
       runsOnWatermark: node.timeMode == .eventTime)
     let transform = TransformWithStateOperator(
-      child, node, initial: initial, store: store, metricsIndex: index,
-      late: lateCapture("transformWithStateExec", index, node.child))
+      child, node, initial: initial, stores: own, metricsIndex: index,
+      late: lateCapture("transformWithStateExec", index, node.child), pool: scans.pool)
     stores.closing { transform.close() }
     stores.timing { try transform.nextDue() }
     return transform

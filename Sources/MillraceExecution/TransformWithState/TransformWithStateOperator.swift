@@ -7,8 +7,10 @@ import MillracePlan
 final class TransformWithStateOperator: PhysicalOperator {
   private let child: any PhysicalOperator
   private let node: TransformNode
-  private let runner: StateProgramRunner
-  private let store: any StateStore
+  /// By partition.
+  private let runners: [StateProgramRunner]
+  private let stores: [any StateStore]
+  private let pool: WorkerPool
   private let keys: [Int]
   private let input: [Int]
   /// Where rows of the input and of the output have their event time.
@@ -22,9 +24,10 @@ final class TransformWithStateOperator: PhysicalOperator {
   private let initial: (rows: any PhysicalOperator, keys: [Int], columns: [Int])?
 
   init(
-    _ child: any PhysicalOperator, _ node: TransformNode, initial: (any PhysicalOperator)?, store: any StateStore,
-    metricsIndex: Int?, late: LateRowCapture? = nil
+    _ child: any PhysicalOperator, _ node: TransformNode, initial: (any PhysicalOperator)?, stores: [any StateStore],
+    metricsIndex: Int?, late: LateRowCapture? = nil, pool: WorkerPool
   ) {
+    self.pool = pool
     self.child = child
     self.initial = initial.flatMap { rows in
       node.initialState.map { state in
@@ -37,11 +40,13 @@ final class TransformWithStateOperator: PhysicalOperator {
     }
     self.late = late
     self.node = node
-    self.store = store
+    self.stores = stores
     self.metricsIndex = metricsIndex
-    runner = StateProgramRunner(
-      node.program.makeProgram(), store, keyTypes: node.keys.map(\.type), outputTypes: node.output.map(\.type),
-      timeMode: node.timeMode)
+    runners = stores.map { store in
+      StateProgramRunner(
+        node.program.makeProgram(), store, keyTypes: node.keys.map(\.type), outputTypes: node.output.map(\.type),
+        timeMode: node.timeMode)
+    }
     let columns = node.child.output
     keys = node.keys.compactMap { key in columns.firstIndex(of: key) }
     input = node.input.compactMap { column in columns.firstIndex(of: column) }
@@ -52,9 +57,11 @@ final class TransformWithStateOperator: PhysicalOperator {
   }
 
   /// When a timer or the end of a value's life asks for a batch, by processing time.
-  func nextDue() throws -> Int64? { node.timeMode == .processingTime ? try runner.nextDue() : nil }
+  func nextDue() throws -> Int64? {
+    node.timeMode == .processingTime ? try runners.compactMap { try $0.nextDue() }.min() : nil
+  }
 
-  func close() { runner.close() }
+  func close() { for runner in runners { runner.close() } }
 
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     // A bounded query is over when its one batch is.
@@ -69,19 +76,51 @@ final class TransformWithStateOperator: PhysicalOperator {
     let times = StateTimes(processing: context.evaluation.batchTimestamp, watermark: watermark)
     var update: Int64 = 0
     let begun = try context.timing(&update) { try begin(context, times) }
-    let outcome = try context.timing(&update) {
-      try runner.run(
-        RecordBatch(rowCount: rows.rowCount, columns: input.map { rows.columns[$0] }),
-        keyColumns: keys.map { rows.columns[$0] }, times)
+    let outcomes = try context.timing(&update) {
+      try partitioned(rows, keys: keys, columns: input) { runner, rows, keys in
+        try runner.run(rows, keyColumns: keys, times)
+      }
     }
     metrics.updateMicroseconds = update
-    try checkTimes(outcome.rows, context.lateWatermark &- delay)
-    metrics.rowsUpdated = outcome.updated + begun
-    metrics.rowsRemoved = outcome.removed
-    metrics.rowsTotal = Int64(store.rowCount)
-    metrics.memoryUsedBytes = Int64(store.memoryBytes)
+    metrics.rowsUpdated = begun
+    for (outcome, store) in zip(outcomes, stores) {
+      try checkTimes(outcome.rows, context.lateWatermark &- delay)
+      metrics.rowsUpdated += outcome.updated
+      metrics.rowsRemoved += outcome.removed
+      metrics.rowsTotal += Int64(store.rowCount)
+      metrics.memoryUsedBytes += Int64(store.memoryBytes)
+    }
     if let metricsIndex { context.stateOperators[metricsIndex] = metrics }
-    return outcome.rows.rowCount == 0 ? [] : [outcome.rows]
+    return outcomes.map(\.rows).filter { $0.rowCount > 0 }
+  }
+
+  /// Calls `body` for each partition, side by side, with its rows: the columns that the program sees, and those of the keys.
+  private func partitioned<Result>(
+    _ rows: RecordBatch, keys: [Int], columns: [Int],
+    _ body: (StateProgramRunner, RecordBatch, [ColumnVector]) throws -> Result
+  ) throws -> [Result] {
+    let seen = RecordBatch(rowCount: rows.rowCount, columns: columns.map { rows.columns[$0] })
+    let keyColumns = keys.map { rows.columns[$0] }
+    if runners.count == 1 { return [try body(runners[0], seen, keyColumns)] }
+    let parts = Self.parts(keyColumns, node.keys.map(\.type), count: rows.rowCount, of: runners.count)
+    return try pool.map(runners.count, isParallel: true) { index in
+      try body(runners[index], seen.gathered(parts[index]), keyColumns.map { $0.gathered(parts[index]) })
+    }
+  }
+
+  /// The rows of each partition, in their order. A key is always in the same one.
+  private static func parts(_ keys: [ColumnVector], _ types: [DataType], count: Int, of partitions: Int) -> [Selection]
+  {
+    let encoder = KeyEncoder(types: types)
+    let table = GroupTable(keyTypes: encoder.flatTypes)
+    let groups = encoder.groups(of: keys, count: count, in: table)
+    var partOfGroup = [Int](repeating: 0, count: table.groupCount)
+    for (part, members) in table.partitioned(partitions).enumerated() {
+      for place in 0..<members.count { partOfGroup[Int(members.rows[place])] = part }
+    }
+    var parts = [[Int]](repeating: [], count: partitions)
+    for (row, group) in groups.enumerated() { parts[partOfGroup[Int(group)]].append(row) }
+    return parts.map { Selection($0) }
   }
 
   /// In the first batch of the query's life makes state of the initial rows. A batch that is run again finds no state and does the same.
@@ -90,9 +129,9 @@ final class TransformWithStateOperator: PhysicalOperator {
     let batches = try initial.rows.execute(context).filter { $0.rowCount > 0 }
     if batches.isEmpty { return 0 }
     let rows = RecordBatch.concatenated(batches)
-    return try runner.begin(
-      with: RecordBatch(rowCount: rows.rowCount, columns: initial.columns.map { rows.columns[$0] }),
-      keyColumns: initial.keys.map { rows.columns[$0] }, times)
+    return try partitioned(rows, keys: initial.keys, columns: initial.columns) { runner, rows, keys in
+      rows.rowCount == 0 ? 0 : try runner.begin(with: rows, keyColumns: keys, times)
+    }.reduce(0, +)
   }
 
   /// Leaves out rows at or before the watermark.
