@@ -32,7 +32,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let connectors: [Target.Dependency] = [
   "SocketConnector", "RotatingFileConnector", "GzipFileConnector", "SQLiteConnector", "FileConnector",
-  "ConsoleConnector", "MemoryConnector", "RateConnector",
+  "ConsoleConnector", "MemoryConnector", "RateConnector", "ProcessConnector",
 ]
 
 let package = Package(
@@ -88,7 +88,7 @@ let package = Package(
       "Millrace",
       [
         "MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
-        "MillraceState", "MillraceExecution", "MillraceStreaming",
+        "MillraceState", "MillraceExecution", "MillraceStreaming", "CKernels",
       ] + connectors),
     module(
       "MillracePipeline",
@@ -117,6 +117,7 @@ let package = Package(
     connector("ConsoleConnector"),
     connector("MemoryConnector"),
     connector("RateConnector"),
+    connector("ProcessConnector"),
     .executableTarget(
       name: "MillraceCommand", dependencies: ["MillraceCLI"], swiftSettings: strict,
       linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"], .when(platforms: [.linux]))]),
@@ -187,7 +188,7 @@ let package = Package(
     .testTarget(
       name: "ConnectorTests",
       dependencies: connectors + [
-        "MillraceCore", "MillraceFormats", "MillraceColumnar", "MillraceTesting", "CSQLite", "CZlib",
+        "Millrace", "MillraceCore", "MillraceFormats", "MillraceColumnar", "MillraceTesting", "CSQLite", "CZlib",
       ],
       swiftSettings: strict),
   ]

@@ -3,6 +3,7 @@ import FileConnector
 import GzipFileConnector
 import MemoryConnector
 public import MillraceCore
+import ProcessConnector
 import RateConnector
 import RotatingFileConnector
 import SQLiteConnector
@@ -14,6 +15,7 @@ public enum BundledConnectors {
   public static var all: [any Connector] {
     [
       ConsoleConnector(),
+      ExecConnector(),
       GzipFileConnector(),
       MemoryConnector(),
       RateConnector(),

@@ -17,17 +17,42 @@ struct CommandContext: Sendable {
       connectors: BundledConnectors.registry(with: connectors), decoders: FormatRegistry.decoders,
       encoders: FormatRegistry.encoders, ownConnectors: connectors)
     self.environment = environment
+    self.environment.log = { Terminal.error($0) }
+    catalog.loader = Self.loader(self.environment)
+  }
+
+  /// Starts and loads what pipeline files name under `plugins`.
+  private static func loader(_ environment: Environment) -> PluginLoader {
+    PluginLoader(
+      program: { program in
+        try Plugins.program(
+          program.words, timeout: program.timeout, variables: program.variables, environment: environment)
+      },
+      library: { try Plugins.library($0) })
+  }
+
+  /// The same with the connectors of a pipeline file's plug-ins; nil leaves it as it is.
+  func with(pluginsOf path: String?) throws -> CommandContext {
+    guard let path else { return self }
+    var copy = self
+    copy.catalog = catalog.adding(
+      try PipelineFileReader(catalog: catalog, files: pipelineFiles).plugins(try bytes(of: path), file: path))
+    return copy
   }
 
   /// Reads and checks a pipeline file.
   func readPipelineFile(_ path: String) throws -> PipelineFile {
-    let files = PipelineFiles(
-      variable: { name in getenv(name).map { String(cString: $0) } }, bytes: bytes(of:),
-      matches: environment.files.glob)
-    let file = try PipelineFileReader(catalog: catalog, files: files).read(try bytes(of: path), file: path)
+    let file = try PipelineFileReader(catalog: catalog, files: pipelineFiles).read(try bytes(of: path), file: path)
     Terminal.keepSecret(file.secrets)
     for warning in file.warnings { Terminal.error("\(warning)") }
     return file
+  }
+
+  /// What pipeline files may lead to.
+  private var pipelineFiles: PipelineFiles {
+    PipelineFiles(
+      variable: { name in getenv(name).map { String(cString: $0) } }, bytes: bytes(of:),
+      matches: environment.files.glob)
   }
 
   /// Plans the chosen pipelines of a file; throws everything that is wrong with any of them.

@@ -13,10 +13,11 @@ struct DeadLetterBox {
 
   /// Those of the chosen pipelines of a file that have a sink for dead letters.
   static func all(_ options: PipelineOptions) throws -> [DeadLetterBox] {
-    let context = CommandContext.current
+    var context = CommandContext.current
     let file = try context.readPipelineFile(options.file)
+    context.catalog = context.catalog.adding(file.plugins)
     let chosen = try options.names.isEmpty ? file.pipelines : options.names.map(file.pipeline)
-    let boxes = try chosen.compactMap { try DeadLetterBox($0, context) }
+    let boxes = try chosen.compactMap { [context] in try DeadLetterBox($0, context) }
     if boxes.isEmpty {
       throw MillraceError(
         "DEAD_LETTER_NEEDS_SINK", "no pipeline of \(options.file) that was asked for has a sink for dead letters",

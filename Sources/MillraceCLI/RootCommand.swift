@@ -1,4 +1,5 @@
 import ArgumentParser
+import MillraceCore
 
 /// `millrace`.
 struct RootCommand: ParsableCommand {
@@ -28,7 +29,7 @@ struct RootCommand: ParsableCommand {
 
 /// The release.
 enum Version {
-  static let number = "0.1.0"
+  static let number = "\(PluginFacts.versionText)"
   /// Versions of the pipeline file that are read.
   static let pipelineFile = 1
 }
@@ -48,4 +49,17 @@ struct PipelineOptions: ParsableArguments {
     name: .customLong("pipeline"), parsing: .singleValue,
     help: ArgumentHelp("Only this pipeline; may be given several times.", valueName: "name"))
   var names: [String] = []
+}
+
+/// The pipeline file whose plug-ins are meant, too.
+struct PluginOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("A pipeline file: its plug-ins are loaded.", valueName: "file"),
+    completion: .file(extensions: ["json"]))
+  var file: String?
+
+  /// The context with the connectors of the file's plug-ins.
+  var context: CommandContext {
+    get throws { try CommandContext.current.with(pluginsOf: file) }
+  }
 }

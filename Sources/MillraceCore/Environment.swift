@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// The world as the engine and connectors see it: files, time and network. Tests put others in its place.
+/// The world as the engine and connectors see it: files, time, network and other programs. Tests put others in its place.
 public struct Environment: Sendable {
   /// Every file that engine and connectors touch is reached through this.
   public var files: any FileSystem
@@ -9,30 +9,37 @@ public struct Environment: Sendable {
   public var clock: any Clock
   /// Every socket is opened through this.
   public var network: any Network
+  /// Every other program is started through this.
+  public var processes: any Processes
   /// Whether files that are written are to be opened anew.
   public var reopening: ReopenRequests
   /// Takes what went wrong and was got over, which a user should know of. Called on any thread.
   public var warn: @Sendable (MillraceError) -> Void
+  /// Takes lines that other programs write to their standard error, each with the program's name in front. Called on any thread.
+  public var log: @Sendable (String) -> Void
 
   /// Makes an environment.
   public init(
     files: any FileSystem, clock: any Clock, network: any Network = PosixNetwork(),
-    reopening: ReopenRequests = ReopenRequests(), warn: @escaping @Sendable (MillraceError) -> Void = { _ in }
+    processes: any Processes = PosixProcesses(), reopening: ReopenRequests = ReopenRequests(),
+    warn: @escaping @Sendable (MillraceError) -> Void = { _ in }, log: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.files = files
     self.clock = clock
     self.network = network
+    self.processes = processes
     self.reopening = reopening
     self.warn = warn
+    self.log = log
   }
 
-  /// The real world; warnings go to standard error.
+  /// The real world; warnings and the lines of other programs go to standard error.
   public static let live = Environment(
-    files: PosixFileSystem(), clock: SystemClock(),
-    warn: { warning in
-      let line = "warning: \(warning)\n"
-      _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
-    })
+    files: PosixFileSystem(), clock: SystemClock(), warn: { printError("warning: \($0)") }, log: printError)
+
+  private static func printError(_ text: String) {
+    _ = "\(text)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+  }
 }
 
 /// Counts how often someone asked that sinks let go of the files they write and go on in new ones, as a program that moves logs away

@@ -12,6 +12,10 @@ public protocol LiveRecordSource: AnyObject, Sendable {
   var escapesRecords: Bool { get }
   /// Whether senders number their records and are told what is durable; for that a query must have a checkpoint.
   var acknowledges: Bool { get }
+  /// Whether the records end by themselves before long, as those of a command do: a query that reads what is there now waits for their end.
+  var endsByItself: Bool { get }
+  /// Whether records that are durable may come again after a crash, so that a query over them is at-least-once.
+  var mayRepeat: Bool { get }
   /// Gives the number of the last durable record of each sender. Called before `connect`.
   func restore(_ sequences: [String: Int64])
   /// Connects or begins to listen, as patiently as the source's options say.
@@ -24,6 +28,13 @@ public protocol LiveRecordSource: AnyObject, Sendable {
   func metrics() -> [(name: String, value: String)]
   /// Ends a waiting `receive`.
   func close()
+}
+
+extension LiveRecordSource {
+  /// It goes on.
+  public var endsByItself: Bool { false }
+  /// They come once.
+  public var mayRepeat: Bool { false }
 }
 
 /// A column that tells where a record came from.

@@ -1,17 +1,17 @@
 /// Amounts as people read them.
-package enum Quantity {
+public enum Quantity {
   /// `950 B`, `1.5 KiB`, `12 MiB`.
-  package static func bytes(_ count: Int64) -> String {
+  public static func bytes(_ count: Int64) -> String {
     scaled(Double(count), by: 1024, ["B", "KiB", "MiB", "GiB", "TiB"])
   }
 
   /// `950`, `1.2 k`, `3.4 M`.
-  package static func count(_ count: Double) -> String {
+  public static func count(_ count: Double) -> String {
     scaled(count, by: 1000, ["", "k", "M", "G"])
   }
 
   /// `1.5 ms`, `2.3 s`, `1 min 5 s`, `10 min`, `2 h 3 min`, `1 d`.
-  package static func duration(microseconds: Int64) -> String {
+  public static func duration(microseconds: Int64) -> String {
     if microseconds < 1000 { return "\(microseconds) µs" }
     if microseconds < 60_000_000 {
       return scaled(Double(microseconds) / 1000, by: 1000, ["ms", "s"])

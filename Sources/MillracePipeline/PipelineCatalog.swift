@@ -11,6 +11,8 @@ package struct PipelineCatalog: Sendable {
   package var ownConnectors: [any Connector]
   /// Functions of the program that queries may call.
   package var functions: [UserDefinedFunction] = []
+  /// Loads plug-ins; nil where none are to be loaded.
+  package var loader: PluginLoader?
 
   package init(
     connectors: ConnectorRegistry, decoders: [DecoderFormat], encoders: [EncoderFormat],
@@ -20,6 +22,15 @@ package struct PipelineCatalog: Sendable {
     self.decoders = decoders
     self.encoders = encoders
     self.ownConnectors = ownConnectors
+  }
+
+  /// The same with the connectors of a file's plug-ins.
+  package func adding(_ plugins: [any Connector]) -> PipelineCatalog {
+    if plugins.isEmpty { return self }
+    var copy = self
+    copy.ownConnectors += plugins
+    copy.connectors = BundledConnectors.registry(with: copy.ownConnectors)
+    return copy
   }
 
   /// The fields of a decoder, nil if there is none of the name.

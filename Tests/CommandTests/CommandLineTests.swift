@@ -43,4 +43,18 @@ struct CommandLineTests {
     let outcome = try await Command.millrace(arguments.split(separator: " ").map { String($0) })
     #expect(outcome.output == Sandbox.read("\(Sandbox.root)/\(page)"), "\(page) is stale: run scripts/docs")
   }
+
+  /// There is a page for each connector, none for another, and each is fresh.
+  @Test func pagesOfConnectorsAreFresh() async throws {
+    let sandbox = Sandbox()
+    let outcome = try await Command.millrace(["schema", "--pages", "pages"], in: sandbox)
+    #expect(outcome.status == 0, "\(outcome.error)")
+    let made = Sandbox.visibleFiles("\(sandbox.path)/pages")
+    let kept = Sandbox.visibleFiles("\(Sandbox.root)/docs/reference/connectors")
+    #expect(made.count > 8)
+    #expect(made.map { $0.split(separator: "/").last } == kept.map { $0.split(separator: "/").last })
+    for (page, fresh) in zip(kept, made) {
+      #expect(Sandbox.read(page) == Sandbox.read(fresh), "\(page) is stale: run scripts/docs")
+    }
+  }
 }

@@ -7,6 +7,7 @@ import MemoryConnector
 import MillraceCore
 import MillraceFormats
 import MillraceTesting
+import ProcessConnector
 import RateConnector
 import RotatingFileConnector
 import SQLiteConnector
@@ -28,8 +29,10 @@ extension AcceptanceTests {
     }
 
     static let all: [Subject] =
-      FileConnector.all.map(files) + [gzipSource, tail, sqliteSource, memorySource, rate, rateMicroBatch, socketSource]
-      + FileConnector.all.map(folders) + [gzipSink, rotating, sqliteSink, memorySink, console, socketSink]
+      FileConnector.all.map(files) + [
+        gzipSource, tail, sqliteSource, memorySource, rate, rateMicroBatch, socketSource, execSource,
+      ]
+      + FileConnector.all.map(folders) + [gzipSink, rotating, sqliteSink, memorySink, console, execSink, socketSink]
 
     // MARK: Sources
 
@@ -105,6 +108,10 @@ extension AcceptanceTests {
       SourceAcceptance(SocketConnector(), options: ["host": "127.0.0.1", "port": "9"]).run()
     }
 
+    static let execSource = Subject("exec source") {
+      SourceAcceptance(ExecConnector(), options: ["command": "seq 1 9"]).run()
+    }
+
     // MARK: Sinks
 
     static func folders(_ connector: FileConnector) -> Subject {
@@ -172,6 +179,15 @@ extension AcceptanceTests {
             return cells.count == 2 && cells[1].hasPrefix("b") && cells[1] != "batch" ? cells[1] : nil
           }.filter { $0.contains(".") }
         }
+      }.run()
+    }
+
+    static let execSink = Subject("exec sink") {
+      let folder = ScratchFolder()
+      let number = Counter()
+      return SinkAcceptance(ExecConnector()) {
+        let name = "\(number.next())"
+        return .init(options: ["command": "cat >> \(folder.file(name))"]) { cut(Array((folder.text(name) ?? "").utf8)) }
       }.run()
     }
 

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import Millrace
 import MillraceCore
 import MillraceFormats
 import MillracePipeline
@@ -43,6 +45,66 @@ import Testing
     let source = Page.read("Plugins/SocketConnector/SocketCounters.swift")
     for name in ["connectionsPaused", "datagramsDropped", "repeatedRecords", "connectionsTimedOut"] {
       #expect(source.contains("\"\(name)\"") && Page.sockets.text.contains("`\(name)`"))
+    }
+  }
+
+  // MARK: The reference
+
+  static let references = BundledConnectors.registry().specs.map(\.name)
+
+  /// The examples of a connector's page can be read where they belong.
+  @Test(arguments: references) func examplesOfAReferencePageAreRead(name: String) throws {
+    let page = Page("docs/reference/connectors/\(name).md")
+    let blocks = page.blocks("json")
+    #expect(!blocks.isEmpty, "scripts/docs writes the page")
+    for link in page.links {
+      #expect(Page.exists("docs/reference/connectors/" + (link.split(separator: "#").first ?? "")), "\(name): \(link)")
+    }
+    // What is not there: columns that the user declares, and the files of other programs.
+    let missing = [
+      "UNABLE_TO_INFER_SCHEMA", "SCHEMA_REQUIRED", "MEMORY_STREAM_NOT_FOUND", "SOURCE_CANNOT_OPEN",
+      "CHECKPOINT_NOT_FOUND",
+    ]
+    for block in blocks {
+      let part = block.replacing("\n", with: "")
+      let source =
+        part.hasPrefix("\"sources\"")
+        ? "" : "\"sources\": { \"input\": { \"format\": \"socket\", \"options\": { \"host\": \"h\", \"port\": 1 } } },"
+      let sink =
+        part.hasPrefix("\"sinks\"")
+        ? "" : "\"sinks\": { \"out\": { \"query\": \"SELECT * FROM input\", \"format\": \"console\" } },"
+      let rest = "\"checkpointLocation\": \"c\""
+      let file = "{ \"version\": 1, \"pipelines\": { \"p\": { \(source) \(sink) \(part), \(rest) } } }"
+      let complaints = PipelinePages.complaints(file).filter { complaint in
+        !missing.contains { complaint.contains("[\($0)]") }
+      }
+      #expect(complaints == [], "\(file)")
+    }
+  }
+
+  // MARK: Programs
+
+  /// The page's pipelines can be read, with the connectors that the example programs would bring; its calls and answers are JSON, and its
+  /// calls are those that are made.
+  @Test func programPageIsSo() throws {
+    let blocks = Page.programs.blocks("json")
+    #expect(blocks.count == 3)
+    for block in blocks where block.contains("\"pipelines\"") {
+      if block.contains("python3"), system("python3 -c '' 2>/dev/null") != 0 { continue }
+      #expect(PipelinePages.complaints(block) == [])
+    }
+    let specs = try #require(blocks.first { $0.contains("\"connectors\"") && !$0.contains("\"pipelines\"") })
+    let spec = try #require(try JSON(parsing: specs)["ok"])
+    let connectors = try ProgramPages.connectors(answering: spec)
+    #expect(connectors.map(\.spec.name) == ["weather"] && connectors[0].spec.sourceFields.count == 3)
+    let lines = Page.programs.codes.filter { $0.hasPrefix("{\"") && !$0.contains("…") && !$0.contains(": ") }
+    #expect(lines.count > 15)
+    for line in lines { _ = try JSON(parsing: line) }
+    let sources = ["ProgramSource", "ProgramLiveSource", "ProgramSink", "Program"].map {
+      Page.read("Plugins/ProcessConnector/\($0).swift")
+    }.joined()
+    for call in Set(try lines.compactMap { try JSON(parsing: $0)["call"]?.string }) {
+      #expect(sources.contains("\"\(call)\""), "\(call) is not called")
     }
   }
 

@@ -3,9 +3,28 @@ import MillraceCore
 import MillraceFormats
 import MillracePipeline
 
+/// Connectors of programs that pages describe.
+enum ProgramPages {
+  /// What a program has that gives such an answer to `spec`.
+  static func connectors(answering spec: JSON) throws -> [any Connector] {
+    let script = "read -r line; cat <<'END'\n\(JSON.dictionary(["ok": spec]).text)\nEND\ncat >/dev/null"
+    return try Plugins.program(["/bin/sh", "-c", script])
+  }
+}
+
 /// Reads texts of pipeline files as `millrace validate` does.
 enum PipelinePages {
-  static let catalog = PipelineCatalog(
+  static let catalog: PipelineCatalog = {
+    var catalog = bundled
+    // The programs of `docs/examples` are started.
+    catalog.loader = PluginLoader(
+      program: { program in
+        try Plugins.program(program.words.map { $0.hasPrefix("docs/examples/") ? "\(Page.root)/\($0)" : $0 })
+      }, library: { try Plugins.library($0) })
+    return catalog
+  }()
+
+  private static let bundled = PipelineCatalog(
     connectors: BundledConnectors.registry(), decoders: FormatRegistry.decoders,
     encoders: FormatRegistry.encoders)
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_plugin.h"
+#include "ck_processes.h"
 #include "ck_sockets.h"
 
 #if defined(__SSE2__)

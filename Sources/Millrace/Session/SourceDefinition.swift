@@ -18,6 +18,8 @@ public struct SourceDefinition: Sendable {
   /// Whether the source itself can give its rows again to a new process; false for a socket, whose bytes are only in the
   /// query's checkpoint.
   public var isReplayable: Bool
+  /// Whether a source that is not replayable may give records again after a crash, so that a query over it is at-least-once.
+  public var mayRepeat = false
   /// Names of the streaming sources that must have come to their end before this one is read. Those are never read again then, so
   /// that no row comes twice.
   public var startAfter: [String] = []
@@ -186,6 +188,7 @@ extension SourceDefinition {
     if isStreaming { replaySpeed = replay?.speed }
     badRecords = settings
     if wanted.schema == nil { inference = given.inference }
+    if case .liveRecords(let source) = probe { mayRepeat = source.mayRepeat }
   }
 
   /// What the user says of bad records, Spark's option `mode` included.

@@ -202,6 +202,11 @@ extension SparkSession {
       guarantee = .atLeastOnce
       weakest = "the sink '\(binding.name)' can receive a batch twice"
     }
+    let streams = try definitions(of: sinks.map(\.query)).values.filter { $0.isStreaming && !$0.isReplayable }
+    if let source = streams.filter(\.mayRepeat).map(\.name).min() {
+      guarantee = .atLeastOnce
+      weakest = "the source '\(source)' can give a record again after a crash"
+    }
     if options.trigger.isContinuous {
       guarantee = .atLeastOnce
       weakest = "with the continuous trigger a crash repeats the rows of the epoch that was not committed"
@@ -209,8 +214,7 @@ extension SparkSession {
     if options.checkpointLocation == nil {
       guarantee = .atLeastOnce
       weakest = "there is no checkpointLocation"
-      let sources = try definitions(of: sinks.map(\.query)).values.filter { $0.isStreaming && !$0.isReplayable }
-      if let source = sources.map(\.name).min() {
+      if let source = streams.map(\.name).min() {
         guarantee = .atMostOnce
         weakest = "there is no checkpointLocation that keeps what the source '\(source)' sent"
       }
@@ -221,7 +225,9 @@ extension SparkSession {
         ? "set 'checkpointLocation', or weaken 'delivery'"
         : options.trigger.isContinuous && demanded == .exactlyOnce
           ? "use a processing-time trigger, or weaken 'delivery'"
-          : "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'"
+          : streams.contains(where: \.mayRepeat)
+            ? "use a source whose positions can be read again, or weaken 'delivery'"
+            : "use a sink that is exactly-once (sqlite, gzip-file, rotating-file, files), or weaken 'delivery'"
       throw MillraceError("DELIVERY_NOT_MET", "the pipeline demands \(demanded.rawValue), but \(weakest)", hint: hint)
     }
     return (bindings, guarantee)

@@ -11,11 +11,13 @@ struct DescribeCommand: ParsableCommand {
       Examples:
         millrace describe gzip-file
         millrace describe csv --json
+        millrace describe weather --file connectors.json       (of one of its plug-ins)
       """)
 
   @Argument(help: "The name of a connector or format; millrace list has them.")
   var name: String
 
+  @OptionGroup var plugins: PluginOptions
   @OptionGroup var output: JSONOption
 
   /// One group of options: those of the source, of the sink, or of a format.
@@ -26,7 +28,7 @@ struct DescribeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let catalog = CommandContext.current.catalog
+    let catalog = try plugins.context.catalog
     let formats = formatGroups(catalog)
     if formats.groups.isEmpty {
       let spec = try catalog.connectors.connector(name).spec

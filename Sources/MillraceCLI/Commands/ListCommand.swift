@@ -11,12 +11,14 @@ struct ListCommand: ParsableCommand {
       Examples:
         millrace list
         millrace list --json
+        millrace list --file connectors.json       (with those of its plug-ins)
       """)
 
+  @OptionGroup var plugins: PluginOptions
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let catalog = CommandContext.current.catalog
+    let catalog = try plugins.context.catalog
     if output.isJSON {
       let facts: JSON = .dictionary([
         "connectors": .array(catalog.connectors.specs.map { Self.json($0) }),

@@ -16,6 +16,8 @@ package struct PipelineFile: Sendable {
   package var warnings: [Diagnostic]
   /// Cases that `millrace test` runs.
   package var tests: [PipelineTest] = []
+  /// Connectors of the file's plug-ins.
+  package var plugins: [any Connector] = []
   /// Values of secret fields, which must not be shown.
   package var secrets: Set<String> = []
   /// Files, and patterns of files, that all of this was read from: the file itself, what it includes and what its references name.

@@ -1,5 +1,5 @@
 import Millrace
-import MillraceCore
+package import MillraceCore
 import MillracePlan
 import MillraceSQL
 import MillraceStreaming
@@ -32,11 +32,14 @@ package struct PipelineFileReader {
       let reader = ObjectReader(document.root, "a pipeline file", keys: Self.topKeys, diagnostics)
       if let reader {
         checkVersion(reader, isNeeded: document.file == file)
-        checkPlugins(reader)
       }
       return reader != nil
     }
-    let pipelines = documents.isEmpty ? [] : self.pipelines(documents, diagnostics)
+    let plugins = PluginReader(catalog: catalog, diagnostics: diagnostics).connectors(documents)
+    // Without a plug-in each of its connectors would be complained about once more.
+    let pipelines =
+      documents.isEmpty || diagnostics.hasErrors && documents.contains { $0.root["plugins"] != nil }
+      ? [] : self.pipelines(documents, catalog.adding(plugins), diagnostics)
     // Names that stand twice were reported with the pipelines.
     let quiet = DiagnosticCollector(diagnostics.source)
     let tests = TestReader(documents.entries("pipelines", "pipeline", quiet), diagnostics).tests(documents)
@@ -44,9 +47,20 @@ package struct PipelineFileReader {
     var result = PipelineFile(
       path: file, source: diagnostics.source, pipelines: pipelines, warnings: diagnostics.sorted)
     result.tests = tests
+    result.plugins = plugins
     result.secrets = diagnostics.secrets
     result.watched = diagnostics.watched
     return result
+  }
+
+  /// The connectors of a file's plug-ins, whatever else is wrong with the file; throws what is wrong with the plug-ins.
+  package func plugins(_ bytes: [UInt8], file: String) throws -> [any Connector] {
+    let diagnostics = DiagnosticCollector(PipelineSource(file: file, bytes: bytes))
+    var includes = IncludeReader(files, diagnostics)
+    includes.read(bytes, file: file)
+    let plugins = PluginReader(catalog: catalog, diagnostics: diagnostics).connectors(includes.documents)
+    if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    return plugins
   }
 
   /// Only the main file must say its version; what it includes is of the same.
@@ -61,20 +75,9 @@ package struct PipelineFileReader {
       at: version.place)
   }
 
-  /// What a plug-in would bring must be there already: shared libraries cannot be loaded yet.
-  private func checkPlugins(_ reader: ObjectReader) {
-    for plugin in reader.texts("plugins") where (try? catalog.connectors.connector(plugin.text)) == nil {
-      reader.diagnostics.report(
-        "PIPELINE_NOT_SUPPORTED",
-        "the plug-in '\(plugin.text)' cannot be loaded: shared libraries are not supported yet",
-        hint: "remove it, and give its connectors to MillraceCommandLine.main in a command of your own",
-        at: plugin.place)
-    }
-  }
-
-  private func pipelines(_ documents: [IncludeReader.Document], _ diagnostics: DiagnosticCollector)
-    -> [PipelineDefinition]
-  {
+  private func pipelines(
+    _ documents: [IncludeReader.Document], _ catalog: PipelineCatalog, _ diagnostics: DiagnosticCollector
+  ) -> [PipelineDefinition] {
     let connectors = documents.entries("connectors", "connector", diagnostics)
     let ends = EndReader(catalog: catalog, named: connectors, diagnostics: diagnostics)
     for connector in connectors { ends.checkConnector(connector) }
@@ -85,7 +88,13 @@ package struct PipelineFileReader {
     } else if entries.isEmpty {
       diagnostics.report("PIPELINE_EMPTY", "the file has no pipeline", at: main["pipelines"]?.place ?? main.place)
     }
-    return entries.compactMap { pipeline($0, ends, diagnostics) }
+    let plugins = documents.compactMap { $0.root["plugins"]?.jsonText }.joined()
+    return entries.compactMap { entry in
+      var definition = pipeline(entry, ends, diagnostics)
+      // Another program behind the same names makes another pipeline.
+      definition?.identity += plugins
+      return definition
+    }
   }
 
   private func pipeline(_ member: LocatedJSON.Member, _ ends: EndReader, _ diagnostics: DiagnosticCollector)

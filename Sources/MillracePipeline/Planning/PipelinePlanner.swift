@@ -15,7 +15,7 @@ package struct PipelinePlanner {
   var bench: TestBench?
 
   package init(_ catalog: PipelineCatalog, _ file: PipelineFile, environment: Environment) {
-    self.catalog = catalog
+    self.catalog = catalog.adding(file.plugins)
     source = file.source
     self.environment = environment
   }

@@ -1,29 +1,47 @@
 import MillraceCore
 import MillraceFormats
 
-/// The reference page of connectors and formats as Markdown, made from their specs.
+/// The reference of connectors and formats as Markdown, made from their specs: a page for each connector, and one that lists them and has
+/// the formats.
 package struct ConnectorReference {
+  /// Pages that people wrote about connectors, by connector, as seen from a connector's page.
+  private static let guides = [
+    "exec": "../../out-of-process.md#plain-commands", "socket": "../../sockets.md", "sqlite": "../../sqlite.md",
+  ]
+
   private let catalog: PipelineCatalog
 
   package init(_ catalog: PipelineCatalog) { self.catalog = catalog }
 
-  /// The whole page.
+  /// The page that lists all.
   package var markdown: String {
     var text = """
       # Connectors and formats
 
       Made from the connectors' own descriptions by `scripts/docs`; `millrace describe NAME` prints the same.
 
+      | connector | is a | what it is |
+      | --- | --- | --- |
 
       """
-    for spec in catalog.connectors.specs { text += connector(spec) }
+    for spec in catalog.connectors.specs {
+      let order: [ConnectorSpec.Kind] = [.source, .sink, .stateStore]
+      let kinds = order.filter { spec.kinds.contains($0) }.map(\.rawValue).joined(separator: ", ")
+      let maturity = spec.maturity == .stable ? "" : " (\(spec.maturity.rawValue))"
+      text +=
+        "| [\(spec.name)](connectors/\(spec.name).md)\(maturity) | \(kinds) | \(ConnectorPage.escaped(spec.summary)) |\n"
+    }
+    text += "\n"
     for decoder in catalog.decoders {
-      text += section("Decoding: \(decoder.name)", summary(of: decoder), [("", decoder.fields)])
+      text += section("Decoding: \(decoder.name)", summary(of: decoder), decoder.fields)
     }
-    for encoder in catalog.encoders {
-      text += section("Encoding: \(encoder.name)", encoder.summary, [("", encoder.fields)])
-    }
+    for encoder in catalog.encoders { text += section("Encoding: \(encoder.name)", encoder.summary, encoder.fields) }
     return text
+  }
+
+  /// A page for each connector, by the connector's name.
+  package var pages: [(name: String, markdown: String)] {
+    catalog.connectors.specs.map { ($0.name, ConnectorPage(spec: $0).markdown(guide: Self.guides[$0.name])) }
   }
 
   private func summary(of decoder: DecoderFormat) -> String {
@@ -31,34 +49,8 @@ package struct ConnectorReference {
     return "\(decoder.summary)\n\nColumns: `\(own.ddl)`"
   }
 
-  private func connector(_ spec: ConnectorSpec) -> String {
-    var groups: [(String, [OptionField])] = []
-    if spec.kinds.contains(.source) { groups.append(("As a source", spec.sourceFields)) }
-    if spec.kinds.contains(.sink) { groups.append(("As a sink", spec.sinkFields)) }
-    if spec.kinds.contains(.stateStore) { groups.append(("As a state store", spec.stateStoreFields)) }
-    let maturity = spec.maturity == .stable ? "" : " (\(spec.maturity.rawValue))"
-    return section("\(spec.name)\(maturity)", spec.summary, groups)
-  }
-
-  private func section(_ title: String, _ summary: String, _ groups: [(title: String, fields: [OptionField])]) -> String
-  {
-    var text = "## \(title)\n\n\(summary)\n\n"
-    for group in groups {
-      if !group.title.isEmpty { text += "**\(group.title)**" + (group.fields.isEmpty ? ": no options.\n\n" : "\n\n") }
-      if group.fields.isEmpty { continue }
-      text += "| option | takes | default | what it does |\n| --- | --- | --- | --- |\n"
-      for field in group.fields { text += row(field) }
-      text += "\n"
-    }
-    return text
-  }
-
-  private func row(_ field: OptionField) -> String {
-    let byDefault = field.isRequired ? "*required*" : field.defaultValue.map { "`\($0)`" } ?? ""
-    let cells = ["`\(field.name)`", field.type.phrase, byDefault, field.remarks]
-    return "| "
-      + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }.joined(
-        separator: " | ") + " |\n"
+  private func section(_ title: String, _ summary: String, _ fields: [OptionField]) -> String {
+    "## \(title)\n\n\(summary)\n\n" + (fields.isEmpty ? "" : ConnectorPage.table(fields))
   }
 }
 

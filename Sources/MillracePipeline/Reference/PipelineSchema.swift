@@ -24,7 +24,7 @@ package struct PipelineSchema {
         "version": .dictionary(["const": .int(1), "description": .string("version of the pipeline file")]),
         "include": Self.textOrTexts("files to read as well, relative to this one; names or patterns"),
         "connectors": Self.map(of: connector, "named ends, for entries that use them"),
-        "plugins": .dictionary(["type": .string("array"), "items": .dictionary(["type": .string("string")])]),
+        "plugins": Self.plugins,
         "pipelines": Self.map(of: pipeline, "what is read, what is asked, where it goes"),
         "tests": Self.tests,
       ]),
@@ -32,6 +32,23 @@ package struct PipelineSchema {
   }
 
   // MARK: Parts of a file
+
+  /// Programs and shared libraries with connectors.
+  private static var plugins: JSON {
+    let program = object(
+      required: ["process"],
+      [
+        .init("process", textOrTexts("a program and its arguments, which talks over standard input and output")),
+        .init("timeout", text("longest time for an answer; \"30 seconds\" by default")),
+        .init("environment", map(of: .dictionary(["type": .string("string")]), "variables that it gets in addition")),
+      ])
+    let library = object(
+      required: ["library"], [.init("library", text("a shared library, relative to this file"))])
+    return .dictionary([
+      "type": .string("array"), "description": .string("connectors from outside; they are run"),
+      "items": .dictionary(["anyOf": .array([.dictionary(["type": .string("string")]), program, library])]),
+    ])
+  }
 
   private var pipeline: JSON {
     let delivery: [JSON] = DeliveryWord.allCases.map { .string($0.rawValue) }
@@ -262,9 +279,31 @@ package struct PipelineSchema {
   /// An entry under `sources`, `tables` or `sinks`.
   private func end(_ role: EndReader.Role, _ members: [JSON.Member]) -> JSON {
     let specs = catalog.connectors.specs.filter { $0.kinds.contains(role.kind) }
-    return entry(
+    var entry = entry(
       required: role == .sink ? ["query"] : [], [.init("use", Self.text("name of a connector of this file"))] + members,
       options: specs.map { ($0, role.kind == .sink ? $0.sinkFields : $0.sourceFields) })
+    let either: [JSON] = ["format", "use"].map { .dictionary(["required": .array([.string($0)])]) }
+    if case .object(var object) = entry {
+      object.append(.init("anyOf", .array(either)))
+      entry = .object(object)
+    }
+    return entry
+  }
+
+  /// What must be said where no named connector can bring it.
+  private static func requirement(_ spec: ConnectorSpec, _ fields: [OptionField]) -> JSON? {
+    let needed: [JSON] = fields.filter(\.isRequired).map { .string($0.name) }
+    if needed.isEmpty { return nil }
+    return .dictionary([
+      "if": .dictionary([
+        "properties": .dictionary(["format": .dictionary(["const": .string(spec.name)])]),
+        "required": .array([.string("format")]), "not": .dictionary(["required": .array([.string("use")])]),
+      ]),
+      "then": .dictionary([
+        "required": .array([.string("options")]),
+        "properties": .dictionary(["options": .dictionary(["required": .array(needed)])]),
+      ]),
+    ])
   }
 
   /// `format`, `options` and more; the options depend on the format.
@@ -272,6 +311,7 @@ package struct PipelineSchema {
     -> JSON
   {
     let names: [JSON] = options.map { .string($0.spec.name) }
+    let isEnd = more.contains { $0.key == "use" }
     let members: [JSON.Member] = [
       .init("format", .dictionary(["enum": .array(names), "description": .string("a connector")])),
       .init("options", .dictionary(["type": .string("object")])),
@@ -285,7 +325,8 @@ package struct PipelineSchema {
       return .dictionary(["if": condition, "then": .dictionary(["properties": .dictionary(["options": fields])])])
     }
     guard case .object(var object) = Self.object(required: required, members + more) else { return .null }
-    if !rules.isEmpty { object.append(.init("allOf", .array(rules))) }
+    let needed = isEnd ? options.compactMap { Self.requirement($0.spec, $0.fields) } : []
+    if !rules.isEmpty { object.append(.init("allOf", .array(rules + needed))) }
     return .object(object)
   }
 

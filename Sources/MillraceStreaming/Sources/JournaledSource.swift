@@ -8,7 +8,8 @@ public import MillraceCore
 /// processed exactly once. With `syncsBehind` bytes are given out when they are written, and made durable right behind by a thread of
 /// its own: a kill loses nothing then, a power cut the last milliseconds, of which rows may have gone out. A record cut off by the end of a connection is dropped and counted, and never joined with the
 /// next connection's first. When the journal is full, or the disk, the thread stops receiving until there is room.
-public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, ReportsSourceMetrics, @unchecked Sendable
+public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, PacedSource, ReportsSourceMetrics,
+  @unchecked Sendable
 {
   /// Bounds of a journal.
   public struct Options: Sendable {
@@ -36,6 +37,8 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, R
     /// Up to here a run has computed; without a journal nothing before it is asked for again.
     var consumed: Int64 = 0
     var frozenEnd: Int64?
+    /// Whether what comes up to the end of the records is read, and nothing after it.
+    var awaitsEnd = false
     var failure: (any Error)?
     var isClosed = false
     var isReceiving = false
@@ -164,12 +167,25 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, R
     }
   }
 
-  /// Offers only what was received by now. A peer that is not there is an error, not an end without rows, so a connection in the
+  /// Offers only what was received by now, or where the records end by themselves all of them. A peer that is not there is an error, not an end without rows, so a connection in the
   /// making is waited for.
   public func freeze() throws {
     _ = shared.wait(microseconds: 30_000_000) { $0.isConnecting ? nil : true }
-    shared.change { $0.frozenEnd = $0.end }
+    let endsByItself = live.endsByItself
+    shared.change { state in
+      state.awaitsEnd = endsByItself
+      if !endsByItself { state.frozenEnd = state.end }
+    }
   }
+
+  /// Soon, while the end of records that end by themselves is awaited.
+  public var nextDue: Int64? {
+    let isDue = shared.read { $0.awaitsEnd && ($0.isReceiving || $0.end > $0.consumed || $0.failure != nil) }
+    return isDue ? environment.clock.now() + Self.endInterval : nil
+  }
+
+  /// Microseconds between looks for the end of records that end by themselves; data wakes earlier.
+  private static let endInterval: Int64 = 20_000
 
   /// Whole records that are kept; throws what ended the receiving once all of them were planned.
   public func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
