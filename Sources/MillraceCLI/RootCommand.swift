@@ -22,7 +22,7 @@ struct RootCommand: ParsableCommand {
       CreateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
       ListCommand.self,
       CheckpointCommand.self,
-      DescribeCommand.self, DLQCommand.self, SchemaCommand.self, StateCommand.self,
+      DescribeCommand.self, DLQCommand.self, NewCommand.self, SchemaCommand.self, StateCommand.self,
       VersionCommand.self,
     ])
 }

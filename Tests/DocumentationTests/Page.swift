@@ -19,7 +19,7 @@ struct Page {
   static let all =
     [
       "README.md", "Sources/Millrace/Millrace.docc/Millrace.md", "docs/architecture.md", "docs/dependencies.md",
-      "docs/formats.md", "docs/known-bugs.md", "docs/out-of-process.md", "docs/pipeline.md",
+      "docs/formats.md", "docs/known-bugs.md", "docs/out-of-process.md", "docs/own-connectors.md", "docs/pipeline.md",
       "docs/profile.md",
       "docs/sockets.md", "docs/streaming.md",
       "docs/decisions/commit-protocol.md",
