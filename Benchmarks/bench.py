@@ -2,6 +2,7 @@
 """Times Millrace beside its peers and the limit of inflating the same files; started by scripts/bench."""
 import argparse, os, shlex, sys
 
+from connectors import measure
 from harness import page, process, sections, tools
 
 PATHS = {"--data", "--work", "--millrace", "--millrace-zlib", "--python", "--inflate2", "--report"}
@@ -38,10 +39,11 @@ def options():
       Without --queries and --sections all queries run. What is measured is kept below the work folder, unit by unit: the same
       command again measures only what is missing, and docs/benchmarks.md is written from all that is there.""")
     p.add_argument("--queries", type=listed(sections.QUERIES), metavar="q1,…", help="of %s; all" % ", ".join(sections.QUERIES))
-    p.add_argument("--sections", type=listed(["queries"] + sections.MEASURED_EXTRAS + ["latency"]), metavar="one-file,…",
-                   help="queries, one-file (all of W1 in one .gz), scaling (more input), exactly-once (on and off), zlib (instead of ISA-L), latency (from a line sent to a row received); all")
+    p.add_argument("--sections", type=listed(["queries"] + sections.MEASURED_EXTRAS + ["latency", "connectors"]), metavar="one-file,…",
+                   help="queries, one-file (all of W1 in one .gz), scaling (more input), exactly-once (on and off), zlib (instead of ISA-L), latency (from a line sent to a row received), connectors (files, SQLite and sockets beside what the libraries do alone); all")
     p.add_argument("--peers", type=listed(["duckdb", "chdb", "polars", "shell-igzip", "shell", "shell-gawk", "spark-batch"]), default=sections.PEERS, metavar="duckdb,…")
     p.add_argument("--latency", action="store_true", help="the same as --sections latency")
+    p.add_argument("--connectors", nargs="?", const="all", type=listed(measure.UNITS), metavar="gzip,…", help="only section connectors, or units of it: %s" % ", ".join(measure.UNITS))
     p.add_argument("--seconds", type=int, default=60, help="of each measurement of latency (60)")
     p.add_argument("--spark", action="store_true", help="Spark too, one run of each of Q1-Q5 (needs Java)")
     p.add_argument("-n", type=int, default=5, help="rounds (5)")
@@ -85,24 +87,28 @@ def main():
     if o.micro is not None:
         micro(o.micro)
     bench = sections.Bench(o)
-    wanted = o.sections or (["latency"] if o.latency else ["queries"])
+    wanted = o.sections or [name for name in ("latency", "connectors") if getattr(o, name)] or ["queries"]
     units = []
     if "queries" in wanted:
         for q in o.queries or sections.QUERIES:
             bench.query(q)
             units.append(q)
-    for section, measure, by_default in (
+    for section, run, by_default in (
         ("one-file", bench.one_file, ["q2"]), ("scaling", bench.scaling, ["q1", "q2", "q3", "q4", "q5"]),
         ("exactly-once", bench.exactly_once, ["q1", "q2", "q3", "q4", "q5"]), ("zlib", bench.zlib, ["q1", "q2", "q3", "q4", "q5"]),
     ):
         if section in wanted:
             for q in o.queries or by_default:
-                measure(q)
+                run(q)
                 units.append("%s.%s" % (section, q))
     if "latency" in wanted:
         for mode in sections.LATENCY:
             bench.latency(mode)
             units.append("latency." + mode)
+    if "connectors" in wanted:
+        for unit in o.connectors or measure.UNITS:
+            bench.connector(unit)
+            units.append("connectors." + unit)
     stored = page.stored(bench.results)
     page.summary([r for r in stored if r["unit"] in units])
     if o.report and stored:

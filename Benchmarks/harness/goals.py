@@ -86,7 +86,11 @@ def of_latency(mode, record):
             yield "%s, %d lines/s, %s from line to row" % (name(mode), rate, field), "below %g ms" % (bound / 1000), "%.2f ms" % (found / 1000), found < bound
 
 
-OF = {"latency": of_latency, "one-file": of_one_file, "scaling": of_scaling, "exactly-once": of_exactly_once, "zlib": of_zlib}
+def of_connectors(unit, record):
+    yield from record["goals"]
+
+
+OF = {"connectors": of_connectors, "latency": of_latency, "one-file": of_one_file, "scaling": of_scaling, "exactly-once": of_exactly_once, "zlib": of_zlib}
 
 
 def judged(record):

@@ -1,6 +1,8 @@
 """docs/benchmarks.md and the summary on the terminal, from the stored figures."""
 import json, os
 
+from connectors.measure import UNITS as CONNECTORS
+
 from . import goals
 from .sections import LATENCY, MEASURED_EXTRAS, QUERIES, median
 
@@ -15,14 +17,18 @@ ABOUT = {
     "latency": "Word count, socket to socket, update mode, the checkpoint on the local disk. A client outside sends lines over loopback and reads the rows; from right before\n"
     "a line is sent to right after the row is received that counts it, without the first second. Spark 4.3 in the same job, tuned to two partitions, on a machine\n"
     "of this kind: 239 ms at p50, 386 at p99 with 1,000 lines a second; it does not hold 20,000. Its continuous mode takes no aggregation; a map alone took 50 and 100 ms.",
+    "connectors": "Sinks fed by a replay of gzip files, start and commits included, and the socket source, beside what zlib, SQLite and loopback do alone in the same run.\n"
+    "A kept stream is appended to a file that is synced; the sender takes a core of its own in all rows of the socket source.",
     "zlib": "Built with `--disable-default-traits`: zlib instead of ISA-L.",
 }
-TITLES = {"one-file": "One large file", "scaling": "More input", "exactly-once": "What exactly-once costs", "latency": "Latency", "zlib": "Without ISA-L"}
+TITLES = {"one-file": "One large file", "scaling": "More input", "exactly-once": "What exactly-once costs", "latency": "Latency", "zlib": "Without ISA-L", "connectors": "Connectors"}
+# What a unit without a query is about.
+UNITS = {**LATENCY, **CONNECTORS}
 
 
 def stored(folder):
     """Stored units in the order of the page."""
-    order = list(QUERIES) + ["%s.%s" % (section, q) for section in MEASURED_EXTRAS for q in QUERIES] + ["latency." + mode for mode in LATENCY]
+    order = list(QUERIES) + ["%s.%s" % (section, q) for section in MEASURED_EXTRAS for q in QUERIES] + ["latency." + mode for mode in LATENCY] + ["connectors." + name for name in CONNECTORS]
     found = []
     for unit in order:
         path = os.path.join(folder, unit + ".json")
@@ -63,7 +69,8 @@ def goal_rows(records):
 
 def disturbance(records):
     """The most that other processes took while a unit was measured, as a median over its runs."""
-    worst = [(median([s for r in record["runs"].values() for s in r], "foreign"), record["unit"]) for record in records]
+    worst = [(median(metered, "foreign"), record["unit"]) for record in records
+             if (metered := [s for r in record["runs"].values() for s in r if "foreign" in s])]
     return max(worst) if worst else (0, "")
 
 
@@ -118,9 +125,9 @@ def page(folder):
             yield ABOUT[section]
         yield ""
         what = record["query"] or record["unit"].split(".")[1]
-        yield "### %s: %s" % (goals.name(what), QUERIES.get(what) or LATENCY[what])
+        yield "### %s: %s" % (goals.name(what), QUERIES.get(what) or UNITS[what])
         yield ""
-        yield from {"scaling": scale_rows, "latency": latency_rows}.get(section, rows)(record)
+        yield from {"scaling": scale_rows, "latency": latency_rows, "connectors": connector_rows}.get(section, rows)(record)
         if sizes(record):
             yield ""
             yield sizes(record)
@@ -146,6 +153,13 @@ def latency_rows(record):
         yield "| %s for %d s | %s | %.1f | %.0f |" % (rate, samples[0]["seconds"], " | ".join(times), median(samples, "cpu_s"), median(samples, "rss_mib"))
 
 
+def connector_rows(record):
+    yield "| | | speed | | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for of, what, rate, unit, more in record["rows"]:
+        yield "| %s | %s | %.3g | %s | %s |" % (of, what, rate, unit, more)
+
+
 def workload(record):
     from .data import workload
     return workload(record["query"]).upper()
@@ -158,8 +172,8 @@ def differing(records):
 def summary(records):
     """The units of this call on the terminal."""
     for record in records:
-        print("\n%s: %s" % (record["unit"], QUERIES.get(record["query"]) or LATENCY[record["unit"].split(".")[1]]))
-        for name, samples in record["runs"].items():
+        print("\n%s: %s" % (record["unit"], QUERIES.get(record["query"]) or UNITS[record["unit"].split(".")[1]]))
+        for name, samples in record["runs"].items() if "rows" not in record else ():
             print("  %-30s wall %-22s cpu %6.2f  peak %5.0f MiB  others %2.0f %%" % (
                 name, spread(samples, "wall", "%.3f"), median(samples, "cpu"), median(samples, "rss"), 100 * median(samples, "foreign")))
         for what, wanted, measured, met in goals.judged(record):

@@ -1,6 +1,8 @@
 """What is measured: the queries beside limit and peers, and the further sections. Each unit is stored when it is done."""
 import hashlib, json, os, shlex, subprocess, sys, time
 
+from connectors.measure import Connectors
+
 from . import data, process, tools
 from .tools import HERE
 
@@ -225,6 +227,10 @@ class Bench:
                     self.progress.say("%s: p50 %.0f, p99 %.0f, at most %.0f microseconds" % (title, sample["p50"], sample["p99"], sample["max"]))
             return {"runs": runs}
         self.unit("latency." + mode, None, measure, seconds=seconds)
+
+    def connector(self, name):
+        """A connector beside what its library does alone."""
+        self.unit("connectors." + name, None, getattr(Connectors(self), name))
 
     def zlib(self, query):
         """Built without ISA-L, beside the peers."""

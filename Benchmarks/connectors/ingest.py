@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Receives over loopback: a program that drops all it gets, and in the same run millrace.
+"""Receives over loopback: a program that drops all it gets, and in the same run millrace. Beside it, how fast a file
+grows that is synced, as the journal in a checkpoint is.
 
-usage: ingest.py MILLRACE [SECONDS]     prints a line of JSON for each measurement
+usage: ingest.py MILLRACE [SECONDS [FOLDER]]     prints a line of JSON for each measurement; the files are made in FOLDER
 """
 import json, os, subprocess, sys, tempfile, time
 
@@ -29,6 +30,14 @@ def limit(tool, transport, seconds):
     receiver.wait()
     records = got["received"] if transport == "udp" else sent["records"]
     return {"bytesPerSecond": got["bytes"] / got["seconds"], "recordsPerSecond": records / got["seconds"]}
+
+
+def disk(tool, folder, seconds):
+    """What the disk takes of a file that is synced every 8 MiB."""
+    done = subprocess.run([tool, "append", f"{folder}/appended", str(seconds)], capture_output=True, text=True)
+    os.remove(f"{folder}/appended")
+    got = json.loads(done.stdout)
+    return {"bytesPerSecond": got["bytes"] / got["seconds"], "recordsPerSecond": 0}
 
 
 def engine(millrace, tool, folder, transport, seconds, query, checkpoint, trigger):
@@ -76,20 +85,28 @@ def engine(millrace, tool, folder, transport, seconds, query, checkpoint, trigge
             "bytesPerSecond": rows * sent["bytes"] / sent["records"] / (end - start), "batches": len(batches)}
 
 
-def main():
-    millrace = os.path.abspath(sys.argv[1])
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 5
-    with tempfile.TemporaryDirectory() as folder:
+def samples(millrace, work, seconds):
+    """Yields a dict for each measurement: what, bytesPerSecond, recordsPerSecond, and for millrace wall and cpu."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
         tool = compile_tool(folder)
         for transport in ["tcp", "udp"]:
-            print(json.dumps({"what": f"{transport} limit", **limit(tool, transport, seconds)}), flush=True)
+            yield {"what": f"{transport} limit", **limit(tool, transport, seconds)}
+            if transport == "tcp":
+                yield {"what": "tcp limit of the disk", **disk(tool, folder, seconds / 2)}
             for what, query in [("count", COUNT), ("words", WORDS)]:
                 for checkpoint in [False, True]:
                     result = engine(millrace, tool, folder, transport, seconds, query, checkpoint, None)
                     result["what"] = f"{transport} {what}{' checkpoint' if checkpoint else ''}"
                     if what == "words":
                         result["wordsPerSecond"] = result["recordsPerSecond"] * 10
-                    print(json.dumps(result), flush=True)
+                    yield result
+
+
+def main():
+    millrace = os.path.abspath(sys.argv[1])
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 5
+    for sample in samples(millrace, sys.argv[3] if len(sys.argv) > 3 else None, seconds):
+        print(json.dumps(sample), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 // Sends or drops bytes over loopback as fast as it goes: the other end of the ingest measurements (see ingest.py).
 //
 //   ingest drop tcp|udp              listens at a free port, prints it, then at the end what came: bytes, datagrams, seconds
+//   ingest append FILE SECONDS       appends to a file and waits for the disk each time, for so long; prints bytes and seconds
 //   ingest send tcp|udp PORT SECONDS sends lines of words for so long; prints bytes, records, seconds
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,30 @@ static size_t text(char *out, size_t room, long *lines) {
     ++*lines;
   }
   return at;
+}
+
+/// How much is written before the disk is waited for; reserved ahead by so many of it.
+enum { PIECE = 8 << 20, AHEAD = 16 };
+
+/// Appends to a file as fast as the disk takes what is synced.
+static int append(const char *path, double seconds) {
+  int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  char *room = malloc(PIECE);
+  if (file < 0 || !room) return 1;
+  long lines, at = 0, reserved = 0;
+  memset(room, 'x', PIECE);
+  text(room, PIECE, &lines);
+  double start = now();
+  while (now() - start < seconds) {
+    if (at + PIECE > reserved) {
+      if (posix_fallocate(file, reserved, (long)PIECE * AHEAD)) return 1;
+      reserved += (long)PIECE * AHEAD;
+    }
+    if (pwrite(file, room, PIECE, at) != PIECE || fdatasync(file)) return 1;
+    at += PIECE;
+  }
+  printf("{\"bytes\": %ld, \"seconds\": %.3f}\n", at, now() - start);
+  return 0;
 }
 
 static int drop(int is_udp) {
@@ -132,7 +158,8 @@ static int give(int is_udp, int port, double seconds) {
 
 int main(int argc, char **argv) {
   if (argc == 3 && !strcmp(argv[1], "drop")) return drop(!strcmp(argv[2], "udp"));
+  if (argc == 4 && !strcmp(argv[1], "append")) return append(argv[2], atof(argv[3]));
   if (argc == 5 && !strcmp(argv[1], "send")) return give(!strcmp(argv[2], "udp"), atoi(argv[3]), atof(argv[4]));
-  fputs("usage: ingest drop tcp|udp | ingest send tcp|udp PORT SECONDS\n", stderr);
+  fputs("usage: ingest drop tcp|udp | ingest append FILE SECONDS | ingest send tcp|udp PORT SECONDS\n", stderr);
   return 2;
 }
