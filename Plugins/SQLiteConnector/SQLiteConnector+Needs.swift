@@ -28,7 +28,7 @@ extension SQLiteConnector: CheckableConnector {
     let claim = "table '\(name.lowercased())' in '\(ResourceNeed.normalized(path))'"
     let table = ResourceNeed("table '\(name)' in '\(path)' takes the rows", claim: claim) {
       guard try files.status(path) != nil else {
-        if configuration.createsTable, needsKeys { throw Self.keysMissing(name) }
+        if configuration.createsTable, needsKeys { throw Self.keysMissing(name, configuration) }
         if configuration.createsTable { return }
         throw MillraceError(
           "SINK_TABLE_NOT_FOUND", "'\(path)' does not exist, and its table is not to be made",
@@ -45,15 +45,15 @@ extension SQLiteConnector: CheckableConnector {
         return try table.check(columns, take: Schema(present))
       }
       if !configuration.createsTable { try table.notFound() }
-      if needsKeys { throw Self.keysMissing(name) }
+      if needsKeys { throw Self.keysMissing(name, configuration) }
     }
     return [file, table]
   }
 
-  private static func keysMissing(_ table: String) -> MillraceError {
+  private static func keysMissing(_ table: String, _ configuration: SQLiteSinkConfiguration) -> MillraceError {
     MillraceError(
       "SINK_KEYS_MISSING",
-      "update mode must know which row to replace, and table '\(table)' does not exist yet",
+      "\(configuration.modeInWords) must know which row to replace, and table '\(table)' does not exist yet",
       hint: "set the option 'keys' to the columns that the query groups by")
   }
 }

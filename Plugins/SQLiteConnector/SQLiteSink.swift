@@ -4,7 +4,7 @@ import MillraceCore
 /// the table once, whatever happens.
 ///
 /// What becomes of a row there is told by `SQLiteWriteMode`.
-final class SQLiteSink: RejectingSink, @unchecked Sendable {
+final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
   private let configuration: SQLiteSinkConfiguration
   private let schema: Schema
   private let outputMode: OutputMode
@@ -75,7 +75,7 @@ final class SQLiteSink: RejectingSink, @unchecked Sendable {
   private func keysMissing(_ state: String) -> MillraceError {
     MillraceError(
       "SINK_KEYS_MISSING",
-      "mode \(configuration.mode.rawValue) must know which row to replace, and table '\(configuration.table)' \(state)",
+      "\(configuration.modeInWords) must know which row to replace, and table '\(configuration.table)' \(state)",
       hint: "set the option 'keys' to the columns that the query groups by")
   }
 

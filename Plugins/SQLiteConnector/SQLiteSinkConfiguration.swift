@@ -6,6 +6,8 @@ struct SQLiteSinkConfiguration: Sendable {
   var table: String
   var keys: [String]
   var mode: SQLiteWriteMode
+  /// What the user wrote to have it, for messages.
+  var modeInWords: String
   var createsTable: Bool
   var evolves: Bool
   var synchronous: String
@@ -60,8 +62,9 @@ struct SQLiteSinkConfiguration: Sendable {
     path = try SQLiteName.path(options.required("path"))
     table = try SQLiteName.table(options.required("table"))
     keys = options.list("keys").filter { !$0.isEmpty }
-    mode =
-      options.string("mode").flatMap { SQLiteWriteMode(rawValue: $0.lowercased()) } ?? SQLiteWriteMode(for: outputMode)
+    let given = options.string("mode").flatMap { SQLiteWriteMode(rawValue: $0.lowercased()) }
+    mode = given ?? SQLiteWriteMode(for: outputMode)
+    modeInWords = given.map { "mode \($0.rawValue)" } ?? "outputMode \(outputMode.rawValue)"
     evolves = try options.bool("evolve") ?? false
     createsTable = try options.bool("createTable") ?? true
     synchronous = options.string("synchronous") ?? "FULL"

@@ -6,7 +6,8 @@ import Synchronization
 /// A database takes one writer at a time, and the sinks of a query are begun before the first of them commits: with a connection
 /// each, the second would wait for the first for ever. So their rows and their entries in `_millrace_commits` go into one
 /// transaction, which is committed by the last sink. A sink that commits earlier is not durable yet when its `commit` returns;
-/// that is right because the batch counts only when all its sinks have committed. Used by the query's control thread.
+/// that is right because the batch counts only when all its sinks have committed. Used by the query's control thread, and for rows by
+/// the one that writes them while it computes, never by both at a time.
 final class SQLiteWriter: @unchecked Sendable {
   private struct Key: Hashable {
     var query: String

@@ -40,6 +40,14 @@ public final class ByteBuffer: @unchecked Sendable {
     return taken
   }
 
+  /// The bytes so far; the buffer is empty afterwards. Without a copy where they fill half of the room and are worth it, so that what
+  /// is kept of them holds little memory that nobody uses.
+  public func takeFilled() -> MemoryBuffer {
+    if count >= 64 << 10, count >= capacity / 2 { return take() }
+    defer { count = 0 }
+    return MemoryBuffer(copying: bytes)
+  }
+
   /// Says how many reserved bytes were filled.
   public func advance(_ more: Int) { count += more }
 

@@ -107,8 +107,9 @@ public final class GroupTable: @unchecked Sendable {
     isNew: UnsafeMutablePointer<UInt8>? = nil, countsRows: Bool = false
   ) {
     guard count > 0 else { return }
-    if keys.allSatisfy(\.isConstant) && count > 1 && !countsRows {
-      findOrInsert(keys, count: 1, into: groups, isNew: isNew)
+    if keys.allSatisfy(\.isConstant) && count > 1 && (!countsRows || slotCount <= count) {
+      findOrInsert(keys, count: 1, into: groups, isNew: isNew, countsRows: countsRows)
+      if countsRows { countRows(count - 1, of: groups[0]) }
       for row in 1..<count { groups[row] = groups[0] }
       if let isNew { memset(isNew + 1, 0, count - 1) }
       return
@@ -124,6 +125,11 @@ public final class GroupTable: @unchecked Sendable {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false, countsRows)
       }
     }
+  }
+
+  /// Counts rows of a group, whose slot is looked for.
+  private func countRows(_ count: Int, of group: UInt32) {
+    for index in 0..<slotCount where slots[index].mark == group + 1 { slots[index].rowCount &+= Int64(count) }
   }
 
   /// The group of each of `count` rows, `absent` for keys that the table does not have.

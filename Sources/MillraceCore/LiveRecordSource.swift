@@ -1,8 +1,9 @@
 /// A source of records that come once, from one sender or many. Unlike a `LiveSource`, whose bytes the engine cuts into lines, it finds
 /// the records itself, as it must where several connections give pieces of records by turns.
 ///
-/// The engine calls `restore` and `connect`, and then `receive` again and again, all from the journal's own thread; what a call leaves in
-/// the inbox is durable, or in memory without a checkpoint, before the next one. `acknowledge`, `metrics` and `close` come from any thread.
+/// The engine calls `restore` and `connect`, and then `receive` again and again, all from one thread. What a call leaves in the inbox is made
+/// durable, or kept in memory without a checkpoint, in the order of the calls; where much comes, not before the next call. Only `acknowledge`
+/// tells that it is. `acknowledge`, `metrics` and `close` come from any thread.
 public protocol LiveRecordSource: AnyObject, Sendable {
   /// One line for progress and `explain`; with the real port once there is one.
   var description: String { get }

@@ -96,6 +96,13 @@ public protocol RowSink: Sink {
   func write(_ batch: RecordBatch) throws
 }
 
+/// A row sink whose rows may be written while others of the batch are still computed, so that both happen at the same time.
+///
+/// `write` is then called by another thread than the rest, one call at a time and never beside another call. The rows and their order are the
+/// same. A batch that cannot be computed to its end is given up after some of its rows were written: nothing of it may be seen
+/// unless `commit` is called, as after a crash. Sinks for which that costs more than it brings are better off without.
+public protocol EarlyRowSink: RowSink {}
+
 /// A sink that takes bytes. The engine encodes rows, and compresses where the sink asks for it, on the worker threads.
 public protocol ByteSink: Sink {
   /// How the engine compresses each block; nil: not at all.

@@ -167,6 +167,13 @@ public protocol ByteReader: AnyObject {
   func close()
 }
 
+/// A reader whose bytes lie in memory already, so that they can be used where they are.
+public protocol ResidentByteReader: ByteReader {
+  /// The next bytes, at least one, and what they lie in; nil at the end. Up to 64 bytes behind them may be read, too. Calls of `read` in between
+  /// go on behind them.
+  func nextBlock() throws -> (owner: MemoryBuffer, bytes: UnsafeRawBufferPointer)?
+}
+
 /// A source that moves rows.
 public protocol RowSource: Source {
   /// All columns the source has.

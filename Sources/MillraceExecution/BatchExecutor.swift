@@ -66,14 +66,22 @@ extension BatchExecutor {
   }
 }
 
-/// Where a batch's rows for one sink go. Called from the control thread, in order.
+/// Where a batch's rows for one sink go. Called in order: from the control thread, or by one thread while that one computes where
+/// `takesRowsEarly` says so.
 public protocol SinkOutput: AnyObject {
+  /// Whether rows may be written while others of the batch are still computed, by another thread than the control thread.
+  var takesRowsEarly: Bool { get }
   /// Writes result rows.
   func write(_ batch: RecordBatch) throws
   /// For byte sinks: makes an encoder that a worker may use on its own, giving blocks for `write(_:)`. Nil for row sinks.
   func makeBlockEncoder() throws -> (any BlockEncoder)?
   /// Appends blocks that a worker encoded.
   func write(_ blocks: [FinishedBlock]) throws
+}
+
+extension SinkOutput {
+  /// Rows come once all are computed.
+  public var takesRowsEarly: Bool { false }
 }
 
 /// Encodes and compresses rows on a worker thread. Used by one thread at a time.

@@ -45,6 +45,7 @@ public final class QueryExecutor: BatchExecutor {
   private let closesAtEndOfInput: [Bool]
   private let groups: [ScanGroup]
   private let pool: WorkerPool
+  private let handover: RowHandover
   private let runsOnWatermark: Bool
   private let observations: Observations
   private let stateOperatorCount: Int
@@ -60,6 +61,8 @@ public final class QueryExecutor: BatchExecutor {
   ) throws {
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount, clock: environment.clock)
     self.pool = pool
+    let handover = RowHandover(clock: environment.clock)
+    self.handover = handover
     profiler = pool.profiler
     let scans = ScanGroups(bindings, pool: pool)
     let stores = StateStores(provider: stateProvider, directory: stateDirectory, environment: environment)
@@ -76,7 +79,7 @@ public final class QueryExecutor: BatchExecutor {
         let planner = PhysicalPlanner(
           scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
           profile: profile, observations: observations, lateOutput: keepsLateRows ? output.name : nil)
-        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index)
+        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index, handover)
       }
     }
     groups = scans.streamOrder
@@ -137,9 +140,15 @@ public final class QueryExecutor: BatchExecutor {
       stateOperatorCount: stateOperatorCount, clock: pool.profiler.clock)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
-    for (index, output) in outputs.enumerated() {
-      context.isEndOfInput = input.isEndOfInput && closesAtEndOfInput[index]
-      rows.append(try output.run(context, sinks[index]))
+    do {
+      for (index, output) in outputs.enumerated() {
+        context.isEndOfInput = input.isEndOfInput && closesAtEndOfInput[index]
+        rows.append(try output.run(context, sinks[index]))
+      }
+    } catch {
+      // The sinks are the control thread's again, which ends them.
+      handover.reset()
+      throw error
     }
     for (group, plan) in zip(groups, context.plans) {
       try group.binding.badRecords.check(plan, source: group.binding.name, batchID: input.batchID)
@@ -162,6 +171,7 @@ public final class QueryExecutor: BatchExecutor {
 
   /// Ends workers, open readers and the programs of stateful operators.
   public func close() {
+    handover.close()
     for closer in closers { closer() }
     for group in groups { group.closeOpenSplits() }
     pool.close()
@@ -176,9 +186,15 @@ private final class CompiledOutput {
   private let slots: QueryProfiler.SinkSlots
   /// Where the time of the chains' ends is counted while their rows are collected.
   private let collectSlots: [Int]
+  private let handover: RowHandover
+  /// Of a batch whose rows go to the sink as they come.
+  private var line: RowHandover.Line?
 
-  init(_ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int) {
+  init(
+    _ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int, _ handover: RowHandover
+  ) {
     self.fragment = fragment
+    self.handover = handover
     self.profiler = profiler
     serial = profile.collected(fragment)
     slots = profiler.sinkSlots(index)
@@ -188,6 +204,16 @@ private final class CompiledOutput {
   /// Chooses, before any scan runs, where the rows of chains end up.
   func prepare(_ sink: (any SinkOutput)?) throws {
     guard case .chains(let chains) = fragment else { return }
+    if let sink, let chain = chains.first, chains.count == 1, sink.takesRowsEarly, chain.group.givesSplitsInOrder {
+      let line = handover.makeLine(sink)
+      nonisolated(unsafe) let rows = line
+      let handover = handover
+      chain.chain.terminalSlot = collectSlots[0]
+      chain.chain.makeTerminal = { HandoverTerminal(handover, rows) }
+      self.line = line
+      return
+    }
+    line = nil
     let encodes = try sink?.makeBlockEncoder() != nil
     for (chain, collectSlot) in zip(chains, collectSlots) {
       chain.chain.terminalSlot = encodes ? slots.encode : collectSlot
@@ -201,6 +227,13 @@ private final class CompiledOutput {
 
   func run(_ context: BatchContext, _ sink: (any SinkOutput)?) throws -> Int64 {
     if case .chains(let chains) = fragment {
+      if let line {
+        for chain in chains {
+          try chain.group.run(context)
+          chain.chain.terminals = []
+        }
+        return try finish(line)
+      }
       var blocks: [FinishedBlock] = []
       var isEncoded = false
       for chain in chains {
@@ -224,7 +257,17 @@ private final class CompiledOutput {
     return rows
   }
 
-  private func writing(rows: Int, batches: Int, _ body: () throws -> Void) rethrows {
+  private func finish(_ line: RowHandover.Line) throws -> Int64 {
+    try profiler.charging(.waitForWorkers) { try handover.drain() }
+    let written = try profiler.control.charging(slots.write) { try handover.finish(line) }
+    profiler.writer.charge(slots.write, nanoseconds: written.nanoseconds)
+    profiler.control.count(slots.write, rowsIn: 0, rowsOut: written.rows, batches: written.batches)
+    return Int64(written.rows)
+  }
+
+  private func writing(rows: Int, batches: Int, _ body: () throws -> Void) throws {
+    // Sinks may share what they write to.
+    try handover.drain()
     try profiler.control.charging(slots.write, body)
     profiler.control.count(slots.write, rowsIn: 0, rowsOut: rows, batches: batches)
   }

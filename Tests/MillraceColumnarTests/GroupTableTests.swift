@@ -216,6 +216,27 @@ import Testing
     #expect(table.memoryBytes < peak + 200_000)
   }
 
+  /// Rows of constant keys are counted as those of others are, whether the table is larger than the batch or not.
+  @Test(arguments: [2, 63, 1000, 5000])
+  func countsRowsOfConstantKeys(count: Int) {
+    let table = GroupTable(keyTypes: [.string])
+    var groups = [UInt32](repeating: 9, count: count)
+    for text in ["a", "b", "a", "a key that is long enough"] {
+      let key = ColumnVector.constant(.string(text), type: .string, count: count)
+      table.findOrInsert([key], count: count, into: &groups, countsRows: true)
+      #expect(Set(groups).count == 1)
+    }
+    let all = GroupTable(keyTypes: [])
+    all.findOrInsert([], count: count, into: &groups, countsRows: true)
+    all.findOrInsert([], count: count, into: &groups, countsRows: true)
+    var counts: [Int64] = [0, 0, 0]
+    table.takeRowCounts(addingTo: &counts)
+    #expect(counts == [2, 1, 1].map { Int64(count * $0) })
+    var total: [Int64] = [0]
+    all.takeRowCounts(addingTo: &total)
+    #expect(total == [Int64(count * 2)])
+  }
+
   @Test func forgetsAll() {
     let table = GroupTable(keyTypes: [.string])
     var groups: [UInt32] = [7, 7]

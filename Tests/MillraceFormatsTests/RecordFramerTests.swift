@@ -29,6 +29,28 @@ import Testing
     return outcome
   }
 
+  /// The same where bytes are received into the room that the framer shows.
+  static func runInPlace(_ pieces: [[UInt8]], limit: Int, _ policy: LongRecordPolicy, emits: Bool) -> Outcome {
+    var framer = RecordFramer(.newline, limit: limit, policy: policy)
+    let out = ByteBuffer(capacity: 64)
+    var outcome = Outcome(records: "")
+    do {
+      for piece in pieces {
+        if let room = framer.room(piece.count, in: out) {
+          room.copyBytes(from: piece)
+          try framer.received(piece.count, in: out)
+        } else {
+          try piece.withUnsafeBytes { try framer.add($0, to: out) }
+        }
+      }
+      outcome.isCutOff = framer.finish(emits: emits, to: out)
+    } catch { outcome.fault = (error as? FramingFault)?.reason ?? "\(error)" }
+    outcome.records = String(decoding: out.bytes, as: UTF8.self)
+    outcome.skipped = framer.losses.skipped
+    outcome.truncated = framer.losses.truncated
+    return outcome
+  }
+
   /// All at once, byte by byte, in twos and threes, and cut in two at each place.
   static func check(
     _ framing: RecordFraming, _ bytes: [UInt8], _ expected: Outcome, limit: Int = 10,
@@ -39,6 +61,10 @@ import Testing
       cuts.append(stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) })
     }
     for pieces in cuts {
+      if framing == .newline {
+        let inPlace = runInPlace(pieces, limit: limit, policy, emits: emits)
+        #expect(inPlace == expected, "in place, for pieces \(pieces)", sourceLocation: location)
+      }
       let outcome = run(framing, pieces, limit: limit, policy, emits: emits)
       if outcome != expected {
         Issue.record("\(outcome) in place of \(expected) for pieces \(pieces)", sourceLocation: location)
@@ -70,6 +96,7 @@ import Testing
     let closed = Self.run(.newline, [Array(text.utf8)], .close)
     #expect(closed.fault == "a record is longer than 10 bytes (maxRecordBytes)")
     #expect(closed.records == "0123456789\n")
+    #expect(Self.runInPlace([Array(text.utf8)], limit: 10, .close, emits: false) == closed)
     Self.check(.newline, "01234567890", Outcome(records: "", skipped: 1, isCutOff: true))
   }
 

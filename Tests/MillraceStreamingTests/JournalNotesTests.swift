@@ -81,18 +81,17 @@ final class NumberingPeer: LiveRecordSource {
     #expect(peers(110..<116) == "bc")
   }
 
-  static func source(_ peer: NumberingPeer, _ files: SimulatedFileSystem, syncsBehind: Bool) -> JournaledSource {
-    var options = JournaledSource.Options()
+  static func source(_ peer: NumberingPeer, _ files: SimulatedFileSystem, _ durability: Durability) -> JournaledSource {
+    var options = durability.options
     options.segmentBytes = 256
-    options.syncsBehind = syncsBehind
     return JournaledSource(
       peer, name: "in", checkpointLocation: "/c", environment: Environment(files: files, clock: SystemClock()),
       options: options)
   }
 
   /// Crash at every change of the disk: a record that was acknowledged is there, and what the sender sends again is not there twice.
-  @Test(arguments: CrashTests.losses, [false, true])
-  func acknowledgedRecordsSurviveCrashes(loss: SimulatedFileSystem.Loss, syncsBehind: Bool) throws {
+  @Test(arguments: CrashTests.losses, Durability.allCases)
+  func acknowledgedRecordsSurviveCrashes(loss: SimulatedFileSystem.Loss, durability: Durability) throws {
     let count: Int64 = 40
     let expected = (1...count).map { "record \($0)\n" }.joined()
     for change in stride(from: 1, to: 120, by: 3) {
@@ -105,7 +104,7 @@ final class NumberingPeer: LiveRecordSource {
       var seen = ""
       for run in 0..<2 {
         let peer = NumberingPeer(count: count)
-        let source = Self.source(peer, files, syncsBehind: syncsBehind)
+        let source = Self.source(peer, files, durability)
         do {
           try source.start(after: offset)
           var idle = 0
@@ -121,7 +120,7 @@ final class NumberingPeer: LiveRecordSource {
             let runs = source.origins(in: (offset?.json.int ?? 0)..<(next.json.int ?? 0))
             #expect(runs.map(\.peer) == text.split(separator: "\n").map { "peer \((Int64($0.dropFirst(7)) ?? 0) % 3)" })
             // The commit log has the batch from here on. A power cut that takes what is synced behind would take that back, too.
-            if syncsBehind, loss.takesUnsynced {
+            if durability == .behind, loss.takesUnsynced {
               JournaledSourceTests.wait { files.isDead || peer.durable >= Self.last(text) }
               if peer.durable < Self.last(text) { break }
             }
@@ -161,7 +160,7 @@ final class NumberingPeer: LiveRecordSource {
   /// Rows know their sender where that is asked for, also when the decoder leaves some out; otherwise the decoder is used as it is.
   @Test func decodingAddsOrigins() throws {
     let peer = NumberingPeer(count: 6)
-    let source = try Self.source(peer, SimulatedFileSystem.withJournal(), syncsBehind: false)
+    let source = try Self.source(peer, SimulatedFileSystem.withJournal(), .each)
     try source.start(after: nil)
     JournaledSourceTests.wait { peer.durable == 6 }
     let plan = try #require(try source.plan(after: nil, limit: ReadLimit()))

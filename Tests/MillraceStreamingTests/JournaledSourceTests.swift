@@ -37,6 +37,23 @@ final class FakePeer: LiveSource {
   func close() { isClosed.withLock { $0 = true } }
 }
 
+/// How received records become durable.
+enum Durability: CaseIterable {
+  /// Each time by the thread that receives.
+  case each
+  /// By a thread that writes all that waits with one sync.
+  case grouped
+  /// After they are given out.
+  case behind
+
+  var options: JournaledSource.Options {
+    var options = JournaledSource.Options()
+    options.syncsBehind = self == .behind
+    options.writesBehindFrom = self == .grouped ? 0 : .max
+    return options
+  }
+}
+
 @Suite struct JournaledSourceTests {
   static func read(_ source: JournaledSource, _ plan: SourcePlan, size: Int = 7) throws -> String {
     let reader = try source.open(plan.splits[0])
@@ -59,10 +76,9 @@ final class FakePeer: LiveSource {
   }
 
   static func source(
-    _ peer: FakePeer, _ files: SimulatedFileSystem, hasCheckpoint: Bool = true, syncsBehind: Bool = false
+    _ peer: FakePeer, _ files: SimulatedFileSystem, hasCheckpoint: Bool = true, _ durability: Durability = .each
   ) -> JournaledSource {
-    var options = JournaledSource.Options()
-    options.syncsBehind = syncsBehind
+    var options = durability.options
     options.segmentBytes = 256
     options.maxRecordBytes = 100
     return JournaledSource(
@@ -70,12 +86,12 @@ final class FakePeer: LiveSource {
       environment: Environment(files: files, clock: SystemClock()), options: options)
   }
 
-  @Test(arguments: [true, false])
-  func givesWholeRecordsInOrder(hasCheckpoint: Bool) throws {
+  @Test(arguments: [true, false], Durability.allCases)
+  func givesWholeRecordsInOrder(hasCheckpoint: Bool, durability: Durability) throws {
     let long = String(repeating: "x", count: 300)
     let pieces = ["a\nb", "b\ncc", "", "c\n", "\n", long, "y\nd\n", long + "\ne\npart"].filter { !$0.isEmpty }
     let files = SimulatedFileSystem()
-    let source = Self.source(FakePeer(pieces), files, hasCheckpoint: hasCheckpoint)
+    let source = Self.source(FakePeer(pieces), files, hasCheckpoint: hasCheckpoint, durability)
     try source.start(after: nil)
     let expected = "a\nbb\nccc\n\nd\n" + long + "\ne\n"
     Self.wait { source.backlog(after: nil) == Int64(expected.utf8.count) }
@@ -134,9 +150,9 @@ final class FakePeer: LiveSource {
   }
 
   /// Crash at every change of the disk: what had been made durable comes exactly once, in order, and whole.
-  /// With `syncsBehind` that is what had been written, unless the power was cut; then the rest is as if it had never come.
-  @Test(arguments: CrashTests.losses, [false, true])
-  func journalSurvivesCrashes(loss: SimulatedFileSystem.Loss, syncsBehind: Bool) throws {
+  /// Synced behind that is what had been written, unless the power was cut; then the rest is as if it had never come.
+  @Test(arguments: CrashTests.losses, Durability.allCases)
+  func journalSurvivesCrashes(loss: SimulatedFileSystem.Loss, durability: Durability) throws {
     let lines = (0..<30).map { "line \($0) \(String(repeating: "z", count: $0))\n" }
     let total = lines.joined().utf8.count
     for change in stride(from: 1, to: 90, by: 2) {
@@ -149,7 +165,7 @@ final class FakePeer: LiveSource {
       var seen = ""
       var sent = 0
       for run in 0..<2 {
-        let source = Self.source(FakePeer(Array(lines[sent...])), files, syncsBehind: syncsBehind)
+        let source = Self.source(FakePeer(Array(lines[sent...])), files, durability)
         do {
           try source.start(after: offset)
           var idle = 0

@@ -10,6 +10,8 @@ public final class QueryProfiler: @unchecked Sendable {
   let workers: [ProfileLane]
   /// By worker, the thread that reads ahead for it.
   let readers: [ProfileLane]
+  /// The thread that gives rows to sinks while others are computed.
+  let writer: ProfileLane
   // Changed by the control thread only: trees while it plans, the others between jobs.
   private var outputs: [Output] = []
   private var slotCount = 0
@@ -46,13 +48,16 @@ public final class QueryProfiler: @unchecked Sendable {
     self.clock = clock
     workers = (0..<count).map { _ in ProfileLane(clock: clock) }
     readers = (0..<count).map { _ in ProfileLane(clock: clock) }
+    writer = ProfileLane(clock: clock)
     for _ in ProfilePhase.allCases { _ = addSlot() }
   }
+
+  private var lanes: [ProfileLane] { workers + readers + [writer] }
 
   // MARK: Planning
 
   func addSlot() -> Int {
-    for lane in workers + readers { lane.addSlot() }
+    for lane in lanes { lane.addSlot() }
     slotCount += 1
     return slotCount - 1
   }
@@ -128,7 +133,7 @@ public final class QueryProfiler: @unchecked Sendable {
 
   /// Lets other threads see what was counted so far. Between jobs only.
   package func publish() {
-    let lanes = (workers + readers).map(\.snapshot)
+    let lanes = lanes.map(\.snapshot)
     let batches = batchCount
     published.withLock { $0 = Published(lanes: lanes, batches: batches) }
   }

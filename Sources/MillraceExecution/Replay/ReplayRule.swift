@@ -27,6 +27,9 @@ struct ReplayRule {
       after: json?["after"]?.int, until: json?["until"]?.int, rows: json?["rows"]?.int, clock: json?["clock"]?.int)
   }
 
+  /// Whether a plan is one of a merge.
+  static func isMerge(_ splits: [SourceSplit]) -> Bool { splits.first?.payload["split"] != nil }
+
   /// The splits of a plan out of those of the source.
   func wrapped(_ splits: [SourceSplit]) -> [SourceSplit] {
     splits.enumerated().map { index, split in

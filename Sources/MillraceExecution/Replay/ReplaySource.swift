@@ -181,7 +181,8 @@ public final class ReplaySource: ByteSource, ArchiveSource, PacedSource {
     let decoder = try decoding.makeDecoder(columns: [timeColumn], filters: [])
     var whole = split
     whole.byteLimit = nil
-    let windows = WindowReader(reader, split: whole, leftover: [], pool: WindowPool())
+    // Whether a record that is too large is an error, the merge decides.
+    let windows = WindowReader(reader, split: whole, leftover: [], pool: WindowPool(), leavesOutTooLarge: true)
     var first = FirstTime(offset: split.offset, place: .min, instant: nil)
     while let window = try windows.next() {
       let origin = RecordOrigin(name: split.name, offset: window.offset)

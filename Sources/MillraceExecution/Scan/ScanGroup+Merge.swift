@@ -19,6 +19,7 @@ extension ScanGroup {
     let timeIndex = state.columns.firstIndex(of: replay.timeColumn) ?? state.columns.count
     let columns = timeIndex < state.columns.count ? state.columns : state.columns + [replay.timeColumn]
     let rule = ReplayRule(splits)
+    let leavesOutTooLarge = binding.badRecords.leavesOutTooLarge
     var storedBefore = [Int64](repeating: 0, count: splits.count)
     let files = FileMerger.Files(
       splits: splits, firstTimes: try splits.map { try replay.firstPlace($0, after: rule.after) },
@@ -28,7 +29,7 @@ extension ScanGroup {
       storedBefore[index] = begun?.storedBytes ?? 0
       return WindowReader(
         try begun?.reader ?? source.open(splits[index]), split: splits[index], leftover: begun?.leftover ?? [],
-        pool: state.windows)
+        pool: state.windows, leavesOutTooLarge: leavesOutTooLarge)
     }
     let merger = try FileMerger(files, rule)
     do {
@@ -50,6 +51,8 @@ extension ScanGroup {
       shared.ended(cursor.index, bytesConsumed: consumed, reachedEnd: outcome.rest == nil)
       shared.count(cursor.index, rows: cursor.rowCount, badRecords: cursor.badRecordCount)
       if state.keeper != nil { shared.keep(cursor.badRecords, of: cursor.index) }
+      // They lie before what was given out last, never in what is left for the next batch.
+      note(cursor.windows.tooLarge, of: cursor.index, state, shared)
       state.lane.count(steps.read, storedBytes: storedBytes - storedBefore[cursor.index], plainBytes: consumed)
       guard let rest = outcome.rest, let key = split.continuationKey else {
         cursor.windows.reader.close()

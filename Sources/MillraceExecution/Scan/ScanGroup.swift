@@ -71,6 +71,9 @@ final class ScanGroup {
     return chain
   }
 
+  /// Whether each split is read once in a batch, and all of its rows come before it ends.
+  var givesSplitsInOrder: Bool { streamIndex != nil && binding.replay == nil }
+
   /// Reads the batch's input once, whichever chain asks first.
   func run(_ context: BatchContext) throws {
     if lastRun === context { return }
@@ -184,7 +187,9 @@ final class ScanGroup {
   /// Reads splits on as many workers as there are splits for; results in the order of the splits.
   private func scan(_ splits: [SourceSplit], _ context: BatchContext) throws -> Shared {
     let isShared = canShare(splits)
-    let workers = isShared ? pool.count : binding.replay == nil ? max(1, min(pool.count, splits.count)) : 1
+    // Dead letters that are read again belong to no merge.
+    let replay = ReplayRule.isMerge(splits) ? binding.replay : nil
+    let workers = isShared ? pool.count : replay == nil ? max(1, min(pool.count, splits.count)) : 1
     let shared = Shared(count: splits.count, exchange: isShared ? WindowExchange(readers: workers) : nil)
     let isFixed = chains.contains(where: \.needsFixedAssignment)
     let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
@@ -194,7 +199,7 @@ final class ScanGroup {
     nonisolated(unsafe) let group = self
     withExtendedLifetime(shared) {
       withoutActuallyEscaping({ (worker: Int) in
-        if let replay = group.binding.replay {
+        if let replay {
           do {
             try group.merge(splits, replay, unsafeStates[worker], unsafePrevious, shared)
           } catch {
@@ -364,7 +369,7 @@ final class ScanGroup {
   }
 
   /// Counts records that were too large, and keeps what there is of them.
-  private func note(_ tooLarge: [WindowReader.TooLarge], of split: Int, _ state: WorkerState, _ shared: Shared) {
+  func note(_ tooLarge: [WindowReader.TooLarge], of split: Int, _ state: WorkerState, _ shared: Shared) {
     for record in tooLarge {
       shared.count(split, rows: 0, badRecords: 1)
       guard state.keeper != nil else { continue }

@@ -40,6 +40,8 @@ final class WindowReader {
     code: "RECORD_TOO_LARGE", message: "a record is longer than \(largestRecord) bytes")
 
   let reader: any ByteReader
+  /// The same, if its bytes can be used where they are.
+  private let resident: (any ResidentByteReader)?
   /// Records that were left out.
   private(set) var tooLarge: [TooLarge] = []
   /// Bytes of whole records handed out.
@@ -65,6 +67,7 @@ final class WindowReader {
     _ reader: any ByteReader, split: SourceSplit, leftover: [UInt8], pool: WindowPool, leavesOutTooLarge: Bool = false
   ) {
     self.reader = reader
+    resident = reader as? any ResidentByteReader
     self.leavesOutTooLarge = leavesOutTooLarge
     self.pool = pool
     name = split.name
@@ -86,11 +89,15 @@ final class WindowReader {
   /// The next window, nil at the split's end.
   func next() throws -> Window? {
     while !isDone {
+      if isFirstTooLarge {
+        try leaveOut()
+        continue
+      }
       let budget = limit.map { max(0, Int(clamping: $0 - consumed)) } ?? Int.max
       if carry.count >= budget {
         if let last = takeLast(within: budget) { return last }
         if isDone { return nil }
-      } else if let window = takeRecords(upTo: carry.count) {
+      } else if let window = takeRecords() {
         return window
       }
       if sawEnd {
@@ -98,12 +105,18 @@ final class WindowReader {
         reachedEnd = true
         return isFinal && carry.count > 0 ? hand(out: carry.count) : nil
       }
-      if carry.count > WindowReader.largestRecord { try leaveOut() } else { try fill() }
+      try fill()
     }
     return nil
   }
 
-  /// Leaves out the record in front, of which what is carried has no end, without keeping more of it than its start.
+  /// Whether the record in front is too large, be its end there already or not.
+  private var isFirstTooLarge: Bool {
+    guard carry.count > Self.largestRecord, let base = carry.baseAddress else { return false }
+    return memchr(base, 0x0A, Self.largestRecord + 1) == nil
+  }
+
+  /// Leaves out the record in front, without keeping more of it than its start.
   private func leaveOut() throws {
     guard leavesOutTooLarge else {
       throw MillraceError(
@@ -151,6 +164,15 @@ final class WindowReader {
 
   /// Reads more bytes behind the carried ones.
   private func fill() throws {
+    if carry.count == 0, let resident {
+      guard let block = try resident.nextBlock() else {
+        sawEnd = true
+        return
+      }
+      carryOwner = block.owner
+      carry = block.bytes
+      return
+    }
     let front = max(WindowReader.frontRoom, carry.count)
     let size = max(WindowReader.windowSize, min(carry.count, 4 << 20))
     let buffer = pool.take(front + size)
@@ -165,9 +187,15 @@ final class WindowReader {
     if let old = carry.baseAddress, carry.count > 0 { memcpy(start, old, carry.count) }
     let total = carry.count + got
     memset(start + total, 0, 64)
-    if let old = carryOwner { pool.give(old) }
+    if resident == nil, let old = carryOwner { pool.give(old) }
     carryOwner = buffer
     carry = UnsafeRawBufferPointer(start: start, count: total)
+  }
+
+  /// Carried records, no more of them than are computed well at a time if it can be helped; nil if none is whole.
+  private func takeRecords() -> Window? {
+    if carry.count > 2 * Self.windowSize, let window = takeRecords(upTo: Self.windowSize) { return window }
+    return takeRecords(upTo: carry.count)
   }
 
   /// The carried records that end within the first `count` bytes; nil if none does.
@@ -188,7 +216,7 @@ final class WindowReader {
 
   /// The caller is done with a window's bytes unless a batch still points into them.
   func release(_ window: consuming Window) {
-    if carryOwner === window.owner { return }
+    if resident != nil || carryOwner === window.owner { return }
     pool.give(window.owner)
   }
 }

@@ -53,6 +53,44 @@ public struct RecordFramer: ~Copyable {
     }
   }
 
+  /// Where the next `count` bytes of the stream can be received, behind what is in `out`, so that whole records need not be copied; nil
+  /// where the framing or a record that is left out wants them looked at first. Nothing has changed until `received` is called.
+  public mutating func room(_ count: Int, in out: ByteBuffer) -> UnsafeMutableRawBufferPointer? {
+    guard framing == .newline, skipping == 0 else { return nil }
+    return UnsafeMutableRawBufferPointer(start: out.reserve(pending.count + count) + pending.count, count: count)
+  }
+
+  /// The first `count` bytes of `room` are the next of the stream. Nothing was appended to `out` in between.
+  public mutating func received(_ count: Int, in out: ByteBuffer) throws {
+    let base = out.reserve(pending.count + count)
+    let fresh = UnsafeRawBufferPointer(start: base + pending.count, count: count)
+    let end = fresh.baseAddress.map { ck_behind_last($0, count, 0x0A) } ?? 0
+    if end == 0 { return try holdLine(fresh, to: out) }
+    let held = pending.count
+    if held > 0 { pending.withUnsafeBytes { if let from = $0.baseAddress { memcpy(base, from, held) } } }
+    guard Self.hasOnlyLines(UnsafeRawBufferPointer(start: base, count: held + end), limit: limit) else {
+      // Rare enough to be copied: what is too long leaves a gap.
+      let copy = MemoryBuffer(copying: fresh)
+      return try addLines(UnsafeRawBufferPointer(start: copy.base, count: count), to: out)
+    }
+    out.advance(held + end)
+    pending.removeAll(keepingCapacity: held < 1 << 16)
+    pending.append(contentsOf: fresh[end...])
+    if pending.count > limit { try holdLine(UnsafeRawBufferPointer(start: nil, count: 0), to: out) }
+  }
+
+  /// Whether none of these whole lines has more than `limit` bytes, found by looking at few of them.
+  private static func hasOnlyLines(_ lines: UnsafeRawBufferPointer, limit: Int) -> Bool {
+    guard let base = lines.baseAddress else { return true }
+    var start = 0
+    while lines.count - start > limit + 1 {
+      let end = ck_behind_last(base + start, limit + 1, 0x0A)
+      if end == 0 { return false }
+      start += end
+    }
+    return true
+  }
+
   /// The stream has ended; whether a record was cut off by that. Its beginning is a record where `emits` says so and its form allows it.
   public mutating func finish(emits: Bool, to out: ByteBuffer) -> Bool {
     let wasInRecord = isInRecord
@@ -85,7 +123,7 @@ public struct RecordFramer: ~Copyable {
     guard let start = rest.baseAddress, rest.count > 0 else { return }
     let end = ck_behind_last(start, rest.count, 0x0A)
     if end == 0 { return try holdLine(rest, to: out) }
-    if rest.count > limit || pending.count + end > limit {
+    if pending.count + end > limit {
       try addLongLines(UnsafeRawBufferPointer(rebasing: rest[..<end]), to: out)
     } else {
       pending.withUnsafeBytes { out.append($0) }

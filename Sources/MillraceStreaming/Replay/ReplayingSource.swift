@@ -8,14 +8,14 @@ import Synchronization
 /// Its place is the source's own until the first of them was read; from then on it is both. So what was read again is in the same
 /// commit as all else that the batch did, and a checkpoint that never had dead letters is as it was.
 public enum Redelivery {
-  /// The bindings with every streaming source of bytes wrapped whose bad records go to the dead letters; not those whose files are
-  /// merged by event time, where records of no file have no place.
+  /// The bindings with every streaming source of bytes wrapped whose bad records go to the dead letters. Where files are merged by event
+  /// time, the dead letters are no part of the merge: they come in the order in which they were kept.
   public static func arrange(_ bindings: [Int: ScanBinding], checkpoint: String?, environment: Environment)
     -> [Int: ScanBinding]
   {
     guard let checkpoint else { return bindings }
     return bindings.mapValues { binding in
-      guard binding.isStreaming, binding.replay == nil, binding.badRecords.policy == .deadLetter,
+      guard binding.isStreaming, binding.badRecords.policy == .deadLetter,
         case .bytes(let source, let decoding) = binding.input
       else { return binding }
       let folder = ReplayFolder(checkpoint: checkpoint, source: binding.name, files: environment.files)
@@ -31,7 +31,7 @@ public enum Redelivery {
 }
 
 /// A source with dead letters in front.
-class ReplayingSource: ByteSource, @unchecked Sendable {
+class ReplayingSource: ByteSource, PacedSource, @unchecked Sendable {
   /// Nanoseconds between looks for dead letters.
   private static let lookInterval: Int64 = 500_000_000
 
@@ -79,6 +79,8 @@ class ReplayingSource: ByteSource, @unchecked Sendable {
   }
 
   var description: String { source.description }
+
+  var nextDue: Int64? { (source as? any PacedSource)?.nextDue }
 
   func start(after offset: Offset?) throws { try source.start(after: Place(offset).own) }
 

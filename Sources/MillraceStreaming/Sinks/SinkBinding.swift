@@ -52,6 +52,8 @@ final class RowSinkOutput: SinkOutput {
 
   init(_ sink: any RowSink) { self.sink = sink }
 
+  var takesRowsEarly: Bool { sink is any EarlyRowSink }
+
   func write(_ batch: RecordBatch) throws { try sink.write(batch) }
 
   func makeBlockEncoder() throws -> (any BlockEncoder)? { nil }

@@ -31,6 +31,8 @@ final class IngestJournal: @unchecked Sendable {
   private let shared = Monitor(Shared())
   private var file: (any File)?
   private var place: Int64 = 0
+  /// Bytes that the segment which is written may have, but for a frame that is larger.
+  private var roomInSegment: Int64
   /// Where the frames of the segment end that was checked last.
   private var lastCheck = 0
   /// Offset behind the last byte.
@@ -43,6 +45,7 @@ final class IngestJournal: @unchecked Sendable {
     self.files = files
     self.directory = directory
     self.segmentSize = segmentSize
+    roomInSegment = Int64(segmentSize)
   }
 
   deinit { try? file?.close() }
@@ -204,9 +207,18 @@ final class IngestJournal: @unchecked Sendable {
 
   // MARK: Writing
 
-  /// Writes bytes of whole records and makes them durable, or leaves that to the next `sync`; `end` is then behind them.
-  func append(_ bytes: UnsafeRawBufferPointer, notes: JournalNotes = JournalNotes(), isDurable: Bool = true) throws {
-    if file == nil || place + Int64(Self.headerSize + bytes.count) > Int64(segmentSize) && place > 0 {
+  /// Largest segment that is made where much comes at a time.
+  private static let largestSegment: Int64 = 64 << 20
+  /// Bytes from which a frame is not put together in memory before it is written.
+  private static let separateFrom = 64 << 10
+
+  /// Writes bytes of whole records and makes them durable, or leaves that to the next `sync`; `end` is then behind them. `expected` is how
+  /// much comes at a time: a new segment has room for several times as much, since each costs several syncs.
+  func append(
+    _ bytes: UnsafeRawBufferPointer, notes: JournalNotes = JournalNotes(), isDurable: Bool = true, expected: Int = 0
+  ) throws {
+    if file == nil || place + Int64(Self.headerSize + bytes.count) > roomInSegment && place > 0 {
+      roomInSegment = max(Int64(segmentSize), min(Int64(expected) * 8, Self.largestSegment))
       try startSegment()
     }
     try write(bytes, notes)
@@ -226,18 +238,22 @@ final class IngestJournal: @unchecked Sendable {
     frame.advance(Self.headerSize)
     if !notes.isEmpty { notes.append(to: frame) }
     let lengths = (notes: frame.count - Self.headerSize, bytes: bytes.count)
-    frame.append(bytes)
+    let isSeparate = bytes.count >= Self.separateFrom
+    if !isSeparate { frame.append(bytes) }
     let header = UnsafeMutableRawPointer(mutating: frame.bytes.baseAddress.unsafelyUnwrapped)
     header.storeBytes(of: lengths.notes > 0 ? Self.notedMagic : Self.magic, as: UInt32.self)
     header.storeBytes(of: UInt32(lengths.bytes), toByteOffset: 4, as: UInt32.self)
     header.storeBytes(of: UInt32(lengths.notes), toByteOffset: 12, as: UInt32.self)
     header.storeBytes(of: end, toByteOffset: 16, as: Int64.self)
-    header.storeBytes(
-      of: Self.checksum(header, header + Self.headerSize, lengths), toByteOffset: 8, as: UInt32.self)
+    var sum = Self.checksum(
+      header, header + Self.headerSize, (lengths.notes, isSeparate ? 0 : lengths.bytes))
+    if isSeparate, let base = bytes.baseAddress { sum = ck_crc32c(sum, base, bytes.count) }
+    header.storeBytes(of: sum, toByteOffset: 8, as: UInt32.self)
     CrashPoint.pass(CrashPoints.journalBeforeWrite)
     try file.write(frame.bytes, at: place)
+    if isSeparate { try file.write(bytes, at: place + Int64(frame.count)) }
     CrashPoint.pass(CrashPoints.journalAfterWrite)
-    place += Int64(frame.count)
+    place += Int64(frame.count) + (isSeparate ? Int64(bytes.count) : 0)
   }
 
   /// Makes durable what was appended so far. May be called from another thread than `append`.
@@ -253,7 +269,7 @@ final class IngestJournal: @unchecked Sendable {
     shared.change { $0.file = nil }
     file = nil
     let fresh = try files.open(path(end), .create)
-    try fresh.preallocate(Int64(segmentSize))
+    try fresh.preallocate(roomInSegment)
     try fresh.sync()
     CrashPoint.pass(CrashPoints.journalAfterCreate)
     try files.syncDirectory(directory)

@@ -1,3 +1,4 @@
+import Glibc
 import MillraceColumnar
 public import MillraceCore
 
@@ -25,6 +26,8 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     public var emitsPartialRecords = false
     /// Whether bytes are given out before they are durable; for the continuous trigger.
     public var syncsBehind = false
+    /// Bytes from which records that came in one call are written by a thread of their own while the next are received.
+    var writesBehindFrom = 64 << 10
 
     /// The default bounds.
     public init() {}
@@ -82,6 +85,8 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
   private let shared = Monitor(Shared())
   /// Whether the journal has bytes that are not durable, with `syncsBehind`.
   private let unsynced = Monitor(false)
+  /// Writes where much comes; made by the thread that receives.
+  private var writer: JournalWriter?
   private var wake: @Sendable () -> Void = {}
   private var notify: @Sendable (String) -> Void = { _ in }
 
@@ -197,7 +202,7 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     }
     let split = SourceSplit(
       name: live.description, payload: .array([.int(from), .int(end)]), byteLimit: limit.byteBound(), isFinal: true,
-      offset: from)
+      sizeHint: end - from, offset: from)
     return SourcePlan(splits: [split])
   }
 
@@ -259,6 +264,7 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     do {
       try live.connect()
       shared.change { $0.isConnecting = false }
+      defer { writer?.finish { isClosed } }
       try receiveConnection()
     } catch {
       fail(error)
@@ -299,32 +305,66 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
 
   /// Keeps whole records, then lets the engine have them and the senders know.
   private func keep(_ inbox: LiveInbox) throws {
-    let bytes = inbox.records.bytes
-    guard !isClosed, !(bytes.isEmpty && inbox.sequences.isEmpty) else { return }
-    if journal != nil { try appendWithPatience(bytes, JournalNotes(runs: inbox.runs, sequences: inbox.sequences)) }
-    let chunk = MemoryBuffer(copying: bytes)
+    guard !isClosed, inbox.records.count > 0 || !inbox.sequences.isEmpty else { return }
+    let chunk = inbox.records.takeFilled()
+    memset(chunk.base + chunk.capacity, 0, 64)
+    let piece = JournalWriter.Piece(
+      bytes: chunk, notes: JournalNotes(runs: inbox.runs, sequences: inbox.sequences))
+    guard let journal else { return publish(piece) }
+    let isSmall = chunk.capacity < options.writesBehindFrom
+    if options.syncsBehind || isSmall && writer?.isIdle ?? true {
+      try appendWithPatience(piece, journal, isDurable: !options.syncsBehind)
+      return publish(piece)
+    }
+    try writer(journal).add(piece)
+  }
+
+  private func writer(_ journal: IngestJournal) throws -> JournalWriter {
+    if let writer { return writer }
+    let writer = try JournalWriter(
+      "write journal of \(name)",
+      write: { [self] pieces in
+        let size = pieces.reduce(0) { $0 + $1.bytes.capacity }
+        for piece in pieces { try appendWithPatience(piece, journal, isDurable: false, expected: size) }
+        try journal.sync()
+        for piece in pieces { publish(piece) }
+      },
+      failed: { [self] error in
+        fail(error)
+        wake()
+      })
+    self.writer = writer
+    return writer
+  }
+
+  /// The engine may have these records now.
+  private func publish(_ piece: JournalWriter.Piece) {
     let limit = journal == nil ? nil : min(options.maxMemoryBytes, Self.cachedBytes)
+    let sequences = piece.notes.sequences
     shared.change { state in
-      state.origins.add(inbox.runs, at: state.end)
-      state.add(chunk, limit: limit)
-      if options.syncsBehind { state.unsyncedSequences.merge(inbox.sequences) { $1 } }
+      state.origins.add(piece.notes.runs, at: state.end)
+      state.add(piece.bytes, limit: limit)
+      if options.syncsBehind { state.unsyncedSequences.merge(sequences) { $1 } }
     }
     wake()
     if options.syncsBehind {
       if unsynced.read({ !$0 }) { unsynced.change { $0 = true } }
-    } else if !inbox.sequences.isEmpty {
-      live.acknowledge(inbox.sequences)
+    } else if !sequences.isEmpty {
+      live.acknowledge(sequences)
     }
   }
 
   /// Bytes of the journal that are kept in memory, so that what keeps up need not read the file.
-  private static let cachedBytes: Int64 = 16 << 20
+  private static let cachedBytes: Int64 = 32 << 20
 
   /// A full disk is waited for; the bytes are neither lost nor taken for kept.
-  private func appendWithPatience(_ bytes: UnsafeRawBufferPointer, _ notes: JournalNotes) throws {
+  private func appendWithPatience(
+    _ piece: JournalWriter.Piece, _ journal: IngestJournal, isDurable: Bool, expected: Int = 0
+  ) throws {
+    let bytes = UnsafeRawBufferPointer(start: piece.bytes.base, count: piece.bytes.capacity)
     while true {
       do {
-        try journal?.append(bytes, notes: notes, isDurable: !options.syncsBehind)
+        try journal.append(bytes, notes: piece.notes, isDurable: isDurable, expected: expected)
         return
       } catch let error as MillraceError where error.code == "IO_DISK_FULL" {
         let isClosed = shared.wait(microseconds: 200_000) { $0.isClosed ? true : nil }

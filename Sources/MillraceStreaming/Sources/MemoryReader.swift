@@ -3,7 +3,7 @@ import MillraceColumnar
 import MillraceCore
 
 /// Reads a range out of chunks in memory.
-final class MemoryReader: ByteReader {
+final class MemoryReader: ResidentByteReader {
   private let chunks: [(start: Int64, bytes: MemoryBuffer)]
   private let end: Int64
   private var offset: Int64
@@ -31,6 +31,21 @@ final class MemoryReader: ByteReader {
       offset += Int64(count)
     }
     return done
+  }
+
+  func nextBlock() -> (owner: MemoryBuffer, bytes: UnsafeRawBufferPointer)? {
+    while offset < end, index < chunks.count {
+      let chunk = chunks[index]
+      let inside = Int(offset - chunk.start)
+      if inside >= chunk.bytes.capacity {
+        index += 1
+        continue
+      }
+      let count = min(chunk.bytes.capacity - inside, Int(end - offset))
+      offset += Int64(count)
+      return (chunk.bytes, UnsafeRawBufferPointer(start: chunk.bytes.base + inside, count: count))
+    }
+    return nil
   }
 
   func close() {}
