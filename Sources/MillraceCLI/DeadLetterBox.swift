@@ -130,12 +130,6 @@ struct DeadLetterBox {
         )
         continue
       }
-      if pipeline.sources.contains(where: { $0.name == source && $0.end.values["orderBy"] == "event-time" }) {
-        outcome.remarks.append(
-          "\(own.count) dead letters are of '\(source)', whose files are merged by event time: they have no place there"
-        )
-        continue
-      }
       if !dryRun { try folder(source)?.add(own) }
       outcome.handedOver.append((source, own.count))
     }

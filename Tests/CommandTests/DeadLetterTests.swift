@@ -164,6 +164,40 @@ struct DeadLetterTests {
     #expect(replay.error.contains("1 were too large to be kept whole"))
   }
 
+  /// Files that are merged by event time: what is too long is left out, and dead letters come back in a batch of their own.
+  @Test func mergedFiles() async throws {
+    func file(_ type: String) -> String {
+      Self.file(schema: "time TIMESTAMP, n \(type)").replacing(
+        #""format": "json", "options": { "path": "in/*.json", "maxFilesPerTrigger": 1 }"#,
+        with: #""format": "gzip-file", "options": { "path": "in/*.json", "orderBy": "event-time" }, "decode": "json""#)
+    }
+    func record(_ second: Int, _ n: String) -> String { "{\"time\":\"1970-01-01T00:00:0\(second)Z\",\"n\":\(n)}\n" }
+    let sandbox = Sandbox()
+    sandbox.write("p.json", file("INT"))
+    sandbox.write("in/a.json", record(1, "1") + record(3, "\"three\"") + record(5, "5"))
+    sandbox.write("in/b.json", record(2, "2"))
+    _ = try await Oracle.shell(
+      "{ head -c 20000000 /dev/zero | tr '\\0' x; printf '\\n'; } >> in/b.json", in: sandbox)
+    _ = try await Oracle.shell(#"printf '{"time":"1970-01-01T00:00:04Z","n":4}\n' >> in/b.json"#, in: sandbox)
+    let first = try await Command.millrace(["run", "p.json"], in: sandbox)
+    #expect(first.status == 0, "\(first.error)")
+    #expect(Self.out(sandbox) == ["1", "2", "4", "5"])
+    let letters = try await Self.list(sandbox)
+    try #require(letters.count == 2, "\(letters)")
+    #expect(letters.contains { $0.contains(#""file":"in/a.json""#) && $0.contains(#""code":"CANNOT_PARSE_FIELD""#) })
+    #expect(letters.contains { $0.contains(#""file":"in/b.json""#) && $0.contains(#""code":"RECORD_TOO_LARGE""#) })
+    sandbox.write("p.json", file("STRING"))
+    sandbox.write("in/c.json", record(6, "6"))
+    let replay = try await Command.millrace(["dlq", "replay", "p.json"], in: sandbox)
+    #expect(
+      replay.output == "p: 1 dead letters of 'numbers' wait for the next batch\n", "\(replay.output)\(replay.error)")
+    for _ in 0..<2 {
+      let next = try await Command.millrace(["run", "p.json"], in: sandbox)
+      #expect(next.status == 0, "\(next.error)")
+      #expect(Self.out(sandbox) == ["1", "2", "4", "5", "6", "three"])
+    }
+  }
+
   @Test("Fluent Bit #11457: lines that are skipped are counted where a user sees it")
   func skippedLinesAreCounted() async throws {
     let sandbox = Self.sandbox(Self.file().replacing(#""onBadRecord": "deadLetter""#, with: #""onBadRecord": "skip""#))

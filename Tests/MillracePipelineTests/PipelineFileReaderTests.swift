@@ -95,6 +95,20 @@ struct PipelineFileReaderTests {
     ("SELECT (1", ""),
   ]
 
+  /// Behind what was put in for references, whatever its length and lines, and in it.
+  @Test(arguments: [
+    ("SELECT '${env:LONG}' FROM t WHER x", "x"), ("SELECT '$${a}', '${env:LONG}${env:LONG}é' FROM t WHER x", "x"),
+    ("SELECT 'é' , ${env:BROKEN} FROM t", "${env:BROKEN} FROM t"), ("SELECT '${env:NOTHING:-}' FROM t WHER x", "x"),
+  ])
+  func faultsOfAQueryWithReferencesAreFoundInTheFile(query: String, rest: String) throws {
+    let text = TestCatalog.file(sinks: "\"s\": { \"query\": \"\(query)\", \"format\": \"console\" }")
+    let reader = TestCatalog.reader(["LONG": "é\nmuch longer than its name, over lines\n.", "BROKEN": ") x"])
+    let error = try #require(throws: PipelineFileError.self) { try reader.read(Array(text.utf8), file: "p.json") }
+    let place = error.diagnostics[0].place
+    let found = String(decoding: Array(text.utf8)[place.offset...], as: UTF8.self)
+    #expect(found.hasPrefix(rest + "\", \"format\""), "\(error)")
+  }
+
   @Test(arguments: brokenQueries)
   func faultsOfAQueryAreFoundInTheFile(query: String, rest: String) throws {
     let text = TestCatalog.file(sinks: "\"s\": { \"query\": \"\(query)\", \"format\": \"console\" }")

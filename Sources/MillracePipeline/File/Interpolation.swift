@@ -14,8 +14,10 @@ struct Interpolation {
     case .null, .bool, .number: break
     case .string(let text):
       if text.contains("${") {
-        node.value = .string(resolve(text, at: node.place, diagnostics))
+        let (resolved, replacements) = resolve(text, at: node.place, diagnostics)
+        node.value = .string(resolved)
         node.hasReference = true
+        node.replacements = replacements
       }
     case .array(let elements): node.value = .array(elements.map { resolve($0, diagnostics) })
     case .object(let members):
@@ -25,30 +27,40 @@ struct Interpolation {
     return node
   }
 
-  private func resolve(_ text: String, at place: Place, _ diagnostics: DiagnosticCollector) -> String {
+  private func resolve(
+    _ text: String, at place: Place, _ diagnostics: DiagnosticCollector
+  ) -> (String, [TextReplacement]) {
     var out = ""
+    var replacements: [TextReplacement] = []
+    func put(_ more: String, for spelled: Substring) {
+      replacements.append(
+        TextReplacement(
+          start: out.unicodeScalars.count, count: more.unicodeScalars.count, spelledCount: spelled.unicodeScalars.count)
+      )
+      out += more
+    }
     var rest = Substring(text)
     while let dollar = rest.firstIndex(of: "$") {
       out += rest[..<dollar]
       rest = rest[dollar...]
       if rest.hasPrefix("$${") {
-        out += "${"
+        put("${", for: rest.prefix(3))
         rest = rest.dropFirst(3)
       } else if rest.hasPrefix("${") {
         guard let close = rest.firstIndex(of: "}") else {
           diagnostics.report(
             "PIPELINE_REFERENCE", "a reference '${' is not closed",
             hint: "close it with }, or write $${ for the characters themselves", at: place)
-          return text
+          return (text, [])
         }
-        out += value(of: rest[..<close].dropFirst(2), at: place, diagnostics)
+        put(value(of: rest[..<close].dropFirst(2), at: place, diagnostics), for: rest[...close])
         rest = rest[rest.index(after: close)...]
       } else {
         out += "$"
         rest = rest.dropFirst()
       }
     }
-    return out + rest
+    return (out + rest, replacements)
   }
 
   private func value(of reference: Substring, at place: Place, _ diagnostics: DiagnosticCollector) -> String {

@@ -4,6 +4,8 @@ struct LocatedJSON: Sendable {
   var place: Place
   /// Whether a `${…}` reference was replaced in this string.
   var hasReference = false
+  /// What was put in for references, in order.
+  var replacements: [TextReplacement] = []
 
   /// What a value can be. Numbers keep their spelling: the field that takes one decides how it is read.
   enum Value: Sendable {

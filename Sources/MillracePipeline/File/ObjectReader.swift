@@ -43,7 +43,7 @@ struct ObjectReader {
       wrongType(key, value, "a string")
       return nil
     }
-    return LocatedText(text: text, place: value.place, hasReference: value.hasReference)
+    return LocatedText(text: text, place: value.place, replacements: value.replacements)
   }
 
   /// A boolean; a string counts if it came out of a reference.

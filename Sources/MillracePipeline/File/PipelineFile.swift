@@ -100,8 +100,8 @@ package enum TriggerEntry: Sendable, Hashable {
 package struct LocatedText: Sendable {
   package var text: String
   package var place: Place
-  /// Whether a `${…}` reference was replaced in it.
-  package var hasReference = false
+  /// What was put in for `${…}` references, in order.
+  package var replacements: [TextReplacement] = []
 }
 
 /// What sources, tables and sinks have in common: a connector and its options.

@@ -147,7 +147,7 @@ package struct PipelineFileReader {
   private func views(_ reader: ObjectReader) -> [ViewEntry] {
     reader.entries("views", "view").compactMap { member in
       if let text = member.value.string {
-        let query = LocatedText(text: text, place: member.value.place, hasReference: member.value.hasReference)
+        let query = LocatedText(text: text, place: member.value.place, replacements: member.value.replacements)
         return reader.diagnostics.parse(query, SQLParser.parseQuery).map {
           ViewEntry(name: member.key, query: query, syntax: $0)
         }

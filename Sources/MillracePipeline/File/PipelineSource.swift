@@ -27,19 +27,23 @@ package struct PipelineSource: Sendable {
 
   private func name(_ place: Place) -> String { place.file.isEmpty ? file : place.file }
 
-  /// The place of a line and column (from 1, in characters) of a string's value. A string whose references were replaced, or
-  /// one that is no string of the file, is named by its beginning.
+  /// The place of a line and column (from 1, in characters) of a string's value; of what was put in for a reference, that of the
+  /// reference. One that is no string of the file is named by its beginning.
   package func place(line: Int, column: Int, in text: LocatedText) -> Place {
     let start = text.place.offset
     let bytes = texts[name(text.place), default: []]
-    guard !text.hasReference, start < bytes.count, bytes[start] == UInt8(ascii: "\"") else { return text.place }
-    var raw = start + 1
+    guard start < bytes.count, bytes[start] == UInt8(ascii: "\"") else { return text.place }
     var position = (line: 1, column: 1)
-    while raw < bytes.count, bytes[raw] != UInt8(ascii: "\""), position < (line, column) {
-      let length = Self.spellingLength(bytes, at: raw)
-      let isNewline = bytes[raw] == UInt8(ascii: "\\") && bytes[raw + 1] == UInt8(ascii: "n")
-      position = isNewline ? (position.line + 1, 1) : (position.line, position.column + 1)
-      raw += length
+    let before = text.text.unicodeScalars.prefix { scalar in
+      if position >= (line, column) { return false }
+      position = scalar == "\n" ? (position.line + 1, 1) : (position.line, position.column + 1)
+      return true
+    }
+    var left = TextReplacement.spelledPlace(of: before.count, text.replacements)
+    var raw = start + 1
+    while left > 0, raw < bytes.count, bytes[raw] != UInt8(ascii: "\"") {
+      raw += Self.spellingLength(bytes, at: raw)
+      left -= 1
     }
     var place = text.place
     place.column += raw - start
