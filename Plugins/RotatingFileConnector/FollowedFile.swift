@@ -32,36 +32,63 @@ struct FollowedFile: Hashable, Sendable {
   var offset: Int64 = 0
   /// Time of the last change that was seen, microseconds.
   var modified: Int64 = 0
-  /// Rotated files of the log that were last changed no later than this are done, but for those that are known; microseconds.
+  /// Rotated files of the log that come before all that are known and were last changed no later than this are done; microseconds.
   var horizon: Int64 = 0
   /// Whether all that was there when it was last looked at has been read.
   var isDrained = false
+  /// Whether it is rotated and was quiet for long enough; should it grow all the same, that is read, too.
+  var isDone = false
 
   static let headLength: Int64 = 1024
   static let anchorLength: Int64 = 256
+
+  /// The file after reading to `offset`.
+  func moved(to offset: Int64, _ sighting: LogSurvey.Sighting) throws -> FollowedFile {
+    var file = self
+    file.offset = offset
+    file.anchor = try sighting.held?.anchor(at: offset) ?? Mark()
+    file.isDrained = sighting.held == nil || offset >= sighting.size
+    return file
+  }
+
+  /// The file when nothing more is expected of it.
+  var done: FollowedFile {
+    var file = self
+    file.isDone = true
+    return file
+  }
+
+  /// Stands for a log that has no file yet.
+  static func nothing(of base: String) -> FollowedFile {
+    FollowedFile(base: base, path: base, key: Key(device: 0, inode: 0), isDrained: true)
+  }
 }
 
 extension FollowedFile {
+  /// What is as in most files is left out: offsets hold many.
   var json: JSON {
-    .dictionary([
-      "base": .string(base), "path": .string(path), "device": .int(Int64(bitPattern: key.device)),
-      "inode": .int(Int64(bitPattern: key.inode)), "gzip": .bool(isCompressed), "head": FollowedFile.json(head),
-      "anchor": FollowedFile.json(anchor), "offset": .int(offset), "modified": .int(modified),
-      "drained": .bool(isDrained), "horizon": .int(horizon),
-    ])
+    var members: [JSON.Member] = [
+      .init("base", .string(base)), .init("path", .string(path)), .init("device", .int(Int64(bitPattern: key.device))),
+      .init("inode", .int(Int64(bitPattern: key.inode))), .init("head", FollowedFile.json(head)),
+      .init("offset", .int(offset)), .init("modified", .int(modified)), .init("drained", .bool(isDrained)),
+    ]
+    if isCompressed { members.append(.init("gzip", .bool(true))) }
+    if anchor != Mark() { members.append(.init("anchor", FollowedFile.json(anchor))) }
+    if horizon > 0 { members.append(.init("horizon", .int(horizon))) }
+    if isDone { members.append(.init("done", .bool(true))) }
+    return .object(members)
   }
 
   init(_ json: JSON) throws {
     guard let base = json["base"]?.string, let path = json["path"]?.string, let device = json["device"]?.int,
-      let inode = json["inode"]?.int, let isCompressed = json["gzip"]?.bool, let head = FollowedFile.mark(json["head"]),
-      let anchor = FollowedFile.mark(json["anchor"]), let offset = json["offset"]?.int,
-      let modified = json["modified"]?.int,
-      let isDrained = json["drained"]?.bool
+      let inode = json["inode"]?.int, let head = FollowedFile.mark(json["head"]),
+      let anchor = json["anchor"].map(FollowedFile.mark) ?? Mark(), let offset = json["offset"]?.int,
+      let modified = json["modified"]?.int, let isDrained = json["drained"]?.bool
     else { throw MillraceError("SOURCE_OFFSET", "'\(json.text)' is no place in a rotating file") }
     self.init(
       base: base, path: path, key: Key(device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode)),
-      isCompressed: isCompressed, head: head, anchor: anchor, offset: offset, modified: modified,
-      horizon: json["horizon"]?.int ?? modified, isDrained: isDrained)
+      isCompressed: json["gzip"]?.bool ?? false, head: head, anchor: anchor, offset: offset, modified: modified,
+      horizon: json["horizon"]?.int ?? 0, isDrained: isDrained, isDone: json["done"]?.bool ?? false)
   }
 
   private static func json(_ mark: Mark) -> JSON { .array([.int(mark.length), .int(mark.sum)]) }

@@ -29,6 +29,19 @@ final class HeldFile: Sendable {
     return FollowedFile.Mark(length: Int64(range.count), sum: Checksum.of(UnsafeRawBufferPointer(bytes)))
   }
 
+  /// A sum over the bytes before an offset.
+  func anchor(at offset: Int64) throws -> FollowedFile.Mark {
+    try mark(max(0, offset - FollowedFile.anchorLength)..<offset) ?? FollowedFile.Mark()
+  }
+
+  /// Plain bytes of the last gzip member, modulo 2^32, of a file with `size` bytes: all of them for a file that gzip made.
+  func compressedSize(_ size: Int64) throws -> UInt32? {
+    var count: UInt32 = 0
+    if size < 18 { return nil }
+    let got = try withUnsafeMutableBytes(of: &count) { try read(into: $0, at: size - 4) }
+    return got == 4 ? UInt32(littleEndian: count) : nil
+  }
+
   /// Whether the first two bytes are gzip's.
   func isCompressed() throws -> Bool {
     var magic: (UInt8, UInt8) = (0, 0)
@@ -79,10 +92,13 @@ final class HeldFileReader: ByteReader {
   private let path: String
   private var position: Int64
   private let end: Int64
+  private let endsEarly: Bool
 
-  init(_ file: HeldFile, _ range: Range<Int64>, path: String) {
+  /// `endsEarly` is for files that may have lost bytes: it then ends where the file does.
+  init(_ file: HeldFile, _ range: Range<Int64>, path: String, endsEarly: Bool = false) {
     self.file = file
     self.path = path
+    self.endsEarly = endsEarly
     position = range.lowerBound
     end = range.upperBound
   }
@@ -91,6 +107,7 @@ final class HeldFileReader: ByteReader {
     let wanted = min(Int64(buffer.count), end - position)
     if wanted == 0 { return 0 }
     let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(wanted)]), at: position)
+    if count == 0 && endsEarly { return 0 }
     if count == 0 {
       throw MillraceError(
         "SOURCE_FILE_TRUNCATED", "'\(path)' ends at byte \(position), but was planned to be read to \(end)",

@@ -2,25 +2,26 @@ import MillraceCore
 import MillraceFormats
 
 extension LogSurvey {
-  /// The files of the logs that an archive does not hold, from the newest one on that it does hold, and the plain bytes of each that
-  /// it has given. Without a file that it holds, all files of the logs.
+  /// The files of the logs, from the newest one on that an archive holds as far as it has given them; what comes before that one is
+  /// done. Without a file that it holds, all of them from their beginnings.
   ///
   /// Rotation may have moved and compressed files since the archive read them, so they are known by what they hold. Each file of the
   /// archive is one file of a log, the oldest that it can be: small files may begin alike.
-  func beyond(_ archived: [ArchivedFile]) throws -> [(sighting: Sighting, read: Int64)] {
+  func beyond(_ archived: [ArchivedFile]) throws -> [FollowedFile] {
     var left = archived.filter { $0.headLength > 0 }
-    return try allFiles().flatMap { log -> [(sighting: Sighting, read: Int64)] in
-      var found: [(sighting: Sighting, read: Int64)] = []
+    return try allFiles().flatMap { log -> [FollowedFile] in
+      var files: [FollowedFile] = []
       for sighting in log {
         guard let index = try left.firstIndex(where: { try holds($0, sighting) }) else {
-          found.append((sighting, 0))
+          files.append(sighting.file)
           continue
         }
-        // What is older than this one is the archive's business. This one stays, to tell what comes after it.
-        found = [(sighting, left[index].plainByteCount)]
+        // What is older than this one is the archive's business.
+        files = try log[..<files.count].map { try passedOver($0).file }
+        files.append(try sighting.file.moved(to: left[index].plainByteCount, sighting))
         left.remove(at: index)
       }
-      return found
+      return files
     }
   }
 

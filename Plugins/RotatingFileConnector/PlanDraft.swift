@@ -20,8 +20,6 @@ struct PlanDraft {
     /// Nil: to the end, or the limit.
     var end: Int64?
     var byteLimit: Int64?
-    /// Whether no file of the log comes after it.
-    var isLast = false
   }
 
   /// Whether the batch has as much as it may.
@@ -37,10 +35,34 @@ struct PlanDraft {
   mutating func close() { bytesLeft = 0 }
 
   /// Files that must stay open until the batch is done.
-  var keys: Set<FollowedFile.Key> { Set(files.map(\.key)).union(reads.map(\.file.key)) }
+  var keys: Set<FollowedFile.Key> { Set(files.filter { !$0.isDone }.map(\.key)).union(reads.map(\.file.key)) }
 
   /// The file is known after the batch.
   mutating func keep(_ file: FollowedFile) { files.append(file) }
+
+  /// Of each log as many as `limit` files that are done stay known by themselves, the newest; of the others only the time of their last
+  /// change.
+  mutating func forget(beyond limit: Int) {
+    var done: [String: Int] = [:]
+    var horizons: [String: Int64] = [:]
+    var kept: [FollowedFile] = []
+    for file in files.reversed() {
+      if file.isDone {
+        done[file.base, default: 0] += 1
+        if done[file.base, default: 0] > limit {
+          horizons[file.base] = max(horizons[file.base] ?? 0, file.modified)
+          continue
+        }
+      }
+      kept.append(file)
+    }
+    if horizons.isEmpty { return }
+    files = kept.reversed().map { file in
+      var file = file
+      file.horizon = max(file.horizon, horizons[file.base] ?? 0)
+      return file
+    }
+  }
 
   /// Lines of a file from its offset to `end` are read.
   mutating func read(_ file: FollowedFile, to end: Int64) {
@@ -50,10 +72,10 @@ struct PlanDraft {
   }
 
   /// The rest of a compressed file is read, as far as the limit allows; what that comes to shows afterwards.
-  mutating func readWhole(_ file: FollowedFile, isLast: Bool) {
+  mutating func readWhole(_ file: FollowedFile) {
     keep(file)
     if isFull { return }
-    reads.append(Read(file: file, byteLimit: isLimited ? bytesLeft : nil, isLast: isLast))
+    reads.append(Read(file: file, byteLimit: isLimited ? bytesLeft : nil))
     // Nothing after a file that may be cut, or its rows would come before the rest of this one.
     bytesLeft = isLimited ? 0 : bytesLeft
     splitsLeft -= 1
@@ -66,7 +88,6 @@ struct PlanDraft {
     let splits = reads.enumerated().map { index, read in
       var payload: [JSON.Member] = [
         .init("file", read.file.json), .init("to", read.end.map { .int($0) } ?? .null),
-        .init("last", .bool(read.isLast)),
       ]
       if index == 0 { payload.append(.init("next", next)) }
       let key = read.file.key

@@ -71,6 +71,8 @@ final class Follower {
   private let allowsLoss: Bool
   /// Does to the file system what the end of the process does.
   var onKill: () -> Void = {}
+  /// Runs before each start of a source.
+  var onStart: () -> Void = {}
 
   init(_ options: [String: String], _ environment: Environment) {
     self.options = options
@@ -79,6 +81,7 @@ final class Follower {
   }
 
   func start(freeze: Bool = false) throws {
+    onStart()
     let made = try RotatingFileConnector().source(options, environment: environment).byteSource
     try made.start(after: offset)
     if freeze { try made.freeze() }

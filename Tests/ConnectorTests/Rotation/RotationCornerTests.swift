@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceFormats
 import Testing
 
 /// Corners of rotation that random histories found.
@@ -99,6 +100,84 @@ struct RotationCornerTests {
     folder.append("c\n", to: "app.log")
     try follower.drain()
     #expect(follower.text == "a\nb\nx\ny\nz\nc\n")
+  }
+
+  @Test(
+    "a late line in a rotated file is read however long the file was quiet",
+    arguments: ["plain", "compressed", "stopped"])
+  func lateLine(how: String) throws {
+    let follower = follower()
+    folder.append("a\n", to: "app.log")
+    try follower.drain()
+    folder.move("app.log", to: "app.log.1")
+    clock.advance(10_000_000)
+    folder.append("b\n", to: "app.log")
+    try follower.drain()
+    // The file is done, and let go.
+    #expect(folder.openCount == 1)
+    clock.advance(3_600_000_000)
+    if how != "plain" { follower.stop() }
+    folder.append("late\n", to: "app.log.1")
+    if how == "compressed" {
+      let out = ByteBuffer()
+      let text = folder.plain("app.log.1") ?? []
+      text.withUnsafeBytes { GzipCompressor(level: 1).compressMember($0, into: out) }
+      folder.put(Array(out.bytes), in: "app.log.2.gz", plain: text)
+      folder.unlink("app.log.1")
+    }
+    try follower.drain()
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\nlate\nc\n")
+  }
+
+  @Test("a log that is emptied, filled again and deleted before anyone looks is read from what is open")
+  func refilled() throws {
+    let follower = follower()
+    folder.append("a\n", to: "app.log")
+    try follower.drain()
+    clock.advance(10_000)
+    folder.put([], in: "app.log")
+    folder.append("b\nb\n", to: "app.log")
+    clock.advance(10_000)
+    folder.unlink("app.log")
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\nb\nc\n")
+  }
+
+  @Test("a log that is made and rotated after the start, but before the first look, is read from its beginning")
+  func rotatedBeforeTheFirstLook() throws {
+    let follower = follower()
+    try follower.start()
+    folder.append("a\n", to: "app.log")
+    folder.move("app.log", to: "app.log.1")
+    folder.append("b\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\n")
+  }
+
+  @Test("a file that is compressed after the freeze is not read again by the next run")
+  func compressedAfterFreeze() throws {
+    let follower = follower()
+    folder.append("a\n", to: "app.log.1")
+    folder.append("b\n", to: "app.log")
+    let all = self.follower(["path": folder.file("app.log*")])
+    clock.advance(10_000_000)
+    try all.start(freeze: true)
+    try all.drain()
+    let out = ByteBuffer()
+    let text = folder.plain("app.log.1") ?? []
+    text.withUnsafeBytes { GzipCompressor(level: 1).compressMember($0, into: out) }
+    folder.put(Array(out.bytes), in: "app.log.1.gz", plain: text)
+    folder.unlink("app.log.1")
+    folder.append("c\n", to: "app.log")
+    try all.drain()
+    all.stop()
+    try all.drain()
+    #expect(all.text == "a\nb\nc\n")
+    try follower.drain()
+    #expect(follower.text == "b\nc\n")
   }
 
   @Test("a busy log does not starve the others") func fairness() throws {

@@ -5,18 +5,10 @@ import Testing
 struct RotationSimulatorTests {
   private static func variable(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
-  /// Histories of the first 200 that come out wrong: lines lost where a log was rotated away before there was an offset, or deleted and
-  /// made again while the reader was down, and lines that come twice where a killed batch met a deletion. Each is to be explained or
-  /// mended; a history that comes out right must leave this list.
-  private static let known: Set<UInt64> = [
-    38, 55, 64, 92, 101, 106, 112, 117, 126, 138, 150, 157, 162, 163, 164, 191, 196, 198,
-  ]
-
   @Test("each line once and in order, wherever a copy of it survived") func histories() throws {
     let first = Self.variable("MILLRACE_HISTORY_SEED") ?? 1
     let count = Self.variable("MILLRACE_HISTORIES") ?? 200
-    var lines = 0
-    var destroyed = 0
+    var sum = RotationSimulator.Outcome()
     var failed = 0
     for seed in first..<first + count {
       let outcome: RotationSimulator.Outcome
@@ -25,14 +17,10 @@ struct RotationSimulatorTests {
         Issue.record("seed \(seed): \(error)")
         continue
       }
-      lines += outcome.lines
-      destroyed += outcome.destroyed
-      if Self.known.contains(seed) {
-        withKnownIssue("history \(seed)") {
-          if !outcome.complaints.isEmpty { Issue.record("\(outcome.complaints.joined(separator: "; "))") }
-        }
-        continue
-      }
+      sum.lines += outcome.lines
+      sum.destroyed += outcome.destroyed
+      sum.unseen += outcome.unseen
+      sum.late += outcome.late
       if outcome.complaints.isEmpty { continue }
       failed += 1
       if failed <= 3 {
@@ -41,9 +29,12 @@ struct RotationSimulatorTests {
       }
     }
     print(
-      "\(count) histories: \(lines) lines, \(destroyed) destroyed before they could be read, \(failed) histories failed"
-    )
+      """
+      \(count) histories with \(sum.lines) lines: \(sum.destroyed) destroyed before they were read, \(sum.unseen) rotated away before \
+      a reader of one path first started, \(sum.late) late ones out of order; \(failed) histories failed
+      """)
     #expect(failed == 0)
-    #expect(lines > 0 && destroyed < lines / 2)
+    // Most of the lines of most of the histories must be owed, or they would show nothing.
+    #expect(sum.lines > 0 && sum.destroyed + sum.unseen < sum.lines / 3)
   }
 }
