@@ -38,7 +38,8 @@ final class Conversation: @unchecked Sendable {
   /// Bytes of the record that is being taken.
   private var recordBytes = 0
   private let isTaken = Mutex(false)
-  private let isEnded = Mutex(false)
+  /// From when on, by the monotonic clock, calls that wait fail.
+  private let deadline = Mutex<Int64?>(nil)
 
   init(_ program: Program, name: String, _ environment: Environment) throws {
     self.program = program
@@ -79,7 +80,8 @@ final class Conversation: @unchecked Sendable {
       case .bytes(let count):
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         since = clock.monotonicNanoseconds()
-      case .end: throw ended(call)
+      // What it has said before it ended tells more.
+      case .end: return
       case .wouldBlock: try wait(for: .input, since, call)
       }
     }
@@ -151,8 +153,11 @@ final class Conversation: @unchecked Sendable {
     return try self.call(call, arguments)
   }
 
-  /// Makes calls that wait fail soon. From any thread.
-  func cancel() { isEnded.withLock { $0 = true } }
+  /// Makes calls fail that still wait after so long. From any thread.
+  func cancel(after microseconds: Int64 = 0) {
+    let end = clock.monotonicNanoseconds() + microseconds * 1000
+    deadline.withLock { $0 = min($0 ?? .max, end) }
+  }
 
   /// Ends the program: its input ends, and if that does not help it is asked and then killed.
   func stop() {
@@ -198,7 +203,7 @@ final class Conversation: @unchecked Sendable {
   }
 
   private func wait(for stream: ProcessStreams, _ since: Int64, _ call: String) throws {
-    if isEnded.withLock({ $0 }) {
+    if let end = deadline.withLock({ $0 }), clock.monotonicNanoseconds() >= end {
       throw MillraceError("PROGRAM_STOPPED", "'\(call)' of \(title) was given up: the query ends", fault: .external)
     }
     let ready = process.wait(for: log.hasEnded ? stream : [stream, .error], microseconds: Self.tick)

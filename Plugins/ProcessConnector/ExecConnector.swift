@@ -9,15 +9,17 @@ public struct ExecConnector: Connector, CheckableConnector {
   public var spec: ConnectorSpec {
     ConnectorSpec(
       name: "exec", summary: "The output lines of a command, or a command that gets records as lines.",
-      kinds: [.source, .sink], maturity: .preview, sourceFields: Self.shared + Self.source,
-      sinkFields: Self.shared + Self.sink)
+      kinds: [.source, .sink], maturity: .preview,
+      sourceFields: Self.shared("journalctl --follow -o json") + Self.source,
+      sinkFields: Self.shared("cat >> out/rows.json") + Self.sink)
   }
 
-  private static let shared = [
-    OptionField(
-      "command", .string, "The command, which /bin/sh runs.", isRequired: true, example: "journalctl --follow -o json"),
-    OptionField("folder", .path, "The folder in which it works; without it that of this program.", example: "tools"),
-  ]
+  private static func shared(_ example: String) -> [OptionField] {
+    [
+      OptionField("command", .string, "The command, which /bin/sh runs.", isRequired: true, example: example),
+      OptionField("folder", .path, "The folder in which it works; without it that of this program.", example: "tools"),
+    ]
+  }
 
   private static let source = [
     OptionField(

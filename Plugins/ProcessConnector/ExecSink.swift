@@ -84,6 +84,8 @@ final class ExecSink: ByteSink, @unchecked Sendable {
   }
 
   func close() throws {
+    // A batch that is not whole must not end like one that is.
+    if settings.lifetime == .batch { process?.signal(SIGTERM) }
     if let process { ProcessStop.run(process, &log, afterInput: settings.lifetime == .query ? settings.timeout : 0) }
     process = nil
   }

@@ -10,10 +10,14 @@ final class ProgramLiveSource: LiveRecordSource, @unchecked Sendable {
   private static let turnSize = 1 << 20
   /// Milliseconds that the program may wait for records before it answers.
   private static let patience: Int64 = 500
+  /// Microseconds that an answer may take once the source is closed.
+  private static let farewell: Int64 = 3_000_000
 
   private struct Shared {
     var conversation: Conversation?
     var isClosed = false
+    /// Whether the program has said that no more will come.
+    var hasEnded = false
     /// The number that is durable, and that which the program knows of.
     var durable: Int64?
     var told: Int64?
@@ -59,10 +63,16 @@ final class ProgramLiveSource: LiveRecordSource, @unchecked Sendable {
           try conversation.begin("read", [.init("wait", .int(Self.patience))])
           isReading = true
         }
-        if let goesOn = try take(conversation, inbox) {
-          if !goesOn { finish(conversation) }
-          return goesOn
+        guard let goesOn = try take(conversation, inbox) else { continue }
+        if goesOn, !shared.withLock({ $0.isClosed }) { return true }
+        if !goesOn, !inbox.sequences.isEmpty {
+          // The program is told of its last records when they are durable.
+          shared.withLock { $0.hasEnded = true }
+          return false
         }
+        if !isReading { try tell(conversation) }
+        finish(conversation)
+        return false
       }
     } catch {
       if shared.withLock({ $0.isClosed }) {
@@ -111,7 +121,13 @@ final class ProgramLiveSource: LiveRecordSource, @unchecked Sendable {
 
   func acknowledge(_ sequences: [String: Int64]) {
     guard let number = sequences[Self.sender] else { return }
-    shared.withLock { $0.durable = number }
+    let ended = shared.withLock { state in
+      state.durable = number
+      return state.hasEnded ? state.conversation : nil
+    }
+    guard let ended else { return }
+    try? tell(ended)
+    finish(ended)
   }
 
   func close() {
@@ -119,6 +135,7 @@ final class ProgramLiveSource: LiveRecordSource, @unchecked Sendable {
       state.isClosed = true
       return state.conversation
     }
-    conversation?.cancel()
+    // The answer that is waited for may come yet, and then the program can be told what is durable.
+    conversation?.cancel(after: Self.farewell)
   }
 }

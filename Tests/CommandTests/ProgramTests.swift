@@ -185,6 +185,22 @@ struct ProgramTests {
     #expect(!outcome.error.contains("DATA_SOURCE_NOT_FOUND"), "one complaint is enough: \(outcome.error)")
   }
 
+  /// What a program does not give again by its positions may come twice, and a pipeline that demands otherwise is refused where it does.
+  @Test func aProgramThatIsNotReplayableIsAtLeastOnce() async throws {
+    let sandbox = Sandbox()
+    sandbox.write("nine.sh", Self.shell("").replacing("\"replayable\":true", with: "\"replayable\":false"))
+    let plugin = #"{ "process": ["/bin/sh", "nine.sh"] }"#
+    sandbox.write("p.json", Self.pipeline(plugin))
+    let weak = try await Command.millrace(["validate", "p.json", "--json"], in: sandbox)
+    #expect(weak.output.contains(#""delivery":"at-least-once""#), "\(weak.output)\(weak.error)")
+    sandbox.write("p.json", Self.pipeline(plugin, ", \"delivery\": \"exactly-once\""))
+    let strong = try await Command.millrace(["validate", "p.json"], in: sandbox)
+    #expect(strong.status == 3)
+    #expect(
+      strong.error.contains("[DELIVERY_NOT_MET]") && strong.error.contains("'lines' can give a record again"),
+      "\(strong.error)")
+  }
+
   // MARK: Commands
 
   @Test func commandsAreSourcesAndSinks() async throws {

@@ -30,7 +30,8 @@ extension AcceptanceTests {
 
     static let all: [Subject] =
       FileConnector.all.map(files) + [
-        gzipSource, tail, sqliteSource, memorySource, rate, rateMicroBatch, socketSource, execSource,
+        gzipSource, tail, sqliteSource, memorySource, rate, rateMicroBatch, socketSource, execSource, liveSocket,
+        liveCommand,
       ]
       + FileConnector.all.map(folders) + [gzipSink, rotating, sqliteSink, memorySink, console, execSink, socketSink]
 
@@ -187,7 +188,9 @@ extension AcceptanceTests {
       let number = Counter()
       return SinkAcceptance(ExecConnector()) {
         let name = "\(number.next())"
-        return .init(options: ["command": "cat >> \(folder.file(name))"]) { cut(Array((folder.text(name) ?? "").utf8)) }
+        return .init(options: [
+          "command": "cat > \(folder.file(name)).part && cat \(folder.file(name)).part >> \(folder.file(name))"
+        ]) { cut(Array((folder.text(name) ?? "").utf8)) }
       }.run()
     }
 

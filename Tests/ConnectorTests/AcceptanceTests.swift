@@ -23,7 +23,7 @@ struct AcceptanceTests {
     var text = """
       # Acceptance of the bundled connectors
 
-      What the author's kit (`SourceAcceptance` and `SinkAcceptance` in `MillraceTesting`) finds; see
+      What the author's kit (`SourceAcceptance`, `LiveSourceAcceptance` and `SinkAcceptance` in `MillraceTesting`) finds; see
       [streaming](../streaming.md#connectors-of-your-own). Lost and doubled records are counted over all runs of a check.
 
       """

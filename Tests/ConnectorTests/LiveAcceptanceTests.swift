@@ -5,11 +5,11 @@ import ProcessConnector
 import SocketConnector
 import Testing
 
-/// Sources whose records come once keep the contract that the author's kit checks.
-struct LiveAcceptanceTests {
-  @Test func aSocketThatConnectsKeepsTheContract() {
+extension AcceptanceTests.Subject {
+  /// A socket that connects to a server, which sends when a test says so.
+  static let liveSocket = Self("socket live source") {
     let folder = ScratchFolder()
-    let report = LiveSourceAcceptance(SocketConnector(), folder: folder.path) {
+    return LiveSourceAcceptance(SocketConnector(), folder: folder.path) {
       let server = LoopbackServer()
       var isConnected = false
       return .init(options: ["host": "127.0.0.1", "port": "\(server.port)"]) { records in
@@ -18,24 +18,23 @@ struct LiveAcceptanceTests {
         server.send(records.map { $0 + "\n" }.joined())
       }
     }.run()
-    #expect(report.failures.isEmpty, "\(report)")
-    #expect(report.lines.count == 7)
   }
 
-  @Test func aCommandKeepsTheContract() throws {
+  /// A command that follows a file, which a test writes.
+  static let liveCommand = Self("exec live source") {
     let folder = ScratchFolder()
     let number = AcceptanceTests.Counter()
-    let report = LiveSourceAcceptance(ExecConnector(), folder: folder.path) {
+    return LiveSourceAcceptance(ExecConnector(), folder: folder.path) {
       let name = "input\(number.next())"
-      try? folder.write("", to: name)
+      try folder.write("", to: name)
       return .init(options: ["command": "exec tail -n +1 -f \(folder.file(name))"]) { records in
         try folder.write(records.map { $0 + "\n" }.joined(), to: name, appending: true)
       }
     }.run()
-    #expect(report.failures.isEmpty, "\(report)")
-    #expect(report.lines.count == 7)
   }
+}
 
+struct LiveAcceptanceTests {
   /// The kit finds a source that does not keep what it gave in order.
   @Test func aSourceThatTurnsRecordsRoundIsFound() {
     let folder = ScratchFolder()

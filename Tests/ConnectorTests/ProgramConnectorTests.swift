@@ -188,6 +188,43 @@ struct ProgramConnectorTests {
     all.close()
   }
 
+  /// A program that is faster than the query waits in its write.
+  @Test func aProgramWaitsWhileNothingIsRead() throws {
+    let folder = ScratchFolder()
+    let read = "echo '{\"records\":1000000}'; seq 1 1000000 | tee \(folder.file("said")); echo '{\"ok\":{}}'"
+    let connector = try TestProgram.connector(TestProgram.source(read))
+    guard case .bytes(let source) = try connector.source([:]) else { return }
+    try source.start(after: nil)
+    defer { source.close() }
+    let plan = try #require(try source.plan(after: nil, limit: ReadLimit()))
+    let reader = try source.open(plan.splits[0])
+    var room = [UInt8](repeating: 0, count: 1000)
+    #expect(try room.withUnsafeMutableBytes { try reader.read(into: $0) } > 0)
+    SystemClock().sleep(microseconds: 300_000)
+    let said = try PosixFileSystem().status(folder.file("said"))?.size ?? 0
+    #expect(said > 0 && said < 1 << 20, "of 6.9 MB it has written \(said) bytes")
+    #expect(try bytes(reader).split(separator: 0x0A).count > 900_000)
+    reader.close()
+  }
+
+  /// A sink that takes nothing is given up.
+  @Test func aProgramThatTakesNothingIsGivenUp() throws {
+    let spec = #"{"protocol":1,"connectors":[{"name":"wall","summary":"A wall.","sink":{}}]}"#
+    let connector = try TestProgram.connector(
+      TestProgram.shell(spec, #"*'"call":"write"'*) sleep 60 ;;"#, timeout: 300_000))
+    let sink = try connector.sink([:], SinkAcceptance.schema).byteSink
+    try sink.open(SinkContext(queryID: "q", sinkName: "out"))
+    defer { try? sink.close() }
+    try sink.begin(batchID: 0)
+    let records = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20) + [0x0A]
+    let error = try #require(throws: MillraceError.self) {
+      try records.withUnsafeBytes {
+        try sink.write(EncodedBlock(bytes: $0, rowCount: 1, plainByteCount: records.count))
+      }
+    }
+    #expect(error.code == "PROGRAM_TIMEOUT", "\(error)")
+  }
+
   // MARK: Records that come once
 
   /// What is durable is told before more is asked for, and a new life begins behind it.
@@ -222,14 +259,24 @@ struct ProgramConnectorTests {
     #expect(calls[0]["after"] == .int(5) && calls[2]["position"] == .int(7))
   }
 
+  /// A program that has no more is told of its last records when they are durable, and ends then.
   @Test func aLiveProgramMayEnd() throws {
-    let read = #"echo '{"records":1}'; echo last; echo '{"ok":{"end":true}}'"#
-    let connector = try TestProgram.connector(TestProgram.source(read, replayable: false))
-    guard case .liveRecords(let source) = try connector.source([:]) else { return }
+    let folder = ScratchFolder()
+    let spec = #"{"protocol":1,"connectors":[{"name":"queue","summary":"A queue.","source":{}}]}"#
+    let script = """
+      *'"call":"read"'*) echo '{"records":1}'; echo last; echo '{"ok":{"end":true,"number":3}}' ;;
+      *'"call":"commit"'*) echo "$line" >> \(folder.file("said")); echo '{"ok":{}}' ;;
+      """
+    guard case .liveRecords(let source) = try TestProgram.connector(TestProgram.shell(spec, script)).source([:]) else {
+      return
+    }
     try source.connect()
     let inbox = LiveInbox()
     #expect(try source.receive(into: inbox) == false)
     #expect(AcceptanceTests.Subject.cut(Array(inbox.records.bytes)) == ["last"])
+    source.acknowledge(inbox.sequences)
+    #expect(folder.text("said") == #"{"call":"commit","position":3}"# + "\n")
+    #expect(try source.receive(into: inbox) == false)
   }
 
   // MARK: Ends

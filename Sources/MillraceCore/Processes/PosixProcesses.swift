@@ -136,11 +136,12 @@ private final class PosixProcess: RunningProcess, @unchecked Sendable {
   }
 
   deinit {
-    close()
+    // Killed before its input ends, lest it take that for the end of what it was to get.
     if end(within: 0) == nil {
       signal(SIGKILL)
       _ = end(within: 1_000_000)
     }
+    close()
   }
 
   func wait(for interest: ProcessStreams, microseconds: Int64) -> ProcessStreams {

@@ -35,11 +35,12 @@ package struct PipelineFileReader {
       }
       return reader != nil
     }
+    let complaints = diagnostics.diagnostics.count
     let plugins = PluginReader(catalog: catalog, diagnostics: diagnostics).connectors(documents)
+    let isComplete = diagnostics.diagnostics.count == complaints
     // Without a plug-in each of its connectors would be complained about once more.
     let pipelines =
-      documents.isEmpty || diagnostics.hasErrors && documents.contains { $0.root["plugins"] != nil }
-      ? [] : self.pipelines(documents, catalog.adding(plugins), diagnostics)
+      documents.isEmpty || !isComplete ? [] : self.pipelines(documents, catalog.adding(plugins), diagnostics)
     // Names that stand twice were reported with the pipelines.
     let quiet = DiagnosticCollector(diagnostics.source)
     let tests = TestReader(documents.entries("pipelines", "pipeline", quiet), diagnostics).tests(documents)

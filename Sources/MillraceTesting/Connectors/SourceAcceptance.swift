@@ -6,7 +6,7 @@ import MillraceFormats
 ///
 /// The kit does what the engine does. Put some input in place (at least a few dozen rows), and call `run`: every reading stops at what
 /// exists then. The rows of byte sources are the lines of the text. Sources that are live, whose bytes come once, are journalled by the
-/// engine, which is what makes them replayable: of these the kit checks the description alone.
+/// engine, which is what makes them replayable: of these this kit checks the description alone, and `LiveSourceAcceptance` the rest.
 public struct SourceAcceptance {
   private let connector: any Connector
   private let options: [String: String]
@@ -45,7 +45,7 @@ public struct SourceAcceptance {
     }
     switch try? kind(environment) {
     case .live?, .liveRecords?:
-      report.skip("rows, offsets, restarts", "live: the engine's journal replays it")
+      report.skip("rows, offsets, restarts", "live: `LiveSourceAcceptance` holds it to them")
       return report
     default: break
     }
