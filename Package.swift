@@ -35,6 +35,11 @@ let connectors: [Target.Dependency] = [
   "ConsoleConnector", "MemoryConnector", "RateConnector", "ProcessConnector",
 ]
 
+/// What TLS is made of, where the trait asks for it.
+let tls: [Target.Dependency] = [
+  ("NIOSSL", "swift-nio-ssl"), ("NIOTLS", "swift-nio"), ("NIOEmbedded", "swift-nio"), ("NIOCore", "swift-nio"),
+].map { .product(name: $0, package: $1, condition: .when(traits: ["TLS"])) }
+
 let package = Package(
   name: "millrace",
   products: [
@@ -47,11 +52,14 @@ let package = Package(
   ],
   traits: [
     .trait(name: "ISAL", description: "Inflate and deflate with ISA-L (libisal-dev); zlib is used without it"),
+    .trait(name: "TLS", description: "TLS for sockets, with swift-nio-ssl, which is fetched and built only then"),
     .default(enabledTraits: ["ISAL"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
   ],
   targets: [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -109,7 +117,7 @@ let package = Package(
         "Millrace", "MillracePipeline", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillraceSQL",
         "MillracePlan", "MillraceExecution", "MillraceStreaming", argumentParser,
       ]),
-    connector("SocketConnector"),
+    connector("SocketConnector", tls),
     connector("RotatingFileConnector"),
     connector("GzipFileConnector"),
     connector("SQLiteConnector", ["CSQLite"]),

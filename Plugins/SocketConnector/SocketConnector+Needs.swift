@@ -12,7 +12,7 @@ extension SocketConnector: CheckableConnector {
   }
 
   private static func need(_ place: SocketPlace, _ environment: Environment) -> ResourceNeed {
-    let dialer = SocketDialer(place: place, environment: environment)
+    let dialer = SocketDialer(place: place, environment: place.secured(environment))
     if place.mode == .listen {
       return ResourceNeed("\(place.name) is free to listen at") {
         for socket in try dialer.listen() { socket.close() }

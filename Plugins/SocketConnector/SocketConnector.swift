@@ -15,14 +15,13 @@ public struct SocketConnector: Connector {
 
   /// Makes a source.
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
-    .liveRecords(
-      SocketSource(
-        try SocketSourceSettings(request.options), environment: request.environment))
+    let settings = try SocketSourceSettings(request.options)
+    return .liveRecords(SocketSource(settings, environment: settings.place.secured(request.environment)))
   }
 
   /// Makes a sink.
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
     let settings = try SocketSinkSettings(request.options)
-    return .bytes(SocketSink(settings, environment: request.environment))
+    return .bytes(SocketSink(settings, environment: settings.place.secured(request.environment)))
   }
 }

@@ -40,13 +40,38 @@ enum SocketFields {
       range: 1000...3_600_000_000)
   ]
 
+  private static let tls = [
+    OptionField(
+      "tls", .boolean, "Whether bytes are sealed with TLS; for builds with the trait TLS, over tcp.", default: "false"),
+    OptionField(
+      "tlsCertificate", .path, "PEM file with our certificate and those above it; a server needs one.",
+      example: "/etc/millrace/server.pem"),
+    OptionField(
+      "tlsKey", .path, "PEM file with the certificate's private key, without a password.",
+      example: "/etc/millrace/server.key"),
+    OptionField(
+      "tlsCA", .path, "PEM file with the authorities that are trusted; by default, when connecting, the system's.",
+      example: "/etc/millrace/ca.pem"),
+    OptionField(
+      "tlsVerify", .choice(TLSSettings.Verification.allCases.map(\.rawValue)),
+      "What is asked of the server's certificate: to be trusted and for its name, only to be trusted, or nothing.",
+      default: "full"),
+    OptionField(
+      "tlsClientAuth", .choice(TLSSettings.ClientAuthentication.allCases.map(\.rawValue)),
+      "Whether a server takes clients without a certificate only, checks the one a client has, or requires one.",
+      default: "none"),
+    OptionField(
+      "tlsServerName", .string, "The server's name in its certificate where it is not that of 'host'.",
+      example: "logs.example.org"),
+  ]
+
   static let source =
     [
       OptionField(
         "mode", .choice(["connect", "listen"]),
         "Whether to connect to a server or to be one; connect, and for datagrams listen, unless said otherwise.",
         example: "listen")
-    ] + place + framing + connecting + [
+    ] + place + framing + connecting + tls + [
       OptionField(
         "connectRetry", .duration, "How long to go on trying when nobody listens yet.", default: "0 seconds",
         range: 0...86_400_000_000, example: "30 seconds"),
@@ -104,7 +129,7 @@ enum SocketFields {
       OptionField(
         "mode", .choice(["connect", "listen"]), "Whether to connect to a server or to be one that sends to all.",
         default: "connect")
-    ] + place + framing + connecting + [
+    ] + place + framing + connecting + tls + [
       OptionField(
         "connectRetry", .duration, "How long to go on trying when the server is away.", default: "30 seconds",
         range: 0...86_400_000_000),

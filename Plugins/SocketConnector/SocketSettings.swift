@@ -15,6 +15,8 @@ struct SocketPlace: Sendable {
   let portFile: String?
   /// Microseconds.
   let connectTimeout: Int64
+  /// Nil: bytes go as they are.
+  private(set) var tls: TLSSettings?
 
   init(_ options: Options, datagramsListen: Bool) throws {
     transport = options.string("transport").flatMap { NetworkTransport(rawValue: $0) } ?? .tcp
@@ -35,6 +37,7 @@ struct SocketPlace: Sendable {
       throw MillraceError(
         "OPTION_OUT_OF_RANGE", "option 'portFile' is given, and no port is listened at", hint: "set mode to listen")
     }
+    tls = try TLSSettings(options, self)
   }
 
   private static func endpoint(

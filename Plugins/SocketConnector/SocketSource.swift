@@ -37,7 +37,8 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
   private var counters = SocketCounters()
   private var lastSweep: Int64 = 0
   private var acceptsAgainAt: Int64?
-  private var room: MemoryBuffer?
+  /// For bytes that have to be looked at before they are records.
+  private lazy var room = MemoryBuffer(capacity: SocketSource.turnSize)
   private var lines = ByteBuffer(capacity: 4096)
   private var datagrams: DatagramBatch?
   private var notices: [String] = []
@@ -151,7 +152,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
 
   /// How long nothing need be looked at; nil: until something comes.
   private var patience: Int64? {
-    let watchesTime = settings.idleTimeout != nil || settings.recordTimeout != nil
+    let watchesTime = settings.idleTimeout != nil || settings.recordTimeout != nil || settings.place.tls != nil
     let isTimed = watchesTime && !connections.isEmpty || counters.connectionsPaused > 0 || acceptsAgainAt != nil
     return isTimed ? Self.sweepInterval : nil
   }
@@ -233,15 +234,16 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
   }
 
   private func receive(_ connection: SourceConnection, _ time: Int64, _ inbox: LiveInbox) throws {
-    let room = self.room ?? MemoryBuffer(capacity: Self.turnSize)
-    self.room = room
-    let most = connection.room(room.capacity, now: time, rate: settings.maxBytesPerSecond)
-    switch connection.socket.receive(into: UnsafeMutableRawBufferPointer(start: room.base, count: most)) {
+    let most = connection.room(Self.turnSize, now: time, rate: settings.maxBytesPerSecond)
+    // Lines are received where they stay.
+    let inPlace = settings.acknowledges ? nil : connection.framer.room(most, in: inbox.records)
+    switch connection.socket.receive(into: inPlace ?? UnsafeMutableRawBufferPointer(start: room.base, count: most)) {
     case .bytes(let count):
       counters.bytes += Int64(count)
       backoff.reset()
       do {
-        try take(UnsafeRawBufferPointer(start: room.base, count: count), connection, inbox)
+        let bytes = inPlace == nil ? UnsafeRawBufferPointer(start: room.base, count: count) : nil
+        try take(bytes, count, connection, inbox)
       } catch let fault as FramingFault { return refuse(connection, fault.reason, inbox) }
       if connection.received(count, now: time, rate: settings.maxBytesPerSecond) {
         counters.connectionsPaused += 1
@@ -259,19 +261,24 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     }
   }
 
-  private func take(_ bytes: UnsafeRawBufferPointer, _ connection: SourceConnection, _ inbox: LiveInbox) throws {
+  /// Takes the next `count` bytes of a connection: `bytes`, or without them what was received into its room in the inbox.
+  private func take(
+    _ bytes: UnsafeRawBufferPointer?, _ count: Int, _ connection: SourceConnection, _ inbox: LiveInbox
+  ) throws {
     let before = connection.framer.losses
     defer {
       let losses = connection.framer.losses
       inbox.droppedRecords += losses.skipped - before.skipped
       counters.longRecords += losses.skipped - before.skipped + losses.truncated - before.truncated
     }
-    if settings.acknowledges {
+    if let bytes, settings.acknowledges {
       lines.removeAll()
       try connection.framer.add(bytes, to: lines)
       try takeNumbered(lines.bytes, connection, inbox)
-    } else {
+    } else if let bytes {
       try connection.framer.add(bytes, to: inbox.records)
+    } else {
+      try connection.framer.received(count, in: inbox.records)
     }
     if !settings.origins.isEmpty { inbox.note(peer: connection.peer, received: clock.now()) }
   }
@@ -316,7 +323,12 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
         connection.resume()
         poller?.change(connection.socket, tag: connection.tag, connection.interest)
       }
-      if let limit = settings.recordTimeout, let began = connection.recordBegan, time - began > limit {
+      if let tls = settings.place.tls, time - connection.lastReceived > tls.handshakeTimeout,
+        (connection.socket as? any SecuredSocket)?.isHandshaking == true
+      {
+        counters.closedForTime += 1
+        close(connection, inbox, because: "the TLS handshake took longer than connectTimeout")
+      } else if let limit = settings.recordTimeout, let began = connection.recordBegan, time - began > limit {
         counters.closedForTime += 1
         close(connection, inbox, because: "a record took longer than recordTimeout")
       } else if let limit = settings.idleTimeout, time - connection.lastReceived > limit {

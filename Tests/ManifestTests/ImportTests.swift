@@ -78,7 +78,7 @@ struct ImportTests {
     ("SocketConnector", "MillraceStreaming"), ("SocketConnector", "MemoryConnector"),
     ("MillracePipeline", "SQLiteConnector"),
     ("MillraceCore", "Foundation"), ("MillraceExecution", "FoundationEssentials"), ("MillracePlan", "CSQLite"),
-    ("MillraceCLI", "Subprocess"), ("MillraceUnheardOf", "MillraceColumnar"),
+    ("MillraceCLI", "Subprocess"), ("MillraceCore", "NIOCore"), ("MillraceUnheardOf", "MillraceColumnar"),
   ])
   func wrongEdgeIsFound(module: String, imported: String) {
     #expect(Layers.objection(to: imported, in: module) != nil)

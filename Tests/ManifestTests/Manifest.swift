@@ -6,6 +6,8 @@ struct Manifest {
   init(_ text: String) {
     let connectors = Self.strings(
       in: Self.body(of: text, after: "let connectors: [Target.Dependency] = ", open: "[", close: "]"))
+    let tls = Self.strings(in: Self.body(of: text, after: "let tls: [Target.Dependency] = ", open: "[", close: "]"))
+      .filter { $0.hasPrefix("NIO") }
     for call in ["module(", "connector(", ".target(", ".executableTarget(", ".systemLibrary("] {
       for start in text.indices(of: call) {
         let body = Self.body(of: text, at: start.upperBound, open: "(", close: ")")
@@ -14,6 +16,7 @@ struct Manifest {
         if call == ".target(", dependencies[name] != nil { continue }  // a conditional dependency, not a target
         strings.removeFirst()
         if body.contains("connectors") { strings += connectors }
+        if body.hasSuffix(", tls") { strings += tls }
         if call == "connector(" { strings += ["MillraceCore", "MillraceFormats", "MillraceColumnar"] }
         dependencies[name, default: []].formUnion(strings)
       }
