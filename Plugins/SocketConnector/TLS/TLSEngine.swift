@@ -41,9 +41,10 @@
         isServer
         ? NIOSSLServerHandler(context: context) : try NIOSSLClientHandler(context: context, serverHostname: serverName)
       channel = EmbeddedChannel(handlers: [handler, outlet])
-      // Certificates for addresses are compared with the address that the channel is connected to.
+      // A certificate for the address that the channel is connected to would do in place of one for the name.
+      let place = serverName == nil ? peer : nil
       let address =
-        try peer?.host.map { try SocketAddress(ipAddress: $0, port: 0) } ?? SocketAddress(unixDomainSocketPath: "/")
+        try place?.host.map { try SocketAddress(ipAddress: $0, port: 0) } ?? SocketAddress(unixDomainSocketPath: "/")
       channel.connect(to: address, promise: nil)
     }
 
