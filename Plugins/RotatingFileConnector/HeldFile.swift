@@ -1,25 +1,102 @@
 import MillraceCore
 import Synchronization
 
-/// An open plain file of a log. It stays open until it is complete, so that renaming or removing it takes nothing away. The
-/// planner looks at it while a worker reads, hence the lock.
+/// How many descriptors files of logs have.
+final class DescriptorCount: Sendable {
+  private let value = Atomic<Int>(0)
+  var count: Int { value.load(ordering: .relaxed) }
+  func add(_ change: Int) { value.wrappingAdd(change, ordering: .relaxed) }
+}
+
+/// An open plain file of a log. It stays open until it is complete, so that renaming or removing it takes nothing away, but for those
+/// that were parked because there are too many. The planner looks at it while a worker reads, hence the lock.
 final class HeldFile: Sendable {
-  private let file: Mutex<any File>
+  private struct Body {
+    /// Nil while it is parked.
+    var file: (any File)?
+    var path: String
+    /// Nanoseconds of the monotonic clock.
+    var lastUse: Int64
+  }
+
+  private let body: Mutex<Body>
+  private let files: any FileSystem
+  private let descriptors: DescriptorCount
+  private let clock: any Clock
   let key: FollowedFile.Key
 
-  init(_ path: String, _ files: any FileSystem) throws {
+  init(_ path: String, _ files: any FileSystem, _ descriptors: DescriptorCount, _ clock: any Clock) throws {
     let opened = try files.open(path, .read)
     key = FollowedFile.Key(try opened.status())
-    file = Mutex(opened)
+    body = Mutex(Body(file: opened, path: path, lastUse: clock.monotonicNanoseconds()))
+    self.files = files
+    self.descriptors = descriptors
+    self.clock = clock
+    descriptors.add(1)
   }
 
-  func status() throws -> FileStatus { try file.withLock { try $0.status() } }
+  deinit { close() }
+
+  private func use<Result: Sendable>(_ work: (any File) throws -> Result) throws -> Result {
+    try body.withLock { body in
+      body.lastUse = clock.monotonicNanoseconds()
+      if let file = body.file { return try work(file) }
+      let file = try files.open(body.path, .read)
+      guard FollowedFile.Key(try file.status()) == key else {
+        try file.close()
+        throw MillraceError(
+          "SOURCE_FILE_MISSING", "'\(body.path)' is another file since it was closed to save descriptors",
+          hint: "set maxOpenFiles higher", fault: .external)
+      }
+      body.file = file
+      descriptors.add(1)
+      return try work(file)
+    }
+  }
+
+  var lastUse: Int64 { body.withLock { $0.lastUse } }
+
+  /// Whether it has a descriptor.
+  var isOpen: Bool { body.withLock { $0.file != nil } }
+
+  /// Whether it can be read: it is open, or its name still leads to it.
+  var isThere: Bool {
+    let (isOpen, path) = body.withLock { ($0.file != nil, $0.path) }
+    return isOpen || isNamed(path)
+  }
+
+  private func isNamed(_ path: String) -> Bool {
+    ((try? files.status(path)) ?? nil).map { FollowedFile.Key($0) == key } ?? false
+  }
+
+  /// It has another name now.
+  func moved(to path: String) { body.withLock { $0.path = path } }
+
+  /// Lets go of the descriptor if the name leads to the file.
+  func park() {
+    body.withLock { body in
+      guard let file = body.file, isNamed(body.path) else { return }
+      try? file.close()
+      body.file = nil
+      descriptors.add(-1)
+    }
+  }
+
+  func status() throws -> FileStatus { try use { try $0.status() } }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
-    try file.withLock { try $0.read(into: buffer, at: offset) }
+    // The lock is held meanwhile; the buffer is the caller's alone.
+    nonisolated(unsafe) let buffer = buffer
+    return try use { try $0.read(into: buffer, at: offset) }
   }
 
-  func close() { file.withLock { try? $0.close() } }
+  func close() {
+    body.withLock { body in
+      if body.file != nil { descriptors.add(-1) }
+      try? body.file?.close()
+      body.file = nil
+    }
+  }
 
   /// A sum over a range; nil when the file is shorter.
   func mark(_ range: Range<Int64>) throws -> FollowedFile.Mark? {

@@ -24,6 +24,7 @@ extension LogSurvey {
         found[index] = try sight(file, at: sibling)
         if found[index] != nil { claimed.insert(sibling.path) }
       } else if let open = held.withLock({ $0[file.key] }) {
+        if !open.isThere { continue }
         if try !isBlank(file) && open.continues(file) {
           found[index] = try unnamed(file, open)
         } else {
@@ -171,7 +172,10 @@ extension LogSurvey {
     if isUnchanged(file, sibling) {
       var file = file
       file.path = sibling.path
-      let open = file.isDone || file.isCompressed ? nil : try open(sibling)
+      // Open as long as something may come, if there is room.
+      let known = held.withLock { $0[file.key] }
+      let isRoom = known != nil || descriptors.count < configuration.maxOpenFiles
+      let open = file.isDone || file.isCompressed || !isRoom ? nil : try open(sibling)
       if let open { held.withLock { $0[open.key] = open } }
       return Sighting(file: file, size: sibling.status.size, held: open, order: sibling.name.order)
     }
@@ -225,9 +229,13 @@ extension LogSurvey {
 
   /// The sibling's file, from those that are open if it is among them; nil if it went away or became another.
   private func open(_ sibling: Sibling) throws -> HeldFile? {
-    if let open = held.withLock({ $0[sibling.key] }) { return open }
+    if let open = held.withLock({ $0[sibling.key] }) {
+      open.moved(to: sibling.path)
+      return open
+    }
     do {
-      let opened = try HeldFile(sibling.path, files)
+      bound()
+      let opened = try HeldFile(sibling.path, files, descriptors, clock)
       return opened.key == sibling.key ? opened : nil
     } catch let error as MillraceError where error.code == "IO_NOT_FOUND" { return nil }
   }

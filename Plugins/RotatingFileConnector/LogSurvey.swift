@@ -27,6 +27,8 @@ final class LogSurvey: Sendable {
   let files: any FileSystem
   let clock: any Clock
   let held = Mutex<[FollowedFile.Key: HeldFile]>([:])
+  /// How many of those that are held have a descriptor.
+  let descriptors = DescriptorCount()
 
   init(_ configuration: RotatingFileSourceConfiguration, _ environment: Environment) {
     self.configuration = configuration
@@ -49,33 +51,42 @@ final class LogSurvey: Sendable {
   func logs(_ named: [String], known: [FollowedFile]) throws -> [(base: String, siblings: [Sibling])] {
     // A path without wildcards names the live file even if the name looks rotated.
     let isPattern = configuration.isPattern
+    let isNamed = Set(named)
     let bases = Set(named.map { isPattern ? RotationName($0).base : $0 } + known.map(\.base))
+    var folders: [String: [String: [(path: String, name: RotationName)]]] = [:]
     return try bases.sorted().map { base in
-      let slash = base.lastIndex(of: "/")
-      let folder = slash.map { $0 == base.startIndex ? "/" : String(base[..<$0]) } ?? "."
-      let prefix = slash.map { String(base[...$0]) } ?? ""
+      let prefix = base.lastIndex(of: "/").map { String(base[...$0]) } ?? ""
+      if folders[prefix] == nil {
+        let names = try files.list(prefix.isEmpty ? "." : prefix == "/" ? "/" : String(prefix.dropLast()))
+        folders[prefix] = LogSurvey.byLog(names, prefix, only: bases.count == 1 ? base : nil)
+      }
       var siblings: [Sibling] = []
-      for name in try files.list(folder) {
-        let path = prefix + name
-        guard path.hasPrefix(base), let rotation = LogSurvey.rotation(of: path, in: base),
-          !configuration.excludes(path),
-          let status = try files.status(path),
-          !status.isDirectory
-        else { continue }
+      for (path, rotation) in folders[prefix]?[base] ?? [] {
+        guard !configuration.excludes(path), let status = try files.status(path), !status.isDirectory else { continue }
         siblings.append(Sibling(path: path, name: rotation, status: status))
       }
       // A pattern that leaves the live file out means the rotated ones only.
-      if isPattern && !named.contains(base) && siblings.contains(where: { $0.path == base }) {
-        siblings.removeAll { !named.contains($0.path) }
+      if isPattern && !isNamed.contains(base) && siblings.contains(where: { $0.path == base }) {
+        siblings.removeAll { !isNamed.contains($0.path) }
       }
       return (base, siblings.sorted { ($0.name.order, $0.path) < ($1.name.order, $1.path) })
     }
   }
 
-  private static func rotation(of path: String, in base: String) -> RotationName? {
-    if path == base { return RotationName(base: base, order: .live) }
-    let name = RotationName(path)
-    return name.base == base && name.order != .live ? name : nil
+  /// The names in a folder by the logs that they belong to: each is the live file of its own log, and may be a rotated one of another.
+  private static func byLog(
+    _ names: [String], _ prefix: String, only base: String?
+  ) -> [String: [(path: String, name: RotationName)]] {
+    var logs: [String: [(path: String, name: RotationName)]] = [:]
+    for name in names {
+      let path = prefix + name
+      if let base, !path.hasPrefix(base) { continue }
+      logs[path, default: []].append((path, RotationName(base: path, order: .live)))
+      guard let last = path.utf8.last, last == UInt8(ascii: "z") || (0x30...0x39).contains(last) else { continue }
+      let rotation = RotationName(path)
+      if rotation.order != .live { logs[rotation.base, default: []].append((path, rotation)) }
+    }
+    return logs
   }
 
   // MARK: Looking
@@ -140,8 +151,9 @@ final class LogSurvey: Sendable {
 
   /// Opens a file that was planned to be read, wherever it is now.
   func reader(_ file: FollowedFile, to end: Int64?) throws -> any ByteReader {
+    bound()
     let endsEarly = !configuration.failsOnDataLoss
-    if let open = held.withLock({ $0[file.key] }), let end, try open.continues(file) {
+    if let open = held.withLock({ $0[file.key] }), let end, open.isThere, try open.continues(file) {
       return HeldFileReader(open, file.offset..<end, path: file.path, endsEarly: endsEarly)
     }
     for log in try logs(named(), known: [file]) where log.base == file.base {
@@ -168,6 +180,15 @@ final class LogSurvey: Sendable {
       let size = held.withLock { $0[file.key] }.flatMap { try? $0.status().size } ?? file.offset
       return sum + max(size - file.offset, 0)
     }
+  }
+
+  /// Lets go of the descriptors that were not used for longest when there are more than there may be. A file is opened again under its
+  /// name when it is needed, so that one that has none keeps its descriptor.
+  func bound() {
+    let limit = configuration.maxOpenFiles
+    if descriptors.count <= limit { return }
+    let open = held.withLock { Array($0.values) }.filter(\.isOpen).sorted { $0.lastUse < $1.lastUse }
+    for file in open.prefix(open.count - limit * 3 / 4) { file.park() }
   }
 
   /// Closes all files but those with the given keys.

@@ -147,6 +147,7 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
       return draft.keep(file.done)
     }
     guard let held = sighting.held else { return draft.keep(file) }
+    defer { survey.bound() }
     let size = min(sighting.size, frozenSize ?? .max)
     let isComplete = isComplete(sighting, succeeded: succeeded, isFrozen: frozenSize != nil)
     if draft.isFull { return draft.keep(file) }

@@ -13,6 +13,7 @@ struct RotatingFileSourceConfiguration: Sendable {
   var finalLineWait: Int64?
   var failsOnDataLoss: Bool
   var waitsForFile: Bool
+  var maxOpenFiles: Int
 
   static let fields: [OptionField] = [
     OptionField(
@@ -36,6 +37,10 @@ struct RotatingFileSourceConfiguration: Sendable {
     OptionField(
       "failOnDataLoss", .boolean, "Whether a file that vanished before it was read to its end is an error.",
       default: "true"),
+    OptionField(
+      "maxOpenFiles", .integer,
+      "About how many files are kept open; the others are opened when something comes, which is too late if one was deleted meanwhile.",
+      default: "1000", range: 1...1 << 20),
     OptionField("waitForFile", .boolean, "Whether to wait for a file that does not exist yet.", default: "false"),
   ]
 
@@ -50,6 +55,7 @@ struct RotatingFileSourceConfiguration: Sendable {
     finalLineWait = try options.duration("finalLineWait")
     failsOnDataLoss = try options.bool("failOnDataLoss") ?? true
     waitsForFile = try options.bool("waitForFile") ?? false
+    maxOpenFiles = Int(try options.int("maxOpenFiles") ?? 1000)
   }
 
   /// Whether a file is left alone.

@@ -180,6 +180,20 @@ struct RotationCornerTests {
     #expect(follower.text == "b\nc\n")
   }
 
+  @Test("of thousands of files only so many are open as may be") func boundedDescriptors() throws {
+    let follower = follower(["path": folder.file("*.log"), "maxOpenFiles": "10"])
+    for log in 1000..<3000 { folder.append("\(log)\n", to: "\(log).log") }
+    try follower.drain()
+    #expect(folder.openCount <= 11)
+    clock.advance(10_000_000)
+    for log in 1000..<3000 { folder.append("\(log) again\n", to: "\(log).log") }
+    try follower.drain()
+    clock.advance(10_000_000)
+    #expect(try !follower.batch())
+    #expect(folder.openCount <= 11)
+    #expect(follower.text.split(separator: "\n").count == 4000)
+  }
+
   @Test("a busy log does not starve the others") func fairness() throws {
     let follower = follower(["path": folder.file("*.log")])
     for line in 0..<100 { folder.append("a \(line)\n", to: "a.log") }

@@ -52,7 +52,10 @@ struct RotationSimulator {
     self.folder = folder
     let path = folder.file(Int.random(in: 0..<3, using: &random) == 0 ? "app.log*" : "app.log")
     follower = Follower(
-      ["path": path, "waitForFile": "true", "failOnDataLoss": "false"],
+      [
+        "path": path, "waitForFile": "true", "failOnDataLoss": "false",
+        "maxOpenFiles": Int.random(in: 0..<4, using: &random) == 0 ? "1" : "1000",
+      ],
       Environment(files: folder, clock: clock))
     follower.onKill = { folder.kill() }
     isPattern = path.hasSuffix("*")
@@ -82,7 +85,7 @@ struct RotationSimulator {
 
   private mutating func step() throws {
     clock.advance(chance(3) ? Int64(below(4_000_000)) + 5000 : Int64(below(50_000)) + 5000)
-    switch below(21) {
+    switch below(22) {
     case 0...5: try write()
     case 6, 7: try rotate()
     case 8: try compress()
@@ -95,26 +98,28 @@ struct RotationSimulator {
     case 17: try batch(ReadLimit(bytes: Int64(below(100)) + 1))
     case 18: try batch(ReadLimit(files: below(3) + 1))
     case 19: try drain()
+    case 20: try nap()
     default: try batch()
     }
   }
 
   private mutating func batch(_ limit: ReadLimit = ReadLimit(), killed: Bool = false) throws {
     note("batch\(limit.bytes.map { " \($0) bytes" } ?? "")\(killed ? " killed" : "")")
-    if killed { lose() }
-    try follower.batch(limit, killed: killed)
     lose()
+    try follower.batch(limit, killed: killed)
+    lose(byReader: !killed)
   }
 
   /// Reads all that can be read, and looks whether that is all that there is.
   private mutating func drain() throws {
     note("drain")
+    lose()
     var batches = 0
     while try follower.batch() {
       batches += 1
       if batches > 1000 { throw MillraceError("TEST_ENDLESS", "reading goes on for ever:\n\(outcome.steps)") }
     }
-    lose()
+    lose(byReader: true)
     let read = Set(Self.numbers(of: Array(follower.text.utf8))).union(account.unseen)
     for name in folder.names.keys.sorted() {
       let left = Self.numbers(of: folder.plain(name) ?? []).filter { !read.contains($0) && $0 != half }
@@ -174,15 +179,25 @@ struct RotationSimulator {
     }
   }
 
-  private mutating func compress() throws {
-    let name = "app.log.\(below(3) + 1)"
+  private mutating func compress(_ place: Int? = nil, isWatched: Bool = true) throws {
+    let name = "app.log.\(place ?? below(3) + 1)"
     guard let node = folder.names[name] else { return }
     note("compress \(name)")
     let out = ByteBuffer()
     node.bytes.withUnsafeBytes { GzipCompressor(level: 1).compressMember($0, into: out) }
     folder.put(Array(out.bytes), in: name + ".gz", plain: node.bytes, modified: node.modified)
-    if chance(4) { try batch() }
+    if isWatched && chance(4) { try batch() }
     folder.unlink(name)
+  }
+
+  /// The reader is down while the log grows, is rotated and compressed.
+  private mutating func nap() throws {
+    stop()
+    append(below(3) + 1)
+    note("rotate")
+    shift()
+    folder.move("app.log", to: "app.log.1")
+    try compress(1, isWatched: false)
   }
 
   private mutating func copyTruncate() throws {
@@ -231,11 +246,16 @@ struct RotationSimulator {
     lose()
   }
 
-  /// Finds the lines that are nowhere any more.
-  private mutating func lose() {
+  /// Finds the lines that are nowhere any more. What a reader that runs on lets go of, it had to read first.
+  private mutating func lose(byReader: Bool = false) {
     var left = Set(Self.numbers(of: Array(follower.text.utf8)))
     for content in folder.contents { left.formUnion(Self.numbers(of: content)) }
-    for line in 1..<number + 1 where line != half && !left.contains(line) { destroyed.insert(line) }
+    for line in 1..<number + 1 where line != half && !left.contains(line) {
+      let isNew = destroyed.insert(line).inserted
+      if isNew && byReader && !account.unseen.contains(line) {
+        outcome.complaints.append("line \(line) was let go of unread")
+      }
+    }
   }
 
   /// The numbers of the whole lines.
