@@ -92,6 +92,9 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
         sighting, isLast: newest[sighting.file.base] == key, succeeded: succeeded[key], frozenSize: frozen?[key],
         to: &draft)
     }
+    // A log of which nothing is left stays known by its last file, so that what comes is new and not something to be passed over.
+    var kept = Set(draft.files.map(\.base))
+    for sighting in sightings.reversed() where kept.insert(sighting.file.base).inserted { draft.keep(sighting.file) }
     draft.forget(beyond: RotatingFileSource.doneLimit)
     guard let plan = draft.plan() else {
       // What is new and gives nothing yet can lose its name before it does.

@@ -157,6 +157,29 @@ struct RotationCornerTests {
     #expect(follower.text == "a\nb\n")
   }
 
+  @Test("a log of which nothing was left is read from its new beginning when it comes back")
+  func everythingGoneForATime() throws {
+    let follower = follower()
+    let text = Array("a\n".utf8)
+    folder.append("a\n", to: "app.log")
+    try follower.drain()
+    follower.stop()
+    folder.unlink("app.log")
+    let out = ByteBuffer()
+    text.withUnsafeBytes { GzipCompressor(level: 1).compressMember($0, into: out) }
+    folder.put(Array(out.bytes), in: "app.log.1.gz", plain: text)
+    try follower.drain()
+    folder.unlink("app.log.1.gz")
+    clock.advance(10_000_000)
+    try follower.drain()
+    try follower.drain()
+    folder.append("b\n", to: "app.log")
+    folder.move("app.log", to: "app.log.1")
+    folder.append("c\n", to: "app.log")
+    try follower.drain()
+    #expect(follower.text == "a\nb\nc\n")
+  }
+
   @Test("a file that is compressed after the freeze is not read again by the next run")
   func compressedAfterFreeze() throws {
     let follower = follower()
