@@ -10,6 +10,7 @@ public enum Plugins {
   ///   - words: the program and its arguments.
   ///   - timeout: microseconds in which each call must be answered; nil: 30 seconds.
   ///   - variables: variables that it gets in addition to those of this process.
+  ///   - environment: where processes are started and the log goes.
   public static func program(
     _ words: [String], timeout: Int64? = nil, variables: [String: String] = [:], environment: Environment = .live
   ) throws -> [any Connector] {
