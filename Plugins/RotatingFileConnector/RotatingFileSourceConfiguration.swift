@@ -28,7 +28,8 @@ struct RotatingFileSourceConfiguration: Sendable {
       "startingPosition", .choice(["beginning", "end"]), "Where reading begins when there is no checkpoint yet.",
       default: "beginning"),
     OptionField(
-      "rotateWait", .duration, "How long a file must be quiet after the next one grew before it counts as complete.",
+      "rotateWait", .duration,
+      "How long a rotated file must be quiet before its last line is read although it has no end, or it is let go if it has no name any more.",
       default: "2 seconds", range: 0...1 << 50),
     OptionField(
       "finalLineWait", .duration,

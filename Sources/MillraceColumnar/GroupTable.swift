@@ -41,7 +41,7 @@ public final class GroupTable: @unchecked Sendable {
   var slotLimit: Int
   /// Groups below `groupCount` that may be given to a new key; empty without removals.
   @exclusivity(unchecked) var freeGroups = FreeGroups()
-  private let scratch = Scratch()
+  let scratch = Scratch()
 
   /// A place for a group, half a line of memory so that none lies across two.
   struct Slot: BitwiseCopyable {
@@ -80,6 +80,7 @@ public final class GroupTable: @unchecked Sendable {
 
   /// An empty table for keys of these types.
   public init(keyTypes: [DataType]) {
+    assert(MemoryLayout<Slot>.stride == MemoryLayout<ck_group_slot>.stride, "a slot is the same in C")
     self.keyTypes = keyTypes
     layout = GroupKeyLayout(keyTypes)
     keyCapacity = 64
@@ -168,54 +169,6 @@ public final class GroupTable: @unchecked Sendable {
     var wanted = slotCount
     while Self.limit(wanted) <= count { wanted *= 2 }
     if wanted > slotCount { growSlots(to: wanted) }
-  }
-
-  /// The groups of each of `count` parts of all possible keys, in order; a key is in the same part in every table of the
-  /// same key types. `count` is a power of two.
-  public func partitioned(_ count: Int) -> [Selection] {
-    if count == 1 { return [.range(0..<groupCount)] }
-    precondition(count & (count - 1) == 0 && count <= 256, "partitions are a power of two up to 256")
-    let mask = UInt32(truncatingIfNeeded: count - 1)
-    let parts = MemoryBuffer(capacity: groupCount)
-    let part = parts.base.assumingMemoryBound(to: UInt8.self)
-    var sizes = Array(repeating: 0, count: count)
-    // The highest bits of a hash choose the slot, so the lowest choose the part.
-    for index in 0..<slotCount where slots[index].mark != 0 {
-      let slot = slots[index]
-      part[Int(slot.mark &- 1)] = UInt8(truncatingIfNeeded: slot.hash & mask)
-      sizes[Int(slot.hash & mask)] += 1
-    }
-    return Self.selections(part, count: groupCount, sizes) { !isFree($0) }
-  }
-
-  /// The rows of `count` whose keys are in each of `partitions` parts of all possible keys, in order: the same parts as `partitioned` has.
-  /// Only the types of this table's keys matter.
-  public func partition(_ keys: [ColumnVector], count: Int, into partitions: Int) -> [Selection] {
-    precondition(partitions & (partitions - 1) == 0 && partitions <= 256, "partitions are a power of two up to 256")
-    let mask = UInt32(truncatingIfNeeded: partitions - 1)
-    let parts = MemoryBuffer(capacity: count)
-    let part = parts.base.assumingMemoryBound(to: UInt8.self)
-    var sizes = Array(repeating: 0, count: partitions)
-    forEachChunk(keys, count: count, scratch) { start, length, _, hashes in
-      for row in 0..<length { part[start &+ row] = UInt8(truncatingIfNeeded: hashes[row] & mask) }
-    }
-    for row in 0..<count { sizes[Int(part[row])] += 1 }
-    return Self.selections(part, count: count, sizes) { _ in true }
-  }
-
-  @inline(__always)
-  private static func selections(
-    _ part: UnsafePointer<UInt8>, count: Int, _ sizes: [Int], _ isWanted: (Int) -> Bool
-  ) -> [Selection] {
-    let selections = sizes.map { Selection(capacity: $0) }
-    let targets = selections.map(\.rows)
-    var next = Array(repeating: 0, count: sizes.count)
-    for number in 0..<count where isWanted(number) {
-      let index = Int(part[number])
-      targets[index][next[index]] = Int32(truncatingIfNeeded: number)
-      next[index] += 1
-    }
-    return selections
   }
 
   /// Forgets all groups.
@@ -436,46 +389,5 @@ public final class GroupTable: @unchecked Sendable {
     var at = Int(truncatingIfNeeded: value.hash >> shift)
     while slots[at].mark != 0 { at = (at &+ 1) & (slotCount &- 1) }
     slots[at] = value
-  }
-}
-
-/// The hash of a 16-byte key. Hashes are never written, but they choose the partition of a checkpoint in which a key's state
-/// lies: another hash would be another form of checkpoint.
-enum GroupHash {
-  @inline(__always)
-  private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
-    let product = a.multipliedFullWidth(by: b)
-    return product.high ^ product.low
-  }
-
-  /// Hash of both words.
-  @inline(__always)
-  static func of(_ key: StringView) -> UInt32 {
-    UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
-  }
-
-  /// Hash of the bytes that a view stands for.
-  @inline(__always)
-  static func ofView(_ key: StringView) -> UInt32 {
-    key.isInline || key.word0 == GroupKeyLayout.nullWord ? of(key) : ofBytes(key.address, key.count)
-  }
-
-  /// Hash of more than 12 bytes, 16 a step; the last step overlaps the one before.
-  @inline(never)
-  private static func ofBytes(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt32 {
-    var state = UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
-    var at = 0
-    while at &+ 16 <= count {
-      let low = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-      let high = bytes.loadUnaligned(fromByteOffset: at &+ 8, as: UInt64.self)
-      state = fold(low ^ state ^ 0xA076_1D64_78BD_642F, high ^ 0xE703_7ED1_A0B4_28DB)
-      at &+= 16
-    }
-    if at < count {
-      let low = bytes.loadUnaligned(fromByteOffset: max(count &- 16, 0), as: UInt64.self)
-      let high = bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-      state = fold(low ^ state ^ 0x8EBC_6AF0_9C88_C6E3, high ^ 0x5899_65CC_7537_4CC3)
-    }
-    return UInt32(truncatingIfNeeded: fold(state ^ 0x1D8E_4E27_C47D_124F, 0x9E37_79B9_7F4A_7C15) >> 32)
   }
 }

@@ -9,15 +9,31 @@ import Testing
 
 /// Snapshots that are written beside the batches that follow.
 @Suite struct SnapshotTests {
-  /// A store whose snapshots wait until the test lets them go.
-  final class GatedStore: FreezableStateStore, @unchecked Sendable {
+  /// A store that must stand still for its snapshots.
+  class PlainStore: ChangelogStateStore, @unchecked Sendable {
     let store: MemoryStateStore
+    init(_ store: MemoryStateStore) { self.store = store }
+    var rowCount: Int { store.rowCount }
+    var memoryBytes: Int { store.memoryBytes }
+    func get(keys: [ColumnVector], count: Int) throws -> StateLookup { try store.get(keys: keys, count: count) }
+    func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+      try store.put(keys: keys, values: values, count: count)
+    }
+    func remove(keys: [ColumnVector], count: Int) throws { try store.remove(keys: keys, count: count) }
+    func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try store.scan(body) }
+    func commit(version: Int64) throws { try store.commit(version: version) }
+    func rollback() throws { try store.rollback() }
+    func changes() throws -> MemoryBuffer { try store.changes() }
+    func apply(_ changes: UnsafeRawBufferPointer) throws { try store.apply(changes) }
+    func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try store.snapshot(write) }
+  }
+
+  /// A store whose snapshots wait until the test lets them go.
+  final class GatedStore: PlainStore, FreezableStateStore, @unchecked Sendable {
     let gate = Monitor(false)
     let frozenAt = Mutex<[Int64]>([])
     /// What its snapshots throw.
     var failure: MillraceError?
-
-    init(_ store: MemoryStateStore) { self.store = store }
 
     final class Held: FrozenState {
       let state: any FrozenState
@@ -39,38 +55,6 @@ import Testing
       frozenAt.withLock { $0.append(store.version) }
       return Held(try store.freeze(), gate, failure)
     }
-    var rowCount: Int { store.rowCount }
-    var memoryBytes: Int { store.memoryBytes }
-    func get(keys: [ColumnVector], count: Int) throws -> StateLookup { try store.get(keys: keys, count: count) }
-    func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
-      try store.put(keys: keys, values: values, count: count)
-    }
-    func remove(keys: [ColumnVector], count: Int) throws { try store.remove(keys: keys, count: count) }
-    func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try store.scan(body) }
-    func commit(version: Int64) throws { try store.commit(version: version) }
-    func rollback() throws { try store.rollback() }
-    func changes() throws -> MemoryBuffer { try store.changes() }
-    func apply(_ changes: UnsafeRawBufferPointer) throws { try store.apply(changes) }
-    func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try store.snapshot(write) }
-  }
-
-  /// A store that must stand still for its snapshots.
-  final class PlainStore: ChangelogStateStore, @unchecked Sendable {
-    let store: MemoryStateStore
-    init(_ store: MemoryStateStore) { self.store = store }
-    var rowCount: Int { store.rowCount }
-    var memoryBytes: Int { store.memoryBytes }
-    func get(keys: [ColumnVector], count: Int) throws -> StateLookup { try store.get(keys: keys, count: count) }
-    func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
-      try store.put(keys: keys, values: values, count: count)
-    }
-    func remove(keys: [ColumnVector], count: Int) throws { try store.remove(keys: keys, count: count) }
-    func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try store.scan(body) }
-    func commit(version: Int64) throws { try store.commit(version: version) }
-    func rollback() throws { try store.rollback() }
-    func changes() throws -> MemoryBuffer { try store.changes() }
-    func apply(_ changes: UnsafeRawBufferPointer) throws { try store.apply(changes) }
-    func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try store.snapshot(write) }
   }
 
   static func run(asyncCommit: Bool) -> FakeRun {
