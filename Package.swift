@@ -146,7 +146,7 @@ let package = Package(
     tests("MillraceCore", ["MillraceColumnar"]),
     tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
-    tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting"]),
+    tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting", "CKernels"]),
     tests(
       "MillraceExecution",
       ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan", "MillraceTesting"]),

@@ -1,11 +1,78 @@
 #include "CKernels.h"
 
+// Both words take part in all bits of a first product-sum, whose upper half then takes part in the bits that are kept.
+static const uint64_t FACTOR0 = 0x9E3779B97F4A7C15, FACTOR1 = 0xC2B2AE3D27D4EB4F, FACTOR2 = 0xD6E8FEB86659FD93;
+
+static inline uint32_t hash_key(ck_view_words key) {
+  uint64_t sum = key.word0 * FACTOR0 + key.word1 * FACTOR1;
+  return (uint32_t)(((sum ^ sum >> 32) * FACTOR2) >> 32);
+}
+
+bool ck_hash_keys_plain(const ck_view_words *keys, size_t count, uint32_t *hashes) {
+  uint32_t longest = 0;
+  for (size_t row = 0; row < count; row++) {
+    uint32_t length = (uint32_t)keys[row].word0;
+    longest = length > longest ? length : longest;
+    hashes[row] = hash_key(keys[row]);
+  }
+  return longest > 12;
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+
+// Eight keys at once: their first and second words are brought together, and the products are of 64 bits.
+AVX512 static bool hash_keys_avx512(const ck_view_words *keys, size_t count, uint32_t *hashes) {
+  const __m512i evens = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), odds = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+  const __m512i factor0 = _mm512_set1_epi64((long long)FACTOR0), factor1 = _mm512_set1_epi64((long long)FACTOR1),
+                factor2 = _mm512_set1_epi64((long long)FACTOR2);
+  __m512i lengths = _mm512_setzero_si512();
+  size_t row = 0;
+  for (; row + 8 <= count; row += 8) {
+    __m512i low = _mm512_loadu_si512(keys + row), high = _mm512_loadu_si512(keys + row + 4);
+    __m512i words0 = _mm512_permutex2var_epi64(low, evens, high), words1 = _mm512_permutex2var_epi64(low, odds, high);
+    __m512i sums = _mm512_add_epi64(_mm512_mullo_epi64(words0, factor0), _mm512_mullo_epi64(words1, factor1));
+    __m512i mixed = _mm512_mullo_epi64(_mm512_xor_si512(sums, _mm512_srli_epi64(sums, 32)), factor2);
+    _mm256_storeu_si256((__m256i *)(hashes + row), _mm512_cvtepi64_epi32(_mm512_srli_epi64(mixed, 32)));
+    lengths = _mm512_max_epu32(lengths, words0);
+  }
+  bool is_long = _mm512_mask_cmpgt_epu32_mask(0x5555, lengths, _mm512_set1_epi32(12)) != 0;
+  return ck_hash_keys_plain(keys + row, count - row, hashes + row) || is_long;
+}
+#endif
+
+typedef bool hash_keys(const ck_view_words *keys, size_t count, uint32_t *hashes);
+
+static hash_keys *best_hash_keys(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) return hash_keys_avx512;
+#endif
+  return ck_hash_keys_plain;
+}
+
+bool ck_hash_keys(const ck_view_words *keys, size_t count, uint32_t *hashes) {
+  // Any thread may choose: all choose the same.
+  static hash_keys *_Atomic chosen;
+  hash_keys *run = chosen;
+  if (!run) chosen = run = best_hash_keys();
+  return run(keys, count, hashes);
+}
+
+// Rows by which a slot is fetched ahead of its comparison: what comes from the third-level cache is there by then.
+enum { LEAD = CK_HASHES_BEHIND };
+
 // One loop without a branch that the data decides: a miss is noted and written over by the next row if it is none.
 static inline size_t match_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses, int counts) {
+    uint16_t *misses, int counts, int fetches) {
   size_t lacking = 0;
+  if (fetches)
+    for (size_t row = 0; row < LEAD; row++) ck_prefetch(slots + (hashes[row] >> shift));
   for (size_t row = 0; row < count; row++) {
+    if (fetches) ck_prefetch(slots + (hashes[row + LEAD] >> shift));
     ck_group_slot *slot = slots + (hashes[row] >> shift);
     uint64_t difference = (slot->key.word0 ^ keys[row].word0) | (slot->key.word1 ^ keys[row].word1);
     uint32_t mark = slot->mark;
@@ -20,12 +87,15 @@ static inline size_t match_first(
 
 size_t ck_match_first(
     const ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses) {
-  return match_first((ck_group_slot *)slots, shift, keys, hashes, count, groups, misses, 0);
+    uint16_t *misses, bool is_near) {
+  ck_group_slot *table = (ck_group_slot *)slots;
+  return is_near ? match_first(table, shift, keys, hashes, count, groups, misses, 0, 0)
+                 : match_first(table, shift, keys, hashes, count, groups, misses, 0, 1);
 }
 
 size_t ck_count_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses) {
-  return match_first(slots, shift, keys, hashes, count, groups, misses, 1);
+    uint16_t *misses, bool is_near) {
+  return is_near ? match_first(slots, shift, keys, hashes, count, groups, misses, 1, 0)
+                 : match_first(slots, shift, keys, hashes, count, groups, misses, 1, 1);
 }

@@ -1,22 +1,40 @@
-/// The hash of a 16-byte key. Hashes are never written, but they choose the partition of a checkpoint in which a key's state
-/// lies: another hash would be another form of checkpoint.
+import CKernels
+
+/// Hashes of 16-byte keys.
 enum GroupHash {
+  /// The hash that chooses a key's slot. Never written, and no part of any file.
+  static func of(_ key: StringView, isPacked: Bool) -> UInt32 {
+    var hash: UInt32 = 0
+    withUnsafePointer(to: key) { fill(&hash, $0, count: 1, isPacked: isPacked) }
+    return hash
+  }
+
+  /// The same of each of `count` keys. A view that does not hold its bytes itself has the hash of its bytes.
+  @inline(__always)
+  static func fill(
+    _ hashes: UnsafeMutablePointer<UInt32>, _ keys: UnsafePointer<StringView>, count: Int, isPacked: Bool
+  ) {
+    let words = UnsafeRawPointer(keys).assumingMemoryBound(to: ck_view_words.self)
+    let hasLong = ck_hash_keys(words, count, hashes)
+    if isPacked || !hasLong { return }
+    for row in 0..<count where isLong(keys[row]) { hashes[row] = ofBytes(keys[row].address, keys[row].count) }
+  }
+
+  /// The hash that chooses a key's partition, and with it that of a checkpoint in which its state lies: another one would be another form of
+  /// checkpoint.
+  @inline(__always)
+  static func ofPartition(_ key: StringView, isPacked: Bool) -> UInt32 {
+    if !isPacked && isLong(key) { return ofBytes(key.address, key.count) }
+    return UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
+  }
+
+  @inline(__always)
+  private static func isLong(_ key: StringView) -> Bool { !key.isInline && key.word0 != GroupKeyLayout.nullWord }
+
   @inline(__always)
   private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
-  }
-
-  /// Hash of both words.
-  @inline(__always)
-  static func of(_ key: StringView) -> UInt32 {
-    UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
-  }
-
-  /// Hash of the bytes that a view stands for.
-  @inline(__always)
-  static func ofView(_ key: StringView) -> UInt32 {
-    key.isInline || key.word0 == GroupKeyLayout.nullWord ? of(key) : ofBytes(key.address, key.count)
   }
 
   /// Hash of more than 12 bytes, 16 a step; the last step overlaps the one before.

@@ -8,11 +8,11 @@ extension GroupTable {
     let parts = MemoryBuffer(capacity: groupCount)
     let part = parts.base.assumingMemoryBound(to: UInt8.self)
     var sizes = Array(repeating: 0, count: count)
-    // The highest bits of a hash choose the slot, so the lowest choose the part.
-    for index in 0..<slotCount where slots[index].mark != 0 {
-      let slot = slots[index]
-      part[Int(slot.mark &- 1)] = UInt8(truncatingIfNeeded: slot.hash & mask)
-      sizes[Int(slot.hash & mask)] += 1
+    let isPacked = layout.form == .packed
+    for group in 0..<groupCount where !isFree(group) {
+      let number = GroupHash.ofPartition(keys[group], isPacked: isPacked) & mask
+      part[group] = UInt8(truncatingIfNeeded: number)
+      sizes[Int(number)] += 1
     }
     return Self.selections(part, count: groupCount, sizes) { !isFree($0) }
   }
@@ -25,8 +25,12 @@ extension GroupTable {
     let parts = MemoryBuffer(capacity: count)
     let part = parts.base.assumingMemoryBound(to: UInt8.self)
     var sizes = Array(repeating: 0, count: partitions)
-    forEachChunk(keys, count: count, scratch) { start, length, _, hashes in
-      for row in 0..<length { part[start &+ row] = UInt8(truncatingIfNeeded: hashes[row] & mask) }
+    let isPacked = layout.form == .packed
+    forEachBlock(keys, count: count, scratch) { start, length, words in
+      for row in 0..<length {
+        let number = GroupHash.ofPartition(words[row], isPacked: isPacked) & mask
+        part[start &+ row] = UInt8(truncatingIfNeeded: number)
+      }
     }
     for row in 0..<count { sizes[Int(part[row])] += 1 }
     return Self.selections(part, count: count, sizes) { _ in true }

@@ -47,8 +47,7 @@ extension GroupTable {
   }
 
   private func hash(of group: UInt32) -> UInt32 {
-    let key = keys[Int(group)]
-    return layout.form == .packed ? GroupHash.of(key) : GroupHash.ofView(key)
+    GroupHash.of(keys[Int(group)], isPacked: layout.form == .packed)
   }
 
   private func unlink(_ group: UInt32) {
@@ -111,7 +110,9 @@ extension GroupTable {
   /// Gives false, having done a part, when a number or key is taken already.
   public func insert(_ columns: [ColumnVector], count: Int, at groups: UnsafePointer<UInt32>) -> Bool {
     var isGood = true
-    forEachChunk(columns, count: count, Scratch()) { start, length, words, hashes in
+    let scratch = Scratch()
+    forEachBlock(columns, count: count, scratch) { start, length, words in
+      let hashes = scratch.hash(words, length, isPacked: layout.form == .packed)
       for row in 0..<length where isGood { isGood = insert(words[row], hashes[row], at: Int(groups[start + row])) }
     }
     return isGood

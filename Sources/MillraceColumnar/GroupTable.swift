@@ -9,8 +9,8 @@ import Glibc
 /// but long strings. A slot of the open-addressing table holds the key beside the group's number, so that a lookup touches
 /// one line of memory; the highest hash bits choose the slot, so growing reads and writes memory in order.
 ///
-/// Rows go through in chunks and passes: first all are hashed and their slots fetched ahead, then all first slots are compared
-/// without a branch, and only what did not match there is searched for. So the processor waits for many slots at once.
+/// Rows go through in blocks and passes: first all are hashed, then all first slots are fetched ahead and compared without a
+/// branch, and last what did not match there is searched for. So the processor waits for many slots at once.
 ///
 /// Properties that change with each new group are not checked for overlapping access at run time, which cost more than the rest
 /// of adding one: no closure of this type's runs while they change.
@@ -66,17 +66,29 @@ public final class GroupTable: @unchecked Sendable {
     }
   }
 
-  /// Memory for the keys and hashes of a chunk, and for the rows whose first slot held another key.
+  /// Memory for the keys and hashes of a block, and for the rows whose first slot held another key.
   struct Scratch {
-    let keys = MemoryBuffer(capacity: GroupTable.chunk * 16)
-    let hashes = MemoryBuffer(capacity: GroupTable.chunk * 4)
-    let misses = MemoryBuffer(capacity: GroupTable.chunk * 2)
+    let keys = MemoryBuffer(capacity: GroupTable.block * 16)
     let bytes = ByteBuffer()
+    private let hashes = MemoryBuffer.zeroed((GroupTable.block + CK_HASHES_BEHIND) * 4)
+    private let missing = MemoryBuffer(capacity: GroupTable.block * 2)
+
+    var misses: UnsafeMutablePointer<UInt16> { missing.base.assumingMemoryBound(to: UInt16.self) }
+
+    /// The hashes of a block's keys.
+    func hash(_ keys: UnsafePointer<StringView>, _ count: Int, isPacked: Bool) -> UnsafePointer<UInt32> {
+      let target = hashes.base.assumingMemoryBound(to: UInt32.self)
+      GroupHash.fill(target, keys, count: count, isPacked: isPacked)
+      return UnsafePointer(target)
+    }
   }
 
-  /// Rows that go through together, so few that the slots fetched ahead for them are still in the first-level cache when they
-  /// are compared.
-  static let chunk = 256
+  /// Rows that go through together.
+  static let block = 2048
+  /// Rows by which further slots are fetched ahead of the search.
+  private static let lead = 24
+  /// Slots that are in the first-level cache anyway.
+  private static let nearSlots = 1024
 
   /// An empty table for keys of these types.
   public init(keyTypes: [DataType]) {
@@ -116,11 +128,13 @@ public final class GroupTable: @unchecked Sendable {
       return
     }
     if let isNew { memset(isNew, 0, count) }
-    forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
+    let isPacked = layout.form == .packed
+    forEachBlock(keys, count: count, scratch) { start, length, words in
+      let hashes = scratch.hash(words, length, isPacked: isPacked)
       let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: countsRows)
       if missCount == 0 { return }
       let news = isNew.map { $0 + start }
-      if layout.form == .packed {
+      if isPacked {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true, countsRows)
       } else {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false, countsRows)
@@ -144,10 +158,12 @@ public final class GroupTable: @unchecked Sendable {
       return
     }
     let scratch = Scratch()
-    forEachChunk(keys, count: count, scratch) { start, length, words, hashes in
+    let isPacked = layout.form == .packed
+    forEachBlock(keys, count: count, scratch) { start, length, words in
+      let hashes = scratch.hash(words, length, isPacked: isPacked)
       let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
       if missCount == 0 { return }
-      if layout.form == .packed {
+      if isPacked {
         lookUp(words, hashes, scratch, missCount, groups + start, isPacked: true)
       } else {
         lookUp(words, hashes, scratch, missCount, groups + start, isPacked: false)
@@ -182,32 +198,17 @@ public final class GroupTable: @unchecked Sendable {
     slots.update(repeating: Slot(), count: slotCount)
   }
 
-  /// Encodes and hashes the rows chunk by chunk.
+  /// Encodes the rows block by block.
   @inline(__always)
-  func forEachChunk(
+  func forEachBlock(
     _ columns: [ColumnVector], count: Int, _ scratch: Scratch,
-    _ body: (_ start: Int, _ length: Int, _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>) -> Void
+    _ body: (_ start: Int, _ length: Int, _ words: UnsafePointer<StringView>) -> Void
   ) {
     precondition(columns.count == keyTypes.count, "one column per key type")
     let words = scratch.keys.base.assumingMemoryBound(to: StringView.self)
-    let hashes = scratch.hashes.base.assumingMemoryBound(to: UInt32.self)
-    var start = 0
-    while start < count {
-      let length = min(GroupTable.chunk, count - start)
-      let source = layout.encode(columns, start: start, count: length, words: words, scratch: scratch.bytes)
-      if layout.form == .packed {
-        for row in 0..<length {
-          hashes[row] = GroupHash.of(source[row])
-          ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row] &>> shift))
-        }
-      } else {
-        for row in 0..<length {
-          hashes[row] = GroupHash.ofView(source[row])
-          ck_prefetch(slots + Int(truncatingIfNeeded: hashes[row] &>> shift))
-        }
-      }
-      body(start, length, source, UnsafePointer(hashes))
-      start += length
+    for start in stride(from: 0, to: count, by: GroupTable.block) {
+      let length = min(GroupTable.block, count - start)
+      body(start, length, layout.encode(columns, start: start, count: length, words: words, scratch: scratch.bytes))
     }
   }
 
@@ -217,11 +218,12 @@ public final class GroupTable: @unchecked Sendable {
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, countsRows: Bool
   ) -> Int {
-    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
     let table = UnsafeMutableRawPointer(slots).assumingMemoryBound(to: ck_group_slot.self)
     let keys = UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self)
-    if countsRows { return ck_count_first(table, shift, keys, hashes, count, groups, misses) }
-    return ck_match_first(table, shift, keys, hashes, count, groups, misses)
+    let isNear = slotCount <= Self.nearSlots
+    return countsRows
+      ? ck_count_first(table, shift, keys, hashes, count, groups, scratch.misses, isNear)
+      : ck_match_first(table, shift, keys, hashes, count, groups, scratch.misses, isNear)
   }
 
   @inline(__always)
@@ -230,10 +232,10 @@ public final class GroupTable: @unchecked Sendable {
     _ groups: UnsafeMutablePointer<UInt32>, _ isNew: UnsafeMutablePointer<UInt8>?, isPacked: Bool, _ countsRows: Bool
   ) {
     let rowCount: Int64 = countsRows ? 1 : 0
-    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
+    let misses = scratch.misses
     var view = Probe(self)
-    for miss in 0..<count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss])]) }
     for miss in 0..<count {
+      view.fetchAhead(of: miss, misses, count, hashes, isPacked: isPacked)
       let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
@@ -253,10 +255,10 @@ public final class GroupTable: @unchecked Sendable {
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ scratch: Scratch, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, isPacked: Bool
   ) {
-    let misses = scratch.misses.base.assumingMemoryBound(to: UInt16.self)
+    let misses = scratch.misses
     let view = Probe(self)
-    for miss in 0..<count { view.prefetchSecond(hashes[Int(truncatingIfNeeded: misses[miss])]) }
     for miss in 0..<count {
+      view.fetchAhead(of: miss, misses, count, hashes, isPacked: isPacked)
       let row = Int(truncatingIfNeeded: misses[miss])
       var at = view.firstSlot(hashes[row])
       groups[row] = view.find(words[row], hashes[row], &at, isPacked: isPacked)
@@ -279,9 +281,28 @@ public final class GroupTable: @unchecked Sendable {
     @inline(__always)
     func firstSlot(_ hash: UInt32) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
 
-    /// Every other second slot is on another line than the first one, which was fetched before.
+    /// Fetches what searches that are soon to come will read: the second slot, since every other one is on another line than the first, which
+    /// was fetched before; and, nearer, the bytes of a long key whose hash is the same.
     @inline(__always)
-    func prefetchSecond(_ hash: UInt32) { ck_prefetch(slots + ((firstSlot(hash) &+ 1) & mask)) }
+    func fetchAhead(
+      of miss: Int, _ misses: UnsafePointer<UInt16>, _ count: Int, _ hashes: UnsafePointer<UInt32>, isPacked: Bool
+    ) {
+      if miss == 0 {
+        for early in 0..<min(count, GroupTable.lead) { fetchSecond(hashes[Int(truncatingIfNeeded: misses[early])]) }
+      }
+      if miss &+ GroupTable.lead < count {
+        fetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ GroupTable.lead])])
+      }
+      if !isPacked && miss &+ GroupTable.lead / 2 < count {
+        let hash = hashes[Int(truncatingIfNeeded: misses[miss &+ GroupTable.lead / 2])]
+        let slot = slots + firstSlot(hash)
+        let key = slot.pointee.key
+        if slot.pointee.hash == hash && !key.isInline { ck_prefetch(UnsafeRawPointer(bitPattern: UInt(key.word1))) }
+      }
+    }
+
+    @inline(__always)
+    private func fetchSecond(_ hash: UInt32) { ck_prefetch(slots + ((firstSlot(hash) &+ 1) & mask)) }
 
     /// The key's group, or `absent` with `at` at the empty slot where it would go.
     @inline(__always)

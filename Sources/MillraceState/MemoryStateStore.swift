@@ -25,11 +25,13 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   private let valueTypes: [DataType]
   @exclusivity(unchecked) private var marks: [UInt8] = []
   @exclusivity(unchecked) private var changedRows: [UInt32] = []
-  @exclusivity(unchecked) private var newRows: [UInt32] = []
+  @exclusivity(unchecked) private var newRows = RowRuns()
   private var removedRows: [UInt32] = []
   private var times: TimeIndex?
   private var rows = MemoryBuffer(capacity: 0)
   private var isNew = MemoryBuffer(capacity: 0)
+  /// Bytes of a row in the last changes.
+  private var expectedRowBytes = 32
   /// The last committed version; 0 for an empty store.
   public private(set) var version: Int64 = 0
 
@@ -76,7 +78,6 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     let flags = isNew.base.assumingMemoryBound(to: UInt8.self)
     if table.liveCount == 0 {
       table.reserve(count)
-      newRows.reserveCapacity(count)
     }
     table.findOrInsert(keys, count: count, into: numbers, isNew: flags)
     ensureRows()
@@ -127,22 +128,17 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   }
 
   /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put`
-  /// of all its keys in order, without a copy of them. Gives false, having done nothing, when the store has or had rows in this
+  /// of all its keys in order, without a copy of them; the values are not to be read afterwards. Gives false, having done nothing, when the store has or had rows in this
   /// version. The table may be read by others until the store is next changed.
   package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
     let count = table.groupCount
     let isEmpty = isClean && self.table.groupCount == 0
     guard isEmpty, table.liveCount == count, table.keyTypes == keyTypes else { return false }
     self.table = table
-    let numbers = rowNumbers(count)
-    for row in 0..<count { numbers[row] = UInt32(truncatingIfNeeded: row) }
-    newRows = Array(UnsafeBufferPointer(start: numbers, count: count))
+    newRows.append(contentsOf: 0..<UInt32(truncatingIfNeeded: count))
     marks = Array(repeating: Mark.live | Mark.new, count: count)
-    for (column, vector) in zip(columns, values) {
-      column.ensure(count)
-      column.set(numbers, count, from: vector)
-    }
-    index(newRows)
+    for (column, vector) in zip(columns, values) { column.adopt(vector) }
+    if times != nil { index(newRows.rows) }
     return true
   }
 
@@ -213,7 +209,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   /// Ends a version: numbers of removed rows are free from here on.
   public func commit(version: Int64) throws {
     for row in changedRows { marks[Int(row)] &= Mark.live | Mark.removed }
-    for row in newRows { marks[Int(row)] &= Mark.live | Mark.removed }
+    newRows.forEach { marks[Int($0)] &= Mark.live | Mark.removed }
     free(removedRows)
     forgetChanges()
     for column in columns { column.compactIfWorthwhile() }
@@ -228,14 +224,15 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   private func forgetChanges() {
     changedRows.removeAll(keepingCapacity: true)
-    newRows.removeAll(keepingCapacity: true)
+    newRows.removeAll()
     removedRows.removeAll(keepingCapacity: true)
     for column in columns { column.forgetSaved() }
   }
 
   /// Goes back to the last version.
   public func rollback() throws {
-    let leaving = newRows.filter { marks[Int($0)] & Mark.removed == 0 }
+    let new = newRows.rows
+    let leaving = new.filter { marks[Int($0)] & Mark.removed == 0 }
     table.unlink(leaving, count: leaving.count)
     let returning = removedRows.filter { marks[Int($0)] & Mark.new == 0 }
     table.relink(returning, count: returning.count)
@@ -243,10 +240,10 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     for row in changedRows { marks[Int(row)] = Mark.live }
     for row in returning { marks[Int(row)] = Mark.live }
     if let times {
-      for row in newRows { times.remove(row) }
+      for row in new { times.remove(row) }
       index(changedRows + returning)
     }
-    free(newRows)
+    free(new)
     forgetChanges()
   }
 
@@ -256,11 +253,20 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   public func changes() throws -> MemoryBuffer {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
     let changed = inOrder(changedRows, marked: Mark.changed)
-    let added = inOrder(newRows, marked: Mark.new)
-    let rowBytes = memoryBytes / max(rowCount, 1)
-    let out = ByteBuffer(capacity: 64 + (changed.count + added.count) * rowBytes)
-    write(removed: removed, changed: changed, added: added, into: out)
+    let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
+    let writer = StateDelta.Writer(out)
+    writer.remove(removed)
+    forEachSection(changed) { writer.change($0, values: gather($0)) }
+    forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: gather($0)) }
+    writer.finish()
+    expectedRowBytes = out.count / max(changed.count + newRows.count, 1) + 1
     return out.take()
+  }
+
+  /// The new rows that are not removed, by number.
+  private var addedRows: [UInt32] {
+    if removedRows.isEmpty && newRows.runs.count == 1 { return newRows.rows }
+    return inOrder(newRows.rows, marked: Mark.new)
   }
 
   /// The rows of a list that are not removed, by number. Where they are many of the store's, their marks are looked through: sorting
@@ -277,13 +283,22 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     }
   }
 
-  private func write(removed: [UInt32], changed: [UInt32], added: [UInt32], into out: ByteBuffer) {
-    StateDelta.write(removed: removed, changed: changed, added: added, into: out) { numbers, withKeys in
-      if withKeys {
-        StateCodec.encode(table.keyColumns(numbers, count: numbers.count), count: numbers.count, into: out)
+  private func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) -> Void) {
+    rows.withUnsafeBufferPointer { rows in
+      for start in stride(from: 0, to: rows.count, by: StateDelta.sectionRows) {
+        body(UnsafeBufferPointer(rebasing: rows[start..<min(start + StateDelta.sectionRows, rows.count)]))
       }
-      StateCodec.encode(columns.map { $0.gather(numbers, numbers.count) }, count: numbers.count, into: out)
     }
+  }
+
+  private func keyColumns(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    guard let base = rows.baseAddress else { return [] }
+    return table.keyColumns(base, count: rows.count)
+  }
+
+  private func gather(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    guard let base = rows.baseAddress else { return [] }
+    return columns.map { $0.gather(base, rows.count) }
   }
 
   /// Everything, in pieces of about 1 MiB.
@@ -292,8 +307,10 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     let out = ByteBuffer()
     try forEachRun(of: pieceRows) { numbers, count in
       out.removeAll()
-      self.write(
-        removed: [], changed: [], added: Array(UnsafeBufferPointer(start: numbers, count: count)), into: out)
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      let writer = StateDelta.Writer(out)
+      writer.add(rows, keys: keyColumns(rows), values: gather(rows))
+      writer.finish()
       try write(out.bytes)
     }
   }
@@ -301,10 +318,10 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   /// A copy of the rows as columns; the bytes of long strings are not copied.
   public func freeze() throws -> any FrozenState {
     try checkClean()
-    let frozen = FrozenRows(noValues: columns.map { $0.gather(rowNumbers(0), 0) })
+    let frozen = FrozenRows()
     try forEachRun(of: pieceRows) { numbers, count in
       frozen.add(
-        FrozenRows.Piece(
+        StateDelta.Section(
           numbers: Array(UnsafeBufferPointer(start: numbers, count: count)),
           keys: table.keyColumns(numbers, count: count), values: columns.map { $0.gather(numbers, count) }))
     }
@@ -326,25 +343,36 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
       throw MillraceError("INTERNAL_ERROR", "state was restored in the middle of a version", fault: .bug)
     }
     let delta = try StateDelta(changes, keyTypes: keyTypes, valueTypes: valueTypes)
-    for row in delta.removed + delta.changed where Int(row) >= marks.count || marks[Int(row)] & Mark.live == 0 {
-      throw StateDelta.corrupt("row \(row) does not exist")
+    for row in delta.removed { try checkLive(row) }
+    for section in delta.changed {
+      for row in section.numbers { try checkLive(row) }
     }
     table.unlink(delta.removed, count: delta.removed.count)
-    guard table.insert(delta.addedKeys, count: delta.added.count, at: delta.added) else {
-      throw StateDelta.corrupt("a row or key is there twice")
+    for section in delta.added {
+      guard table.insert(section.keys, count: section.numbers.count, at: section.numbers) else {
+        throw StateDelta.corrupt("a row or key is there twice")
+      }
     }
     ensureRows()
-    for row in delta.added { marks[Int(row)] = Mark.live }
-    for (index, column) in columns.enumerated() {
-      column.set(delta.changed, delta.changed.count, from: delta.changedValues[index])
-      column.set(delta.added, delta.added.count, from: delta.addedValues[index])
+    for section in delta.added {
+      for row in section.numbers { marks[Int(row)] = Mark.live }
+    }
+    for section in delta.changed + delta.added {
+      for (column, values) in zip(columns, section.values) {
+        column.set(section.numbers, section.numbers.count, from: values)
+      }
     }
     if let times {
       for row in delta.removed { times.remove(row) }
-      index(delta.changed + delta.added)
+      for section in delta.changed + delta.added { index(section.numbers) }
     }
     free(delta.removed)
     for column in columns { column.compactIfWorthwhile() }
+  }
+
+  private func checkLive(_ row: UInt32) throws {
+    if Int(row) < marks.count && marks[Int(row)] & Mark.live != 0 { return }
+    throw StateDelta.corrupt("row \(row) does not exist")
   }
 }
 

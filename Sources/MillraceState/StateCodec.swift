@@ -5,8 +5,8 @@ import MillraceCore
 /// Columns as bytes and back, for state files and the commit log.
 ///
 /// A column is a flag byte (1: a NULL bitmap follows), the bitmap, then its values: integers as `NarrowIntegers`, others of fixed
-/// width side by side, strings as their lengths (`NarrowIntegers`) and then all bytes. Types are not written: whoever reads knows
-/// them from the query. Little-endian.
+/// width side by side, strings as a flag byte (1: `PackedStrings` follow, which there were none of in format 1, nor the flag), or else their
+/// lengths (`NarrowIntegers`) and then all bytes. Types are not written: whoever reads knows them from the query. Little-endian.
 public enum StateCodec {
   /// Appends `count` rows of `columns`.
   public static func encode(_ columns: [ColumnVector], count: Int, into out: ByteBuffer) {
@@ -25,6 +25,8 @@ public enum StateCodec {
     case .view: break
     default: return out.append(UnsafeRawBufferPointer(start: column.values(as: UInt8.self), count: count * stride))
     }
+    if PackedStrings.encode(column, count, into: out) { return }
+    out.append(0 as UInt8)
     let views = column.views
     var total = 0
     let scratch = MemoryBuffer(capacity: count * 4)
@@ -45,14 +47,18 @@ public enum StateCodec {
     out.advance(total)
   }
 
-  /// Reads `count` rows of columns of the given types. Long strings are copied.
-  public static func decode(_ types: [DataType], count: Int, from reader: inout StateReader) throws -> [ColumnVector] {
+  /// Reads `count` rows of columns of the given types, written in format 1 or 2. Long strings are copied.
+  public static func decode(_ types: [DataType], count: Int, from reader: inout StateReader, format: Int = 2) throws
+    -> [ColumnVector]
+  {
     var columns: [ColumnVector] = []
-    for type in types { columns.append(try decode(type, count, &reader)) }
+    for type in types { columns.append(try decode(type, count, &reader, format)) }
     return columns
   }
 
-  private static func decode(_ type: DataType, _ count: Int, _ reader: inout StateReader) throws -> ColumnVector {
+  private static func decode(_ type: DataType, _ count: Int, _ reader: inout StateReader, _ format: Int) throws
+    -> ColumnVector
+  {
     var validity: Bitmap?
     if try reader.read(UInt8.self) != 0 {
       let bits = Bitmap(count: count, all: false)
@@ -73,6 +79,9 @@ public enum StateCodec {
     default:
       let bytes = UnsafeRawBufferPointer(start: try reader.take(count * stride), count: count * stride)
       return ColumnVector(type: type, count: count, values: MemoryBuffer(copying: bytes), validity: validity)
+    }
+    if format > 1, try reader.read(UInt8.self) == 1 {
+      return try PackedStrings.decode(type, count, from: &reader, validity: validity)
     }
     let scratch = MemoryBuffer(capacity: count * 4)
     let lengths = scratch.base.assumingMemoryBound(to: Int32.self)

@@ -2,35 +2,79 @@ import CKernels
 import MillraceColumnar
 import MillraceCore
 
-/// The bytes of `MemoryStateStore.changes()`: format version, CRC32C of what follows, the numbers of removed, changed and
-/// added rows, the values of the changed, the keys and values of the added.
+/// The bytes of `MemoryStateStore.changes()`: format version, CRC32C of what follows, then sections of rows, the removed ones first, then the
+/// changed, then the added.
+///
+/// A section is its kind, how many rows it has, their numbers, the keys of added rows, and the values of those that are not removed. Numbers
+/// that follow one another are one number. In format 1 there was one section of each kind, without its kind, the numbers of all in front.
 struct StateDelta {
-  private static let formatVersion: UInt32 = 1
+  private static let formatVersion: UInt32 = 2
+  /// Rows of a section; the columns of so many are in the second-level cache from when they are gathered to when they are written.
+  static let sectionRows = 8192
+  /// Rows of a section that is read.
+  private static let largestSection = 1 << 20
 
-  let removed: [UInt32]
-  let changed: [UInt32]
-  let changedValues: [ColumnVector]
-  let added: [UInt32]
-  let addedKeys: [ColumnVector]
-  let addedValues: [ColumnVector]
+  private enum Kind: UInt8 {
+    case removed, changed, added
+  }
 
-  /// Appends a delta; `rows` appends the columns of the given rows.
-  static func write(
-    removed: [UInt32], changed: [UInt32], added: [UInt32], into out: ByteBuffer,
-    rows: (_ numbers: [UInt32], _ withKeys: Bool) -> Void
-  ) {
-    let start = out.count
-    out.append(raw: formatVersion)
-    out.append(raw: 0 as UInt32)
-    for numbers in [removed, changed, added] {
-      out.append(raw: UInt32(numbers.count))
-      numbers.withUnsafeBytes { out.append($0) }
+  /// Rows that were written together.
+  struct Section {
+    var numbers: [UInt32]
+    /// Without any where only values changed.
+    var keys: [ColumnVector] = []
+    var values: [ColumnVector] = []
+  }
+
+  private(set) var removed: [UInt32] = []
+  private(set) var changed: [Section] = []
+  private(set) var added: [Section] = []
+
+  /// Appends a delta to a buffer.
+  struct Writer {
+    private let out: ByteBuffer
+    private let start: Int
+
+    init(_ out: ByteBuffer) {
+      self.out = out
+      start = out.count
+      out.append(raw: formatVersion)
+      out.append(raw: 0 as UInt32)
     }
-    rows(changed, false)
-    rows(added, true)
-    let body = UnsafeRawBufferPointer(rebasing: out.bytes[(start + 8)...])
-    let checksum = ck_crc32c(formatVersion, body.baseAddress, body.count)
-    UnsafeMutableRawPointer(mutating: body.baseAddress.unsafelyUnwrapped - 4).storeBytes(of: checksum, as: UInt32.self)
+
+    func remove(_ numbers: [UInt32]) {
+      if numbers.isEmpty { return }
+      numbers.withUnsafeBufferPointer { write(.removed, $0) }
+    }
+
+    func change(_ numbers: UnsafeBufferPointer<UInt32>, values: [ColumnVector]) {
+      write(.changed, numbers)
+      StateCodec.encode(values, count: numbers.count, into: out)
+    }
+
+    func add(_ numbers: UnsafeBufferPointer<UInt32>, keys: [ColumnVector], values: [ColumnVector]) {
+      write(.added, numbers)
+      StateCodec.encode(keys, count: numbers.count, into: out)
+      StateCodec.encode(values, count: numbers.count, into: out)
+    }
+
+    private func write(_ kind: Kind, _ numbers: UnsafeBufferPointer<UInt32>) {
+      out.append(kind.rawValue)
+      out.append(raw: UInt32(numbers.count))
+      guard let first = numbers.first, let last = numbers.last else { return }
+      // They ascend, so that their span tells whether one is left out.
+      let isRun = Int(last) - Int(first) == numbers.count - 1
+      out.append(isRun ? 1 as UInt8 : 0)
+      if isRun { out.append(raw: first) } else { out.append(UnsafeRawBufferPointer(numbers)) }
+    }
+
+    /// Puts the checksum in its place.
+    func finish() {
+      let body = UnsafeRawBufferPointer(rebasing: out.bytes[(start + 8)...])
+      let checksum = ck_crc32c(formatVersion, body.baseAddress, body.count)
+      UnsafeMutableRawPointer(mutating: out.bytes.baseAddress.unsafelyUnwrapped + start + 4).storeBytes(
+        of: checksum, as: UInt32.self)
+    }
   }
 
   /// Reads a delta; throws `STATE_CORRUPT` or `STATE_TOO_NEW`.
@@ -44,20 +88,60 @@ struct StateDelta {
     }
     let checksum = try reader.read(UInt32.self)
     let body = UnsafeRawBufferPointer(rebasing: bytes[8...])
-    guard version == Self.formatVersion, ck_crc32c(version, body.baseAddress, body.count) == checksum else {
+    guard version > 0, ck_crc32c(version, body.baseAddress, body.count) == checksum else {
       throw Self.corrupt("the checksum is wrong")
     }
-    removed = try Self.numbers(&reader)
-    changed = try Self.numbers(&reader)
-    added = try Self.numbers(&reader)
-    changedValues = try StateCodec.decode(valueTypes, count: changed.count, from: &reader)
-    addedKeys = try StateCodec.decode(keyTypes, count: added.count, from: &reader)
-    addedValues = try StateCodec.decode(valueTypes, count: added.count, from: &reader)
+    if version == 1 {
+      try readFirstFormat(&reader, keyTypes, valueTypes)
+      return
+    }
+    while reader.left > 0 {
+      guard let kind = Kind(rawValue: try reader.read(UInt8.self)) else { throw Self.corrupt("a section has no kind") }
+      let numbers = try Self.sectionNumbers(&reader)
+      let count = numbers.count
+      switch kind {
+      case .removed: removed += numbers
+      case .changed:
+        changed.append(
+          Section(numbers: numbers, values: try StateCodec.decode(valueTypes, count: count, from: &reader)))
+      case .added:
+        let keys = try StateCodec.decode(keyTypes, count: count, from: &reader)
+        let values = try StateCodec.decode(valueTypes, count: count, from: &reader)
+        added.append(Section(numbers: numbers, keys: keys, values: values))
+      }
+    }
+  }
+
+  private mutating func readFirstFormat(
+    _ reader: inout StateReader, _ keyTypes: [DataType], _ valueTypes: [DataType]
+  ) throws {
+    removed = try Self.numbers(&reader, Int(try reader.read(UInt32.self)))
+    let changedNumbers = try Self.numbers(&reader, Int(try reader.read(UInt32.self)))
+    let addedNumbers = try Self.numbers(&reader, Int(try reader.read(UInt32.self)))
+    func columns(_ types: [DataType], _ count: Int) throws -> [ColumnVector] {
+      try StateCodec.decode(types, count: count, from: &reader, format: 1)
+    }
+    changed = [Section(numbers: changedNumbers, values: try columns(valueTypes, changedNumbers.count))]
+    added = [
+      Section(
+        numbers: addedNumbers, keys: try columns(keyTypes, addedNumbers.count),
+        values: try columns(valueTypes, addedNumbers.count))
+    ]
     if reader.left != 0 { throw Self.corrupt("\(reader.left) bytes are left over") }
   }
 
-  private static func numbers(_ reader: inout StateReader) throws -> [UInt32] {
+  private static func sectionNumbers(_ reader: inout StateReader) throws -> [UInt32] {
     let count = Int(try reader.read(UInt32.self))
+    guard count > 0 else { return [] }
+    guard try reader.read(UInt8.self) == 1 else { return try numbers(&reader, count) }
+    let first = try reader.read(UInt32.self)
+    guard count <= largestSection, Int(first) + count <= Int(UInt32.max) else {
+      throw corrupt("a section has \(count) rows")
+    }
+    return Array(first..<first + UInt32(count))
+  }
+
+  private static func numbers(_ reader: inout StateReader, _ count: Int) throws -> [UInt32] {
     let bytes = try reader.take(count * 4)
     return (0..<count).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self) }
   }

@@ -11,6 +11,8 @@ final class ValueColumn {
   /// 1 for NULL.
   private var nulls: UnsafeMutablePointer<UInt8>
   private var capacity = 0
+  /// What the values lie in, where they were taken over.
+  private var adopted: MemoryBuffer?
   private var arena = Arena()
   private var garbageBytes = 0
   private let undoValues = ByteBuffer(capacity: 0)
@@ -25,7 +27,7 @@ final class ValueColumn {
   }
 
   deinit {
-    RawMemory.deallocate(values, byteCount: capacity * stride + 64)
+    if adopted == nil { RawMemory.deallocate(values, byteCount: capacity * stride + 64) }
     RawMemory.deallocate(nulls, capacity: capacity)
   }
 
@@ -35,12 +37,39 @@ final class ValueColumn {
   func ensure(_ count: Int) {
     guard count > capacity else { return }
     let size = max(count, capacity * 2, 64)
-    values = RawMemory.grow(
-      values, byteCount: capacity * stride + 64, used: capacity * stride, to: size * stride + 64)
+    if adopted == nil {
+      values = RawMemory.grow(
+        values, byteCount: capacity * stride + 64, used: capacity * stride, to: size * stride + 64)
+    } else {
+      let own = RawMemory.allocate(byteCount: size * stride + 64)
+      memcpy(own, values, capacity * stride)
+      values = own
+      adopted = nil
+    }
     nulls = RawMemory.grow(nulls, capacity: capacity, used: capacity, to: size)
     memset(values + capacity * stride, 0, (size - capacity) * stride)
     memset(nulls + capacity, 1, size - capacity)
     capacity = size
+  }
+
+  /// Sets the values of a column that has no rows yet, by row number. Takes over the memory of the vector where it can, so that nobody may read
+  /// it afterwards.
+  func adopt(_ vector: ColumnVector) {
+    let count = vector.count
+    guard capacity == 0, count > 0, !isView, !vector.isConstant else {
+      let rows = Array(0..<UInt32(truncatingIfNeeded: count))
+      ensure(count)
+      return set(rows, count, from: vector)
+    }
+    RawMemory.deallocate(values, byteCount: 64)
+    values = vector.buffer.base
+    adopted = vector.buffer
+    nulls = RawMemory.grow(nulls, capacity: 0, used: 0, to: count)
+    capacity = count
+    memset(nulls, 0, count)
+    if vector.mayHaveNulls {
+      for row in 0..<count where vector.isNull(row) { nulls[row] = 1 }
+    }
   }
 
   /// Sets the values of `rows`, in order.

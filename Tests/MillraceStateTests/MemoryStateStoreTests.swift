@@ -1,3 +1,4 @@
+import CKernels
 import MillraceColumnar
 import MillraceCore
 import MillraceState
@@ -87,6 +88,38 @@ import Testing
         #expect(throws: MillraceError.self) { try damaged.withUnsafeBytes { try fresh.apply($0) } }
       }
     }
+  }
+
+  /// Changes of format 1: row 0 "a" is removed, row 1 gets 5, row 2 "b" comes with 7.
+  @Test func theFirstFormatIsRead() throws {
+    let store = MemoryStateStore(keyTypes: [.string], valueTypes: [.long])
+    try store.put(
+      keys: [.of([.string("a"), .string("x")], type: .string)], values: [.of([.integer(1), .integer(2)], type: .long)],
+      count: 2)
+    try store.commit(version: 1)
+    let body = ByteBuffer()
+    for numbers in [[0], [1], [2]] as [[UInt32]] {
+      body.append(raw: UInt32(1))
+      body.append(raw: numbers[0])
+    }
+    func long(_ value: Int64) {
+      body.append(0 as UInt8)
+      body.append(raw: value)
+      body.append(0 as UInt8)
+    }
+    long(5)
+    // A text: no NULLs, its length as an integer, its bytes.
+    long(1)
+    body.append("b")
+    long(7)
+    let delta = ByteBuffer()
+    delta.append(raw: UInt32(1))
+    delta.append(raw: ck_crc32c(1, body.bytes.baseAddress, body.count))
+    delta.append(body.bytes)
+    try store.apply(delta.bytes)
+    let found = try store.get(
+      keys: [.of([.string("a"), .string("x"), .string("b")], type: .string)], count: 3)
+    #expect((0..<3).map { found.values[0].value($0) } == [.null, .integer(5), .integer(7)])
   }
 
   @Test func memoryStaysBounded() throws {

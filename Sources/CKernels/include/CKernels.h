@@ -3,6 +3,7 @@
 #ifndef MILLRACE_CKERNELS_H
 #define MILLRACE_CKERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -91,15 +92,44 @@ typedef struct {
   uint32_t hash, mark;
   int64_t row_count;
 } ck_group_slot;
+/// Hashes of `count` keys from both of their words. Gives whether one of them, taken as a view, does not hold all its bytes itself.
+bool ck_hash_keys(const ck_view_words *keys, size_t count, uint32_t *hashes);
+/// The same without the processor's own instructions.
+bool ck_hash_keys_plain(const ck_view_words *keys, size_t count, uint32_t *hashes);
+/// How many hashes behind the last row the functions below may read, whatever they are.
+enum { CK_HASHES_BEHIND = 48 };
 /// Compares each key with the one in the first slot for its hash (hash >> shift) and notes the slot's group. Rows whose key is not there go
-/// to `misses`; gives how many.
+/// to `misses`; gives how many. A table that is near is in the cache, so that nothing need be fetched ahead.
 size_t ck_match_first(
     const ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses);
+    uint16_t *misses, bool is_near);
 /// The same, and counts each row whose key is there.
 size_t ck_count_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses);
+    uint16_t *misses, bool is_near);
+
+/// How texts of one length are packed, up to 64 bytes long: what is the same in all is kept once, lower-case hexadecimal digits take half a
+/// byte, and other places a byte. A row is its digits, the last byte filled up with 0, and then its other bytes.
+typedef struct {
+  uint8_t text[64];
+  size_t length;
+  /// Places of digits and of other bytes that differ, a bit each.
+  uint64_t digits, bytes;
+} ck_pack_layout;
+/// Fills in a layout of which only the length is set. All views must have that length.
+void ck_find_pack_layout(const ck_view_words *views, size_t count, ck_pack_layout *layout);
+/// The same without the processor's own instructions, for a layout whose text is set and whose places are 0.
+void ck_pack_layout_plain(const ck_view_words *views, size_t count, ck_pack_layout *layout);
+/// Bytes of a packed row.
+size_t ck_packed_size(const ck_pack_layout *layout);
+/// Packs the texts that the layout was found for. 64 bytes behind the last row may be written.
+void ck_pack(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
+/// The same without the processor's own instructions.
+void ck_pack_plain(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
+/// Whether a layout that was read from a file can be unpacked.
+bool ck_pack_layout_is_valid(const ck_pack_layout *layout);
+/// The texts of packed rows, one behind the other.
+void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout, uint8_t *out);
 
 /// Zeroed memory of the process's own, aligned to 2 MiB, that asks for huge pages; NULL where there is none. To be given back with ck_unmap
 /// and the same size.

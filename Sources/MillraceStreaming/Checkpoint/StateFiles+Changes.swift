@@ -10,12 +10,60 @@ enum CapturedChanges {
   case kept(token: JSON)
   /// The engine keeps them.
   case bytes(MemoryBuffer, checksum: UInt32)
+  /// They are in the version's file, from an offset on.
+  case written(byteCount: Int, checksum: UInt32, offset: Int)
 }
 
 /// What a commit record says of the changes of state, and those that stand in it.
 struct SavedChanges {
   var records: [StateDeltaRecord] = []
   var sections: [MemoryBuffer] = []
+}
+
+/// The file of a version's large changes, of all operators, made with the first of them. Several threads may add to it at once.
+private final class ChangesFile: Sendable {
+  private let files: any FileSystem
+  private let directory: String
+  private let path: String
+  private let file = Mutex<(any File)?>(nil)
+  /// Bytes that were given places.
+  private let byteCount = Atomic(0)
+
+  init(_ files: any FileSystem, _ directory: String, version: Int64) {
+    self.files = files
+    self.directory = directory
+    path = "\(directory)/\(version).delta"
+  }
+
+  deinit { try? file.withLock { try $0?.close() } }
+
+  /// Writes changes and gives where they are.
+  func add(_ bytes: MemoryBuffer) throws -> Int {
+    let file = try open()
+    let offset = byteCount.wrappingAdd(bytes.capacity, ordering: .relaxed).oldValue
+    try file.write(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), at: Int64(offset))
+    return offset
+  }
+
+  private func open() throws -> any File {
+    try file.withLock { file in
+      if let file { return file }
+      CrashPoint.pass(CrashPoints.deltaBeforeWrite)
+      let new = try files.open(path, .create)
+      file = new
+      return new
+    }
+  }
+
+  /// Makes the file durable, if there is one.
+  func sync() throws {
+    guard let file = file.withLock({ $0 }) else { return }
+    CrashPoint.pass(CrashPoints.deltaAfterWrite)
+    try file.sync()
+    CrashPoint.pass(CrashPoints.deltaAfterSync)
+    try files.syncDirectory(directory)
+    CrashPoint.pass(CrashPoints.deltaAfterDirectorySync)
+  }
 }
 
 /// Makes what batches changed durable: small changes in the log, large ones of all operators in one file, which costs one write and two syncs
@@ -38,15 +86,13 @@ extension StateFiles {
       slots.deallocate()
     }
     let left = Atomic(stores.count)
-    var saved = SavedChanges()
+    let file = ChangesFile(files, directory, version: version)
     try executor.forEach(stores.count, as: .stateFiles, beside: main) { index in
-      slots[index] = try capture(index, version)
+      slots[index] = try written(capture(index, version), file)
       // Whoever comes last has all of them.
-      if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-        saved = try write(slots.compactMap { $0 }, version: version)
-      }
+      if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { try file.sync() }
     }
-    return saved
+    return saved(slots.compactMap { $0 })
   }
 
   /// Takes the changes of the batch out of each store.
@@ -68,45 +114,37 @@ extension StateFiles {
 
   /// Makes changes durable as far as they do not go into the log, by store. May be called from another thread than all else.
   func write(_ changes: [CapturedChanges], version: Int64) throws -> SavedChanges {
-    var saved = SavedChanges()
-    var large: [MemoryBuffer] = []
-    var offset = 0
-    for (index, change) in changes.enumerated() {
-      switch change {
-      case .kept(let token):
-        saved.records.append(
-          StateDeltaRecord(operatorIndex: index, byteCount: 0, checksum: 0, isFile: false, token: token))
-      case .bytes(let bytes, let checksum):
-        let isFile = bytes.capacity > tuning.inlineLimit
-        saved.records.append(
-          StateDeltaRecord(
-            operatorIndex: index, byteCount: bytes.capacity, checksum: checksum, isFile: isFile,
-            fileOffset: isFile ? offset : nil))
-        if isFile {
-          large.append(bytes)
-          offset += bytes.capacity
-        } else {
-          saved.sections.append(bytes)
-        }
-      }
-    }
-    if !large.isEmpty { try writeFile(large, version) }
-    return saved
+    let file = ChangesFile(files, directory, version: version)
+    let written = try changes.map { try self.written($0, file) }
+    try file.sync()
+    return saved(written)
   }
 
-  private func writeFile(_ changes: [MemoryBuffer], _ version: Int64) throws {
-    CrashPoint.pass(CrashPoints.deltaBeforeWrite)
-    let file = try files.open("\(directory)/\(version).delta", .create)
-    defer { try? file.close() }
-    var offset: Int64 = 0
-    for bytes in changes {
-      try file.write(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), at: offset)
-      offset += Int64(bytes.capacity)
+  /// Writes changes that are too large for the log.
+  private func written(_ changes: CapturedChanges, _ file: ChangesFile) throws -> CapturedChanges {
+    guard case .bytes(let bytes, let checksum) = changes, bytes.capacity > tuning.inlineLimit else { return changes }
+    return .written(byteCount: bytes.capacity, checksum: checksum, offset: try file.add(bytes))
+  }
+
+  /// What the commit record says of changes, by store.
+  private func saved(_ changes: [CapturedChanges]) -> SavedChanges {
+    var saved = SavedChanges()
+    for (index, change) in changes.enumerated() {
+      var record = StateDeltaRecord(operatorIndex: index, byteCount: 0, checksum: 0, isFile: false)
+      switch change {
+      case .kept(let token): record.token = token
+      case .bytes(let bytes, let checksum):
+        record.byteCount = bytes.capacity
+        record.checksum = checksum
+        saved.sections.append(bytes)
+      case .written(let byteCount, let checksum, let offset):
+        record.byteCount = byteCount
+        record.checksum = checksum
+        record.isFile = true
+        record.fileOffset = offset
+      }
+      saved.records.append(record)
     }
-    CrashPoint.pass(CrashPoints.deltaAfterWrite)
-    try file.sync()
-    CrashPoint.pass(CrashPoints.deltaAfterSync)
-    try files.syncDirectory(directory)
-    CrashPoint.pass(CrashPoints.deltaAfterDirectorySync)
+    return saved
   }
 }

@@ -1,0 +1,83 @@
+import MillraceColumnar
+import MillraceCore
+import MillraceState
+import MillraceTesting
+import Testing
+
+/// Strings of state: identifiers take little room, and everything comes back.
+@Suite struct PackedStringsTests {
+  /// A text in which `#` became a hexadecimal digit and `?` a letter.
+  private static func text(_ pattern: String, _ random: inout SeededGenerator) -> String {
+    String(
+      pattern.map { character in
+        switch character {
+        case "#": "0123456789abcdef".randomElement(using: &random) ?? "0"
+        case "?": "GHIJKLMNopqrst_/".randomElement(using: &random) ?? "G"
+        default: character
+        }
+      })
+  }
+
+  private static func encoded(_ texts: [Value]) -> ByteBuffer {
+    let out = ByteBuffer()
+    StateCodec.encode([ColumnVector.of(texts, type: .string)], count: texts.count, into: out)
+    return out
+  }
+
+  private static func decoded(_ bytes: UnsafeRawBufferPointer, _ count: Int) throws -> ColumnVector {
+    var reader = StateReader(bytes)
+    let column = try StateCodec.decode([.string], count: count, from: &reader)[0]
+    #expect(reader.left == 0)
+    return column
+  }
+
+  @Test(
+    arguments: [
+      ("########-####-####-####-############", 16), ("user-######", 3), ("#", 1), ("session #######", 4),
+      ("user=??? id=####", 5), ("the same in every row", 0), (String(repeating: "#", count: 64), 32),
+      (String(repeating: "#?", count: 30), nil), ("????????????????", nil), (String(repeating: "#", count: 65), nil),
+    ] as [(String, Int?)])
+  func textsOfOnePattern(pattern: String, rowBytes: Int?) throws {
+    var random = SeededGenerator(seed: 5)
+    let texts = (0..<300).map { _ in Value.string(Self.text(pattern, &random)) }
+    let out = Self.encoded(texts)
+    let plain = 300 * pattern.utf8.count
+    if let rowBytes {
+      #expect(out.count <= 300 * rowBytes + 20 + pattern.utf8.count)
+    } else {
+      #expect(out.count >= plain)
+    }
+    let read = try Self.decoded(out.bytes, 300)
+    #expect((0..<300).allSatisfy { read.value($0) == texts[$0] })
+  }
+
+  @Test func textsOfManyPatterns() throws {
+    var random = SeededGenerator(seed: 6)
+    for _ in 0..<300 {
+      let length = Int.random(in: 1...66, using: &random)
+      let pattern = String((0..<length).map { _ in "##?-:ab9".randomElement(using: &random) ?? "#" })
+      let count = Int.random(in: 1...50, using: &random)
+      let hasNull = Int.random(in: 0..<4, using: &random) == 0
+      let texts = (0..<count).map { row -> Value in
+        hasNull && row % 3 == 0 ? .null : .string(Self.text(pattern, &random))
+      }
+      let read = try Self.decoded(Self.encoded(texts).bytes, count)
+      for row in 0..<count { #expect(read.value(row) == texts[row]) }
+    }
+  }
+
+  @Test func damageIsFound() throws {
+    var random = SeededGenerator(seed: 7)
+    let texts = (0..<40).map { _ in Value.string(Self.text("id-########", &random)) }
+    let bytes = Array(Self.encoded(texts).bytes)
+    for end in bytes.indices {
+      #expect(throws: MillraceError.self) { try bytes[..<end].withUnsafeBytes { _ = try Self.decoded($0, 40) } }
+    }
+    // The length, and the places of the digits.
+    for (at, value) in [(2, 65 as UInt8), (2, 2), (4, 0xFF), (12, 0xFF)] {
+      var wrong = bytes
+      wrong[at] = value
+      #expect(throws: MillraceError.self) { try wrong.withUnsafeBytes { _ = try Self.decoded($0, 40) } }
+    }
+  }
+}
