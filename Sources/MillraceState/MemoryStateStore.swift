@@ -163,11 +163,15 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     }
   }
 
+  /// Rows that `scan` gives together: of so many, what a query wants of them is a small part.
+  private static let scannedRows = 1 << 16
+
   /// All keys and values by row number. Rows that `body` adds are not visited, those it removes are not either unless
   /// they are in the batch it was given.
   public func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
-    try forEachRun(of: 4096) { numbers, count in
-      try body(table.keyColumns(numbers, count: count), columns.map { $0.gather(numbers, count) }, count)
+    try forEachRun(of: Self.scannedRows) { numbers, count in
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      try body(keyColumns(rows), values(rows), count)
     }
   }
 
@@ -256,8 +260,8 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
     let writer = StateDelta.Writer(out)
     writer.remove(removed)
-    forEachSection(changed) { writer.change($0, values: gather($0)) }
-    forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: gather($0)) }
+    forEachSection(changed) { writer.change($0, values: values($0)) }
+    forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: values($0)) }
     writer.finish()
     expectedRowBytes = out.count / max(changed.count + newRows.count, 1) + 1
     return out.take()
@@ -291,12 +295,20 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     }
   }
 
+  /// The rows as a range, if they follow one another; they ascend.
+  private func run(_ rows: UnsafeBufferPointer<UInt32>) -> Range<Int>? {
+    guard let first = rows.first, let last = rows.last, Int(last - first) == rows.count - 1 else { return nil }
+    return Int(first)..<Int(last) + 1
+  }
+
   private func keyColumns(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    if let run = run(rows) { return table.keyColumns(run) }
     guard let base = rows.baseAddress else { return [] }
     return table.keyColumns(base, count: rows.count)
   }
 
-  private func gather(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+  private func values(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    if let run = run(rows) { return columns.map { $0.slice(run) } }
     guard let base = rows.baseAddress else { return [] }
     return columns.map { $0.gather(base, rows.count) }
   }
@@ -309,7 +321,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
       out.removeAll()
       let rows = UnsafeBufferPointer(start: numbers, count: count)
       let writer = StateDelta.Writer(out)
-      writer.add(rows, keys: keyColumns(rows), values: gather(rows))
+      writer.add(rows, keys: keyColumns(rows), values: values(rows))
       writer.finish()
       try write(out.bytes)
     }
@@ -320,10 +332,8 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     try checkClean()
     let frozen = FrozenRows()
     try forEachRun(of: pieceRows) { numbers, count in
-      frozen.add(
-        StateDelta.Section(
-          numbers: Array(UnsafeBufferPointer(start: numbers, count: count)),
-          keys: table.keyColumns(numbers, count: count), values: columns.map { $0.gather(numbers, count) }))
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      frozen.add(StateDelta.Section(numbers: Array(rows), keys: keyColumns(rows), values: values(rows)))
     }
     return frozen
   }

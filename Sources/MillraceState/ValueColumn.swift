@@ -131,6 +131,21 @@ final class ValueColumn {
     return ColumnVector(type: type, count: count, values: out, validity: validity, owners: isView ? arena.owners : [])
   }
 
+  /// The values of rows that follow one another.
+  func slice(_ rows: Range<Int>) -> ColumnVector {
+    let out = MemoryBuffer(capacity: rows.count * stride)
+    memcpy(out.base, values + rows.lowerBound * stride, rows.count * stride)
+    let flags = nulls + rows.lowerBound
+    var validity: Bitmap?
+    if memchr(flags, 1, rows.count) != nil {
+      let bits = Bitmap(count: rows.count, all: true)
+      for row in 0..<rows.count where flags[row] != 0 { bits.clear(row) }
+      validity = bits
+    }
+    return ColumnVector(
+      type: type, count: rows.count, values: out, validity: validity, owners: isView ? arena.owners : [])
+  }
+
   private func collect<T: BitwiseCopyable>(
     _: T.Type, _ zero: T, _ rows: UnsafePointer<UInt32>, _ count: Int, _ out: MemoryBuffer
   ) {
