@@ -77,22 +77,22 @@ import Testing
   /// Batches are committed while a snapshot is held up; what it will replace stays until it is there, and then goes.
   @Test(arguments: [false, true]) func batchesGoOnBesideASnapshot(asyncCommit: Bool) throws {
     let run = Self.run(asyncCommit: asyncCommit)
-    let executor = FakeExecutor(FakeSource(total: 120, perBatch: 5))
+    let executor = FakeExecutor(FakeSource(total: 60, perBatch: 5))
     let gated = GatedStore(executor.store)
     executor.shownStore = gated
     let handle = try run.start(executor, run.sinks())
-    JournaledSourceTests.wait { executor.computed.read { $0.count } == 24 }
-    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 120 }
+    JournaledSourceTests.wait { executor.computed.read { $0.count } == 12 }
+    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 60 }
     // The first snapshot is begun once, at an early version, and no other beside it.
     let begun = gated.frozenAt.withLock { $0 }
-    #expect(begun.count == 1 && (begun.first ?? 99) < 16)
+    #expect(begun.count == 1 && (begun.first ?? 99) < 8)
     #expect(!Self.snapshots(run).contains { $0.hasSuffix(".snapshot") })
     gated.gate.change { $0 = true }
     try handle.awaitTermination()
     CrashTests.check(run, "after a slow snapshot")
     #expect(Self.snapshots(run) == begun.map { "/data/checkpoint/state/0/\($0).snapshot" })
     #expect(Self.deltas(run).allSatisfy { $0 > begun.first ?? 0 } && !Self.deltas(run).isEmpty)
-    try Self.expectsRestart(run, total: 120)
+    try Self.expectsRestart(run, total: 60)
   }
 
   /// A start on what is there goes on with the next number of each key.
