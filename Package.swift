@@ -149,7 +149,10 @@ let package = Package(
     tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting", "CKernels"]),
     tests(
       "MillraceExecution",
-      ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillracePlan", "MillraceTesting"]),
+      [
+        "MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore", "MillraceFormats", "MillracePlan",
+        "MillraceTesting",
+      ]),
     tests(
       "MillraceStreaming",
       [

@@ -12,7 +12,7 @@ public struct GzipFileConnector: Connector {
     name: "gzip-file",
     summary: "Reads gzip (or plain) files, oldest rotation first; appends to one gzip file, small commits joined.",
     kinds: [.source, .sink],
-    sourceFields: FileSourceSettings.fields(example: "logs/access.log.*.gz"),
+    sourceFields: FileSourceSettings.fields(example: "logs/access.log.*.gz") + RecordRules.fields,
     sinkFields: [
       OptionField("path", .path, "The file to append to.", isRequired: true, example: "out/errors.json.gz"),
       OptionField(

@@ -84,6 +84,9 @@ final class HeldFile: Sendable {
 
   func status() throws -> FileStatus { try use { try $0.status() } }
 
+  /// Its size, if that can be told without opening it.
+  var knownSize: Int64? { body.withLock { try? $0.file?.status().size } }
+
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
     // The lock is held meanwhile; the buffer is the caller's alone.
     nonisolated(unsafe) let buffer = buffer
@@ -131,35 +134,6 @@ final class HeldFile: Sendable {
     if try status().size < known.offset { return false }
     if try mark(0..<known.head.length) != known.head { return false }
     return try mark(known.offset - known.anchor.length..<known.offset) == known.anchor
-  }
-
-  /// Position behind the last line that ends in a range, nil if none does.
-  func lastLineEnd(_ range: Range<Int64>) throws -> Int64? {
-    let buffer = MemoryBuffer(capacity: 64 << 10)
-    var end = range.upperBound
-    while end > range.lowerBound {
-      let start = max(range.lowerBound, end - Int64(buffer.capacity))
-      let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: Int(end - start))
-      let count = try read(into: bytes, at: start)
-      if let found = bytes[..<count].lastIndex(of: UInt8(ascii: "\n")) { return start + Int64(found) + 1 }
-      end = start
-    }
-    return nil
-  }
-
-  /// Position behind the first line that ends in a range, nil if none does.
-  func firstLineEnd(_ range: Range<Int64>) throws -> Int64? {
-    let buffer = MemoryBuffer(capacity: 64 << 10)
-    var start = range.lowerBound
-    while start < range.upperBound {
-      let wanted = min(Int64(buffer.capacity), range.upperBound - start)
-      let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: Int(wanted))
-      let count = try read(into: bytes, at: start)
-      if let found = bytes[..<count].firstIndex(of: UInt8(ascii: "\n")) { return start + Int64(found) + 1 }
-      if count == 0 { return nil }
-      start += Int64(count)
-    }
-    return nil
   }
 }
 

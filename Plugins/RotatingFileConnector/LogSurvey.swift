@@ -182,6 +182,31 @@ final class LogSurvey: Sendable {
     }
   }
 
+  /// What of some files was not read yet. `sizes` has those that were seen last, for files that are not open.
+  func lag(_ known: [FollowedFile], _ sizes: [FollowedFile.Key: Int64]) -> Lag {
+    var lag = Lag()
+    for file in known {
+      // How much is left of a compressed file is not known before it is read.
+      let isWaiting = file.isCompressed && !file.isDrained
+      let size = held.withLock { $0[file.key] }?.knownSize ?? sizes[file.key] ?? file.offset
+      let bytes = file.isCompressed ? (isWaiting ? size : 0) : size - file.offset
+      if bytes <= 0 { continue }
+      lag.files += 1
+      lag.bytes += bytes
+      lag.oldest = min(lag.oldest ?? .max, file.modified)
+    }
+    return lag
+  }
+
+  /// How far reading is behind.
+  struct Lag {
+    var files: Int64 = 0
+    /// Compressed ones of gzip files.
+    var bytes: Int64 = 0
+    /// The earliest time of a last change among those files, microseconds.
+    var oldest: Int64?
+  }
+
   /// Lets go of the descriptors that were not used for longest when there are more than there may be. A file is opened again under its
   /// name when it is needed, so that one that has none keeps its descriptor.
   func bound() {

@@ -20,6 +20,8 @@ struct PlanDraft {
     /// Nil: to the end, or the limit.
     var end: Int64?
     var byteLimit: Int64?
+    /// The beginning of the next file that belongs to the last record, and where it ends.
+    var more: (file: FollowedFile, end: Int64)?
   }
 
   /// Whether the batch has as much as it may.
@@ -71,6 +73,13 @@ struct PlanDraft {
     splitsLeft -= 1
   }
 
+  /// The last record of a file is read, with its rest at the beginning of the next file.
+  mutating func read(_ file: FollowedFile, to end: Int64, joined next: FollowedFile, to nextEnd: Int64) {
+    reads.append(Read(file: file, end: end, more: (next, nextEnd)))
+    bytesLeft -= end - file.offset + nextEnd
+    splitsLeft -= 1
+  }
+
   /// The rest of a compressed file is read, as far as the limit allows; what that comes to shows afterwards.
   mutating func readWhole(_ file: FollowedFile) {
     keep(file)
@@ -89,6 +98,7 @@ struct PlanDraft {
       var payload: [JSON.Member] = [
         .init("file", read.file.json), .init("to", read.end.map { .int($0) } ?? .null),
       ]
+      if let more = read.more { payload += [.init("then", more.file.json), .init("thenTo", .int(more.end))] }
       if index == 0 { payload.append(.init("next", next)) }
       let key = read.file.key
       return SourceSplit(

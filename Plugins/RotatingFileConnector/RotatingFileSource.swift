@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceFormats
 import Synchronization
 
 /// Follows log files through rotation: renamed, compressed, copied and truncated, removed, while it runs or while it does not.
@@ -6,8 +7,9 @@ import Synchronization
 /// An offset holds the files of each log, oldest first. A rotated file is done when the next one has grown and it has been quiet for
 /// `rotateWait`; until then a last line without its end is held back. A file that is done stays known for as long as
 /// it has a name, so that it is not taken for a new one, and is read on if it grows all the same. Plans name exact ranges of whole
-/// lines, so that a batch can be read again while the file grows.
-final class RotatingFileSource: ByteSource, ArchiveFollower {
+/// lines, so that a batch can be read again while the file grows. Where a record is several lines, a range ends with a record, and with the
+/// last line of one that is not known to be whole only when nothing has come for a time.
+final class RotatingFileSource: RecordRuleSource, ArchiveFollower, WakingSource, ReportsSourceMetrics {
   private struct State {
     var initial: [FollowedFile] = []
     /// What an archive that was read before has given.
@@ -21,6 +23,18 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     var succeeded: [FollowedFile.Key: Int64] = [:]
     /// Sizes that `freeze` saw.
     var frozen: [FollowedFile.Key: Int64]?
+    /// Endless lines.
+    var unended: [FollowedFile.Key: LogPlanner.Unended] = [:]
+    /// The files as the last batch left them.
+    var reached: [FollowedFile]?
+    /// Of the files, when they were looked at last.
+    var sizes: [FollowedFile.Key: Int64] = [:]
+    /// Called when something may have come.
+    var wake: (@Sendable () -> Void)?
+    var watch: (any FolderWatch)?
+    var watched: Set<String> = []
+    /// Whether all of `watched` are.
+    var isWatching = false
   }
 
   /// How many files that are done an offset holds of each log.
@@ -38,8 +52,13 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
   }
 
   var description: String { "rotating-file[\(configuration.path)]" }
+  var recordRules: RecordRules { configuration.rules }
 
   func start(after offset: Offset?) throws {
+    if let wake = state.withLock({ $0.wake }) {
+      let watch = environment.files.watch(wake)
+      state.withLock { $0.watch = watch }
+    }
     if let offset {
       let known = try RotatingFileSource.files(offset)
       _ = try survey.look(known: known)
@@ -62,7 +81,7 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     var file = sighting.file
     file.isDrained = true
     guard !file.isDone, let held = sighting.held else { return file }
-    return try file.moved(to: held.lastLineEnd(0..<sighting.size) ?? 0, sighting)
+    return try file.moved(to: held.lastLineEnd(0..<sighting.size, configuration.rules.encoding) ?? 0, sighting)
   }
 
   func freeze() throws {
@@ -79,23 +98,17 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     // A file that came after the freeze is left to the next run; so is what a known one has that is another file since then.
     if let frozen { sightings.removeAll { frozen[$0.file.key] == nil && $0.file.offset == 0 && !$0.file.isDone } }
     sightings = inTurn(sightings)
-    var draft = PlanDraft(limit)
-    let newest = Dictionary(sightings.map { ($0.file.base, $0.file.key) }) { _, last in last }
-    let succeeded = succeeded(sightings)
-    for sighting in sightings {
-      let key = sighting.file.key
-      if let frozen, frozen[key] == nil {
-        draft.keep(sighting.file)
-        continue
-      }
-      try add(
-        sighting, isLast: newest[sighting.file.base] == key, succeeded: succeeded[key], frozenSize: frozen?[key],
-        to: &draft)
+    watch(sightings)
+    var planner = LogPlanner(
+      configuration, now: environment.clock.now(), sightings, succeeded: succeeded(sightings), frozen: frozen,
+      limit: limit, unended: state.withLock { $0.unended })
+    try planner.add(sightings) { survey.bound() }
+    planner.forget(beyond: RotatingFileSource.doneLimit)
+    let draft = planner.draft, unended = planner.unended
+    state.withLock { state in
+      state.unended = unended
+      state.sizes = Dictionary(sightings.map { ($0.file.key, $0.size) }, uniquingKeysWith: max)
     }
-    // A log of which nothing is left stays known by its last file, so that what comes is new and not something to be passed over.
-    var kept = Set(draft.files.map(\.base))
-    for sighting in sightings.reversed() where kept.insert(sighting.file.base).inserted { draft.keep(sighting.file) }
-    draft.forget(beyond: RotatingFileSource.doneLimit)
     guard let plan = draft.plan() else {
       // What is new and gives nothing yet can lose its name before it does.
       state.withLock { $0.seen = (offset, draft.files) }
@@ -139,49 +152,6 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
     }
   }
 
-  private func add(
-    _ sighting: LogSurvey.Sighting, isLast: Bool, succeeded: Int64?, frozenSize: Int64?, to draft: inout PlanDraft
-  ) throws {
-    let file = sighting.file
-    if file.isDone { return sighting.order == nil ? () : draft.keep(file) }
-    if file.isCompressed {
-      // Compressed files do not change.
-      if !file.isDrained { return draft.readWhole(file) }
-      return draft.keep(file.done)
-    }
-    guard let held = sighting.held else { return draft.keep(file) }
-    defer { survey.bound() }
-    let size = min(sighting.size, frozenSize ?? .max)
-    let isComplete = isComplete(sighting, succeeded: succeeded, isFrozen: frozenSize != nil)
-    if draft.isFull { return draft.keep(file) }
-    let isWhole = isComplete || (frozenSize == nil && isLast && isFinal(file))
-    var end = isWhole ? size : try held.lastLineEnd(file.offset..<max(size, file.offset)) ?? file.offset
-    let isCut = end - file.offset > draft.bytesLeft
-    if isCut {
-      let fitting = try held.lastLineEnd(file.offset..<file.offset + draft.bytesLeft)
-      end = try fitting ?? (draft.isEmpty ? held.firstLineEnd(file.offset..<end) ?? end : file.offset)
-    }
-    let next = try file.moved(to: end, sighting)
-    if end > file.offset { draft.read(file, to: end) }
-    // Nothing of the next file, or its rows would come before the rest of this one.
-    if isCut { draft.close() }
-    if !(isComplete && end == sighting.size) { return draft.keep(next) }
-    if sighting.order != nil { draft.keep(next.done) }
-  }
-
-  /// Whether nothing more is expected to be written to a rotated file. One without a name is let go for good, so that it is waited for
-  /// since it was seen that there is a next one; the others are read on if something comes.
-  private func isComplete(_ sighting: LogSurvey.Sighting, succeeded: Int64?, isFrozen: Bool) -> Bool {
-    guard let succeeded else { return false }
-    let changed = sighting.order == nil ? max(sighting.file.modified, succeeded) : sighting.file.modified
-    return isFrozen || environment.clock.now() - changed >= configuration.rotateWait
-  }
-
-  /// Whether the last line of the newest file is read as it is.
-  private func isFinal(_ file: FollowedFile) -> Bool {
-    configuration.finalLineWait.map { environment.clock.now() - file.modified >= $0 } ?? false
-  }
-
   func offset(after offset: Offset?, plan: SourcePlan, results: [SplitResult]) throws -> Offset {
     guard let first = plan.splits.first else { return offset ?? RotatingFileSource.offset([]) }
     var files = try (first.payload["next"]?.array ?? []).map { try FollowedFile($0) }
@@ -192,6 +162,7 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
       files[index].isDrained = result.reachedEnd
       files[index].isDone = result.reachedEnd
     }
+    state.withLock { $0.reached = files }
     return RotatingFileSource.offset(files)
   }
 
@@ -206,13 +177,64 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
   }
 
   func open(_ split: SourceSplit) throws -> any ByteReader {
-    let file = try RotatingFileSource.file(split)
-    do { return try survey.reader(file, to: split.payload["to"]?.int) } catch let error as MillraceError
+    let first = try open(try RotatingFileSource.file(split), to: split.payload["to"]?.int)
+    guard let next = split.payload["then"] else { return first }
+    return JoinedReader(first, try open(try FollowedFile(next), to: split.payload["thenTo"]?.int))
+  }
+
+  private func open(_ file: FollowedFile, to end: Int64?) throws -> any ByteReader {
+    do { return try survey.reader(file, to: end) } catch let error as MillraceError
       where error.code == "SOURCE_FILE_MISSING" && !configuration.failsOnDataLoss
     { return EmptyReader() }
   }
 
-  func close() { survey.release(allBut: []) }
+  func close() {
+    state.withLock { $0.watch }?.close()
+    survey.release(allBut: [])
+  }
+
+  // MARK: Waking
+
+  func onData(_ wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake = wake } }
+
+  var isWatching: Bool { state.withLock { $0.isWatching } }
+
+  /// Watches the folders of the logs.
+  private func watch(_ sightings: [LogSurvey.Sighting]) {
+    guard let watch = state.withLock({ $0.watch }) else { return }
+    var folders = Set(sightings.map { FilePath.parent($0.file.base) })
+    if !configuration.isPattern { folders.insert(FilePath.parent(configuration.path)) }
+    if folders == state.withLock({ $0.watched }), isWatching { return }
+    let isWatching = watch.set(folders) && !folders.isEmpty
+    state.withLock { state in
+      state.watched = folders
+      state.isWatching = isWatching
+    }
+  }
+
+  // MARK: Metrics
+
+  /// What is behind: files, bytes of them, and the earliest time at which one of them was changed.
+  func metrics() -> [(name: String, value: String)] {
+    let (known, sizes) = state.withLock { ($0.reached ?? $0.initial, $0.sizes) }
+    let lag = survey.lag(known, sizes)
+    var metrics = [
+      (name: "numFilesOutstanding", value: String(lag.files)), (name: "numBytesOutstanding", value: String(lag.bytes)),
+    ]
+    if let oldest = lag.oldest {
+      metrics.append((name: "oldestOutstandingTime", value: RotatingFileSource.text(oldest)))
+    }
+    return metrics
+  }
+
+  /// A time in UTC, for instance `2026-01-31T12:30:00.5Z`.
+  private static func text(_ microseconds: Int64) -> String {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DateTimeText.capacity) { buffer in
+      guard let base = buffer.baseAddress else { return "" }
+      let count = DateTimeText.write(microseconds: microseconds, separator: UInt8(ascii: "T"), to: base)
+      return String(decoding: buffer[..<count], as: UTF8.self) + "Z"
+    }
+  }
 
   private static func offset(_ files: [FollowedFile]) -> Offset {
     Offset(.dictionary(["version": .int(1), "files": .array(files.map(\.json))]))
@@ -230,6 +252,25 @@ final class RotatingFileSource: ByteSource, ArchiveFollower {
       throw MillraceError("SOURCE_OFFSET", "'\(split.payload.text)' is no split of a rotating file")
     }
     return try FollowedFile(file)
+  }
+
+  /// Gives what two readers give, one after the other.
+  private final class JoinedReader: ByteReader {
+    private let readers: [any ByteReader]
+    private var current = 0
+
+    init(_ first: any ByteReader, _ second: any ByteReader) { readers = [first, second] }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+      while current < readers.count {
+        let count = try readers[current].read(into: buffer)
+        if count > 0 { return count }
+        current += 1
+      }
+      return 0
+    }
+
+    func close() { for reader in readers { reader.close() } }
   }
 
   private final class EmptyReader: ByteReader {

@@ -91,6 +91,18 @@ public protocol FileSystem: Sendable {
   func createLink(_ path: String, to target: String) throws
   /// Where the symbolic link at `path` leads, as it was made; nil when there is nothing, or something else.
   func linkTarget(_ path: String) throws -> String?
+  /// Something that calls `changed`, on a thread of its own, when a file in a watched folder has changed; nil where that cannot be told, and
+  /// one has to look from time to time.
+  func watch(_ changed: @escaping @Sendable () -> Void) -> (any FolderWatch)?
+}
+
+/// Watches folders. What happens on other machines to a file system of the network, or through a link to a file elsewhere, it may not see, so that
+/// whoever uses it looks from time to time all the same. Safe on any thread.
+public protocol FolderWatch: AnyObject, Sendable {
+  /// Watches these folders and no others; gives whether it can watch all of them.
+  func set(_ folders: Set<String>) -> Bool
+  /// Ends watching. A second call does nothing.
+  func close()
 }
 
 extension FileSystem {
@@ -101,6 +113,9 @@ extension FileSystem {
 
   /// None: this file system has no links.
   public func linkTarget(_ path: String) throws -> String? { nil }
+
+  /// None: this file system cannot tell.
+  public func watch(_ changed: @escaping @Sendable () -> Void) -> (any FolderWatch)? { nil }
 }
 
 /// How a file is opened.

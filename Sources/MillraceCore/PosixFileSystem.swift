@@ -142,6 +142,9 @@ public struct PosixFileSystem: FileSystem {
     throw Self.failure("looking at the link", path)
   }
 
+  /// `inotify(7)`.
+  public func watch(_ changed: @escaping @Sendable () -> Void) -> (any FolderWatch)? { PosixFolderWatch(changed) }
+
   /// `glob(3)`.
   public func glob(_ pattern: String) throws -> [String] {
     var result = glob_t()

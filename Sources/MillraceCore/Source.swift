@@ -140,6 +140,19 @@ extension Source {
   public func close() {}
 }
 
+/// A source that can say that it has something new, so that the engine need not look so often.
+public protocol WakingSource: Source {
+  /// `wake` is to be called from any thread when there may be something to plan. Called once, before `start`.
+  func onData(_ wake: @escaping @Sendable () -> Void)
+  /// Whether it does so at present. If not, the engine looks as often as it does with other sources.
+  var isWatching: Bool { get }
+}
+
+extension WakingSource {
+  /// Always.
+  public var isWatching: Bool { true }
+}
+
 /// The kind of source that a connector makes.
 public enum SourceKind: Sendable {
   /// Bytes that can be read again; the engine finds and decodes the records.

@@ -14,7 +14,7 @@ public protocol Decoding: Sendable {
 
 /// Turns the bytes of whole records into rows. Used by one thread at a time.
 public protocol Decoder: AnyObject {
-  /// Decodes all records of `bytes`. The bytes end at a record's end (the last line may lack its newline), at least 64
+  /// Decodes all records of `bytes`, which are UTF-8. The bytes end at a record's end (the last line may lack its newline), at least 64
   /// bytes after them can be read, and `owner` keeps them alive: long strings of the result may point into them.
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch
   /// Records that could not be decoded so far.
@@ -29,12 +29,24 @@ public struct RecordOrigin: Sendable {
   public var offset: Int64
   /// Whether records are written as `RecordEscaping` does, since they may hold line ends. Decoders turn them back where they lie.
   public var isEscaped: Bool
+  /// What puts lines together to records; nil: each line is one.
+  public var grouping: LineGrouping?
+  /// How the bytes were written before they became UTF-8.
+  public var encoding = CharacterEncoding.utf8
+  /// Bytes in front of the first one that are no part of a record: a mark of the encoding.
+  public var markLength = 0
 
   /// Makes an origin.
   public init(name: String, offset: Int64, isEscaped: Bool = false) {
     self.name = name
     self.offset = offset
     self.isEscaped = isEscaped
+  }
+
+  /// The offset in the file or stream of the byte at `position` of the decoded ones, which begin at `base`.
+  func place(_ position: Int, in base: UnsafePointer<UInt8>) -> Int64 {
+    let before = UnsafeRawBufferPointer(start: base, count: position)
+    return offset + Int64(markLength + encoding.encodedLength(before))
   }
 }
 

@@ -67,6 +67,10 @@ final class Follower {
   private(set) var offset: Offset?
   private var source: (any ByteSource)?
   private(set) var text = ""
+  /// The records of the text, several lines each where the options say so.
+  private(set) var records: [String] = []
+  /// Places of the splits that were read, with the names of their files.
+  private(set) var places: [String] = []
   /// Whether a planned file may be gone after a restart.
   private let allowsLoss: Bool
   /// Does to the file system what the end of the process does.
@@ -105,12 +109,14 @@ final class Follower {
       onKill()
       try start()
       let again = try Self.read(plan, source ?? current)
-      if first.text != again.text && !allowsLoss {
-        Issue.record("a plan read twice gave \(first.text) and \(again.text)")
+      if (first.text != again.text || first.records != again.records) && !allowsLoss {
+        Issue.record("a plan read twice gave \(first.records) and \(again.records)")
       }
     }
     let read = try Self.read(plan, source ?? current)
     text += read.text
+    records += read.records
+    places += plan.splits.map { "\($0.name)@\($0.offset)" }
     let end = try (source ?? current).offset(after: offset, plan: plan, results: read.results)
     if let planned = plan.end, planned != end { Issue.record("planned end \(planned), computed \(end)") }
     offset = end
@@ -122,9 +128,11 @@ final class Follower {
 
   /// Splits as the engine reads them: whole lines within the limit, one at least.
   private static func read(_ plan: SourcePlan, _ source: any ByteSource) throws -> (
-    text: String, results: [SplitResult]
+    text: String, records: [String], results: [SplitResult]
   ) {
     var text = ""
+    var records: [String] = []
+    let rules = (source as? any RecordRuleSource)?.recordRules ?? RecordRules()
     var results: [SplitResult] = []
     for split in plan.splits {
       let reader = try source.open(split)
@@ -135,15 +143,37 @@ final class Follower {
       while case let count = try reader.read(into: buffer), count > 0 { bytes += buffer[..<count] }
       var end = bytes.count
       if let limit = split.byteLimit, Int(limit) < end {
-        let fitting = bytes[..<Int(limit)].lastIndex(of: 0x0A) ?? bytes.firstIndex(of: 0x0A)
-        end = fitting.map { $0 + 1 } ?? end
+        let splitter = RecordSplitter(rules)
+        end =
+          try bytes.withUnsafeBytes { all in
+            try splitter.lastEnd(in: UnsafeRawBufferPointer(rebasing: all[..<Int(limit)])) ?? splitter.firstEnd(in: all)
+          } ?? end
       }
+      records += try Self.records(bytes[..<end], rules)
       text += String(decoding: bytes[..<end], as: UTF8.self)
       // The engine takes a last line without its end for a line.
       if split.isFinal && end == bytes.count && end > 0 && bytes[end - 1] != 0x0A { text += "\n" }
       results.append(SplitResult(bytesConsumed: Int64(end), reachedEnd: end == bytes.count))
     }
-    return (text, results)
+    return (text, records, results)
+  }
+
+  /// What a decoder of text makes of bytes.
+  private static func records(_ bytes: ArraySlice<UInt8>, _ rules: RecordRules) throws -> [String] {
+    let buffer = MemoryBuffer(capacity: rules.encoding.decodedCapacity(bytes.count) + 64)
+    let count = bytes.withUnsafeBytes {
+      rules.encoding.decode($0, into: buffer.base.assumingMemoryBound(to: UInt8.self))
+    }
+    var origin = RecordOrigin(name: "test", offset: 0)
+    origin.grouping = rules.grouping
+    origin.encoding = rules.encoding
+    let decoder = try TextDecoding().makeDecoder(columns: [0], filters: [])
+    let batch = try decoder.decode(
+      UnsafeRawBufferPointer(start: buffer.base, count: count), owner: buffer, origin: origin)
+    return batch.rows().map { row in
+      if case .string(let text) = row[0] { return text }
+      return "NULL"
+    }
   }
 }
 

@@ -13,13 +13,15 @@ struct Page {
   static let pipeline = Page("docs/pipeline.md")
   static let formats = Page("docs/formats.md")
   static let sockets = Page("docs/sockets.md")
+  static let followingLogs = Page("docs/following-logs.md")
   static let programs = Page("docs/out-of-process.md")
 
   /// All pages that people write; the generated reference has tests of its own.
   static let all =
     [
       "README.md", "Sources/Millrace/Millrace.docc/Millrace.md", "docs/architecture.md", "docs/dependencies.md",
-      "docs/formats.md", "docs/known-bugs.md", "docs/out-of-process.md", "docs/own-connectors.md", "docs/pipeline.md",
+      "docs/following-logs.md", "docs/formats.md", "docs/known-bugs.md", "docs/out-of-process.md",
+      "docs/own-connectors.md", "docs/pipeline.md",
       "docs/profile.md",
       "docs/sockets.md", "docs/streaming.md",
       "docs/decisions/commit-protocol.md",

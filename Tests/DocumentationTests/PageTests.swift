@@ -48,6 +48,27 @@ import Testing
     }
   }
 
+  // MARK: Following logs
+
+  /// The page's pipelines are some, and so are its ways to say where records begin; its metrics are the source's.
+  @Test func followingLogsPageIsSo() throws {
+    let page = Page.followingLogs
+    for block in page.blocks("json") { #expect(PipelinePages.complaints(block) == []) }
+    let ways = page.codes.filter { $0.hasPrefix("{ \"") }
+    #expect(ways.count == 9)
+    for way in ways {
+      let source = #"{ "format": "rotating-file", "options": { "path": "a.log", "multiline": \#(way) } }"#
+      let sink = #"{ "query": "SELECT * FROM s", "format": "console" }"#
+      let text =
+        #"{ "version": 1, "pipelines": { "p": { "sources": { "s": \#(source) }, "sinks": { "o": \#(sink) } } } }"#
+      #expect(PipelinePages.complaints(text) == [], "\(way)")
+    }
+    let source = Page.read("Plugins/RotatingFileConnector/RotatingFileSource.swift")
+    for name in ["numFilesOutstanding", "numBytesOutstanding", "oldestOutstandingTime"] {
+      #expect(source.contains("\"\(name)\"") && page.text.contains("`\(name)`"))
+    }
+  }
+
   // MARK: The reference
 
   static let references = BundledConnectors.registry().specs.map(\.name)

@@ -166,6 +166,7 @@ extension SourceDefinition {
       let columns = try OriginDecoding.schema(decoding?.schema ?? Schema(), source.originColumns)
       (schema, isReplayable) = (columns, false)
     }
+    let rules = try SourceDefinition.rules(of: probe, settings, isReplay: replay != nil, name: name)
     let timeColumn = try replay.map { try $0.timeColumn(in: schema, of: name) }
     self.init(
       name: name, format: spec.name, schema: schema, isStreaming: isStreaming, isReplayable: isReplayable
@@ -182,6 +183,7 @@ extension SourceDefinition {
       var binding = ScanBinding(
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
       binding.badRecords = settings
+      binding.records = rules
       if case .liveRecords(let source) = kind { binding.escapesRecords = source.escapesRecords }
       return binding
     }
@@ -207,6 +209,32 @@ extension SourceDefinition {
         "BAD_RECORDS_OUT_OF_RANGE", "maxBadRatio of '\(name)' is \(ratio)", hint: "it takes a number from 0 to 1")
     }
     return BadRecordSettings(policy, maxRecords: given.maxBadRecords, maxRatio: given.maxBadRatio)
+  }
+
+  /// How the source wants its bytes to be cut into records.
+  private static func rules(
+    of source: SourceKind, _ badRecords: BadRecordSettings, isReplay: Bool, name: String
+  ) throws -> RecordRules {
+    guard case .bytes(let source as any RecordRuleSource) = source else { return RecordRules() }
+    let rules = source.recordRules
+    if rules.onLongRecord == .deadLetter, badRecords.policy != .deadLetter {
+      throw MillraceError(
+        "OPTION_CONFLICT",
+        "option 'onLongRecord' of '\(name)' is deadLetter, but other bad records are no dead letters",
+        hint: "set onBadRecord to deadLetter, too")
+    }
+    // The merge knows the places of its rows only where each line is a record as it is written.
+    guard isReplay else { return rules }
+    var misfit: String?
+    if rules.onLongRecord != nil || rules.maxRecordBytes != RecordRules.largestRecord { misfit = "maxRecordBytes" }
+    if rules.encoding != .utf8 { misfit = "encoding" }
+    if rules.grouping != nil { misfit = "multiline" }
+    if let misfit {
+      throw MillraceError(
+        "OPTION_CONFLICT", "'\(name)' is read in the order of event times, which '\(misfit)' does not go with",
+        hint: "leave 'orderBy' or '\(misfit)' out")
+    }
+    return RecordRules()
   }
 
   /// Refuses what only a decoder could heed.

@@ -20,6 +20,8 @@ public struct ScanBinding: Sendable {
   public var badRecords = BadRecordSettings()
   /// Whether the records of the bytes are written as `RecordEscaping` does.
   public var escapesRecords = false
+  /// How the bytes are cut into records.
+  public var records = RecordRules()
 
   /// A source with what its rows are made by.
   public enum Input: Sendable {

@@ -331,7 +331,7 @@ final class ScanGroup {
     let reader: any ByteReader = readsAhead ? PrefetchReader(raw, clock: pool.profiler.clock) : raw
     let windows = WindowReader(
       reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows,
-      leavesOutTooLarge: binding.badRecords.leavesOutTooLarge)
+      leavesOutTooLarge: binding.badRecords.leavesOutTooLarge, rules: rules(split))
     var isOpen = false
     defer { if !isOpen { reader.close() } }
     while let window = try windows.next() {
@@ -350,6 +350,11 @@ final class ScanGroup {
     return OpenSplit(reader: reader, leftover: windows.leftover, storedBytes: stored)
   }
 
+  /// How a split is cut into records; dead letters that are read again were written as UTF-8.
+  private func rules(_ split: SourceSplit) -> RecordRules {
+    split.payload["deadLetters"] == nil ? binding.records : binding.records.forUTF8
+  }
+
   /// Decodes a window of a split and sends its rows through the chains.
   private func process(
     _ window: WindowReader.Window, name: String, _ split: Int, _ state: WorkerState, _ shared: Shared
@@ -359,7 +364,8 @@ final class ScanGroup {
     state.task.windowOffset = window.offset
     // The decoder is the worker's and goes from split to split.
     let badBefore = decoder.badRecordCount
-    let origin = RecordOrigin(name: name, offset: window.offset, isEscaped: binding.escapesRecords)
+    var origin = window.origin(name, grouping: binding.records.grouping)
+    origin.isEscaped = binding.escapesRecords
     let batch = try decoder.decode(window.bytes, owner: window.owner, origin: origin)
     shared.count(split, rows: Int64(batch.rowCount), badRecords: decoder.badRecordCount - badBefore)
     if let keeper = state.keeper {
@@ -368,19 +374,23 @@ final class ScanGroup {
     if batch.rowCount > 0 { try feed(batch, state) }
   }
 
-  /// Counts records that were too large, and keeps what there is of them.
+  /// Counts records that were too large, and keeps what there is of those that were left out.
   func note(_ tooLarge: [WindowReader.TooLarge], of split: Int, _ state: WorkerState, _ shared: Shared) {
     for record in tooLarge {
       shared.count(split, rows: 0, badRecords: 1)
-      guard state.keeper != nil else { continue }
+      guard state.keeper != nil, keepsTooLarge else { continue }
       var kept = BadRecords()
       record.head.withUnsafeBytes { head in
         kept.append(
-          head, length: record.length, offset: record.offset, line: 0, fault: WindowReader.tooLargeFault)
+          head, length: record.length, offset: record.offset, line: 0,
+          fault: WindowReader.tooLargeFault(binding.records.maxRecordBytes))
       }
       shared.keep(kept, lineCount: 1, of: split, at: record.offset)
     }
   }
+
+  /// Whether what there is of records that were too large goes to the dead letters.
+  private var keepsTooLarge: Bool { binding.records.onLongRecord.map { $0 == .deadLetter } ?? true }
 
   /// Counts the bytes of a split and the time of the thread that read ahead, and gives what the reader fetched so far.
   private func count(

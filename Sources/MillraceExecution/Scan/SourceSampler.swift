@@ -16,6 +16,7 @@ public enum SourceSampler {
     defer { source.close() }
     guard let plan = try source.plan(after: nil, limit: ReadLimit(bytes: byteLimit)) else { return SchemaSample([]) }
     var parts: [SchemaSample.Part] = []
+    let rules = (source as? any RecordRuleSource)?.recordRules ?? RecordRules()
     var left = records
     var bytes: Int64 = 0
     for split in plan.splits where left > 0 && bytes < byteLimit {
@@ -23,16 +24,18 @@ public enum SourceSampler {
       defer { reader.close() }
       var whole = split
       whole.byteLimit = nil
-      let windows = WindowReader(reader, split: whole, leftover: [], pool: WindowPool(), leavesOutTooLarge: true)
+      let windows = WindowReader(
+        reader, split: whole, leftover: [], pool: WindowPool(), leavesOutTooLarge: true, rules: rules)
       while left > 0, bytes < byteLimit, let window = try windows.next() {
-        let taken = prefix(window.bytes, records: &left)
+        let taken = rules.grouping == nil ? prefix(window.bytes, records: &left) : window.bytes
+        if rules.grouping != nil { left -= taken.count / 256 + 1 }
         bytes += Int64(taken.count)
         // The window's memory is used again.
         let copy = MemoryBuffer(copying: taken)
         parts.append(
           SchemaSample.Part(
             bytes: UnsafeRawBufferPointer(start: copy.base, count: taken.count), owner: copy,
-            origin: RecordOrigin(name: split.name, offset: window.offset)))
+            origin: window.origin(split.name, grouping: rules.grouping)))
         windows.release(window)
       }
     }

@@ -87,7 +87,7 @@ final class CSVDecoder: BadRecordKeeper {
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
-  var lineCount: Int { lines.count }
+  var lineCount: Int { lines.lineCount }
 
   func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
@@ -129,7 +129,7 @@ final class CSVDecoder: BadRecordKeeper {
   deinit { fieldMap.deallocate() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes, isEscaped: origin.isEscaped)
+    try lines.find(in: bytes, of: origin)
     guard let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
       return RecordBatch(rowCount: 0, columns: columns.map { ColumnVector.of([], type: schema.types[$0]) })
     }
@@ -147,7 +147,9 @@ final class CSVDecoder: BadRecordKeeper {
         ? nil : window.column(schema.fields[column].type, table.spans(column), rows, isBad: table.isBad)
     }
     let complete = made.map { $0 ?? faults.corruptRecords(window, table, rows, lines: records) }
-    let scene = FaultScene(base: start, lines: records, skippedLines: skipped, origin: origin) { self.probes(window) }
+    let scene = FaultScene(
+      base: start, lines: records, skippedLines: skipped, lineNumbers: lines.lineNumbers, origin: origin
+    ) { self.probes(window) }
     return try faults.settle(RecordBatch(rowCount: rows, columns: complete), table, scene)
   }
 

@@ -16,6 +16,8 @@ public struct FileSourceSettings: Sendable {
   public var maxBytes: Int64?
   /// What is done with a damaged gzip file.
   public var onCorrupt: GzipDamagePolicy
+  /// How the files are cut into records.
+  public var records = RecordRules()
 
   /// Makes settings.
   public init(
@@ -35,7 +37,7 @@ public struct FileSourceSettings: Sendable {
 ///
 /// A batch has whole files, at least as many as there are workers; only a file that is too large for a batch of its own is cut. So no
 /// row of a later file comes a batch before one of an earlier file, and the watermark cannot drop what is still to come.
-public final class FileSource: ByteSource, ArchiveSource {
+public final class FileSource: RecordRuleSource, ArchiveSource {
   private let settings: FileSourceSettings
   private let files: any FileSystem
   private let warn: @Sendable (MillraceError) -> Void
@@ -64,6 +66,9 @@ public final class FileSource: ByteSource, ArchiveSource {
 
   /// For instance `gzip-file[logs/*.gz]`.
   public var description: String { "\(settings.connector)[\(settings.path)]" }
+
+  /// What the options say.
+  public var recordRules: RecordRules { settings.records }
 
   /// Checks that there is something to read, when nothing was read before.
   public func start(after offset: Offset?) throws {

@@ -46,5 +46,6 @@ extension FileSourceSettings {
       maxFiles: try options.int("maxFilesPerTrigger").map { Int($0) },
       maxBytes: try options.byteCount("maxBytesPerTrigger"),
       onCorrupt: options.string("onCorrupt").flatMap { GzipDamagePolicy(rawValue: $0) } ?? .fail)
+    records = try RecordRules(options)
   }
 }

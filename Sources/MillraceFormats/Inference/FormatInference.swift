@@ -87,15 +87,19 @@ enum FormatInference {
   ) throws {
     var lines = LineIndex()
     for part in sample.parts {
-      try lines.find(in: part.bytes)
+      try lines.find(in: part.bytes, of: part.origin)
       for line in 0..<lines.count {
         let span = lines.spans.base[line]
         let start = ck_span_offset(span), length = ck_span_length(span)
         let bytes = UnsafeRawBufferPointer(rebasing: part.bytes[start..<start + length])
         if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
-        try body(bytes, part.origin, part.origin.offset + Int64(start))
+        try body(bytes, part.origin, place(start, part))
       }
     }
+  }
+
+  private static func place(_ position: Int, _ part: SchemaSample.Part) -> Int64 {
+    part.bytes.baseAddress.map { part.origin.place(position, in: $0.assumingMemoryBound(to: UInt8.self)) } ?? 0
   }
 }
 
@@ -115,7 +119,7 @@ enum CSVHeader {
   /// The fields of the first line that has something on it.
   static func tokens(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, _ dialect: CSVDialect) throws -> [String?] {
     var lines = LineIndex()
-    try lines.find(in: bytes)
+    try lines.find(in: bytes, of: RecordOrigin(name: "", offset: 0))
     for line in 0..<lines.count {
       let span = lines.spans.base[line]
       let start = ck_span_offset(span), length = ck_span_length(span)

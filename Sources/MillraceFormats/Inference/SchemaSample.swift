@@ -16,6 +16,8 @@ public struct SchemaSample {
       self.bytes = bytes
       self.owner = owner
       self.origin = origin
+      // The parts of lines that were cut are joined where they lie, and a sample is read more than once.
+      if origin.grouping?.joint != nil { self.origin.grouping = nil }
     }
   }
 

@@ -65,7 +65,7 @@ final class JSONDecoder: BadRecordKeeper {
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
-  var lineCount: Int { lines.count }
+  var lineCount: Int { lines.lineCount }
 
   func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
@@ -99,7 +99,7 @@ final class JSONDecoder: BadRecordKeeper {
   }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes, isEscaped: origin.isEscaped)
+    try lines.find(in: bytes, of: origin)
     var mark: UInt8 = 0
     let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     return try withUnsafePointer(to: &mark) { empty in
@@ -118,7 +118,9 @@ final class JSONDecoder: BadRecordKeeper {
     let columns = fieldOfColumn.map { field in
       field.map { made[$0] } ?? faults.corruptRecords(window, table, rows, lines: lines.spans.base)
     }
-    let scene = FaultScene(base: window.base, lines: lines.spans.base, origin: origin) { self.probes(window) }
+    let scene = FaultScene(
+      base: window.base, lines: lines.spans.base, lineNumbers: lines.lineNumbers, origin: origin
+    ) { self.probes(window) }
     return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, scene)
   }
 

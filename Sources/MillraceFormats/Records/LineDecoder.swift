@@ -26,11 +26,13 @@ extension LineDecoder {
   func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    guard let block = try windows.lines(of: bytes, owner: owner, isEscaped: origin.isEscaped) else {
+    guard let block = try windows.lines(of: bytes, owner: owner, origin) else {
       return RecordBatch(rowCount: 0, columns: types.map { ColumnVector.of([], type: $0) })
     }
     let (rows, columns) = try decode(block)
-    let scene = FaultScene(base: block.base, lines: block.lines, origin: origin) { self.probes(block) }
+    let scene = FaultScene(base: block.base, lines: block.lines, lineNumbers: windows.lineNumbers, origin: origin) {
+      self.probes(block)
+    }
     return try faults.settle(RecordBatch(rowCount: rows, columns: columns), table, scene)
   }
 }
@@ -50,11 +52,14 @@ final class LineWindows {
   private var index = LineIndex()
 
   /// Lines of the last window.
-  var lineCount: Int { index.count }
+  var lineCount: Int { index.lineCount }
+
+  /// As `LineIndex.lineNumbers`.
+  var lineNumbers: UnsafePointer<UInt32>? { index.lineNumbers }
 
   /// The lines of a window, valid until the next call; nil for one without bytes.
-  func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject, isEscaped: Bool = false) throws -> LineBlock? {
-    try index.find(in: bytes, isEscaped: isEscaped)
+  func lines(of bytes: UnsafeRawBufferPointer, owner: AnyObject, _ origin: RecordOrigin) throws -> LineBlock? {
+    try index.find(in: bytes, of: origin)
     guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
     return LineBlock(base: base, lines: index.spans.base, count: index.count, owner: owner, isASCII: index.isASCII)
   }

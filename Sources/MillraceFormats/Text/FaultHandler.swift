@@ -18,7 +18,16 @@ struct FaultScene {
   let lines: UnsafePointer<UInt64>
   /// Lines of the window in front of `lines`, such as a header.
   var skippedLines = 0
+  /// The line of each record of the window, where records have several.
+  var lineNumbers: UnsafePointer<UInt32>?
   let origin: RecordOrigin
+
+  /// The line that a record begins on, counted in the window.
+  func number(_ record: Int) -> Int64 {
+    let index = record + skippedLines
+    return lineNumbers.map { Int64($0[index]) } ?? Int64(index)
+  }
+
   /// Asked for when a record has a fault and it matters which.
   let probes: () -> [FaultProbe]
 }
@@ -92,7 +101,7 @@ struct FaultHandler {
     case .fail:
       let row = (0..<rows).first { table.isBad[$0] != 0 } ?? 0
       let fault = faults(of: [row], scene)[0]
-      let offset = scene.origin.offset + Int64(ck_span_offset(scene.lines[Int(table.lines[row])]))
+      let offset = scene.origin.place(ck_span_offset(scene.lines[Int(table.lines[row])]), in: scene.base)
       throw MillraceError(
         "MALFORMED_RECORD_IN_PARSING", fault.message, hint: "mend the record, or set onBadRecord to skip or null",
         location: "\(scene.origin.name)@\(offset)")
@@ -116,7 +125,7 @@ struct FaultHandler {
       let start = ck_span_offset(span)
       kept.append(
         UnsafeRawBufferPointer(start: scene.base + start, count: ck_span_length(span)),
-        offset: scene.origin.offset + Int64(start), line: Int64(line + scene.skippedLines), fault: fault)
+        offset: scene.origin.place(start, in: scene.base), line: scene.number(line), fault: fault)
     }
   }
 

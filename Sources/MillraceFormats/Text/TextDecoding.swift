@@ -28,7 +28,7 @@ final class TextDecoder: Decoder {
   init(columns: [Int]) { columnCount = columns.count }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
-    try lines.find(in: bytes, isEscaped: origin.isEscaped)
+    try lines.find(in: bytes, of: origin)
     let count = lines.count
     guard columnCount > 0, let base = bytes.baseAddress else {
       let none = (0..<columnCount).map { _ in ColumnVector.of([], type: .string) }

@@ -21,6 +21,7 @@ struct OptionReader {
     var values: [String: String] = [:]
     var shown: [(name: String, value: String)] = []
     var isComplete = true
+    let members = flat(members)
     for member in members {
       guard let field = field(of: member), let text = text(of: member.value, field),
         check(text, field, member.value.place)
@@ -50,6 +51,18 @@ struct OptionReader {
     } catch {
       diagnostics.report(error as? MillraceError ?? MillraceError("OPTION", "\(error)"), at: place)
       return nil
+    }
+  }
+
+  /// The members with those of objects in their place, where options have names in parts: `"multiline": { "start": … }` is
+  /// `multiline.start`.
+  private func flat(_ members: [LocatedJSON.Member]) -> [LocatedJSON.Member] {
+    members.flatMap { member -> [LocatedJSON.Member] in
+      let prefix = "\(member.key).".lowercased()
+      guard let inner = member.value.members, fields.contains(where: { $0.name.lowercased().hasPrefix(prefix) }) else {
+        return [member]
+      }
+      return inner.map { LocatedJSON.Member(key: "\(member.key).\($0.key)", place: $0.place, value: $0.value) }
     }
   }
 

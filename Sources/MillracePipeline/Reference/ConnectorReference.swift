@@ -6,7 +6,8 @@ import MillraceFormats
 package struct ConnectorReference {
   /// Pages that people wrote about connectors, by connector, as seen from a connector's page.
   private static let guides = [
-    "exec": "../../out-of-process.md#plain-commands", "socket": "../../sockets.md", "sqlite": "../../sqlite.md",
+    "exec": "../../out-of-process.md#plain-commands", "rotating-file": "../../following-logs.md",
+    "socket": "../../sockets.md", "sqlite": "../../sqlite.md",
   ]
 
   private let catalog: PipelineCatalog

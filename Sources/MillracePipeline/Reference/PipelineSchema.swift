@@ -177,7 +177,7 @@ package struct PipelineSchema {
         required: ["format"],
         [
           .init("format", .dictionary(["const": .string(spec.name)])),
-          .init("options", Self.object(required: [], spec.stateStoreFields.map { .init($0.name, Self.field($0)) })),
+          .init("options", Self.options(spec.stateStoreFields)),
         ])
     }
     return .dictionary([
@@ -321,7 +321,7 @@ package struct PipelineSchema {
         "properties": .dictionary(["format": .dictionary(["const": .string(option.spec.name)])]),
         "required": .array([.string("format")]),
       ])
-      let fields = Self.object(required: [], option.fields.map { .init($0.name, Self.field($0)) })
+      let fields = Self.options(option.fields)
       return .dictionary(["if": condition, "then": .dictionary(["properties": .dictionary(["options": fields])])])
     }
     guard case .object(var object) = Self.object(required: required, members + more) else { return .null }
@@ -347,6 +347,24 @@ package struct PipelineSchema {
   }
 
   // MARK: Pieces
+
+  /// An object with the options of a connector; those whose names have parts are objects in it, and can be written flat as well.
+  private static func options(_ fields: [OptionField]) -> JSON {
+    var members: [JSON.Member] = []
+    var parts: [(name: String, members: [JSON.Member])] = []
+    for field in fields {
+      members.append(.init(field.name, Self.field(field)))
+      guard let dot = field.name.firstIndex(of: ".") else { continue }
+      let owner = String(field.name[..<dot])
+      let member = JSON.Member(String(field.name[field.name.index(after: dot)...]), Self.field(field))
+      if let index = parts.firstIndex(where: { $0.name == owner }) {
+        parts[index].members.append(member)
+      } else {
+        parts.append((owner, [member]))
+      }
+    }
+    return object(required: [], members + parts.map { .init($0.name, object(required: [], $0.members)) })
+  }
 
   private static func field(_ field: OptionField) -> JSON {
     var members: [JSON.Member] = []

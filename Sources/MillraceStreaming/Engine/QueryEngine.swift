@@ -381,7 +381,9 @@ final class QueryEngine {
 
   /// Microseconds between looks at sources.
   private var pollInterval: Int64 {
-    if executor.sources.allSatisfy({ $0 is any WakingSource }) { return StreamingQueryConfiguration.wokenPollInterval }
+    if executor.sources.allSatisfy({ ($0 as? any WakingSource)?.isWatching ?? false }) {
+      return StreamingQueryConfiguration.wokenPollInterval
+    }
     return configuration.trigger.isContinuous
       ? StreamingQueryConfiguration.continuousPollInterval : StreamingQueryConfiguration.pollInterval
   }

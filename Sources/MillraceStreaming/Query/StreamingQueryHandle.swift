@@ -56,12 +56,6 @@ public struct StreamingQueryConfiguration: Sendable {
   }
 }
 
-/// A source that can say that it has something new, so that the engine need not look.
-public protocol WakingSource: Source {
-  /// `wake` is to be called from any thread when there may be something to plan. Called once, before `start`.
-  func onData(_ wake: @escaping @Sendable () -> Void)
-}
-
 /// A source that tells what happens to it, such as a connection that is lost.
 public protocol NotifyingSource: Source {
   /// `notify` is to be called, from any thread, with one sentence. Called once, before `start`.

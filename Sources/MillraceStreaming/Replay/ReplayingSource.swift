@@ -31,7 +31,7 @@ public enum Redelivery {
 }
 
 /// A source with dead letters in front.
-class ReplayingSource: ByteSource, PacedSource, @unchecked Sendable {
+class ReplayingSource: ByteSource, PacedSource, ReportsSourceMetrics, @unchecked Sendable {
   /// Nanoseconds between looks for dead letters.
   private static let lookInterval: Int64 = 500_000_000
 
@@ -147,6 +147,8 @@ class ReplayingSource: ByteSource, PacedSource, @unchecked Sendable {
 
   func backlog(after offset: Offset?) -> Int64? { source.backlog(after: Place(offset).own) }
 
+  func metrics() -> [(name: String, value: String)] { (source as? any ReportsSourceMetrics)?.metrics() ?? [] }
+
   func close() { source.close() }
 
   func open(_ split: SourceSplit) throws -> any ByteReader {
@@ -167,6 +169,7 @@ private final class WakingReplayingSource: ReplayingSource, WakingSource, @unche
   }
 
   func onData(_ wake: @escaping @Sendable () -> Void) { waking.onData(wake) }
+  var isWatching: Bool { waking.isWatching }
 }
 
 /// Reads records that wait.

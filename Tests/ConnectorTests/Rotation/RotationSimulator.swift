@@ -8,6 +8,9 @@ import MillraceTesting
 /// copy was destroyed before it was read, and one that lay in a rotated file only when a reader of a path without a wildcard started for
 /// the first time. Lines are owed in the order of their writing, those apart that a slow writer put into a file after the next one had
 /// begun. When the reader has nothing more to read, it has read all whole lines of all files that there are.
+///
+/// In some histories what is written are records of three lines, which come whole. Some are split by a rotation: those are joined unless
+/// their first file was compressed or destroyed meanwhile.
 struct RotationSimulator {
   /// What came of a history.
   struct Outcome {
@@ -19,6 +22,9 @@ struct RotationSimulator {
     var unseen = 0
     /// Lines that a slow writer put behind the beginning of the next file.
     var late = 0
+    /// Records of several lines that a rotation split, and those of them that were joined.
+    var split = 0
+    var joined = 0
     var complaints: [String] = []
   }
 
@@ -37,6 +43,11 @@ struct RotationSimulator {
   }
   private let account = Account()
   private let isPattern: Bool
+  /// Whether records have three lines.
+  private let isMultiline: Bool
+  private var texts: [Int: String] = [:]
+  /// Records between whose lines the log was rotated.
+  private var split: Set<Int> = []
   /// The line that is being written.
   private var half: Int?
   private var number: Int {
@@ -51,12 +62,16 @@ struct RotationSimulator {
     let folder = LogFolder(clock)
     self.folder = folder
     let path = folder.file(Int.random(in: 0..<3, using: &random) == 0 ? "app.log*" : "app.log")
-    follower = Follower(
-      [
-        "path": path, "waitForFile": "true", "failOnDataLoss": "false",
-        "maxOpenFiles": Int.random(in: 0..<4, using: &random) == 0 ? "1" : "1000",
-      ],
-      Environment(files: folder, clock: clock))
+    isMultiline = seed % 3 == 0
+    var options = [
+      "path": path, "waitForFile": "true", "failOnDataLoss": "false",
+      "maxOpenFiles": Int.random(in: 0..<4, using: &random) == 0 ? "1" : "1000",
+    ]
+    if isMultiline {
+      options["multiline.end"] = "^ line "
+      options["multiline.timeout"] = "1000 hours"
+    }
+    follower = Follower(options, Environment(files: folder, clock: clock))
     follower.onKill = { folder.kill() }
     isPattern = path.hasSuffix("*")
     let follower = follower, account = account, isPattern = isPattern
@@ -113,6 +128,8 @@ struct RotationSimulator {
   /// Reads all that can be read, and looks whether that is all that there is.
   private mutating func drain() throws {
     note("drain")
+    // What waits for the rest of a record is waited for.
+    if isMultiline { clock.advance(3_000_000) }
     lose()
     var batches = 0
     while try follower.batch() {
@@ -131,7 +148,11 @@ struct RotationSimulator {
   private mutating func line() -> String {
     number += 1
     outcome.lines += 1
-    return "line \(number) \(String(repeating: "x", count: below(30)))\n"
+    let rest = "\(number) \(String(repeating: "x", count: below(30)))\n"
+    if !isMultiline { return "line \(rest)" }
+    let text = "begin \(rest) more \(number)\n line \(number)\n"
+    texts[number] = text
+    return text
   }
 
   private mutating func append(_ count: Int, to name: String = "app.log") {
@@ -139,7 +160,25 @@ struct RotationSimulator {
     for _ in 0..<count { folder.append(line(), to: name) }
   }
 
+  /// A record that a rotation splits.
+  private mutating func writeSplit() throws {
+    let text = line()
+    split.insert(number)
+    note("split \(number)")
+    let ends = text.indices.filter { text[$0] == "\n" }
+    let cut = text.index(after: ends[below(2)])
+    half = number
+    folder.append(String(text[..<cut]), to: "app.log")
+    if chance(2) { try batch() }
+    shift()
+    folder.move("app.log", to: "app.log.1")
+    if chance(3) { try batch() }
+    folder.append(String(text[cut...]), to: "app.log")
+    half = nil
+  }
+
   private mutating func write() throws {
+    if isMultiline && chance(3) { try writeSplit() }
     if chance(3) {
       let text = line()
       note("half of \(number)")
@@ -262,7 +301,9 @@ struct RotationSimulator {
   static func numbers(of text: [UInt8]) -> [Int] {
     let whole = text[..<(text.lastIndex(of: 0x0A) ?? 0)]
     return whole.split(separator: 0x0A).compactMap { line in
-      line.split(separator: 0x20).dropFirst().first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+      // Of records of several lines the last one counts.
+      guard line.starts(with: Array("line ".utf8)) || line.starts(with: Array(" line ".utf8)) else { return nil }
+      return line.split(separator: 0x20).dropFirst().first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
     }
   }
 
@@ -298,10 +339,26 @@ struct RotationSimulator {
     if counts.values.allSatisfy({ $0 == 1 }), ordered != ordered.sorted() {
       outcome.complaints.append("order: \(ordered)")
     }
-    for line in follower.text.split(separator: "\n") where !line.hasPrefix("line ") {
+    let starts = isMultiline ? ["begin ", " more ", " line "] : ["line "]
+    for line in follower.text.split(separator: "\n") where !starts.contains(where: { line.hasPrefix($0) }) {
       outcome.complaints.append("a piece of a line: \(line)")
     }
+    if isMultiline { checkRecords() }
     follower.stop()
     if folder.openCount > 0 { outcome.complaints.append("\(folder.openCount) files are open after the end") }
+  }
+
+  /// Records come whole, those apart that a rotation split.
+  private mutating func checkRecords() {
+    outcome.split = split.count
+    for record in follower.records {
+      let number = record.split(separator: " ").dropFirst().first.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+      let isWhole = record + "\n" == texts[number]
+      if split.contains(number) {
+        outcome.joined += isWhole ? 1 : 0
+      } else if !isWhole {
+        outcome.complaints.append("record \(number) came as \(record)")
+      }
+    }
   }
 }

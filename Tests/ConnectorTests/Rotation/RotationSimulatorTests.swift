@@ -21,6 +21,8 @@ struct RotationSimulatorTests {
       sum.destroyed += outcome.destroyed
       sum.unseen += outcome.unseen
       sum.late += outcome.late
+      sum.split += outcome.split
+      sum.joined += outcome.joined
       if outcome.complaints.isEmpty { continue }
       failed += 1
       if failed <= 3 {
@@ -31,10 +33,12 @@ struct RotationSimulatorTests {
     print(
       """
       \(count) histories with \(sum.lines) lines: \(sum.destroyed) destroyed before they were read, \(sum.unseen) rotated away before \
-      a reader of one path first started, \(sum.late) late ones out of order; \(failed) histories failed
+      a reader of one path first started, \(sum.late) late ones out of order; \
+      \(sum.joined) of \(sum.split) records that a rotation split were joined; \(failed) histories failed
       """)
     #expect(failed == 0)
     // Most of the lines of most of the histories must be owed, or they would show nothing.
+    #expect(sum.joined * 2 > sum.split)
     #expect(sum.lines > 0 && sum.destroyed + sum.unseen < sum.lines / 3)
   }
 }

@@ -55,4 +55,30 @@ package final class LinePattern: Sendable {
       }
     }
   }
+
+  /// Something that tells of single texts whether they have a match.
+  package func makeMatcher() -> LineMatcher { LineMatcher(pattern) }
+}
+
+/// Tells of texts whether a pattern has a match in them. Used by one thread at a time.
+package final class LineMatcher {
+  private let pattern: CompiledPattern
+  private let matcher: PatternMatcher
+
+  fileprivate init(_ pattern: CompiledPattern) {
+    self.pattern = pattern
+    matcher = pattern.borrow()
+  }
+
+  deinit { pattern.giveBack(matcher) }
+
+  /// Whether there is a match. Throws `REGEX_BUDGET` where that takes too long.
+  package func isFound(in text: UnsafeRawBufferPointer) throws -> Bool {
+    // An empty text has no address, and patterns may match it.
+    guard text.baseAddress != nil else {
+      var none: UInt8 = 0
+      return try withUnsafeBytes(of: &none) { try matcher.find(UnsafeRawBufferPointer(rebasing: $0[..<0])) }
+    }
+    return try matcher.find(text)
+  }
 }

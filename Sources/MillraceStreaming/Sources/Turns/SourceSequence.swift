@@ -84,6 +84,7 @@ private final class WakingTurnSource: TurnSource, WakingSource, ByteSource, @unc
   }
 
   func onData(_ wake: @escaping @Sendable () -> Void) { source.onData(wake) }
+  var isWatching: Bool { source.isWatching }
 
   func open(_ split: SourceSplit) throws -> any ByteReader {
     try turn.begin()
