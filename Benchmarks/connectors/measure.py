@@ -1,5 +1,5 @@
 """What scripts/bench --connectors runs: each unit gives samples by variant, and goals as (what, wanted, measured, met)."""
-import glob, json, os, sqlite3, sys
+import glob, gzip, json, os, shutil, sqlite3, subprocess, sys
 
 from harness import data, process
 
@@ -10,10 +10,19 @@ UNITS = {
     "gzip": "rotating-file sink, compressed: a replay of gzip text written again",
     "sqlite": "sqlite sink: rows of a replay of gzip logs appended, and upserted by a key",
     "socket": "socket source: lines over loopback counted, with and without a checkpoint",
+    "tail": "rotating-file source: a plain access log read on one core",
 }
 DEFLATE = 4.0           # speed of the compressed sink against zlib at level 6 on one core
 APPEND, UPSERT = 1.5e6, 0.8e6  # rows a second, end to end
 LOOPBACK = 0.9          # of what a receiver takes that drops all, in the same run; with a checkpoint of what the disk takes, if that is less
+
+TAIL = 1e9              # bytes a second on one core, lines of text counted and filtered
+TAILED = {
+    "lines counted": ({}, "text", "SELECT count(*) AS n FROM rows"),
+    "lines with a text counted": ({}, "text", "SELECT count(*) AS n FROM rows WHERE value LIKE '%\" 404 %'"),
+    "access log decoded, by status": ({}, "combined", "SELECT count(*) AS n FROM rows WHERE status >= 500"),
+    "traces put together, counted": ({"multiline": {"preset": "java"}}, "text", "SELECT count(*) AS n FROM rows"),
+}
 
 GZIP = {"w1": "access log", "w2": "JSON", "w3": "text"}
 SQLITE = {
@@ -160,3 +169,42 @@ class Connectors:
             if name.startswith("count"):
                 goals.append(("Socket source, %s, against the limit of the same run" % what, "at least %.2f" % LOOPBACK, "%.2f" % share, share >= LOOPBACK))
         return {"runs": found, "rows": rows, "goals": goals}
+
+    def tail(self):
+        """One core reads a plain log from its beginning: millrace, `wc -l`, and a loop of memchr over blocks."""
+        self.bench.options.mib, _ = data.generate(self.bench.options.data, ["w1"], self.bench.options.mib, self.bench.options.files)
+        log, wanted = os.path.join(self.bench.work, "tail.log"), (256 if self.bench.options.quick else 2048) << 20
+        with open(log, "wb") as out:
+            while out.tell() < wanted:
+                for name in data.common.files(self.bench.options.data, "w1"):
+                    with gzip.open(name) as text:
+                        shutil.copyfileobj(text, out, 1 << 20)
+                    if out.tell() >= wanted:
+                        break
+        size, one = os.path.getsize(log), ["taskset", "-c", "0"]
+        tool = os.path.join(self.bench.work, "tail")
+        subprocess.run(["cc", "-O2", "-o", tool, os.path.join(HERE, "tail.c")], check=True)
+        runs = {}
+        for _ in range(self.n):
+            runs.setdefault("memchr", []).append(process.run(one + [tool, log], {}, self.log))
+            runs.setdefault("wc -l", []).append(process.run(one + ["wc", "-l", log], {}, self.log))
+            for what, (options, decode, query) in TAILED.items():
+                folder = process.emptied(self.bench.out("connectors", "tail"))
+                source = {"format": "rotating-file", "options": {"path": log, **options}, "decode": decode}
+                sink = {"query": query, "outputMode": "complete", "format": "console"}
+                pipeline = {"sources": {"rows": source}, "sinks": {"out": sink}, "trigger": {"availableNow": True},
+                            "checkpointLocation": os.path.join(folder, "checkpoint")}
+                path = os.path.join(folder, "connectors.json")
+                with open(path, "w") as f:
+                    json.dump({"version": 1, "pipelines": {"p": pipeline}}, f, indent=1)
+                runs.setdefault(what, []).append(process.run(one + [self.millrace, "run", path], {}, self.log))
+        os.remove(log)
+        rates = {what: size / middle(s["wall"] for s in samples) for what, samples in runs.items()}
+        rows, goals = [], []
+        for what, rate in rates.items():
+            name = what if what in ("memchr", "wc -l") else "Millrace, " + what
+            rows.append(("plain log, one core", name, rate / 1e9, "GB/s", "%.2f of memchr" % (rate / rates["memchr"])))
+            self.say("tail", what, "%.2f GB/s" % (rate / 1e9))
+            if what.startswith("lines"):
+                goals.append(("Following a plain log, one core, %s" % what, "at least %.1f GB/s" % (TAIL / 1e9), "%.2f GB/s" % (rate / 1e9), rate >= TAIL))
+        return {"runs": runs, "rows": rows, "goals": goals}
