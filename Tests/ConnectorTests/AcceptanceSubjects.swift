@@ -30,7 +30,8 @@ extension AcceptanceTests {
 
     static let all: [Subject] =
       FileConnector.all.map(files) + [
-        gzipSource, tail, sqliteSource, memorySource, rate, rateMicroBatch, socketSource, execSource, liveSocket,
+        gzipSource, gzipTraces, tail, traces, sqliteSource, memorySource, rate, rateMicroBatch, socketSource,
+        execSource, liveSocket,
         liveCommand,
       ]
       + FileConnector.all.map(folders) + [gzipSink, rotating, sqliteSink, memorySink, console, execSink, socketSink]
@@ -69,6 +70,31 @@ extension AcceptanceTests {
         folder: folder.path
       ).run()
     }
+
+    static let traces = Subject("rotating-file source, records of several lines") {
+      let folder = ScratchFolder()
+      defer { withExtendedLifetime(folder) {} }
+      try folder.write(records.map { $0 + "\n" }.joined(), to: "app.log")
+      return SourceAcceptance(
+        RotatingFileConnector(),
+        options: ["path": folder.file("app.log"), "multiline.preset": "java", "multiline.timeout": "0 seconds"],
+        expected: records, folder: folder.path
+      ).run()
+    }
+
+    static let gzipTraces = Subject("gzip-file source, records of several lines") {
+      let folder = try FileFolder()
+      defer { withExtendedLifetime(folder) {} }
+      let archives = (0..<2).map { records[$0 * 20..<$0 * 20 + 20].map { $0 + "\n" }.joined() }
+      for (part, text) in archives.enumerated() { try folder.write("a.log.\(2 - part).gz", gzip(text)) }
+      return SourceAcceptance(
+        GzipFileConnector(), options: ["path": "\(folder.path)/a.log.*.gz", "multiline.continuation": #"^\s"#],
+        expected: records, folder: folder.path
+      ).run()
+    }
+
+    /// Lines with traces behind them.
+    private static var records: [String] { lines.map { "\($0)\n\tat \($0)\n\tat main" } }
 
     static let sqliteSource = Subject("sqlite source") {
       let folder = ScratchFolder()

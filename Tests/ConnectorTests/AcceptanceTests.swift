@@ -15,8 +15,8 @@ struct AcceptanceTests {
     #expect(!report.lines.isEmpty)
     if Self.isWriting { return }
     #expect(
-      try Self.page().contains(Self.section(report)),
-      "scripts/docs writes the page; the kit found\n\(Self.section(report))")
+      try Self.page().contains(Self.section(report, subject)),
+      "scripts/docs writes the page; the kit found\n\(Self.section(report, subject))")
   }
 
   @Test(.enabled(if: isWriting)) func writePage() throws {
@@ -27,13 +27,17 @@ struct AcceptanceTests {
       [streaming](../streaming.md#connectors-of-your-own). Lost and doubled records are counted over all runs of a check.
 
       """
-    for subject in Subject.all { text += Self.section(try subject.run()) }
+    for subject in Subject.all { text += Self.section(try subject.run(), subject) }
     let file = try PosixFileSystem().open(Self.path, .create)
     try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0), at: 0) }
     try file.close()
   }
 
-  static func section(_ report: AcceptanceReport) -> String { "\n## \(report.subject)\n\n\(report)\n" }
+  static func section(_ report: AcceptanceReport, _ subject: Subject) -> String {
+    // What is special about a subject stands behind its name.
+    let name = subject.testDescription
+    return "\n## \(name.hasPrefix(report.subject) ? name : report.subject)\n\n\(report)\n"
+  }
 
   static let path =
     #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")

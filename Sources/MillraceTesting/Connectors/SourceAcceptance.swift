@@ -5,7 +5,7 @@ import MillraceFormats
 /// doubles nothing; offsets survive the checkpoint; projection leaves out columns and nothing else; limits are kept; `close` lets go.
 ///
 /// The kit does what the engine does. Put some input in place (at least a few dozen rows), and call `run`: every reading stops at what
-/// exists then. The rows of byte sources are the lines of the text. Sources that are live, whose bytes come once, are journalled by the
+/// exists then. The rows of byte sources are the lines of the text, or its records where a source has rules for them. Sources that are live, whose bytes come once, are journalled by the
 /// engine, which is what makes them replayable: of these this kit checks the description alone, and `LiveSourceAcceptance` the rest.
 public struct SourceAcceptance {
   private let connector: any Connector

@@ -103,6 +103,9 @@ struct SourceLife {
       guard count <= buffer.count else { throw AcceptanceFault("a reader wrote beyond its buffer") }
       bytes += buffer[..<count]
     }
+    if let rules = (source as? any RecordRuleSource)?.recordRules, rules.grouping != nil || rules.encoding != .utf8 {
+      return try records(bytes, split, rules)
+    }
     var consumed = 0
     var start = 0
     while start < bytes.count {
@@ -120,6 +123,37 @@ struct SourceLife {
       lines,
       SplitResult(
         bytesConsumed: Int64(consumed), reachedEnd: consumed == bytes.count, rowCount: Int64(lines.count))
+    )
+  }
+
+  /// The same where records are not simply lines of UTF-8.
+  private static func records(
+    _ bytes: [UInt8], _ split: SourceSplit, _ rules: RecordRules
+  ) throws -> ([String], SplitResult) {
+    let splitter = RecordSplitter(rules)
+    var consumed = bytes.count
+    if let limit = split.byteLimit, limit < bytes.count {
+      consumed = try bytes.withUnsafeBytes { all in
+        let within = UnsafeRawBufferPointer(rebasing: all[..<Int(limit)])
+        return try splitter.lastEnd(in: within) ?? splitter.firstEnd(in: all) ?? all.count
+      }
+    }
+    let buffer = MemoryBuffer(capacity: rules.encoding.decodedCapacity(consumed) + 64)
+    let count = bytes[..<consumed].withUnsafeBytes {
+      rules.encoding.decode($0, into: buffer.base.assumingMemoryBound(to: UInt8.self))
+    }
+    var origin = RecordOrigin(name: split.name, offset: split.offset)
+    origin.grouping = rules.grouping
+    origin.encoding = rules.encoding
+    let decoder = try TextDecoding().makeDecoder(columns: [0], filters: [])
+    let rows = try decoder.decode(
+      UnsafeRawBufferPointer(start: buffer.base, count: count), owner: buffer, origin: origin
+    ).rows()
+    let records = rows.map { row in if case .string(let text) = row[0] { text } else { "NULL" } }
+    return (
+      records,
+      SplitResult(
+        bytesConsumed: Int64(consumed), reachedEnd: consumed == bytes.count, rowCount: Int64(records.count))
     )
   }
 }
