@@ -166,7 +166,7 @@ let package = Package(
         "MillraceTesting",
       ]),
     tests("MillracePipeline", ["Millrace", "MillraceColumnar", "MillraceCore", "MillraceFormats", "MillracePlan"]),
-    tests("MillraceCLI", ["MillraceCore"]),
+    tests("MillraceCLI", ["MillraceCore", "MillraceExecution"]),
     // Runs the built command as its user would: golden errors, kill loops, the sample pipelines, the corpus.
     .testTarget(
       name: "CommandTests",

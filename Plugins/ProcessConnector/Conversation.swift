@@ -245,13 +245,17 @@ final class Conversation: @unchecked Sendable {
   }
 
   /// What the program itself says went wrong.
+  /// The code of an error or of a rejected row, if it is one.
+  static func code(in error: JSON) -> String? {
+    guard let text = error["code"]?.string, !text.isEmpty,
+      text.utf8.allSatisfy({ $0 == 0x5F || (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) })
+    else { return nil }
+    return text
+  }
+
   private func failure(_ error: JSON, _ call: String) -> MillraceError {
-    let code = error["code"]?.string.flatMap { text in
-      !text.isEmpty && text.utf8.allSatisfy { $0 == 0x5F || (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) }
-        ? text : nil
-    }
-    return MillraceError(
-      code ?? "PROGRAM_FAILED",
+    MillraceError(
+      Self.code(in: error) ?? "PROGRAM_FAILED",
       "\(title) refused '\(call)': \(error["message"]?.string ?? error.string ?? error.text)",
       hint: error["hint"]?.string, fault: .external, isRetryable: error["retryable"]?.bool ?? false)
   }

@@ -31,7 +31,9 @@ struct ProgramConnector: Connector, CheckableConnector {
     let end = ProgramEnd(
       program: program, connector: spec.name, name: request.name, kind: .sink,
       options: try Self.values(request.options, spec.sinkFields), environment: request.environment)
-    return .bytes(ProgramSink(end, description, request))
+    return .bytes(
+      description.rejectsRows
+        ? RejectingProgramSink(end, description, request) : ProgramSink(end, description, request))
   }
 
   /// The options that hold, defaults included, typed: durations in seconds, sizes in bytes.

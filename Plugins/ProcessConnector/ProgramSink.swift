@@ -2,8 +2,8 @@ import Glibc
 import MillraceCore
 
 /// A program that takes records.
-final class ProgramSink: ByteSink, @unchecked Sendable {
-  private let end: ProgramEnd
+class ProgramSink: ByteSink, @unchecked Sendable {
+  let end: ProgramEnd
   let guarantee: SinkGuarantee
   let outputModes: Set<OutputMode>
   private let columns: String
@@ -22,13 +22,26 @@ final class ProgramSink: ByteSink, @unchecked Sendable {
   var compression: Compression? { nil }
 
   func open(_ context: SinkContext) throws {
-    conversation = try end.open([
-      .init("queryID", .string(context.queryID)), .init("columns", .string(columns)),
-      .init("outputMode", .string(outputMode.rawValue)),
-    ])
+    conversation = try end.open(
+      [
+        .init("queryID", .string(context.queryID)), .init("columns", .string(columns)),
+        .init("outputMode", .string(outputMode.rawValue)),
+      ] + moreAtOpen)
   }
 
-  private func call(_ call: String, _ arguments: [JSON.Member]) throws -> JSON {
+  /// What `open` says besides.
+  var moreAtOpen: [JSON.Member] { [] }
+
+  /// What the program says of a block that it took.
+  func took(_ block: EncodedBlock, _ answer: JSON) throws {
+    guard answer["rejected"]?.array?.isEmpty ?? true else {
+      throw MillraceError(
+        "PROGRAM_ANSWER", "the program of '\(end.name)' rejects rows, and its description does not say that it does",
+        hint: "add \"rejectsRows\": true to the sink in the answer to 'spec'", fault: .external)
+    }
+  }
+
+  func call(_ call: String, _ arguments: [JSON.Member]) throws -> JSON {
     guard let conversation else {
       throw MillraceError("PROGRAM_STOPPED", "the sink '\(end.name)' is not open", fault: .bug)
     }
@@ -55,9 +68,10 @@ final class ProgramSink: ByteSink, @unchecked Sendable {
     try conversation.begin("write", [.init("records", .int(lines + (isOpen ? 1 : 0)))])
     try conversation.send(block.bytes, "write")
     if isOpen { try [UInt8(0x0A)].withUnsafeBytes { try conversation.send($0, "write") } }
-    guard case .done = try conversation.answer(to: "write") else {
+    guard case .done(let facts) = try conversation.answer(to: "write") else {
       throw MillraceError("PROGRAM_ANSWER", "the program of '\(end.name)' gave records at 'write'", fault: .external)
     }
+    try took(block, facts)
   }
 
   func commit(batchID: Int64) throws -> JSON {

@@ -10,6 +10,8 @@ struct ProgramSpec: Sendable {
   var isReplayable = true
   var guarantee = SinkGuarantee.atLeastOnce
   var outputModes = Set(OutputMode.allCases)
+  /// Whether the sink can refuse single rows.
+  var rejectsRows = false
 
   /// The connectors in an answer to `spec`.
   static func read(_ answer: JSON, of program: Program, columns: (String) throws -> Schema) throws -> [ProgramSpec] {
@@ -93,7 +95,7 @@ private struct SpecReader {
       }
     }
     if let sink = json["sink"] {
-      try check(sink, "the sink of \(owner)", keys: ["options", "guarantee", "outputModes"])
+      try check(sink, "the sink of \(owner)", keys: ["options", "guarantee", "outputModes", "rejectsRows"])
       spec.kinds.insert(.sink)
       spec.sinkFields = try fields(sink["options"], "the sink of \(owner)")
       if let text = sink["guarantee"] {
@@ -102,6 +104,7 @@ private struct SpecReader {
         }
         result.guarantee = guarantee
       }
+      result.rejectsRows = sink["rejectsRows"]?.bool ?? false
       if let modes = sink["outputModes"]?.array {
         result.outputModes = Set(
           try modes.compactMap { try word($0, "an output mode of \(owner)", OutputMode.self) })

@@ -55,6 +55,11 @@ struct CommandContext: Sendable {
       matches: environment.files.glob)
   }
 
+  /// Where a run of a pipeline file can be asked what it does.
+  func control(of path: String) throws -> String? {
+    try PipelineFileReader(catalog: catalog, files: pipelineFiles).control(try bytes(of: path), file: path)
+  }
+
   /// Plans the chosen pipelines of a file; throws everything that is wrong with any of them.
   func plan(_ options: PipelineOptions) throws -> [PipelinePlan] {
     try plan(options, of: try readPipelineFile(options.file))

@@ -15,6 +15,8 @@ final class PipelineRun {
     /// Go on when all pipelines have ended, and look at the file for changes.
     var watches = false
     var progress: ProgressFile?
+    /// The socket at which the run can be asked; nil: that of the file, if it has one.
+    var control: String?
   }
 
   /// Microseconds between looks at queries that may have ended, and at the files that are watched.
@@ -48,9 +50,12 @@ final class PipelineRun {
     let display = ProgressDisplay(
       isInteractive: Terminal.isInteractive && !options.isJSON, now: { context.monotonicMicroseconds })
     let file = try context.readPipelineFile(chosen.file)
-    let pipelines = RunningPipelines(display) { plan in try Self.start(plan, display, options) }
+    let plans = try context.plan(chosen, of: file)
+    let control = try (options.control ?? file.control).map { try RunControl($0, file: file.path, context.environment) }
+    defer { control?.close() }
+    let pipelines = RunningPipelines(display) { plan in try Self.start(plan, display, options, control) }
     self.pipelines = pipelines
-    try pipelines.begin(try context.plan(chosen, of: file))
+    try pipelines.begin(plans)
     var reloader = Reloader(chosen, file.watched, context, display)
     follow(pipelines, &reloader, options)
     if let failure = options.progress?.failure {
@@ -61,13 +66,15 @@ final class PipelineRun {
   }
 
   private static func start(
-    _ plan: PipelinePlan, _ display: ProgressDisplay, _ options: Options
+    _ plan: PipelinePlan, _ display: ProgressDisplay, _ options: Options, _ control: RunControl?
   ) throws -> StreamingQueryHandle {
     display.note(RunText.start(plan))
     let listener = ProgressListener(pipeline: plan.definition.name, display: display, isJSON: options.isJSON)
     var listeners: [any StreamingQueryListener] = [listener]
     if let progress = options.progress { listeners.append(progress) }
-    return try plan.start(trigger: options.availableNow ? .availableNow : nil, listeners: listeners)
+    let trigger: Trigger? = options.availableNow ? .availableNow : nil
+    guard let control else { return try plan.start(trigger: trigger, listeners: listeners) }
+    return try control.start(plan, trigger: trigger, listeners: listeners)
   }
 
   /// Goes on until everything has ended, or, where files are watched, until it is told to stop.

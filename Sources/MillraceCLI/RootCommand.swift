@@ -12,6 +12,7 @@ struct RootCommand: ParsableCommand {
         millrace run                        (all of ./connectors.json)
         millrace run my.json --pipeline traffic
         millrace validate my.json
+        millrace top                        (what runs, and how fast)
         millrace sql "SELECT count(*) FROM t" --table t=events.json.gz
 
       Exit status: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 the data stopped a query, 130 interrupted.
@@ -22,8 +23,8 @@ struct RootCommand: ParsableCommand {
       CreateCommand.self, SQLCommand.self, ExplainCommand.self, GraphCommand.self,
       ListCommand.self,
       CheckpointCommand.self,
-      DescribeCommand.self, DLQCommand.self, NewCommand.self, SchemaCommand.self, StateCommand.self,
-      VersionCommand.self,
+      DescribeCommand.self, DLQCommand.self, NewCommand.self, SchemaCommand.self, StateCommand.self, TapCommand.self,
+      TopCommand.self, VersionCommand.self,
     ])
 }
 

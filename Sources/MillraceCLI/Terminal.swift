@@ -29,6 +29,24 @@ enum Terminal {
   /// Whether a person watches standard error.
   static let isInteractive = isatty(STDERR_FILENO) == 1
 
+  /// Whether a person watches standard output.
+  static let showsOutput = isatty(STDOUT_FILENO) == 1
+
+  /// Lines and columns of the terminal that standard output is.
+  private static var outputSize: (lines: Int, columns: Int) {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (24, 80) }
+    return (Int(size.ws_row), Int(size.ws_col))
+  }
+
+  /// Puts a text in the place of what the screen shows, cut to what fits.
+  static func replaceScreen(_ text: String, isFirst: Bool) {
+    let (height, width) = outputSize
+    let lines = redacted(text).split(separator: "\n", omittingEmptySubsequences: false).prefix(height - 1)
+    let shown = lines.map { $0.prefix(width - 1) + "\u{1B}[K\n" }.joined()
+    write((isFirst ? "\u{1B}[2J" : "") + "\u{1B}[H" + shown + "\u{1B}[J", to: STDOUT_FILENO)
+  }
+
   /// Columns of the terminal, 80 if that is unknown.
   static var width: Int {
     var size = winsize()

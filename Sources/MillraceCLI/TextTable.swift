@@ -19,6 +19,7 @@ struct TextTable {
         let isLast = column == row.count - 1
         line += isLast ? cell : cell + String(repeating: " ", count: widths[column] - cell.count + 2)
       }
+      while line.last == " " { line.removeLast() }
       return line
     }.joined(separator: "\n")
   }

@@ -1,6 +1,6 @@
 /// A row that a sink's target refused, as the dead letters keep it.
 public struct RejectedRow: Sendable, Hashable {
-  /// The row as a JSON object.
+  /// The row as a JSON object, or as the line that the sink got where its rows are encoded otherwise.
   public var record: String
   /// Stable code of what was wrong, for instance `SQLITE_CONSTRAINT`.
   public var code: String
@@ -27,7 +27,7 @@ public struct RejectedRow: Sendable, Hashable {
 ///
 /// After a crash the batch may be in a transactional sink already. It is not written again then, and its rejected rows are asked for
 /// in place of that: so such a sink keeps them with the batch, in the same transaction, until the next one.
-public protocol RejectingSink: RowSink {
+public protocol RejectingSink: Sink {
   /// From now on refused rows are left out and reported. Called at most once, before `open`.
   func isolateRejectedRows()
   /// The refused rows of a batch, in order: that which was begun, or the last one that a transactional sink holds; the same rows at

@@ -51,14 +51,16 @@ public final class QueryExecutor: BatchExecutor {
   private let stateOperatorCount: Int
   private let timers: [() throws -> Int64?]
   private let closers: [() -> Void]
+  private let taps: QueryTaps?
 
   /// Compiles outputs over the relations that `bindings` give by id. `stateDirectory` is where stores may keep files. With
-  /// `keepsLateRows`, rows that operators leave out as late come along with each batch.
+  /// `keepsLateRows`, rows that operators leave out as late come along with each batch. `taps` is where rows can be looked at.
   public init(
     _ outputs: [QueryOutput], bindings: [Int: ScanBinding], stateProvider: any StateStoreProvider,
     stateDirectory: String?,
-    environment: Environment = .live, workers: Int? = nil, keepsLateRows: Bool = false
+    environment: Environment = .live, workers: Int? = nil, keepsLateRows: Bool = false, taps: QueryTaps? = nil
   ) throws {
+    self.taps = taps
     let pool = WorkerPool(count: workers ?? WorkerPool.processorCount, clock: environment.clock)
     self.pool = pool
     let handover = RowHandover(clock: environment.clock)
@@ -79,10 +81,12 @@ public final class QueryExecutor: BatchExecutor {
         let planner = PhysicalPlanner(
           scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
           profile: profile, observations: observations, lateOutput: keepsLateRows ? output.name : nil)
-        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index, handover)
+        let tap = taps?.point(.sink, output.name).map { RowTap(point: $0, schema: plan.schema) }
+        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index, handover, tap)
       }
     }
     groups = scans.streamOrder
+    for group in groups { group.tapPoint = taps?.point(.source, group.binding.name) }
     sources = groups.map(\.binding.input.source)
     sourceNames = groups.map(\.binding.name)
     stateStores = stores.stores
@@ -133,6 +137,7 @@ public final class QueryExecutor: BatchExecutor {
 
   private func measured(_ input: BatchInput, _ sinks: [(any SinkOutput)?]) throws -> BatchOutput {
     let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)
+    taps?.begin(batchID: input.batchID)
     let context = BatchContext(
       evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
       isEndOfInput: input.isEndOfInput, plans: input.plans.map { SourcePlanState($0) },
@@ -189,10 +194,14 @@ private final class CompiledOutput {
   private let handover: RowHandover
   /// Of a batch whose rows go to the sink as they come.
   private var line: RowHandover.Line?
+  /// Shows the rows that the sink gets.
+  private let tap: RowTap?
 
   init(
-    _ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int, _ handover: RowHandover
+    _ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int, _ handover: RowHandover,
+    _ tap: RowTap?
   ) {
+    self.tap = tap
     self.fragment = fragment
     self.handover = handover
     self.profiler = profiler
@@ -204,6 +213,7 @@ private final class CompiledOutput {
   /// Chooses, before any scan runs, where the rows of chains end up.
   func prepare(_ sink: (any SinkOutput)?) throws {
     guard case .chains(let chains) = fragment else { return }
+    for chain in chains { chain.chain.tap = sink == nil ? nil : tap }
     if let sink, let chain = chains.first, chains.count == 1, sink.takesRowsEarly, chain.group.givesSplitsInOrder {
       let line = handover.makeLine(sink)
       nonisolated(unsafe) let rows = line
@@ -250,8 +260,12 @@ private final class CompiledOutput {
       }
     }
     var rows: Int64 = 0
+    // The rows of chains were shown where they came to their end.
+    var shown: RowTap?
+    if case .serial = fragment, sink != nil { shown = tap }
     for batch in try serial.execute(context) {
       rows += Int64(batch.rowCount)
+      shown?.offer(batch)
       try writing(rows: batch.rowCount, batches: 1) { try sink?.write(batch) }
     }
     return rows

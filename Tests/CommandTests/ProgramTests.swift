@@ -62,6 +62,116 @@ struct ProgramTests {
     #expect(Sandbox.read("\(sandbox.path)/rows") == (0..<3000).map { "\($0 * 2),row \($0)\n" }.joined())
   }
 
+  // MARK: Refused rows
+
+  /// A sink that keeps all it has in one file, which it replaces at each commit: transactional. It refuses what has `long` in it.
+  private static let keeper = """
+    import json, os, sys
+    held = {"batch": None, "rows": [], "rejected": []}
+    for line in sys.stdin.buffer:
+        call, answer = json.loads(line), {}
+        if call["call"] == "spec":
+            answer = {"protocol": 1, "connectors": [{"name": "appender", "summary": "Keeps rows.", "sink": {
+                "guarantee": "transactional", "rejectsRows": True, "options": [
+                    {"name": "path", "summary": "The file."}, {"name": "longest", "summary": "Of no use."}]}}]}
+        elif call["call"] == "open":
+            path = call["options"]["path"]
+            if os.path.exists(path): held = json.load(open(path))
+        elif call["call"] == "recover": answer = {"batch": held["batch"]}
+        elif call["call"] == "begin": held["rejected"] = []
+        elif call["call"] == "write":
+            answer["rejected"] = []
+            for number in range(call["records"]):
+                row = sys.stdin.buffer.readline().decode().rstrip()
+                if "long" not in row: held["rows"].append(row); continue
+                reason = {"code": "TOO_LONG", "message": "a long one", "column": "word"}
+                answer["rejected"].append({"record": number, **reason})
+                held["rejected"].append({"record": row, **reason})
+        elif call["call"] == "rejected": answer = {"rejected": held["rejected"]}
+        elif call["call"] == "commit":
+            held["batch"] = call["batch"]
+            with open(path + ".new", "w") as file: json.dump(held, file)
+            os.replace(path + ".new", path)
+        print(json.dumps({"ok": answer}), flush=True)
+    """
+
+  private static let query =
+    "SELECT number, CASE WHEN number % 100 = 7 THEN concat('a long, long word ', number) ELSE word END AS word FROM numbers"
+
+  private static func refusing(_ sink: String, _ policy: String) -> String {
+    """
+    { "version": 1, "plugins": [\(example("counter")), \(sink)],
+      "pipelines": { "p": {
+        "sources": { "numbers": { "format": "counter", "options": { "limit": 2100 } } },
+        "sinks": { "rows": { "query": "\(query)", "format": "appender", "options": { "path": "rows", "longest": "36" }\(policy) } },
+        "deadLetter": { "format": "json", "options": { "path": "dead" } },
+        "trigger": { "availableNow": true }, "checkpointLocation": "checkpoint", "delivery": "exactly-once" } } }
+    """
+  }
+
+  /// Killed at every step in turn, each row is in the sink or among the dead letters, once.
+  @Test(.enabled(if: python != nil, missingPython), arguments: [false, true])
+  func everyCrashLeavesEachRefusedRowOnce(isTransactional: Bool) async throws {
+    let sandbox = Sandbox()
+    sandbox.write("keeper.py", Self.keeper)
+    let program =
+      isTransactional
+      ? "{ \"process\": [\"\(Self.python ?? "")\", \"-S\", \"-E\", \"keeper.py\"] }" : Self.example("appender")
+    sandbox.write("p.json", Self.refusing(program, #", "onBadRecord": "deadLetter""#))
+    var kills = 0
+    for step in 1...80 {
+      let outcome = try await Command.millrace(
+        ["run", "p.json"], in: sandbox, environment: ["MILLRACE_CRASH": "*:\(step)"])
+      if outcome.status == 0 { break }
+      #expect(outcome.status == -SIGKILL, "\(outcome.error)")
+      kills += 1
+    }
+    let last = try await Command.millrace(["run", "p.json"], in: sandbox)
+    #expect(last.status == 0, "\(last.error)")
+    #expect(kills > 8)
+    let refused = (0..<21).map { $0 * 100 + 7 }
+    let text = Sandbox.read("\(sandbox.path)/rows")
+    // The keeper has the refused rows of its last batch, too.
+    let count = isTransactional ? text.ranges(of: #"\"number\":"#).count - 1 : text.split(separator: "\n").count
+    #expect(count == 2079)
+    let letters = try await Command.millrace(["dlq", "list", "p.json", "--json", "--source", "rows"], in: sandbox)
+      .output
+      .split(separator: "\n")
+    #expect(letters.count == refused.count)
+    for (letter, number) in zip(letters, refused) {
+      #expect(letter.contains(#""origin":"sink","name":"rows""#) && letter.contains(#""code":"TOO_LONG""#))
+      #expect(
+        letter.contains(#""record":"{\"number\":\#(number),\"word\":\"a long, long word \#(number)\"}""#), "\(letter)")
+    }
+  }
+
+  @Test(.enabled(if: python != nil, missingPython)) func aRefusedRowEndsTheQueryOrIsLeftOut() async throws {
+    let sandbox = Sandbox()
+    sandbox.write("p.json", Self.refusing(Self.example("appender"), ""))
+    let failed = try await Command.millrace(["run", "p.json"], in: sandbox)
+    #expect(failed.status == 4)
+    for part in ["[TOO_LONG] 'rows' refused the row {\"number\":7,", "a record of 4", "to deadLetter or skip"] {
+      #expect(failed.error.contains(part), "\(part) in \(failed.error)")
+    }
+    #expect(Sandbox.read("\(sandbox.path)/rows").isEmpty || !Sandbox.read("\(sandbox.path)/rows").contains("long word"))
+    sandbox.write("p.json", Self.refusing(Self.example("appender"), #", "onBadRecord": "skip""#))
+    let skipped = try await Command.millrace(["run", "p.json"], in: sandbox)
+    #expect(skipped.status == 0 && skipped.error.contains("21 rows refused"), "\(skipped.error)")
+    #expect(Sandbox.read("\(sandbox.path)/rows").split(separator: "\n").count == 2079)
+    #expect(Sandbox.visibleFiles("\(sandbox.path)/dead").isEmpty)
+
+    // A program that does not say that it refuses rows is not asked to.
+    sandbox.write("keeper.py", Self.keeper.replacing("\"rejectsRows\": True, ", with: ""))
+    let keeper = "{ \"process\": [\"\(Self.python ?? "")\", \"-S\", \"-E\", \"keeper.py\"] }"
+    sandbox.write("p.json", Self.refusing(keeper, #", "onBadRecord": "skip""#))
+    let silent = try await Command.millrace(["validate", "p.json"], in: sandbox)
+    #expect(silent.status == 3 && silent.error.contains("[BAD_RECORDS_NOT_APPLICABLE]"), "\(silent.error)")
+    sandbox.write("p.json", Self.refusing(keeper, "").replacing("\"checkpoint\"", with: "\"other\""))
+    unlink("\(sandbox.path)/rows")
+    let wrong = try await Command.millrace(["run", "p.json"], in: sandbox)
+    #expect(wrong.error.contains("\"rejectsRows\": true"), "\(wrong.error)")
+  }
+
   @Test(.enabled(if: python != nil, missingPython)) func optionsOfAProgramAreCheckedWhereTheyStand() async throws {
     let sandbox = Sandbox()
     sandbox.write(

@@ -8,9 +8,12 @@ struct SQLiteRejectedRowTests {
   private let tests = SQLiteSinkTests()
   private static let counts = SQLiteSinkTests.counts
 
-  private func isolating(_ mode: OutputMode = .append, _ more: [String: String] = [:]) throws -> any RejectingSink {
+  private func isolating(_ mode: OutputMode = .append, _ more: [String: String] = [:]) throws -> any RejectingSink
+    & RowSink
+  {
     let options = ["path": tests.folder.file("t.db"), "table": "t"].merging(more) { $1 }
-    let sink = try #require(try SQLiteConnector().sink(options, Self.counts, mode).rowSink as? any RejectingSink)
+    let sink = try #require(
+      try SQLiteConnector().sink(options, Self.counts, mode).rowSink as? any RejectingSink & RowSink)
     sink.isolateRejectedRows()
     try sink.open(SinkContext(queryID: "q", sinkName: "out"))
     return sink

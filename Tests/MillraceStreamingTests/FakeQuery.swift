@@ -129,7 +129,7 @@ final class FakeExecutor: BatchExecutor {
 
 /// Keeps lines `batch n count` in a file. Transactional: rewrites it whole under the batch's number.
 /// Truncatable: appends, and is cut back.
-final class FakeSink: RejectingSink, @unchecked Sendable {
+final class FakeSink: RejectingSink, RowSink, @unchecked Sendable {
   let guarantee: SinkGuarantee
   let path: String
   /// Positions of the columns that it keeps.

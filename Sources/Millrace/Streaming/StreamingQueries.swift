@@ -31,6 +31,8 @@ public struct StreamingOptions: Sendable {
   public var deadLetter: SinkEnd?
   /// Where rows go that stateful operators leave out as late: rows of `LateRow.schema`, committed with the batch. Nil: they are counted.
   public var lateRows: SinkEnd?
+  /// Where rows of this query's sources and sinks can be looked at while it runs.
+  public var taps: QueryTaps?
   /// Told of start, progress and end of this query, in this order, from the query's own thread.
   public var listeners: [any StreamingQueryListener] = []
 
@@ -70,6 +72,7 @@ extension SparkSession {
     configuration.stateStore = store
     configuration.restart = options.restart
     configuration.asyncCommit = options.asyncCommit
+    configuration.taps = options.taps
     if let checkpoint = options.checkpointLocation {
       for source in try definitions(of: sinks.map(\.query)).values where source.inference != nil && !source.name.isEmpty
       {
@@ -106,7 +109,7 @@ extension SparkSession {
       },
       bindings: sources, stateProvider: try stateStoreProvider(options.stateStore),
       stateDirectory: options.checkpointLocation.map { "\($0)/state" }, environment: environment, workers: workers,
-      keepsLateRows: options.lateRows != nil)
+      keepsLateRows: options.lateRows != nil, taps: options.taps)
     do {
       return QueryRun(
         executor: executor, sinks: try sinks.map { try $0.bind(self) }, sides: try sideSinks(options))

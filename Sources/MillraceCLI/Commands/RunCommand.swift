@@ -15,6 +15,7 @@ struct RunCommand: ParsableCommand {
         millrace run my.json --available-now      (what is there now, then the end)
         millrace run --watch                      (and take over changes of the file)
         millrace run --progress progress.ndjson   (and what each batch did, a line of JSON each)
+        millrace run --control run.sock           (millrace top and tap ask there, as at the file's "control")
         millrace run --profile out.json           (and where the time went, by operator and thread)
       """)
 
@@ -42,6 +43,8 @@ struct RunCommand: ParsableCommand {
       "At the end, write where the time went as JSON; - shows it as a tree on standard error.", valueName: "file"))
   var profile: String?
 
+  @OptionGroup var control: ControlOption
+
   func run() throws {
     let context = CommandContext.current
     let destination = try profile.map { try ProfileFile($0, context.environment.files) }
@@ -49,7 +52,8 @@ struct RunCommand: ParsableCommand {
     let run = PipelineRun(context)
     let worst = try run.run(
       pipelines,
-      PipelineRun.Options(availableNow: availableNow, isJSON: isJSON, watches: watch, progress: progressFile))
+      PipelineRun.Options(
+        availableNow: availableNow, isJSON: isJSON, watches: watch, progress: progressFile, control: control.control))
     try destination?.write(run.profile)
     if let worst { throw CommandFailure(status: worst) }
   }

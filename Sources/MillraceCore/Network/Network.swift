@@ -12,8 +12,17 @@ public protocol Network: Sendable {
   ) throws -> any NetworkSocket
   /// Binds to an address and, for streams, listens. Throws `NetworkFailure`.
   func listen(_ transport: NetworkTransport, on address: NetworkAddress) throws -> any NetworkSocket
+  /// Listens for streams at a path where the user of this process alone can connect. Throws `NetworkFailure`.
+  func listenPrivately(at address: NetworkAddress) throws -> any NetworkSocket
   /// Makes something to wait with.
   func makePoller() throws -> any NetworkPoller
+}
+
+extension Network {
+  /// Refuses: this network keeps nobody out.
+  public func listenPrivately(at address: NetworkAddress) throws -> any NetworkSocket {
+    throw NetworkFailure(number: 0, reason: "this network has no private sockets")
+  }
 }
 
 /// How bytes travel.

@@ -59,9 +59,20 @@ public struct PosixNetwork: Network {
 
   /// Binds and listens. A Unix socket's file that nobody listens at any more is replaced.
   public func listen(_ transport: NetworkTransport, on address: NetworkAddress) throws -> any NetworkSocket {
+    try listen(transport, on: address, isPrivate: false)
+  }
+
+  /// Listens at a path with the rights 0600 from the first moment.
+  public func listenPrivately(at address: NetworkAddress) throws -> any NetworkSocket {
+    try listen(.unix, on: address, isPrivate: true)
+  }
+
+  private func listen(
+    _ transport: NetworkTransport, on address: NetworkAddress, isPrivate: Bool
+  ) throws -> any NetworkSocket {
     let socket = try open(transport, address)
     do {
-      try socket.listen(address)
+      try socket.listen(address, isPrivate: isPrivate)
     } catch {
       socket.close()
       throw error

@@ -44,7 +44,9 @@ final class PosixSocket: NetworkSocket, @unchecked Sendable {
     if pending != 0 { throw PosixNetwork.failure(pending) }
   }
 
-  func listen(_ address: NetworkAddress) throws {
+  /// `isPrivate`: the file of a Unix socket is for this user alone; Linux gives it the rights of the socket.
+  func listen(_ address: NetworkAddress, isPrivate: Bool = false) throws {
+    if isPrivate, fchmod(descriptor, S_IRUSR | S_IWUSR) != 0 { throw PosixNetwork.failure() }
     if let path = address.path {
       try removeLeftover(path, address)
     } else {

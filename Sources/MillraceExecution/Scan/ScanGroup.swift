@@ -13,6 +13,8 @@ final class ScanGroup {
   private(set) var chains: [Chain] = []
   /// Where its time is counted.
   var steps = ScanSteps()
+  /// Where the rows of the source can be looked at.
+  var tapPoint: TapPoint?
   private let pool: WorkerPool
   var openSplits: [String: OpenSplit] = [:]
   /// Weak, since the next batch's context may stand at the same address.
@@ -41,6 +43,8 @@ final class ScanGroup {
     var holdsRows = true
     /// Whether results depend on which worker took which split.
     var needsFixedAssignment = false
+    /// Shows the rows that come to the end of the chain.
+    var tap: RowTap?
 
     init(columns: [Int]) { self.columns = columns }
 
@@ -274,6 +278,8 @@ final class ScanGroup {
     let lane: ProfileLane
     /// The thread that reads ahead for this one, if one does.
     let aheadLane: ProfileLane
+    /// Shows the rows as they were decoded.
+    let tap: RowTap?
 
     init(_ group: ScanGroup, _ context: BatchContext, _ worker: Int) throws {
       var evaluation = context.evaluation
@@ -283,6 +289,9 @@ final class ScanGroup {
       terminals = try group.chains.map { try $0.makeTerminal() }
       let union = Set(group.chains.flatMap(\.columns)).sorted()
       columns = union
+      tap = group.tapPoint.map { point in
+        RowTap(point: point, schema: Schema(union.map { group.binding.schema.fields[$0] }))
+      }
       selections = group.chains.map { chain in chain.columns.compactMap { union.firstIndex(of: $0) } }
       windows = group.windowPools[worker]
       lane = group.pool.profiler.workers[worker]
@@ -420,6 +429,7 @@ final class ScanGroup {
     let lane = state.lane
     lane.enter(steps.handOn)
     lane.count(steps.handOn, rowsIn: batch.rowCount, rowsOut: batch.rowCount)
+    state.tap?.offer(batch)
     for (index, chain) in chains.enumerated() {
       let columns = state.selections[index].map { batch.columns[$0] }
       var current = RecordBatch(rowCount: batch.rowCount, columns: columns)
@@ -436,6 +446,7 @@ final class ScanGroup {
       }
       if isLive {
         lane.enter(chain.terminalSlot)
+        chain.tap?.offer(current)
         try state.terminals[index].consume(current, state.task)
         lane.count(chain.terminalSlot, rowsIn: current.rowCount, rowsOut: 0)
       }

@@ -22,6 +22,8 @@ package struct PipelineFile: Sendable {
   package var secrets: Set<String> = []
   /// Files, and patterns of files, that all of this was read from: the file itself, what it includes and what its references name.
   package var watched: [String] = []
+  /// Path of the socket at which a run of the file can be asked what it does; nil: it cannot.
+  package var control: String?
 
   /// The pipeline of a name; throws `PIPELINE_NOT_FOUND` with the nearest name.
   package func pipeline(_ name: String) throws -> PipelineDefinition {

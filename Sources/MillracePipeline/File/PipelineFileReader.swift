@@ -15,7 +15,7 @@ package struct PipelineFileReader {
     self.files = files
   }
 
-  static let topKeys = ["$schema", "version", "include", "connectors", "pipelines", "plugins", "tests"]
+  static let topKeys = ["$schema", "version", "include", "connectors", "pipelines", "plugins", "control", "tests"]
   static let pipelineKeys = [
     "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "asyncCommit",
     "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows", "settings",
@@ -43,6 +43,7 @@ package struct PipelineFileReader {
       documents.isEmpty || !isComplete ? [] : self.pipelines(documents, catalog.adding(plugins), diagnostics)
     // Names that stand twice were reported with the pipelines.
     let quiet = DiagnosticCollector(diagnostics.source)
+    let control = ControlReader(diagnostics).path(documents)
     let tests = TestReader(documents.entries("pipelines", "pipeline", quiet), diagnostics).tests(documents)
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     var result = PipelineFile(
@@ -51,6 +52,7 @@ package struct PipelineFileReader {
     result.plugins = plugins
     result.secrets = diagnostics.secrets
     result.watched = diagnostics.watched
+    result.control = control
     return result
   }
 
@@ -62,6 +64,16 @@ package struct PipelineFileReader {
     let plugins = PluginReader(catalog: catalog, diagnostics: diagnostics).connectors(includes.documents)
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     return plugins
+  }
+
+  /// Where a run of the file can be asked what it does, whatever else is wrong with the file, whose plug-ins are not started.
+  package func control(_ bytes: [UInt8], file: String) throws -> String? {
+    let diagnostics = DiagnosticCollector(PipelineSource(file: file, bytes: bytes))
+    var includes = IncludeReader(files, diagnostics)
+    includes.read(bytes, file: file)
+    let path = ControlReader(diagnostics).path(includes.documents)
+    if path == nil, diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
+    return path
   }
 
   /// Only the main file must say its version; what it includes is of the same.

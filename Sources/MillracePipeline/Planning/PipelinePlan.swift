@@ -1,5 +1,6 @@
 package import Millrace
 import MillraceCore
+package import MillraceExecution
 package import MillraceStreaming
 
 /// A pipeline that was planned: its queries resolved over a session of its own, its sinks checked, nothing opened.
@@ -14,13 +15,14 @@ package struct PipelinePlan: Sendable {
   package var file: String
 
   /// Compiles and starts the pipeline. What is wrong with its checkpoint is thrown from here, with the place of `checkpointLocation`
-  /// in the file; later failures end the query.
+  /// in the file; later failures end the query. Rows of its components can be looked at through `taps`.
   package func start(
-    trigger: Trigger? = nil, listeners: [any StreamingQueryListener] = []
+    trigger: Trigger? = nil, listeners: [any StreamingQueryListener] = [], taps: QueryTaps? = nil
   ) throws -> StreamingQueryHandle {
     var options = self.options
     if let trigger { options.trigger = trigger }
     options.listeners = listeners
+    options.taps = taps
     do {
       return try session.start(sinks, options).handle
     } catch {

@@ -26,6 +26,7 @@ package struct PipelineSchema {
         "connectors": Self.map(of: connector, "named ends, for entries that use them"),
         "plugins": Self.plugins,
         "pipelines": Self.map(of: pipeline, "what is read, what is asked, where it goes"),
+        "control": Self.text("path of a socket at which millrace top and millrace tap ask a run what it does"),
         "tests": Self.tests,
       ]),
     ])

@@ -74,14 +74,14 @@ package final class Monitor<Value>: @unchecked Sendable {
 }
 
 /// Threads of our own: Swift's concurrency stays out of the data path.
-enum EngineThread {
+package enum EngineThread {
   private final class Box {
     let body: () -> Void
     init(_ body: @escaping () -> Void) { self.body = body }
   }
 
   /// Runs `body` on a new thread; `name` is for errors.
-  static func start(_ name: String, _ body: @escaping () -> Void) throws {
+  package static func start(_ name: String, _ body: @escaping () -> Void) throws {
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     pthread_attr_init(attributes)
     defer {

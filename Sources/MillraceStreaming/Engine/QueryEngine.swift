@@ -60,7 +60,7 @@ final class QueryEngine {
     self.shared = shared
     environment = configuration.environment
     profiler = executor.profiler ?? QueryProfiler(workers: 1, clock: environment.clock)
-    self.sides = try SideOutputs(sides)
+    self.sides = try SideOutputs(sides, configuration.taps)
     rejecting = sinks.map(\.rejecting)
     rejectedCounts = Array(repeating: 0, count: sinks.count)
     for sink in rejecting { sink?.isolateRejectedRows() }

@@ -23,6 +23,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var asyncCommit = false
   /// Whether a failed query is started again.
   public var restart = RestartPolicy.never
+  /// Where its dead letters and late rows can be looked at.
+  public var taps: QueryTaps?
 
   /// The limit of a batch. Without any it still ends after so many bytes, so that a long replay commits as it goes, and
   /// sooner where the rows themselves wait in memory for the end of the batch.

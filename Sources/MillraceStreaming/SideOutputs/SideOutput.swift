@@ -43,9 +43,12 @@ final class SideOutput {
   private var isBegun = false
   /// Rows of the batch that is being written.
   private(set) var rowCount: Int64 = 0
+  /// Shows its rows.
+  private let tap: RowTap?
 
-  init(_ binding: SinkBinding) throws {
+  init(_ binding: SinkBinding, _ taps: QueryTaps? = nil) throws {
     self.binding = binding
+    tap = taps?.point(.sink, binding.name).map { RowTap(point: $0, schema: binding.schema) }
     output = try binding.makeOutput()
   }
 
@@ -93,7 +96,9 @@ final class SideOutput {
     }
     for batch in rows {
       rowCount += Int64(batch.rowCount)
-      if held < next { try output.write(batch) }
+      guard held < next else { continue }
+      tap?.offer(batch)
+      try output.write(batch)
     }
   }
 

@@ -1,4 +1,5 @@
 import MillraceCore
+import MillraceExecution
 
 /// The sinks beside those of a query: where its dead letters and late rows go.
 public struct SideSinks: Sendable {
@@ -22,9 +23,9 @@ final class SideOutputs {
   /// Records of side outputs that the query has had and has no more, so that they can come back.
   private var absent: [SideRecord] = []
 
-  init(_ sinks: SideSinks) throws {
-    deadLetter = try sinks.deadLetter.map { try SideOutput($0) }
-    lateRows = try sinks.lateRows.map { try SideOutput($0) }
+  init(_ sinks: SideSinks, _ taps: QueryTaps? = nil) throws {
+    deadLetter = try sinks.deadLetter.map { try SideOutput($0, taps) }
+    lateRows = try sinks.lateRows.map { try SideOutput($0, taps) }
     all = [deadLetter, lateRows].compactMap { $0 }
   }
 
