@@ -164,8 +164,31 @@ static int is_number(const uint8_t *p, const uint8_t *end) {
 
 static int is_hex(uint8_t b) { return is_digit(b) || (b >= 'a' && b <= 'f') || (b >= 'A' && b <= 'F'); }
 
+// Bit i of the result is set if byte i of the 32 at p is a control character.
+static inline uint32_t controls32(const uint8_t *p) {
+  uint32_t m = 0;
+#if defined(__SSE2__)
+  const __m128i last = _mm_set1_epi8(0x1F);
+  for (int i = 0; i < 2; i++) {
+    __m128i v = _mm_loadu_si128((const __m128i *)p + i);
+    m |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, last), v)) << (16 * i);
+  }
+#else
+  for (int i = 0; i < 32; i++) m |= (uint32_t)(p[i] < 0x20) << i;
+#endif
+  return m;
+}
+
+// Whether string bytes without a backslash have no control characters.
+static inline int is_plain(const uint8_t *p, const uint8_t *end) {
+  for (; end - p > 32; p += 32)
+    if (controls32(p)) return 0;
+  return end == p || !(controls32(p) << (32 - (end - p)));
+}
+
 // Whether string bytes have only escapes that exist and no control characters.
-static int is_string(const uint8_t *p, const uint8_t *end) {
+static int is_string(const uint8_t *p, const uint8_t *end, int is_escaped) {
+  if (!is_escaped) return is_plain(p, end);
   for (; p < end; p++) {
     if (*p < 0x20) return 0;
     if (*p != '\\') continue;
@@ -237,7 +260,7 @@ static const uint8_t *check_value(const uint8_t *p, const uint8_t *end) {
     } else if (*p == '"') {
       int is_escaped;
       const uint8_t *close = string_end(p + 1, end, &is_escaped);
-      if (!close || !is_string(p + 1, close)) return NULL;
+      if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
       p = close + 1;
     } else {
       const uint8_t *after = scalar_end(p, end);
@@ -263,10 +286,28 @@ static const uint8_t *check_value(const uint8_t *p, const uint8_t *end) {
     if (p >= end || *p != '"') return NULL;
     int is_escaped;
     const uint8_t *close = string_end(p + 1, end, &is_escaped);
-    if (!close || !is_string(p + 1, close)) return NULL;
+    if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
     p = skip_blanks(close + 1, end);
     if (p >= end || *p != ':') return NULL;
     p++;
+  }
+}
+
+// The same as `read_value` for a value that is JSON by the letter; NULL if it is not. Each byte is looked at once.
+static inline const uint8_t *read_checked(
+    const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *value) {
+  if (p < end && (*p == '{' || *p == '[')) {
+    const uint8_t *after = check_value(p, end);
+    if (after) *value = ck_span((size_t)(p - base), (size_t)(after - p), *p == '{' ? CK_OBJECT : CK_ARRAY);
+    return after;
+  }
+  const uint8_t *after = read_value(base, p, end, value);
+  if (!after) return NULL;
+  switch (ck_span_kind(*value)) {
+  case CK_TEXT: return is_plain(p + 1, after - 1) ? after : NULL;
+  case CK_ESCAPED: return is_string(p + 1, after - 1, 1) ? after : NULL;
+  case CK_NUMBER: return is_number(p, after) ? after : NULL;
+  default: return after;
   }
 }
 
@@ -352,9 +393,8 @@ static int walk(ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const
     if (!p) return walk_malformed;
     if (*p <= ' ') p = skip_blanks(p, end);
     uint64_t value;
-    const uint8_t *after = read_value(base, p, end, &value);
-    if (!after || (is_complete && check_value(p, end) != after)) return walk_malformed;
-    p = after;
+    p = is_complete ? read_checked(base, p, end, &value) : read_value(base, p, end, &value);
+    if (!p) return walk_malformed;
     if (field >= 0) {
       columns[field][row] = value;
       if (plan->fields[field].is_filtered && fails(&plan->fields[field], base, value)) return walk_rejected;

@@ -45,6 +45,28 @@ import Testing
     #expect(try Self.one(json, type) == value)
   }
 
+  /// Strings of all lengths about the width of a register, with one byte of each kind at each place: read whole, by the letter.
+  @Test func everyByteOfAStringIsHeldToTheLetter() throws {
+    let decoding = try Self.decoding(Schema([StructField("a", .integer)]), .skip)
+    for length in [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65] {
+      var text = ""
+      var expected: [Int] = []
+      for place in 0..<length {
+        for (number, part) in ["\u{1}", "\u{1F}", "\t", " ", "\u{7F}", "é", "\\n", "\\u00e9", "\\x", "\\u00g9"]
+          .enumerated()
+        {
+          let value = String(repeating: "x", count: place) + part + String(repeating: "y", count: length - place - 1)
+          for (form, line) in ["{\"a\":N,\"s\":\"\(value)\"}", "{\"a\":N,\"s\":[{\"t\":\"\(value)\"}]}"].enumerated() {
+            let id = (place * 16 + number) * 2 + form
+            text += line.replacing("N", with: "\(id)") + "\n"
+            if (3...7).contains(number) { expected.append(id) }
+          }
+        }
+      }
+      #expect(try rows(decoding, text) == expected.map { [.integer(Int64($0))] }, "\(length)")
+    }
+  }
+
   @Test(arguments: [
     (#""plain""#, "plain"), (#""a\"b""#, "a\"b"), (#""\\""#, "\\"), (#""\u00e9\n\t\/""#, "é\n\t/"),
     (#""\ud83d\ude00""#, "😀"),
