@@ -91,13 +91,34 @@ struct CommandContext: Sendable {
   /// Microseconds that never jump.
   var monotonicMicroseconds: Int64 { environment.clock.monotonicNanoseconds() / 1000 }
 
+  /// Says what lies where a pipeline file was looked for.
+  private func notFound(_ path: String) -> MillraceError {
+    let isFolder = ((try? environment.files.status(path)) ?? nil)?.isDirectory == true
+    let folder =
+      isFolder ? path : path.contains("/") ? String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)) : "."
+    let names = ((try? environment.files.list(folder.isEmpty ? "/" : folder)) ?? []).filter { $0.hasSuffix(".json") }
+    let prefix = isFolder || path.contains("/") ? "\(folder)/" : ""
+    let nearest = isFolder ? nil : NearestName.of(String(path.split(separator: "/").last ?? ""), among: names)
+    let hint: String
+    if let nearest {
+      hint = "did you mean '\(prefix)\(nearest)'?"
+    } else if !names.isEmpty {
+      hint = "there \(names.count == 1 ? "is" : "are"): \(names.prefix(5).map { prefix + $0 }.joined(separator: ", "))"
+    } else if path == "connectors.json" {
+      hint =
+        "name a pipeline file, run the command where a connectors.json lies, or begin one: "
+        + "millrace create gzip-file/combined/sqlite > connectors.json"
+    } else {
+      hint = "a path is taken from the folder in which the command runs"
+    }
+    return MillraceError(
+      "PIPELINE_FILE_NOT_FOUND", isFolder ? "'\(path)' is a folder, no pipeline file" : "there is no file '\(path)'",
+      hint: hint)
+  }
+
   /// All bytes of a pipeline file, or of one that it names.
   func bytes(of path: String) throws -> [UInt8] {
-    guard let status = try environment.files.status(path), !status.isDirectory else {
-      throw MillraceError(
-        "PIPELINE_FILE_NOT_FOUND", "there is no file '\(path)'",
-        hint: path == "connectors.json" ? "name a pipeline file, or run the command where a connectors.json lies" : nil)
-    }
+    guard let status = try environment.files.status(path), !status.isDirectory else { throw notFound(path) }
     let file = try environment.files.open(path, .read)
     defer { try? file.close() }
     var bytes = [UInt8](repeating: 0, count: Int(status.size))

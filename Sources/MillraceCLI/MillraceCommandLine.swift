@@ -35,13 +35,13 @@ public enum MillraceCommandLine {
       } catch let failure as CommandFailure {
         return failure.status.rawValue
       } catch {
-        return finish(error)
+        return finish(error, arguments)
       }
     }
   }
 
   /// Prints what is not an error of ours: help, the version, and wrong usage.
-  private static func finish(_ error: any Error) -> Int32 {
+  private static func finish(_ error: any Error, _ arguments: [String]) -> Int32 {
     if let status = ExitStatus(of: error) {
       Terminal.error("\(error)")
       return status.rawValue
@@ -51,7 +51,23 @@ public enum MillraceCommandLine {
       Terminal.print(text)
       return ExitStatus.success.rawValue
     }
-    Terminal.error(text)
+    Terminal.error(unknownCommand(arguments) ?? text)
     return ExitStatus.usage.rawValue
+  }
+
+  /// What to say where the first word is no command; nil where it is one.
+  private static func unknownCommand(_ arguments: [String]) -> String? {
+    guard let word = arguments.first, !word.hasPrefix("-") else { return nil }
+    let names = RootCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+    if names.contains(word) || word == "help" { return nil }
+    let hint: String
+    if let nearest = NearestName.of(word, among: names) {
+      hint = "did you mean 'millrace \(nearest)'?"
+    } else if word.hasSuffix(".json") {
+      hint = "to run a pipeline file: millrace run \(word)"
+    } else {
+      hint = "commands are: \(names.sorted().joined(separator: ", "))"
+    }
+    return "there is no command '\(word)'\n  hint: \(hint)"
   }
 }

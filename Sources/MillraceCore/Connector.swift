@@ -111,8 +111,14 @@ public struct ConnectorRegistry: Sendable {
     let names = connectors.values.map(\.spec.name).sorted()
     throw MillraceError(
       "DATA_SOURCE_NOT_FOUND", "there is no connector '\(name)'",
-      hint: NearestName.of(name, among: names).map { "did you mean '\($0)'?" }
-        ?? "connectors are: \(names.joined(separator: ", "))")
+      hint: Self.meant(name, among: names) ?? "connectors are: \(names.joined(separator: ", "))")
+  }
+
+  /// The name that was probably misspelt, or those of which a part was given: `gzip` for `gzip-file`.
+  private static func meant(_ name: String, among names: [String]) -> String? {
+    if let nearest = NearestName.of(name, among: names) { return "did you mean '\(nearest)'?" }
+    let longer = names.filter { $0.split(separator: "-").contains { $0 == name.lowercased() } }
+    return longer.isEmpty ? nil : "did you mean \(longer.map { "'\($0)'" }.joined(separator: " or "))?"
   }
 
   /// Specs of all connectors, by name.

@@ -14,10 +14,63 @@ struct CommandLineTests {
     #expect(outcome.output.isEmpty == (status != 0))
   }
 
-  @Test(arguments: ["validate", "check", "test", "fmt", "create", "list", "describe", "schema", "version", "graph"])
+  @Test(arguments: [
+    "validate", "check", "test", "fmt", "create", "list", "describe", "schema", "version", "graph", "new",
+    "tap", "top", "dlq", "sql", "explain", "checkpoint", "state", "run",
+  ])
   func everyCommandHasExamples(name: String) async throws {
     let help = try await Command.millrace([name, "--help"]).output
     #expect(help.contains("Examples:\n  millrace \(name)"))
+  }
+
+  /// What a newcomer types, and what is said.
+  static let mistakes: [([String], Int32, String)] = [
+    (["rum"], 2, "there is no command 'rum'\n  hint: did you mean 'millrace run'?\n"),
+    (["my.json"], 2, "there is no command 'my.json'\n  hint: to run a pipeline file: millrace run my.json\n"),
+    (["something"], 2, "  hint: commands are: check, checkpoint, create, "),
+    (["run", "connectors.jsn"], 3, "there is no file 'connectors.jsn'\n  hint: did you mean 'connectors.json'?\n"),
+    (["run", "zzz"], 3, "there is no file 'zzz'\n  hint: there is: connectors.json\n"),
+    (["run", "conf"], 3, "'conf' is a folder, no pipeline file\n  hint: there is: conf/a.json\n"),
+    (["run", "conf/b.json"], 3, "there is no file 'conf/b.json'\n  hint: did you mean 'conf/a.json'?\n"),
+    (["run", "none/b.json"], 3, "  hint: a path is taken from the folder in which the command runs\n"),
+    (["describe", "gzip"], 3, "there is no connector or format 'gzip'\n  hint: did you mean 'gzip-file'?\n"),
+    (["describe", "file"], 3, "  hint: did you mean 'gzip-file' or 'rotating-file'?\n"),
+    (["describe", "combind"], 3, "  hint: did you mean 'combined'?\n"),
+    (["describe", "zzzzzz"], 3, "  hint: millrace list has them all\n"),
+    (["sql", "SELECT 1", "--table", "t"], 2, "--table takes name=file, not 't'\n"),
+    (["sql", "SELECT 1", "--table", "t"], 2, "Usage: millrace sql "),
+    (["sql", "SELECT 1 FROM t"], 3, "  hint: say which file it is: --table name=file\n"),
+    (["run", "--control", ""], 2, "--control is the path of a socket, not ''"),
+  ]
+
+  @Test(arguments: mistakes.indices) func mistakesAreUnderstood(index: Int) async throws {
+    let (arguments, status, text) = Self.mistakes[index]
+    let sandbox = Sandbox()
+    sandbox.write("connectors.json", "{}")
+    sandbox.write("conf/a.json", "{}")
+    let outcome = try await Command.millrace(arguments, in: sandbox)
+    #expect(outcome.status == status)
+    #expect(outcome.error.contains(text), "\(outcome.error)")
+  }
+
+  @Test func aMissingFileLeadsToADraft() async throws {
+    let error = try await Command.millrace(["run"]).error
+    #expect(error.contains("millrace create gzip-file/combined/sqlite > connectors.json"), "\(error)")
+  }
+
+  /// Tables of a database are tables of a query.
+  @Test func aDatabaseCanBeAsked() async throws {
+    let sandbox = Sandbox()
+    _ = try await Oracle.shell(
+      "sqlite3 d.db \"CREATE TABLE hosts (name TEXT, n INT); INSERT INTO hosts VALUES ('a', 1), ('b', 2)\"", in: sandbox
+    )
+    for table in ["hosts=d.db", "h=d.db?table=hosts"] {
+      let outcome = try await Command.millrace(
+        ["sql", "SELECT sum(n) AS n FROM \(table.prefix { $0 != "=" })", "--table", table, "--json"], in: sandbox)
+      #expect(outcome.output == "{\"n\":3}\n", "\(outcome.error)")
+    }
+    let other = try await Command.millrace(["sql", "SELECT * FROM host", "--table", "host=d.db"], in: sandbox)
+    #expect(other.status == 3 && other.error.contains("'hosts'"), "\(other.error)")
   }
 
   @Test func complaintsNameThePlace() async throws {

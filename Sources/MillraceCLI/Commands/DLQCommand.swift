@@ -54,6 +54,10 @@ struct DLQListCommand: ParsableCommand {
     commandName: "list", abstract: "Shows dead letters.",
     discussion: """
       `replay` says what became of one: waiting (it was handed over and is read with the next batch), replayed, or nothing.
+
+      Examples:
+        millrace dlq list
+        millrace dlq list my.json --source requests --where "code = 'CANNOT_PARSE_FIELD'" --json
       """)
 
   @OptionGroup var pipelines: PipelineOptions
@@ -87,6 +91,10 @@ struct DLQReplayCommand: ParsableCommand {
       Mend the pipeline first: its schema, its patterns, its format. A pipeline that runs reads the records within a second; \
       otherwise its next run does, whatever its trigger. They are decoded and go through the queries like any input, each once, \
       also after a crash. What still cannot be decoded becomes a dead letter again.
+
+      Examples:
+        millrace dlq replay my.json --dry-run
+        millrace dlq replay my.json --source requests --where "line < 100"
       """)
 
   @OptionGroup var pipelines: PipelineOptions

@@ -31,10 +31,26 @@ struct DescribeCommand: ParsableCommand {
     let catalog = try plugins.context.catalog
     let formats = formatGroups(catalog)
     if formats.groups.isEmpty {
-      let spec = try catalog.connectors.connector(name).spec
+      let spec = try connector(catalog).spec
       try show(spec.name, spec.summary, connectorGroups(spec), kinds: ListCommand.kinds(spec))
     } else {
       try show(name, formats.summary, formats.groups, kinds: formats.groups.map(\.key))
+    }
+  }
+
+  /// The connector of the name; where there is none, formats may have been meant as well.
+  private func connector(_ catalog: PipelineCatalog) throws -> any Connector {
+    do {
+      return try catalog.connectors.connector(name)
+    } catch var error as MillraceError {
+      let formats = Set(catalog.decoders.map(\.name) + catalog.encoders.map(\.name)).sorted()
+      error.message = "there is no connector or format '\(name)'"
+      if let nearest = NearestName.of(name, among: formats + catalog.connectors.specs.map(\.name)) {
+        error.hint = "did you mean '\(nearest)'?"
+      } else if error.hint?.hasPrefix("did you mean") != true {
+        error.hint = "millrace list has them all"
+      }
+      throw error
     }
   }
 

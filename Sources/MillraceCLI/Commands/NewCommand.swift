@@ -4,7 +4,12 @@ import MillraceCore
 /// `millrace new`.
 struct NewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Makes what one begins with.", subcommands: [NewConnectorCommand.self])
+    commandName: "new", abstract: "Makes what one begins with.",
+    discussion: """
+      Examples:
+        millrace new connector weather
+      """,
+    subcommands: [NewConnectorCommand.self])
 }
 
 /// `millrace new connector`.

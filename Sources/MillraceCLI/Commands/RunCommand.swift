@@ -45,6 +45,10 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var control: ControlOption
 
+  func validate() throws {
+    if control.control?.isEmpty == true { throw ValidationError("--control is the path of a socket, not ''") }
+  }
+
   func run() throws {
     let context = CommandContext.current
     let destination = try profile.map { try ProfileFile($0, context.environment.files) }

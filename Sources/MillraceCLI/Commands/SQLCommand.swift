@@ -14,7 +14,8 @@ struct SQLCommand: ParsableCommand {
     discussion: """
       The ending of a file's name tells its format: .json, .jsonl and .ndjson are JSON lines, .csv has names in its first line, \
       anything else is text with one column, value; .gz may follow. NAME:FORMAT=FILE names the format. Columns that are not \
-      declared are inferred from the first records. \
+      declared are inferred from the first records. NAME=FILE.db is the table NAME of a SQLite database, NAME=FILE.db?table=OTHER \
+      another of its tables. \
       state:CHECKPOINT is what the operators of a query keep (key, value, partition_id; see millrace state --help), and \
       state-metadata:CHECKPOINT a list of them.
 
@@ -23,6 +24,7 @@ struct SQLCommand: ParsableCommand {
         millrace sql "SELECT status, count(*) AS n FROM r GROUP BY status ORDER BY n DESC" \\
           --table "r:combined=docs/examples/logs/access.log.*.gz"
         millrace sql "SELECT * FROM e WHERE kind = 'buy'" --table e=events.json.gz --schema "e=kind STRING, price DOUBLE"
+        millrace sql "SELECT count(*) FROM traffic" --table traffic=out/traffic.db
         millrace sql "SELECT key.status, value.count FROM s" --table "s=state:out/checkpoints/traffic?operator=0&version=3"
         millrace sql --explain "SELECT value FROM t WHERE value LIKE 'a%'" --table t=words.txt
         millrace sql --analyze "SELECT count(*) FROM t" --table t=words.txt    (runs it and shows where the time went)
@@ -49,6 +51,11 @@ struct SQLCommand: ParsableCommand {
 
   @OptionGroup var output: JSONOption
 
+  func validate() throws {
+    for text in tables { _ = try TableArgument(text) }
+    for text in schemas { _ = try TableArgument.pair(text, "--schema", "name=ddl") }
+  }
+
   func run() throws {
     let context = CommandContext.current
     let session = SparkSession(connectors: context.catalog.ownConnectors, environment: context.environment)
@@ -59,7 +66,7 @@ struct SQLCommand: ParsableCommand {
       let schema = schemas.first { $0.name == table.name }?.value
       session.register(try table.definition(schema: schema, in: session))
     }
-    let frame = try session.execute(statement: query)
+    let frame = try analyzed(session)
     if explain {
       Terminal.print(try frame.explain())
       return
@@ -70,6 +77,16 @@ struct SQLCommand: ParsableCommand {
       return
     }
     try QueryResult.print(frame, isJSON: output.isJSON)
+  }
+
+  /// The query, resolved; where it names a table and none was given, that is most likely what is missing.
+  private func analyzed(_ session: SparkSession) throws -> DataFrame {
+    do {
+      return try session.execute(statement: query)
+    } catch var error as MillraceError where error.code == "TABLE_OR_VIEW_NOT_FOUND" && tables.isEmpty {
+      error.hint = "say which file it is: --table name=file"
+      throw error
+    }
   }
 }
 
@@ -102,9 +119,26 @@ struct TableArgument {
     }
   }
 
+  /// The table of a SQLite database that is meant; nil where the file's name is none of one.
+  private var databaseTable: (path: String, name: String)? {
+    let parts = file.split(separator: "?", maxSplits: 1)
+    guard let path = parts.first, [".db", ".sqlite", ".sqlite3"].contains(where: { path.hasSuffix($0) }) else {
+      return nil
+    }
+    let table = parts.count > 1 && parts[1].hasPrefix("table=") ? String(parts[1].dropFirst(6)) : name
+    return (String(path), table)
+  }
+
   /// The file as a bounded source.
   func definition(schema: String?, in session: SparkSession) throws -> SourceDefinition {
     if let state = try StateArgument(file) { return try state.definition(name: name, in: session) }
+    if format == nil, let table = databaseTable {
+      var given = SourceOptions(format: "sqlite")
+      given.options = ["path": table.path, "table": table.name, "incremental": "none"]
+      given.schema = try schema.map { try Self.schema($0) }
+      return try SourceDefinition(
+        name: name, given, isStreaming: false, connectors: session.connectors, environment: session.environment)
+    }
     let isPacked = file.hasSuffix(".gz")
     let plain = isPacked ? String(file.dropLast(3)) : file
     var format = self.format ?? "text"
