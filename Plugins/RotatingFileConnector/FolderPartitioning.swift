@@ -30,7 +30,7 @@ struct FolderPartitioning: Sendable {
     folders = try options.list("partitionBy").filter { !$0.isEmpty }.map { name in
       let index = try Self.index(of: name, in: schema, "partitionBy")
       let field = schema.fields[index]
-      if field.type.isNested || field.type == .calendarInterval || field.type == .binary {
+      if field.type.isNested || [.calendarInterval, .binary, .variant].contains(field.type) {
         throw MillraceError(
           "INVALID_PARTITION_COLUMN_DATA_TYPE", "column '\(field.name)' of type \(field.type) cannot name a folder",
           hint: "partition by a number, a string or a date")

@@ -12,7 +12,7 @@ enum SQLiteCell {
       .timestampNTZ, .dayTimeInterval, .yearMonthInterval:
       true
     case .array, .map, .structure: (try? SQLiteJSONCells(type)) != nil
-    case .void, .calendarInterval: false
+    case .void, .calendarInterval, .variant: false
     }
   }
 
@@ -66,7 +66,7 @@ enum SQLiteCell {
         return false
       }
       return append(value, builder)
-    case .void, .calendarInterval, .array, .map, .structure: return false
+    case .void, .calendarInterval, .array, .map, .structure, .variant: return false
     }
   }
 

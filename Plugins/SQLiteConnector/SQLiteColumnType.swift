@@ -48,7 +48,8 @@ struct SQLiteColumnType {
       case .integer, .real, .none: false
       }
     case (.string, let affinity): affinity == .text && !isTyped
-    case (.array, let affinity), (.map, let affinity), (.structure, let affinity), (.calendarInterval, let affinity):
+    case (.array, let affinity), (.map, let affinity), (.structure, let affinity), (.variant, let affinity),
+      (.calendarInterval, let affinity):
       affinity == .text && !isTyped || declared.uppercased().hasPrefix("JSON")
     }
   }
@@ -67,7 +68,7 @@ extension DataType {
   ///
   /// BOOLEAN, integers and intervals (months, or microseconds) are stored as INTEGER, FLOAT and DOUBLE as REAL, BINARY as BLOB. The
   /// others are stored as TEXT: DATE and TIMESTAMP as `2024-01-01` and `2024-01-01 00:00:00` (UTC), which SQLite's date functions read
-  /// and which sort by time; DECIMAL in full; ARRAY, MAP and STRUCT as JSON. A first word tells more than SQLite asks for, so that
+  /// and which sort by time; DECIMAL in full; ARRAY, MAP, STRUCT and VARIANT as JSON. A first word tells more than SQLite asks for, so that
   /// a source finds the type again: `DATE TEXT` is text to SQLite.
   var sqliteName: String {
     switch self {
@@ -79,7 +80,7 @@ extension DataType {
     case .timestamp: "TIMESTAMP TEXT"
     case .timestampNTZ: "TIMESTAMP_NTZ TEXT"
     case .decimal(let precision, let scale): "DECIMAL TEXT(\(precision), \(scale))"
-    case .array, .map, .structure: "JSON TEXT"
+    case .array, .map, .structure, .variant: "JSON TEXT"
     case .void, .string, .calendarInterval: "TEXT"
     }
   }

@@ -43,7 +43,7 @@ struct SQLiteFeedColumn {
     case .date: .date
     case .timestamp, .timestampNTZ: .timestamp
     case .decimal: .decimal
-    case .array, .map, .structure, .calendarInterval: .json
+    case .array, .map, .structure, .variant, .calendarInterval: .json
     }
   }
 }

@@ -27,6 +27,7 @@ enum SQLiteJSON {
     case .calendarInterval:
       let interval = column.values(as: CalendarInterval.self)[slot]
       out.append("[\(interval.months),\(interval.days),\(interval.microseconds)]")
+    case .variant: VariantText().append(VariantValue(column.bytes(row)), to: out)
     case .void: out.append("null")
     case .array: list(column.values(as: ListView.self)[slot].range, column.children[0], into: out)
     case .map: map(column, column.values(as: ListView.self)[slot].range, into: out)

@@ -40,6 +40,8 @@ public indirect enum DataType: Hashable, Sendable {
   case map(key: DataType, value: DataType, valueContainsNull: Bool)
   /// STRUCT of named fields.
   case structure([StructField])
+  /// VARIANT: any JSON value, each row of its own shape; see `VariantValue`.
+  case variant
 
   /// Fields of a day-time interval, largest first.
   public enum DayTimeField: Int, Hashable, Sendable, Comparable {
@@ -154,7 +156,7 @@ extension DataType {
     case .float: .float
     case .double: .double
     case .decimal: .int128
-    case .string, .binary: .view
+    case .string, .binary, .variant: .view
     case .calendarInterval: .interval
     case .array, .map: .list
     case .structure: .structure
@@ -205,6 +207,9 @@ extension DataType {
     default: self == other
     }
   }
+
+  /// Whether values are VARIANT or hold VARIANT.
+  public var containsVariant: Bool { self == .variant || childTypes.contains(where: \.containsVariant) }
 
   /// Whether values are maps or hold maps.
   public var containsMap: Bool {
@@ -268,6 +273,7 @@ extension DataType: CustomStringConvertible {
     case .decimal(let precision, let scale): "DECIMAL(\(precision),\(scale))"
     case .string: "STRING"
     case .binary: "BINARY"
+    case .variant: "VARIANT"
     case .date: "DATE"
     case .timestamp: "TIMESTAMP"
     case .timestampNTZ: "TIMESTAMP_NTZ"

@@ -12,7 +12,7 @@ public indirect enum Value: Hashable, Sendable {
   case decimal(Int128)
   /// STRING.
   case string(String)
-  /// BINARY.
+  /// BINARY, and VARIANT in the encoding of `VariantValue`.
   case binary([UInt8])
   /// An interval of months, days and microseconds.
   case interval(CalendarInterval)
@@ -56,7 +56,7 @@ extension ColumnVector {
     case .float: return .double(Double(values(as: Float.self)[at]))
     case .double: return .double(values(as: Double.self)[at])
     case .view:
-      return type == .binary ? .binary(Array(bytes(row))) : .string(String(decoding: bytes(row), as: UTF8.self))
+      return type != .string ? .binary(Array(bytes(row))) : .string(String(decoding: bytes(row), as: UTF8.self))
     case .interval: return .interval(values(as: CalendarInterval.self)[at])
     case .list:
       let range = values(as: ListView.self)[at].range

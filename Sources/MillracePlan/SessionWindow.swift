@@ -47,7 +47,7 @@ public enum SessionWindow {
 
   private static func parsed(_ texts: ColumnVector, _ count: Int) throws -> ColumnVector {
     // Gaps repeat, so that each text is parsed once in a batch.
-    var known: [String: Int64] = [:]
+    var known: [String: Value] = [:]
     let builder = ColumnBuilder(.long)
     for row in 0..<count {
       guard case .string(let text) = texts.value(row) else {
@@ -55,15 +55,21 @@ public enum SessionWindow {
         continue
       }
       if known[text] == nil {
-        guard let micros = DurationText.microseconds(text) else {
-          throw MillraceError(
-            "CANNOT_PARSE_INTERVAL", "'\(text)' is no duration of fixed length", hint: "write for instance '10 seconds'"
-          )
-        }
-        known[text] = micros
+        known[text] = try gap(text)
       }
-      builder.append(.integer(known[text] ?? 0))
+      builder.append(known[text] ?? .null)
     }
     return builder.finish()
+  }
+
+  /// A text that is no interval is NULL, as in Spark; its row belongs to no session.
+  private static func gap(_ text: String) throws -> Value {
+    if let micros = DurationText.microseconds(text) { return .integer(micros) }
+    var copy = text
+    guard copy.withUTF8({ IntervalParser.parse(UnsafeRawBufferPointer($0)) }) == nil else {
+      throw MillraceError(
+        "CANNOT_PARSE_INTERVAL", "'\(text)' is no duration of fixed length", hint: "write for instance '10 seconds'")
+    }
+    return .null
   }
 }

@@ -70,7 +70,7 @@ extension DataType {
   /// Whether values have an order, so that they may be sorted or compared with `<`.
   public var isOrderable: Bool {
     switch self {
-    case .map, .calendarInterval: false
+    case .map, .calendarInterval, .variant: false
     case .array(let element, _): element.isOrderable
     case .structure(let fields): fields.allSatisfy(\.type.isOrderable)
     default: true

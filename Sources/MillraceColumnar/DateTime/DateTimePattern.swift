@@ -274,7 +274,10 @@ struct DateTimePatternCompiler {
       return .offset(.init(zero: zero, hasColon: hasColon, needsMinutes: count > 1, hasSeconds: count > 3))
     case ("V", 2): return .zoneID
     case ("z", 1...3): return .zoneName
-    default: throw failure("the letter '\(letter)' (\(count) times) is not supported", unquotedLetters())
+    default:
+      throw failure(
+        "the letter '\(letter)' (\(count) times) is not supported", unquotedLetters(),
+        "INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
     }
   }
 }

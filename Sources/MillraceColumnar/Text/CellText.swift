@@ -57,6 +57,7 @@ public struct CellText: Sendable {
       write(buffer) { NumberText.write(value, scale: scale, to: $0) }
     case .string: buffer.append(vector.bytes(row))
     case .binary: binary(vector.bytes(row), buffer)
+    case .variant: VariantText(local: local).append(VariantValue(vector.bytes(row)), to: buffer)
     case .date:
       let days = Int(vector.values(as: Int32.self)[at])
       write(buffer) { DateTimeText.write(days: days, to: $0) }

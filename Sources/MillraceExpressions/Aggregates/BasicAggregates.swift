@@ -144,8 +144,9 @@ enum BasicAggregates {
 
   private static func extremeBy(_ name: String, _ summary: String, isMaximum: Bool) -> AggregateFunction {
     AggregateFunction(name, summary: summary, example: "\(name)(x, y)") { arguments, _ in
-      try AggregateBinding.checkCount(name, arguments, 2...2)
+      try AggregateBinding.checkCount(name, arguments, 2...3)
       try checkOrderable(name, arguments[1])
+      if arguments.count == 3 { return try ExtremeRows.bind(name, arguments, isMaximum: isMaximum) }
       let value = arguments[0].type, key = arguments[1].type
       return BoundAggregate(
         name, arguments: arguments, type: value, stateTypes: [storedType(key), storedType(value)],

@@ -35,7 +35,13 @@ enum Percentiles {
     _ name: String, _ argument: Expression, percentage: Expression, frequency: Expression?, isDiscrete: Bool,
     isDescending: Bool = false
   ) throws -> BoundAggregate {
-    let number = try AggregateBinding.number(name, argument, 1)
+    let interval: DataType? =
+      switch argument.type {
+      case .dayTimeInterval: .dayToSecond
+      case .yearMonthInterval: .yearToMonth
+      default: nil
+      }
+    let number = interval == nil ? try AggregateBinding.number(name, argument, 1) : argument
     var arguments = [number]
     if let frequency {
       guard frequency.type.isIntegral else { throw AggregateBinding.mismatch(name, frequency, 3, "an integer") }
@@ -43,7 +49,8 @@ enum Percentiles {
     }
     let wanted = try percentages(name, percentage)
     let types = arguments.map(\.type)
-    let type: DataType = wanted.isArray ? .array(element: .double, containsNull: false) : .double
+    let element = interval ?? .double
+    let type: DataType = wanted.isArray ? .array(element: element, containsNull: false) : element
     return BoundAggregate(name, arguments: arguments, type: type, stateTypes: [.binary]) {
       CollectingAccumulator(types) { grouped in
         let values = Rows.doubles(grouped.columns[0]).flattened()
@@ -53,12 +60,18 @@ enum Percentiles {
           if sorted.total == 0 { return nil }
           return wanted.values.map { isDiscrete ? sorted.rank($0) : sorted.interpolated($0) }
         }
-        return column(results, wanted, type)
+        return column(results, wanted, type, isInterval: interval != nil)
       }
     }
   }
 
-  private static func column(_ results: [[Double]?], _ wanted: Percentages, _ type: DataType) -> ColumnVector {
+  private static func column(
+    _ results: [[Double]?], _ wanted: Percentages, _ type: DataType, isInterval: Bool
+  ) -> ColumnVector {
+    if isInterval {
+      let whole = results.map { $0?.map { Value.integer(Int64($0)) } }
+      return .of(whole.map { wanted.isArray ? $0.map { .array($0) } ?? .null : $0?.first ?? .null }, type: type)
+    }
     if !wanted.isArray { return DoubleColumn.make(results.count) { results[$0]?.first } }
     return .of(results.map { $0.map { .array($0.map { .double($0) }) } ?? .null }, type: type)
   }

@@ -58,6 +58,7 @@ public enum WithinGroup {
       case .string(let text): delimiter = Array(text.utf8)
       case .binary(let bytes): delimiter = bytes
       case .null: break
+      case .integer(let number) where arguments[1].type.isIntegral: delimiter = Array("\(number)".utf8)
       default: throw AggregateBinding.mismatch("listagg", arguments[1], 2, "STRING")
       }
     }

@@ -19,11 +19,10 @@ package enum TypeCoercion {
     types.dropFirst().reduce(types.first) { left, right in left.flatMap { commonTypeWithoutStrings($0, right) } }
   }
 
-  /// The common type of many. Strings come last, as they yield to every other type.
+  /// The common type of many, one after the other as Spark takes them.
   package static func commonType(_ types: [DataType]) -> DataType? {
-    let ordered = types.filter { $0 != .string } + types.filter { $0 == .string }
-    guard var result = ordered.first else { return nil }
-    for type in ordered.dropFirst() {
+    guard var result = types.first else { return nil }
+    for type in types.dropFirst() {
       guard let wider = commonType(result, type) else { return nil }
       result = wider
     }

@@ -28,10 +28,12 @@ enum BuiltinFunctions {
     JSONFunctions.functions,
     CSVFunctions.all,
     ValidTextFunctions.all,
+    VariantFunctions.functions,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,
     StatisticalAggregates.all,
     CollectionAggregates.all,
+    VariantFunctions.aggregates,
   ]
 }

@@ -88,9 +88,17 @@ extension ByteWriter {
     case .yearMonthInterval(let from, let to):
       append(Array(IntervalText.yearMonth(vector.values(as: Int32.self)[slot], from, to).utf8))
     case .calendarInterval: append(Array(IntervalText.calendar(vector.values(as: CalendarInterval.self)[slot]).utf8))
+    case .variant: append(variant: vector.bytes(slot), zone: zone)
     default: return false
     }
     return true
+  }
+
+  /// A VARIANT as JSON text.
+  mutating func append(variant bytes: UnsafeRawBufferPointer, zone: TimeZoneRules) {
+    let text = ByteBuffer(capacity: bytes.count * 2 + 64)
+    VariantText { zone.local(fromUTC: $0) }.append(VariantValue(bytes), to: text)
+    append(text.bytes)
   }
 
   private static let yes = Array("true".utf8)

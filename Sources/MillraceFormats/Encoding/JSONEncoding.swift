@@ -39,7 +39,7 @@ final class JSONEncoder: Encoder {
 /// Writes values of one type as JSON. Made once per encoder; nothing is decided by name or text while rows are written.
 final class JSONValueWriter: Sendable {
   private enum Form: UInt8 {
-    case void, string, binary, bare, number, quoted, array, map, structure
+    case void, string, binary, variant, bare, number, quoted, array, map, structure
   }
 
   private let type: DataType
@@ -68,6 +68,7 @@ final class JSONValueWriter: Sendable {
       switch type {
       case .string: .string
       case .binary: .binary
+      case .variant: .variant
       case .float, .double: .number
       case .array: .array
       case .map: .map
@@ -108,6 +109,7 @@ final class JSONValueWriter: Sendable {
     case .void: break
     case .string: Self.writeString(vector.bytes(row), &writer)
     case .binary: writeBinary(vector.bytes(row), &writer)
+    case .variant: writer.append(variant: vector.bytes(row), zone: zone)
     case .bare: _ = writer.appendScalar(type, vector, vector.slot(row), zone: zone)
     case .number: writeNumber(vector, vector.slot(row), &writer)
     case .quoted:

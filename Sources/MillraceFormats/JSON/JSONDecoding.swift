@@ -30,7 +30,7 @@ public struct JSONDecoding: Decoding {
 
   private static func check(_ type: DataType, _ name: String) throws {
     switch type {
-    case .dayTimeInterval, .yearMonthInterval, .calendarInterval: throw unsupported(type, name)
+    case .dayTimeInterval, .yearMonthInterval, .calendarInterval, .variant: throw unsupported(type, name)
     case .map(let key, let value, _):
       if key != .string { throw unsupported(type, name) }
       try check(value, name)

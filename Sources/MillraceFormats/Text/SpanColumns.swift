@@ -24,7 +24,7 @@ extension SpanWindow {
   /// Whether `column` makes values of a type out of plain text.
   static func isReadable(_ type: DataType) -> Bool {
     switch type {
-    case .array, .map, .structure, .calendarInterval, .dayTimeInterval, .yearMonthInterval, .void: false
+    case .array, .map, .structure, .calendarInterval, .dayTimeInterval, .yearMonthInterval, .variant, .void: false
     default: true
     }
   }

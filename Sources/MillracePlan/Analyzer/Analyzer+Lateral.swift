@@ -73,18 +73,25 @@ private struct LateralJoin {
   }
 
   private func join(_ right: LogicalPlan, _ kind: JoinKind) throws -> LogicalPlan {
-    let (plan, condition) = try Decorrelation(analyzer, outer: outerIDs).pullUp(right)
+    let (plan, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: left).pullUp(right)
     return .join(JoinNode(kind == .left ? .left : condition == nil ? .cross : .inner, left, plan, condition: condition))
   }
 
-  /// A global aggregate gives a row even where nothing matches: 0 for a count, NULL for others.
+  /// A global aggregate gives a row even where nothing matches: 0 for a count, an empty array for a list, NULL for others.
   private func joinAggregate(_ columns: [NamedExpression], _ aggregate: LogicalPlan) throws -> LogicalPlan {
     let joined = try join(aggregate, .left)
+    var empty: [Int: Value] = [:]
+    if case .aggregate(let node) = aggregate {
+      for aggregate in node.aggregates {
+        let value = try aggregate.valueWhenEmpty
+        if !value.isNull { empty[aggregate.attribute.id] = value }
+      }
+    }
     let filled = columns.map { column in
       NamedExpression(
         column.attribute,
         column.expression.rewritten { part in
-          guard case .attribute(let source) = part, let empty = aggregate.emptyValue(of: source) else { return nil }
+          guard case .attribute(let source) = part, let empty = empty[source.id] else { return nil }
           var nullable = source
           nullable.isNullable = true
           return .coalesce([.attribute(nullable), .literal(empty, source.type)], source.type)

@@ -52,7 +52,7 @@ extension Analyzer {
     var types: [DataType] = []
     for index in unpivot.valueColumns.indices {
       guard entries.allSatisfy({ $0.count == unpivot.valueColumns.count }),
-        let type = TypeCoercion.commonType(entries.map { $0[index].type })
+        let type = TypeCoercion.commonTypeWithoutStrings(entries.map { $0[index].type })
       else {
         throw MillraceError(
           "UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "the columns of UNPIVOT have no common type",

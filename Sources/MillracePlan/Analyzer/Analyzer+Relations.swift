@@ -279,6 +279,9 @@ extension Analyzer {
   }
 
   func booleanCondition(_ sql: SQLExpression, _ scope: Scope) throws -> Expression {
+    if sql.contains(where: \.isGenerator) {
+      throw MillraceError("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT", "a join condition cannot use a generator")
+    }
     let expression = try ExpressionResolver(self, scope).resolve(sql)
     guard expression.type == .boolean else {
       throw MillraceError(

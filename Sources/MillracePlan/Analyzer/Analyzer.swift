@@ -188,6 +188,12 @@ public final class Analyzer {
 
   /// Throws where rows with maps would have to be compared.
   func refuseMaps(in columns: [Attribute], _ operation: String) throws {
+    if let column = columns.first(where: { $0.type.containsVariant }) {
+      throw MillraceError(
+        "UNSUPPORTED_FEATURE.SET_OPERATION_ON_VARIANT_TYPE",
+        "\(operation) cannot compare the column `\(column.name)`, which holds a VARIANT",
+        hint: "compare to_json(\(column.name)), or use UNION ALL")
+    }
     guard let column = columns.first(where: { $0.type.containsMap }) else { return }
     throw MillraceError(
       "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",

@@ -79,8 +79,14 @@ struct Decorrelation {
       return (.generate(node), conditions)
     case .limit(let count, let offset, let child):
       let (inner, conditions) = try pull(child)
-      if !conditions.isEmpty { throw unsupported("under LIMIT") }
-      return (.limit(count: count, offset: offset, inner), [])
+      if conditions.isEmpty { return (.limit(count: count, offset: offset, inner), []) }
+      return try limitedByCorrelation(inner, count, offset, conditions)
+    case .window(var node):
+      let (inner, conditions) = try pull(node.child)
+      let (rows, keys, rest) = try keyed(inner, conditions)
+      node.child = rows
+      node.partition += keys.map { .attribute($0) }
+      return (.window(node), rest)
     default: return (plan, [])
     }
   }
@@ -110,6 +116,47 @@ struct Decorrelation {
       return false
     }
     return isCorrelated(sides[0]) != isCorrelated(sides[1])
+  }
+
+  /// The first rows per value of the columns that the conditions compare: a limit by row numbers.
+  private func limitedByCorrelation(
+    _ child: LogicalPlan, _ count: Int?, _ offset: Int, _ conditions: [Expression]
+  ) throws -> (LogicalPlan, [Expression]) {
+    var orders: [SortOrder] = []
+    var rows = child
+    if case .sort(let sorted, let inner) = child {
+      orders = sorted
+      rows = inner
+    }
+    let (source, keys, rest) = try keyed(rows, conditions)
+    let order =
+      orders.isEmpty ? [SortOrder(.literal(.integer(0), .integer), isAscending: true, nullsFirst: true)] : orders
+    let number = try WindowFunctionBuilder.rowNumber(analyzer)
+    let numbered = LogicalPlan.window(
+      WindowNode(partition: keys.map { .attribute($0) }, order: order, functions: [number], child: source))
+    let column = Expression.attribute(number.attribute)
+    var kept = try analyzer.call(">", [column, .literal(.integer(Int64(offset)), .integer)])
+    if let count {
+      kept = .and(kept, try analyzer.call("<=", [column, .literal(.integer(Int64(offset + count)), .long)]))
+    }
+    return (.project(source.output.map { NamedExpression(passing: $0) }, .filter(kept, numbered)), rest)
+  }
+
+  /// The subquery's rows with the columns by which rows of the enclosing query find theirs, and the conditions that remain: for
+  /// equalities those that they compare, else the enclosing query's own values.
+  private func keyed(
+    _ plan: LogicalPlan, _ conditions: [Expression]
+  ) throws -> (LogicalPlan, keys: [Attribute], [Expression]) {
+    if conditions.isEmpty { return (plan, [], []) }
+    if conditions.allSatisfy({ comparesSides($0) }) {
+      let used = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
+      return (plan, plan.output.filter { used.contains($0.id) }, conditions)
+    }
+    let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.intersection(outer)
+    guard let domain = enclosing.flatMap({ CorrelationDomain(of: ids, from: $0) }) else {
+      throw unsupported("with a comparison other than equality below LIMIT or a window function")
+    }
+    return (domain.joined(with: plan, on: conditions), domain.columns, try domain.lookUp(analyzer))
   }
 
   /// An aggregation per combination of the enclosing query's values, for conditions other than equalities.

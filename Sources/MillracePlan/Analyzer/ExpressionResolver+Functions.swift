@@ -32,12 +32,22 @@ extension ExpressionResolver {
       guard let collector else { break }
       return try collector.groupingFunction(name, function, self)
     case "window_time": return try windowTime(function)
+    case "between":
+      let operands = function.arguments.compactMap(\.expression)
+      guard operands.count == 3 else {
+        throw MillraceError(
+          "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "`between` takes 3 arguments but got \(operands.count)")
+      }
+      return try resolve(SQLExpression(.between(operands[0], low: operands[1], high: operands[2]), operands[0].range))
     default: break
     }
     if Generators.names.contains(name) {
       throw MillraceError(
-        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+        isInWhere ? "UNSUPPORTED_GENERATOR.OUTSIDE_SELECT" : "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
         "the generator `\(name)` can only stand alone in a select list or in LATERAL VIEW")
+    }
+    if Generators.tableNames.contains(name) {
+      throw MillraceError("NOT_A_SCALAR_FUNCTION", "`\(name)` is a table function", hint: "call it in FROM")
     }
     guard let scalar = analyzer.functions.scalar(name) else {
       if let type = SQLExpression.castFunctions[name] { return try castFunction(function, name, type) }

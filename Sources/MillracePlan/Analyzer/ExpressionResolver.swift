@@ -63,7 +63,8 @@ final class ExpressionResolver {
     case .alias(let inner, _): return try resolve(inner)
     case .parameter(let name):
       throw MillraceError("UNBOUND_SQL_PARAMETER", "the parameter '\(name.isEmpty ? "?" : ":" + name)' has no value")
-    case .variantPath: throw MillraceError("UNSUPPORTED_FEATURE.VARIANT", "VARIANT values are not supported")
+    case .variantPath(let base, let path):
+      return try VariantFunctions.extraction(try resolve(base), path, analyzer.context)
     }
   }
 

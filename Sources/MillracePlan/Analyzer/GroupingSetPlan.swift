@@ -99,8 +99,8 @@ struct GroupingSetPlan {
       return try bit(keys[0]).cast(to: .byte, analyzer.context)
     }
     if keys.isEmpty || keys == Array(0..<count) { return .attribute(id) }
-    return try keys.dropFirst().reduce(try bit(keys[0])) { value, key in
-      try analyzer.call("|", [try analyzer.call("shiftleft", [value, .literal(.integer(1), .integer)]), try bit(key)])
-    }
+    throw MillraceError(
+      "GROUPING_ID_COLUMN_MISMATCH", "the arguments of grouping_id() must be the keys of GROUP BY in their order",
+      hint: "write grouping_id()")
   }
 }

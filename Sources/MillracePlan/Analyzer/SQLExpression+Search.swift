@@ -1,9 +1,25 @@
+import MillraceExpressions
 package import MillraceSQL
 
 extension SQLExpression {
   /// Whether this or a part of it (not inside subqueries) passes the test.
   package func contains(where test: (SQLExpression) -> Bool) -> Bool {
     test(self) || parts.contains { $0.contains(where: test) }
+  }
+
+  /// Names of columns in this that begin with `name`, which is in lower case.
+  func columns(beginningWith name: String) -> [[String]] {
+    if case .column(let parts) = kind { return parts.first?.lowercased() == name ? [parts] : [] }
+    return parts.flatMap { $0.columns(beginningWith: name) }
+  }
+
+  /// Whether this is a call with OVER.
+  var isWindowFunction: Bool { if case .call(let call) = kind { call.window != nil } else { false } }
+
+  /// Whether this is a call of a generator such as `explode`.
+  var isGenerator: Bool {
+    guard case .call(let call) = kind else { return false }
+    return Generators.names.contains(call.name.last?.lowercased() ?? "")
   }
 
   /// Direct parts; subqueries are not entered.

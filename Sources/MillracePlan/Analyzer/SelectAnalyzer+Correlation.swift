@@ -103,21 +103,42 @@ extension LogicalPlan {
     }
   }
 
-  /// What a global aggregate gives for no rows, when that is not NULL: 0 for `count`.
+  /// What the first column of a global aggregation is for no rows, when that is not NULL: 0 for `count`, an empty array for
+  /// `collect_list`, and what expressions make of them.
   var valueWhenEmpty: Value? {
     switch self {
     case .alias(_, let child): return child.valueWhenEmpty
-    case .project(let columns, let child):
-      guard case .attribute(let source) = columns.first?.expression else { return nil }
-      return child.emptyValue(of: source)
+    case .project(let columns, .aggregate(let node)):
+      guard node.grouping.isEmpty, let column = columns.first?.expression,
+        let value = try? column.valueWhenEmpty(of: node.aggregates)
+      else { return nil }
+      return value.isNull ? nil : value
     default: return nil
     }
   }
+}
 
-  func emptyValue(of attribute: Attribute) -> Value? {
-    guard case .aggregate(let node) = self, let aggregate = node.aggregates.first(where: { $0.attribute == attribute })
-    else { return nil }
-    return ["count", "count_if", "regr_count", "approx_count_distinct"].contains(aggregate.function.name)
-      ? .integer(0) : nil
+extension NamedAggregate {
+  /// What the aggregate gives for no rows.
+  var valueWhenEmpty: Value {
+    get throws {
+      let accumulator = function.makeAccumulator()
+      accumulator.reserve(groupCount: 1)
+      return try accumulator.finish(groupCount: 1).value(0)
+    }
+  }
+}
+
+extension Expression {
+  /// The value over aggregates of no rows; nil if it reads anything else.
+  fileprivate func valueWhenEmpty(of aggregates: [NamedAggregate]) throws -> Value? {
+    let filled = try rewritten { part in
+      guard case .attribute(let attribute) = part,
+        let aggregate = aggregates.first(where: { $0.attribute == attribute })
+      else { return nil }
+      return .literal(try aggregate.valueWhenEmpty, attribute.type)
+    }
+    guard filled.references.isEmpty, !filled.containsSubquery else { return nil }
+    return try filled.constantValue()
   }
 }

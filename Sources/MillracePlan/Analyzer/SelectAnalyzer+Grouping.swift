@@ -57,7 +57,19 @@ extension SelectAnalyzer {
     if containsAggregate(expression) {
       throw MillraceError("GROUP_BY_AGGREGATE", "GROUP BY cannot contain an aggregate function")
     }
-    let resolved = try ExpressionResolver(analyzer, scope, collector: self).resolve(expression)
+    if expression.contains(where: \.isGenerator) {
+      throw MillraceError("UNSUPPORTED_EXPR_FOR_OPERATOR", "GROUP BY cannot use a generator", hint: "use a subquery")
+    }
+    if expression.contains(where: \.isWindowFunction) {
+      throw MillraceError(
+        "UNSUPPORTED_EXPR_FOR_OPERATOR", "GROUP BY cannot use window functions", hint: "use a subquery")
+    }
+    let resolved = try resolveKey(expression, items)
+    if resolved.type.containsVariant {
+      throw MillraceError(
+        "GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "GROUP BY cannot group by a value of type \(resolved.type.sql)",
+        hint: "group by a part of it with a type, such as variant_get(…, '$.key', 'string')")
+    }
     let key = resolved.fingerprint
     if let index = grouping?.firstIndex(where: { $0.expression.fingerprint == key }) { return index }
     let name = source.map { ColumnNaming.name(of: $0, in: scope) } ?? groupingName(expression, resolved)
@@ -67,6 +79,23 @@ extension SelectAnalyzer {
     }
     grouping?.append(NamedExpression(attribute, resolved))
     return (grouping?.count ?? 1) - 1
+  }
+
+  /// The expression of a key. Spark resolves the select list before it rejects a time window's arguments, so that a column
+  /// `window` is unknown there.
+  private func resolveKey(_ sql: SQLExpression, _ items: [SQLExpression]) throws -> Expression {
+    do {
+      return try ExpressionResolver(analyzer, scope, collector: self).resolve(sql)
+    } catch let error as MillraceError where error.code.hasPrefix("DATATYPE_MISMATCH.") {
+      guard case .call(let call) = sql.kind, let name = call.name.last?.lowercased(),
+        ["window", "session_window"].contains(name), try scope.match([name]) == nil
+      else { throw error }
+      for item in items {
+        guard let parts = item.columns(beginningWith: name).first else { continue }
+        throw analyzer.unresolvedColumn(parts, among: scope.columns)
+      }
+      throw error
+    }
   }
 
   func groupingName(_ sql: SQLExpression, _ resolved: Expression) -> String {
@@ -115,6 +144,17 @@ extension SelectAnalyzer {
         isGlobal ? "MISSING_GROUP_BY" : "MISSING_AGGREGATION",
         "the column `\(column.name)` is neither in GROUP BY nor inside an aggregate function",
         hint: "add it to GROUP BY, or wrap it in any_value(\(column.name))")
+    }
+  }
+
+  /// HAVING sees nothing but keys and aggregates: other columns are unknown to it.
+  func checkHaving(_ having: Expression, _ available: Set<Int>) throws {
+    do {
+      try checkGrouped(having, available, [])
+    } catch let error as MillraceError where ["MISSING_AGGREGATION", "MISSING_GROUP_BY"].contains(error.code) {
+      let unknown = child.output.first { having.references.contains($0.id) && !available.contains($0.id) }
+      guard let unknown, !(grouping ?? []).isEmpty else { throw error }
+      throw analyzer.unresolvedColumn([unknown.name], among: (grouping ?? []).map(\.attribute))
     }
   }
 

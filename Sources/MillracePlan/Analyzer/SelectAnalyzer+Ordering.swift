@@ -27,7 +27,7 @@ extension SelectAnalyzer {
     }
     return try items.map { item in
       let expression = try sortKey(item.expression, columns, resolver)
-      if case .map = expression.type {
+      if !expression.type.isOrderable {
         throw MillraceError(
           "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "ORDER BY cannot use a value of the type \(expression.type.sql)")
       }
@@ -37,6 +37,10 @@ extension SelectAnalyzer {
 
   func sortKey(_ sql: SQLExpression, _ columns: [NamedExpression], _ resolver: ExpressionResolver) throws -> Expression
   {
+    if sql.contains(where: \.isGenerator) {
+      throw MillraceError(
+        "UNSUPPORTED_GENERATOR.OUTSIDE_SELECT", "ORDER BY cannot use a generator", hint: "put it into a subquery")
+    }
     if case .literal(.integer(let ordinal), .integer) = sql.kind {
       guard ordinal >= 1, ordinal <= Int64(columns.count) else {
         throw MillraceError(

@@ -84,9 +84,13 @@ extension SelectAnalyzer {
 
   func lateralView(_ view: LateralView) throws {
     let resolver = ExpressionResolver(analyzer, scope)
-    guard var node = try resolver.generator(view.generator, over: child) else {
+    guard !Generators.tableNames.contains(view.generator.name.last?.lowercased() ?? ""),
+      var node = try resolver.generator(view.generator, over: child)
+    else {
+      let name = view.generator.name.last ?? ""
+      let isKnown = analyzer.functions.scalar(name) != nil || analyzer.functions.aggregate(name) != nil
       throw MillraceError(
-        "UNRESOLVED_ROUTINE",
+        isKnown ? "UNSUPPORTED_GENERATOR.NOT_GENERATOR" : "ROUTINE_NOT_FOUND",
         "LATERAL VIEW needs a generator, and `\(view.generator.name.joined(separator: "."))` is none")
     }
     node.isOuter = node.isOuter || view.isOuter

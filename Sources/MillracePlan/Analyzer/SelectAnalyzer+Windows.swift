@@ -9,6 +9,9 @@ extension SelectAnalyzer {
   /// The struct of the window that `time` lies in; a sliding window multiplies the rows below.
   func timeWindow(_ time: Expression, _ window: TimeWindow) throws -> Expression {
     let key = "\(time.fingerprint)\(window)"
+    if timeWindows.insert(key).inserted && timeWindows.count > 1 {
+      throw MillraceError("_LEGACY_ERROR_TEMP_1039", "a query can use one time window only", hint: "use a subquery")
+    }
     if let known = slidingWindows[key] { return .attribute(known) }
     if grouping != nil && !isResolvingKeys(time) { return window.lastWindow(time) }
     if window.isTumbling {
@@ -43,6 +46,10 @@ extension SelectAnalyzer {
     guard let reference = call.window else { return .null(.void) }
     let specification = try windowSpecification(reference)
     let partition = try specification.partitionBy.map { grouped(try resolver.resolve($0)) }
+    if let key = partition.first(where: { !$0.type.isOrderable }) {
+      throw MillraceError(
+        "EXPRESSION_TYPE_IS_NOT_ORDERABLE", "PARTITION BY cannot use a value of the type \(key.type.sql)")
+    }
     let order = try specification.orderBy.map { item in
       SortOrder(
         grouped(try resolver.resolve(item.expression)), isAscending: item.isAscending, nullsFirst: item.nullsFirst)

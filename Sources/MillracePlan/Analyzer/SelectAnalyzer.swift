@@ -18,6 +18,8 @@ final class SelectAnalyzer {
   var windowCalls: [WindowCall] = []
   /// Windows over event time that became a generated column.
   var slidingWindows: [String: Attribute] = [:]
+  /// The windows over event time that were asked for, of which there can be one.
+  var timeWindows: Set<String> = []
   var groupingSets: GroupingSetPlan?
   /// Event times whose NULLs are filtered out already.
   var filteredTimes: Set<String> = []
@@ -52,6 +54,7 @@ final class SelectAnalyzer {
     // HAVING without GROUP BY is a condition on the one group of all rows.
     let hasAggregates =
       select.groupBy != nil || select.having != nil || items.contains { containsAggregate($0) }
+    try refuseWindowFunctions(select, items)
     if hasAggregates { try resolveGrouping(select.groupBy, items) }
 
     let resolver = ExpressionResolver(analyzer, scope, collector: self)
@@ -72,6 +75,39 @@ final class SelectAnalyzer {
       columns, having: having, qualify: qualify, orders: orders, isDistinct: select.isDistinct, limit, offset)
   }
 
+  private enum AggregatePlace { case inWindow, outside }
+
+  /// Where an expression uses an aggregate function, nil if it does not.
+  private func aggregatePlace(in sql: SQLExpression) -> AggregatePlace? {
+    if sql.isWindowFunction {
+      return sql.parts.contains { containsAggregate($0) } ? .inWindow : nil
+    }
+    if containsAggregate(sql), sql.parts.allSatisfy({ !containsAggregate($0) }) { return .outside }
+    return sql.parts.lazy.compactMap { self.aggregatePlace(in: $0) }.first
+  }
+
+  /// Window functions stand in the select list, ORDER BY and QUALIFY only, and QUALIFY is there for them.
+  private func refuseWindowFunctions(_ select: Select, _ items: [SQLExpression]) throws {
+    if let having = select.having, having.contains(where: \.isGenerator) {
+      throw MillraceError("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT", "HAVING cannot use a generator")
+    }
+    if let having = select.having, having.contains(where: \.isWindowFunction) {
+      throw MillraceError(
+        "WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", "HAVING cannot use window functions",
+        hint: "use QUALIFY, or compute it in a subquery")
+    }
+    if let qualify = select.qualify, let place = aggregatePlace(in: qualify) {
+      throw MillraceError(
+        place == .inWindow ? "MISSING_GROUP_BY" : "QUALIFY_AGGREGATE_NOT_ALLOWED",
+        "QUALIFY cannot use aggregate functions", hint: "name the aggregate in the select list, and use the name")
+    }
+    if let qualify = select.qualify, !(items + [qualify]).contains(where: { $0.contains(where: \.isWindowFunction) }) {
+      throw MillraceError(
+        "QUALIFY_REQUIRES_WINDOW_FUNCTION", "QUALIFY needs a window function, in the select list or in its condition",
+        hint: "use WHERE or HAVING")
+    }
+  }
+
   /// Puts the nodes of the block on top of each other.
   func assemble(
     _ columns: [NamedExpression], having: Expression?, qualify: Expression?, orders: [SortOrder], isDistinct: Bool,
@@ -83,9 +119,10 @@ final class SelectAnalyzer {
         try groupingSets.map { try $0.plan(over: plan, grouping, aggregates) }
         ?? .aggregate(AggregateNode(grouping: grouping, aggregates: aggregates, child: plan))
       let available = Set(plan.output.map(\.id))
-      for expression in columns.map(\.expression) + [having, qualify].compactMap({ $0 }) + orders.map(\.expression) {
+      for expression in columns.map(\.expression) + [qualify].compactMap({ $0 }) + orders.map(\.expression) {
         try checkGrouped(expression, available, columns)
       }
+      if let having { try checkHaving(having, available) }
       for call in windowCalls {
         for expression in call.partition + call.order.map(\.expression) + call.function.arguments {
           try checkGrouped(expression, available, [])

@@ -12,6 +12,17 @@ struct WindowFunctionBuilder {
     self.resolver = resolver
   }
 
+  /// `row_number()` for a plan that the analyzer makes itself.
+  static func rowNumber(_ analyzer: Analyzer) throws -> NamedWindowFunction {
+    guard
+      let function = try WindowFunctions.bind(
+        "row_number", [], ignoresNulls: false, isDistinct: false, registry: analyzer.functions, analyzer.context)
+    else { throw MillraceError("INTERNAL_ERROR", "there is no row_number()", fault: .bug) }
+    let evaluator = try WindowEvaluator(function, frame: nil, isOrdered: true, analyzer.context)
+    let attribute = Attribute("row_number", function.type, isNullable: false)
+    return NamedWindowFunction(attribute, arguments: function.arguments, evaluator: evaluator)
+  }
+
   private var context: BindingContext { block.analyzer.context }
 
   func build(
@@ -27,6 +38,7 @@ struct WindowFunctionBuilder {
       name, arguments, ignoresNulls: call.ignoresNulls ?? false, isDistinct: call.isDistinct,
       registry: block.analyzer.functions, context)
     guard let function else {
+      if block.analyzer.functions.scalar(name) == nil { return try unknown(name) }
       throw MillraceError("UNSUPPORTED_EXPR_FOR_WINDOW", "`\(name)` cannot be used with OVER")
     }
     let settled = try frame.map { try resolve($0) }
@@ -41,6 +53,11 @@ struct WindowFunctionBuilder {
     let evaluator = try WindowEvaluator(function, frame: settled, isOrdered: !order.isEmpty, context)
     let attribute = Attribute(name, function.type, isNullable: function.isNullable)
     return NamedWindowFunction(attribute, arguments: function.arguments, evaluator: evaluator)
+  }
+
+  private func unknown(_ name: String) throws -> NamedWindowFunction {
+    _ = try block.analyzer.call(name, [])
+    throw MillraceError("UNRESOLVED_ROUTINE", "the function `\(name)` cannot be found")
   }
 
   /// The arguments; with FILTER, rows that fail it give NULL.

@@ -90,7 +90,7 @@ extension Parser {
     let start = token
     let text = try stringConstant("a string after ESCAPE")
     guard text.unicodeScalars.count == 1, let character = text.first else {
-      throw fail("INVALID_ESCAPE_CHAR", "ESCAPE takes one character, not '\(text)'", at: start)
+      throw fail("INVALID_ESC", "ESCAPE takes one character, not '\(text)'", at: start)
     }
     return character
   }

@@ -103,7 +103,7 @@ extension Parser {
 
   /// Whether a reserved word is used as the function of its name.
   private func isCall(_ keyword: Keyword) -> Bool {
-    at(.leftParen, 1) && (keyword == .like || keyword == .ilike || keyword == .rlike)
+    at(.leftParen, 1) && [.like, .ilike, .rlike, .between].contains(keyword)
   }
 
   private func constant(_ keyword: Keyword) throws(Failed) -> SQLExpression {

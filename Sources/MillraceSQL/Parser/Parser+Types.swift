@@ -39,7 +39,7 @@ extension Parser {
     "BOOLEAN": .boolean, "TINYINT": .byte, "BYTE": .byte, "SMALLINT": .short, "SHORT": .short, "INT": .integer,
     "INTEGER": .integer, "BIGINT": .long, "LONG": .long, "FLOAT": .float, "REAL": .float, "DOUBLE": .double,
     "DATE": .date, "TIMESTAMP": .timestamp, "TIMESTAMP_LTZ": .timestamp, "TIMESTAMP_NTZ": .timestampNTZ,
-    "STRING": .string, "BINARY": .binary, "VOID": .void,
+    "STRING": .string, "BINARY": .binary, "VOID": .void, "VARIANT": .variant,
   ]
 
   private func typeHint(_ name: String) -> String {
@@ -112,7 +112,7 @@ extension Parser {
     }
     if scale > precision || precision == 0 {
       throw fail(
-        "_LEGACY_ERROR_TEMP_1229", "the scale \(scale) of a DECIMAL is greater than its precision \(precision)",
+        "DECIMAL_SCALE_EXCEEDS_PRECISION", "the scale \(scale) of a DECIMAL is greater than its precision \(precision)",
         at: first)
     }
     return .decimal(precision: precision, scale: scale)

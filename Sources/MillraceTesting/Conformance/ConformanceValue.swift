@@ -22,7 +22,10 @@ enum ConformanceValue {
     case .date, .timestamp, .timestampNTZ: return .integer(try instant(json.string ?? "", type))
     case .array(let element, _): return .array(try (json.array ?? []).map { try value($0, element) })
     case .map(let key, let item, _):
-      return .map(try (json.members ?? []).map { Value.MapEntry(try self.key($0.key, key), try value($0.value, item)) })
+      let entries = try (json.members ?? []).map {
+        Value.MapEntry(try self.key($0.key, key), try value($0.value, item))
+      }
+      return .map(JavaHashOrder.ordered(entries))
     case .structure(let fields):
       return .structure(try fields.map { try value(json[$0.name] ?? .null, $0.type) })
     default: return .string(json.string ?? json.text)

@@ -14,10 +14,11 @@ package enum Cast {
     if !context.isAnsi && !isTry { return try lenient(expression, to: type, context) }
     let kernel = try CastKernel.make(source, type, CastKernel.Options(isTry: isTry, timeZone: context.timeZone))
     let canFail = CastRules.canFail(source, type)
-    let dependsOnZone = source == .timestamp || type == .timestamp || source.isNested
+    let dependsOnZone = source == .timestamp || type == .timestamp || source.isNested || source == .variant
     let function = BoundFunction(
       isTry ? "try_cast" : "cast", variant: "\(source.sql)\(dependsOnZone ? context.timeZone : "")", type: type,
-      isNullable: expression.isNullable || isTry && canFail || source.isFractional && type.isDecimal,
+      isNullable: expression.isNullable || isTry && canFail || source.isFractional && type.isDecimal
+        || source == .variant,
       canFail: !isTry && canFail
     ) { arguments, _, _ in try kernel(arguments[0]) }
     return .call(function, [expression])
@@ -46,6 +47,8 @@ enum CastRules {
   static func canCast(_ source: DataType, to target: DataType) -> Bool {
     switch (source, target) {
     case _ where source == target: return true
+    case (.variant, _): return VariantCast.canCast(to: target)
+    case (_, .variant): return VariantConversion.canConvert(source, allowsObjects: false)
     case (.void, _), (_, .string): return true
     case (.string, .calendarInterval): return true
     case (.string, _): return !target.isNested && target != .void
@@ -78,7 +81,8 @@ enum CastRules {
   /// Whether some value of `source` has no counterpart in `target`.
   static func canFail(_ source: DataType, _ target: DataType) -> Bool {
     switch (source, target) {
-    case (.void, _), (_, .string),
+    case (.variant, _): return target != .variant
+    case (.void, _), (_, .string), (_, .variant),
       (_, .boolean) where source != .string:
       return false
     case (.string, _): return target != .binary

@@ -4,6 +4,18 @@ extension CastKernel {
   /// Casts between intervals and numbers; nil for all others.
   static func interval(_ source: DataType, _ target: DataType, _ options: Options) -> Function? {
     switch (source, target) {
+    case (.string, .dayTimeInterval(let from, let to)):
+      return { vector in
+        try parseInterval(vector, target, options) { bytes throws(IntervalReader.Failure) in
+          try IntervalReader.dayTime(bytes, from, to)
+        }
+      }
+    case (.string, .yearMonthInterval(let from, let to)):
+      return { vector in
+        try parseInterval(vector, target, options) { bytes throws(IntervalReader.Failure) in
+          try IntervalReader.yearMonth(bytes, from, to)
+        }
+      }
     case (.dayTimeInterval, .dayTimeInterval(_, let to)):
       let unit = to.microseconds
       return { .map(target, $0) { (value: Int64) -> Int64 in value / unit * unit } }
@@ -23,6 +35,20 @@ extension CastKernel {
     case (_, .dayTimeInterval(_, let to)): return toInterval(source, target, Int64.self, to.microseconds, options)
     case (_, .yearMonthInterval(_, let to)): return toInterval(source, target, Int32.self, Int64(to.months), options)
     default: return nil
+    }
+  }
+
+  private static func parseInterval<T>(
+    _ vector: ColumnVector, _ target: DataType, _ options: Options,
+    _ body: (UnsafeRawBufferPointer) throws(IntervalReader.Failure) -> T
+  ) throws -> ColumnVector {
+    try parse(vector, target, options) { bytes -> T? in
+      do throws(IntervalReader.Failure) {
+        return try body(bytes)
+      } catch {
+        if options.isTry { return nil }
+        throw IntervalReader.failure(error, bytes, target)
+      }
     }
   }
 

@@ -14,6 +14,11 @@ enum CastKernel {
   static func make(_ source: DataType, _ target: DataType, _ options: Options) throws -> Function {
     if source == target { return { $0 } }
     if source == .void { return { .nulls(target, count: $0.count) } }
+    if source == .variant {
+      let cast = try VariantCast(isTry: options.isTry, timeZone: options.timeZone)
+      return { try cast.cast($0, to: target) }
+    }
+    if target == .variant { return { try VariantConversion.convert($0) } }
     if let kernel = try text(source, target, options) { return kernel }
     if let kernel = try datetime(source, target, options) { return kernel }
     if let kernel = interval(source, target, options) { return kernel }

@@ -137,7 +137,8 @@ enum ArrayTransforms {
   private static func adding(_ name: String, _ summary: String, atEnd: Bool) -> ScalarFunction {
     ScalarFunction(name, summary: summary, example: "\(name)(array(1, 2), 3)") { arguments, context in
       try Arguments.expectCount(name, arguments, 2)
-      let (array, element) = try CollectionBinding.arrayAndElement(name, arguments[0], arguments[1], context)
+      let (array, element) = try CollectionBinding.arrayAndElement(
+        name, try CollectionBinding.typedArray(name, arguments[0], 0), arguments[1], compares: false, context)
       let type = array.type
       return CollectionBinding.call(name, [array, element], type: type) { arguments, count, _ in
         let arrays = Lists(arguments[0])
@@ -155,7 +156,8 @@ enum ArrayTransforms {
 
   private static func insert(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("array_insert", arguments, 3)
-    let (array, element) = try CollectionBinding.arrayAndElement("array_insert", arguments[0], arguments[2], context)
+    let (array, element) = try CollectionBinding.arrayAndElement(
+      "array_insert", arguments[0], arguments[2], compares: false, context)
     let position = try Arguments.coerce("array_insert", [arguments[1]], [.integer], context)[0]
     let type = array.type
     return CollectionBinding.call("array_insert", [array, position, element], type: type, canFail: true) {

@@ -1,11 +1,14 @@
 import MillraceColumnar
 
-/// Generators by name: `explode`, `posexplode`, `inline`, `stack`, `json_tuple`.
+/// Generators by name: `explode`, `posexplode`, `inline`, `stack`, `json_tuple`, `variant_explode`.
 public enum Generators {
   /// Names that `bind` knows, `_outer` forms included.
   public static let names: Set<String> = [
     "explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack", "json_tuple",
   ]
+
+  /// Names of generators that stand in FROM only.
+  public static let tableNames: Set<String> = ["variant_explode", "variant_explode_outer"]
 
   /// Whether the name asks for a row of NULLs where nothing is generated.
   public static func isOuter(_ name: String) -> Bool { name.lowercased().hasSuffix("_outer") }
@@ -19,6 +22,7 @@ public enum Generators {
     case "posexplode", "posexplode_outer": return try explode(name, arguments, withPosition: true)
     case "inline", "inline_outer": return try inline(name, arguments)
     case "stack": return try stack(arguments, context)
+    case "variant_explode", "variant_explode_outer": return try VariantExplode.bind(name, arguments)
     case "json_tuple": return try jsonTuple(arguments, context)
     default: return nil
     }
@@ -111,7 +115,7 @@ public enum Generators {
     var cast = values
     for column in 0..<width {
       let own = stride(from: column, to: values.count, by: width).map { $0 }
-      guard let type = TypeCoercion.commonType(own.map { values[$0].type }) else {
+      guard let type = TypeCoercion.commonTypeWithoutStrings(own.map { values[$0].type }) else {
         throw MillraceError(
           "DATATYPE_MISMATCH.STACK_COLUMN_DIFF_TYPES", "column \(column + 1) of `stack` has values of different types")
       }

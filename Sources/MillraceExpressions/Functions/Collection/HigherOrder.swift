@@ -27,8 +27,8 @@ enum HigherOrder {
         return kept(flat, keep, type, arguments[0].flattened().validity)
       }
     },
-    quantifier("exists", ["exists", "any_match"], "Whether the lambda is true for some element.", decisive: true),
-    quantifier("forall", ["forall", "all_match"], "Whether the lambda is true for all elements.", decisive: false),
+    quantifier("exists", "Whether the lambda is true for some element.", decisive: true),
+    quantifier("forall", "Whether the lambda is true for all elements.", decisive: false),
     ScalarFunction(
       "aggregate", "reduce",
       summary: "Folds an array: start value, what to make of the value so far and an element, and of the last value.",
@@ -88,7 +88,7 @@ enum HigherOrder {
     _ name: String, _ arguments: [FunctionArgument], _ parameters: ClosedRange<Int>, _ context: BindingContext
   ) throws -> (Expression, Lambda) {
     try expectCount(name, arguments, 2...2)
-    let array = try CollectionBinding.asArray(name, expression(name, arguments[0]), 0, context)
+    let array = try CollectionBinding.typedArray(name, expression(name, arguments[0]), 0)
     var types: [(DataType, isNullable: Bool)] = [(array.type.elementType ?? .void, true)]
     if parameters.upperBound > 1 { types.append((.integer, false)) }
     return (array, try lambda(name, arguments[1], types, least: parameters.lowerBound))
@@ -134,10 +134,9 @@ enum HigherOrder {
     return ListColumn.make(type, lists, flat.children.map { $0.flattened().gathered(chosen) }, validity: validity)
   }
 
-  private static func quantifier(_ name: String, _ names: [String], _ summary: String, decisive: Bool) -> ScalarFunction
-  {
+  private static func quantifier(_ name: String, _ summary: String, decisive: Bool) -> ScalarFunction {
     ScalarFunction(
-      names[0], names[1], summary: summary, example: "\(name)(array(1, 2), x -> x > 1)"
+      name, summary: summary, example: "\(name)(array(1, 2), x -> x > 1)"
     ) { (arguments: [FunctionArgument], context: BindingContext) in
       let (array, lambda) = try arrayAndLambda(name, arguments, 1...1, context)
       try expectBoolean(name, lambda)
@@ -267,7 +266,11 @@ enum ComparingSort {
     let array = try CollectionBinding.asArray(name, HigherOrder.expression(name, arguments[0]), 0, context)
     let element = array.type.elementType ?? .void
     let lambda = try HigherOrder.lambda(name, arguments[1], [(element, true), (element, true)])
-    guard lambda.body.type == .integer else { throw Arguments.unexpectedType(name, 1, lambda.body.type, .integer) }
+    guard lambda.body.type == .integer else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.UNEXPECTED_RETURN_TYPE",
+        "the lambda of `\(name)` must give \"INT\", but it gives \"\(lambda.body.type.sql)\"")
+    }
     let type = array.type
     return HigherOrder.call(name, [array], [lambda], type) { arguments, count, run in
       let flat = FlatLists(arguments[0], rowCount: count)

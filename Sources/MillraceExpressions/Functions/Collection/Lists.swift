@@ -159,7 +159,7 @@ func buildLists(
 enum CollectionBinding {
   /// An array and a value that may be among its elements, both of one element type.
   static func arrayAndElement(
-    _ name: String, _ array: Expression, _ element: Expression, _ context: BindingContext
+    _ name: String, _ array: Expression, _ element: Expression, compares: Bool = true, _ context: BindingContext
   ) throws -> (array: Expression, element: Expression) {
     let array = try asArray(name, array, 0, context)
     let own = array.type.elementType ?? .void
@@ -169,6 +169,10 @@ enum CollectionBinding {
         "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"
       )
     }
+    guard common.isOrderable || !compares else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of the type \(common.sql)")
+    }
     return (try array.cast(to: .array(common), context), try element.cast(to: common, context))
   }
 
@@ -177,6 +181,12 @@ enum CollectionBinding {
     -> Expression
   {
     if argument.type == .void { return .null(.array(.void)) }
+    guard argument.type.elementType != nil else { throw Arguments.unexpectedType(name, index, argument.type, .array) }
+    return argument
+  }
+
+  /// The argument, which must be an array; an untyped NULL is none.
+  static func typedArray(_ name: String, _ argument: Expression, _ index: Int) throws -> Expression {
     guard argument.type.elementType != nil else { throw Arguments.unexpectedType(name, index, argument.type, .array) }
     return argument
   }

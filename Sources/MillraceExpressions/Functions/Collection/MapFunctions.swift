@@ -117,6 +117,10 @@ enum MapFunctions {
     }
     let even = arguments.indices.filter { $0 % 2 == 0 }
     let keys = try unify(even.map { arguments[$0] }, "CREATE_MAP_KEY_DIFF_TYPES", context)
+    guard !keys[0].type.containsMap, !keys[0].type.containsVariant else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.INVALID_MAP_KEY_TYPE", "a map cannot have keys of the type \(keys[0].type.sql)")
+    }
     let values = try unify(even.map { arguments[$0 + 1] }, "CREATE_MAP_VALUE_DIFF_TYPES", context)
     let type = DataType.map(
       key: keys[0].type, value: values[0].type, valueContainsNull: values.contains(where: \.isNullable))

@@ -40,6 +40,9 @@ enum HashFunctions {
 
   private static func check(_ name: String, _ arguments: [Expression]) throws {
     try Arguments.expectCount(name, arguments, 1...Int.max)
+    if arguments.contains(where: { $0.type.containsVariant }) {
+      throw MillraceError("DATATYPE_MISMATCH.HASH_VARIANT_TYPE", "`\(name)` takes no VARIANT")
+    }
     guard arguments.contains(where: { holdsMap($0.type) }) else { return }
     throw MillraceError("DATATYPE_MISMATCH.HASH_MAP_TYPE", "`\(name)` takes no maps, as equal maps may differ in order")
   }

@@ -7,12 +7,15 @@ public enum JSONFunctions {
     _ text: Expression, schema: DataType, options: Expression? = nil, _ context: BindingContext
   ) throws -> Expression {
     let name = "from_json"
-    guard schema.isNested else {
+    guard schema.isNested || schema == .variant else {
       throw MillraceError(
         "DATATYPE_MISMATCH.INVALID_JSON_SCHEMA",
         "the schema of `from_json` must be a struct, array or map, not \(schema.sql)")
     }
     let settings = try JSONOptions(name, options, context, use: .reading)
+    guard text.type == .string || text.type == .void else {
+      throw Arguments.unexpectedType(name, 0, text.type, .string)
+    }
     let input = try Arguments.coerce(name, [text], [.string], context)
     let type = schema.withNullableParts
     return CollectionBinding.call(
@@ -53,11 +56,11 @@ public enum JSONFunctions {
         options: arguments.count == 3 ? arguments[2] : nil, context)
     },
     ScalarFunction(
-      "to_json", summary: "A struct, map or array as JSON text; NULL fields are left out.",
+      "to_json", summary: "A struct, map, array or VARIANT as JSON text; NULL fields are left out.",
       example: "to_json(named_struct('a', 1))"
     ) { arguments, context in
       try Arguments.expectCount("to_json", arguments, 1...2)
-      guard arguments[0].type.isNested else {
+      guard arguments[0].type.isNested || arguments[0].type == .variant else {
         throw MillraceError(
           "DATATYPE_MISMATCH.INVALID_JSON_SCHEMA",
           "`to_json` takes a struct, map or array, not \(arguments[0].type.sql)")
@@ -74,7 +77,9 @@ public enum JSONFunctions {
       guard case .string(let text) = try Arguments.constant("schema_of_json", "json", arguments[0]) else {
         throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_NULL", "the JSON text of `schema_of_json` is NULL")
       }
-      return .literal(.string(try JSONSchema.infer(text).sql), .string)
+      let options = try JSONOptions(
+        "schema_of_json", arguments.count == 2 ? arguments[1] : nil, context, use: .reading)
+      return .literal(.string(try JSONSchema(options).infer(text).sql), .string)
     },
   ]
 }
@@ -92,18 +97,26 @@ extension DataType {
 }
 
 /// The type of JSON text as Spark infers it: fields by name, numbers BIGINT, DECIMAL or DOUBLE, what is unknown STRING.
-enum JSONSchema {
-  static func infer(_ text: String) throws -> DataType {
+struct JSONSchema {
+  private let readsPrimitivesAsStrings: Bool
+  private let prefersDecimal: Bool
+
+  init(_ options: JSONOptions) {
+    readsPrimitivesAsStrings = options.raw["primitivesasstring"]?.lowercased() == "true"
+    prefersDecimal = options.raw["prefersdecimal"]?.lowercased() == "true"
+  }
+
+  func infer(_ text: String) throws -> DataType {
     var copy = text
     let type = copy.withUTF8 { bytes -> DataType? in
       var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
       return infer(&scanner, 0)
     }
     guard let type else { throw Array(text.utf8).withUnsafeBytes { JSONOptions.malformed($0) } }
-    return canonical(type)
+    return Self.canonical(type)
   }
 
-  private static func infer(_ scanner: inout JSONScanner, _ depth: Int) -> DataType? {
+  private func infer(_ scanner: inout JSONScanner, _ depth: Int) -> DataType? {
     if depth > JSONScanner.depthLimit { return nil }
     switch scanner.peek() {
     case .object:
@@ -120,21 +133,31 @@ enum JSONSchema {
       var element = DataType.void
       let isWhole = scanner.forEachElement { scanner in
         guard let type = infer(&scanner, depth + 1) else { return false }
-        element = merged(element, type)
+        element = Self.merged(element, type)
         return true
       }
       return isWhole ? .array(element) : nil
     case .string: return scanner.string() == nil ? nil : .string
     case .number:
       guard let number = scanner.number() else { return nil }
-      if !number.isInteger { return .double }
+      if readsPrimitivesAsStrings { return .string }
+      if !number.isInteger { return prefersDecimal ? decimal(number) ?? .double : .double }
       if NumberParsing.integer(number.bytes, as: Int64.self) != nil { return .long }
       let digits = number.bytes.count - (number.bytes.first == 0x2D ? 1 : 0)
       return digits <= 38 ? .decimal(precision: digits, scale: 0) : .double
-    case .boolean: return scanner.boolean() == nil ? nil : .boolean
+    case .boolean: return scanner.boolean() == nil ? nil : readsPrimitivesAsStrings ? .string : .boolean
     case .null: return scanner.null() ? .void : nil
     case .end, .other: return nil
     }
+  }
+
+  /// The decimal of exactly the digits of a number without an exponent.
+  private func decimal(_ number: JSONNumber) -> DataType? {
+    let digits = number.bytes.filter { $0 >= 0x30 && $0 <= 0x39 }
+    guard number.isFinite, !number.bytes.contains(where: { $0 | 0x20 == 0x65 }) else { return nil }
+    let scale = number.bytes.lastIndex(of: 0x2E).map { number.bytes.count - $0 - 1 } ?? 0
+    let precision = max(digits.drop { $0 == 0x30 }.count, scale)
+    return precision <= 38 ? .decimal(precision: precision, scale: scale) : nil
   }
 
   private static func merged(_ left: DataType, _ right: DataType) -> DataType {

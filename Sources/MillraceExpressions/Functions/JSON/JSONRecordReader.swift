@@ -40,6 +40,7 @@ final class JSONRecordReader {
   private let builder: ColumnBuilder
   private let isFailFast: Bool
   private let leaves: JSONLeafReader
+  private let variants = VariantParser()
   /// Field that takes the text of records that could not be read in full.
   private let corruptField: Int?
 
@@ -57,13 +58,17 @@ final class JSONRecordReader {
   /// Appends NULL for a record that is NULL.
   func appendNull() { builder.appendNull() }
 
-  /// Appends one record. Text that is empty or `null` gives NULL; what breaks the grammar gives a struct of NULLs.
+  /// Appends one record. Text that is empty gives NULL, and so does `null`, but for a struct, which gets NULL fields; what breaks the grammar gives a struct of NULLs.
   func append(_ text: UnsafeRawBufferPointer) throws {
     var scanner = JSONScanner(text)
     let kind = scanner.peek()
     if kind == .end { return builder.appendNull() }
     var rest = scanner
-    if kind == .null && rest.skipValue() { return builder.appendNull() }
+    if kind == .null && rest.skipValue() {
+      guard root.type.fields != nil else { return builder.appendNull() }
+      for child in builder.children { child.appendNull() }
+      return builder.appendStructure()
+    }
     let outcome: Outcome
     if root.type.fields != nil {
       outcome = appendStructure(text, scanner, kind)
@@ -145,6 +150,14 @@ final class JSONRecordReader {
   /// Appends the next value, whose grammar has been checked.
   private func read(_ node: Node, _ scanner: inout JSONScanner, _ builder: ColumnBuilder) -> Outcome {
     let kind = scanner.peek()
+    if node.type == .variant {
+      let start = scanner
+      if variants.append(&scanner, to: builder) { return .read }
+      scanner = start
+      _ = scanner.skipValue()
+      builder.appendNull()
+      return .failed
+    }
     if kind == .null {
       _ = scanner.skipValue()
       builder.appendNull()

@@ -3,9 +3,16 @@ import MillraceColumnar
 /// Writes values as JSON text.
 struct JSONWriter {
   private let ignoresNullFields: Bool
+  private let sortsKeys: Bool
+  private let variants: VariantText
   private let out = ByteBuffer()
 
-  init(_ options: JSONOptions) { ignoresNullFields = options.ignoresNullFields }
+  init(_ options: JSONOptions) {
+    ignoresNullFields = options.ignoresNullFields
+    sortsKeys = options.raw["sortkeys"]?.lowercased() == "true"
+    let zone = options.zone
+    variants = VariantText { zone.local(fromUTC: $0) }
+  }
 
   /// The JSON text of every row; NULL gives NULL.
   static func write(_ column: ColumnVector, _ options: JSONOptions) -> ColumnVector {
@@ -32,14 +39,29 @@ struct JSONWriter {
     case .timestamp: return text(column, options.timestampPattern, "yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]", options.zone)
     case .timestampNTZ: return text(column, options.timestampNTZPattern, "yyyy-MM-dd'T'HH:mm:ss[.SSS]", .utc)
     case .date: return text(column, options.datePattern, "yyyy-MM-dd", .utc)
+    case .map:
+      return replacing(
+        column, [withTimesAsNumbers(column.children[0]), withTimesAsText(column.children[1], options)])
     default:
       if column.children.isEmpty { return column }
-      let children = column.children.map { withTimesAsText($0, options) }
-      return ColumnVector(
-        type: column.type, count: column.count, values: column.buffer, validity: column.validity,
-        isConstant: column.isConstant,
-        children: children, owners: column.owners)
+      return replacing(column, column.children.map { withTimesAsText($0, options) })
     }
+  }
+
+  /// Keys of maps are written as the numbers that they are kept as: days and microseconds.
+  private static func withTimesAsNumbers(_ column: ColumnVector) -> ColumnVector {
+    switch column.type {
+    case .date, .yearMonthInterval: column.retyped(.integer)
+    case .timestamp, .timestampNTZ, .dayTimeInterval: column.retyped(.long)
+    default: replacing(column, column.children.map { withTimesAsNumbers($0) })
+    }
+  }
+
+  private static func replacing(_ column: ColumnVector, _ children: [ColumnVector]) -> ColumnVector {
+    if children.isEmpty { return column }
+    return ColumnVector(
+      type: column.type, count: column.count, values: column.buffer, validity: column.validity,
+      isConstant: column.isConstant, children: children, owners: column.owners)
   }
 
   private static func text(
@@ -82,12 +104,13 @@ struct JSONWriter {
   private func appendStructure(_ column: ColumnVector, _ fields: [StructField], _ row: Int) {
     out.append(UInt8(0x7B))
     var isFirst = true
-    for (field, child) in zip(fields, column.children) {
+    let order = sortsKeys ? fields.indices.sorted { fields[$0].name < fields[$1].name } : Array(fields.indices)
+    for (field, child) in order.lazy.map({ (fields[$0], column.children[$0]) }) {
       if ignoresNullFields && (child.isNull(row) || child.type == .void) { continue }
       if !isFirst { out.append(UInt8(0x2C)) }
       isFirst = false
       var name = field.name
-      name.withUTF8 { JSONText.quote(UnsafeRawBufferPointer($0), to: out) }
+      name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
       out.append(UInt8(0x3A))
       append(child, row)
     }
@@ -97,13 +120,16 @@ struct JSONWriter {
   private func appendMap(_ column: ColumnVector, _ range: Range<Int>) {
     let keys = column.children[0]
     out.append(UInt8(0x7B))
-    for index in range {
-      if index > range.lowerBound { out.append(UInt8(0x2C)) }
+    let texts = CellText(keys.type)
+    var order = Array(range)
+    if sortsKeys { order.sort { texts.string(keys, $0) < texts.string(keys, $1) } }
+    for (place, index) in order.enumerated() {
+      if place > 0 { out.append(UInt8(0x2C)) }
       if keys.type == .string {
-        JSONText.quote(keys.bytes(index), to: out)
+        JSONQuoting.append(keys.bytes(index), to: out)
       } else {
-        var name = CellText(keys.type).string(keys, index)
-        name.withUTF8 { JSONText.quote(UnsafeRawBufferPointer($0), to: out) }
+        var name = keys.type.isNested ? JavaText.text(keys, index) : texts.string(keys, index)
+        name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
       }
       out.append(UInt8(0x3A))
       append(column.children[1], index)
@@ -115,12 +141,14 @@ struct JSONWriter {
     switch column.type.physical {
     case .bool: out.append(column.values(as: UInt8.self)[at] != 0 ? "true" : "false")
     case .view:
-      if column.type == .binary {
+      if column.type == .variant {
+        variants.append(VariantValue(column.bytes(row)), to: out)
+      } else if column.type == .binary {
         out.append(UInt8(0x22))
-        Base64Bytes.encode(column.bytes(row), to: out)
+        Base64Text.append(column.bytes(row), to: out)
         out.append(UInt8(0x22))
       } else {
-        JSONText.quote(column.bytes(row), to: out)
+        JSONQuoting.append(column.bytes(row), to: out)
       }
     case .float, .double:
       let isFinite =

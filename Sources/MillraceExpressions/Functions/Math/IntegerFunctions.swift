@@ -45,6 +45,18 @@ enum IntegerFunctions {
       example: "width_bucket(5.3, 0.2, 10.6, 5)"
     ) {
       arguments, context in
+      var arguments = arguments
+      if arguments.count == 4, Set(arguments.prefix(3).map(\.type)).count == 1 || arguments[0].type.isInterval {
+        // Intervals of one kind count by their months or microseconds.
+        for index in 0..<3 where arguments[index].type.isInterval && arguments[index].type != .calendarInterval {
+          guard arguments[index].type.physical == arguments[0].type.physical else { break }
+          let type: DataType = arguments[index].type.physical == .int32 ? .integer : .long
+          let units = BoundFunction("interval_units", type: type, isNullable: arguments[index].isNullable) {
+            vectors, _, _ in vectors[0].retyped(type)
+          }
+          arguments[index] = try Expression.call(units, [arguments[index]]).cast(to: .double, context)
+        }
+      }
       let values = try Arguments.coerce("width_bucket", arguments, [.double, .double, .double, .long], context)
       return .operation("width_bucket", .long, values, alwaysNullable: true) { vectors, count, _ in
         WidthBucket.compute(vectors, count)

@@ -8,6 +8,12 @@ enum RandomFunctions {
     ScalarFunction("rand", "random", summary: "A number from 0 up to but not 1.", example: "rand(7) < 1") {
       arguments, context in
       let seed = try seed("rand", arguments, context)
+      if !arguments.isEmpty {
+        return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
+          var source = XORShift(seed &+ UInt64(context.partition))
+          return column(.double, count) { _ in source.uniform() }
+        }
+      }
       return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
         column(.double, count) { RandomSource(seed, context, row: $0).uniform() }
       }
@@ -15,6 +21,12 @@ enum RandomFunctions {
     ScalarFunction("randn", summary: "A number of the standard normal distribution.", example: "randn(7) < 10") {
       arguments, context in
       let seed = try seed("randn", arguments, context)
+      if !arguments.isEmpty {
+        return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
+          var source = XORShift(seed &+ UInt64(context.partition))
+          return column(.double, count) { _ in source.normal() }
+        }
+      }
       return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
         column(.double, count) { RandomSource(seed, context, row: $0).normal() }
       }
@@ -22,6 +34,9 @@ enum RandomFunctions {
     ScalarFunction("uniform", summary: "A number between two constants.", example: "uniform(1, 10, 0) < 11") {
       arguments, context in try uniform(arguments, context)
     },
+    ScalarFunction(
+      "randstr", summary: "Random letters and digits, so many of them.", example: "length(randstr(5, 0))"
+    ) { arguments, context in try randstr(arguments, context) },
     ScalarFunction("uuid", summary: "A random universally unique identifier.", example: "length(uuid())") {
       arguments, context in
       let seed = try seed("uuid", arguments, context)
@@ -52,10 +67,33 @@ enum RandomFunctions {
     let seed = try seed("uniform", Array(arguments.dropFirst(2)), context)
     let limits = try bounds.map { try Arguments.constant("uniform", "bound", try $0.cast(to: .double, context)) }
     guard case .double(let low) = limits[0], case .double(let high) = limits[1] else { return .null(type) }
+    let isSeeded = arguments.count > 2
     let number = MiscFunctions.nondeterministic("uniform", .double) { _, count, context in
-      column(.double, count) { low + RandomSource(seed, context, row: $0).uniform() * (high - low) }
+      var source = XORShift(seed &+ UInt64(context.partition))
+      if isSeeded { return column(.double, count) { _ in source.uniform() * (high - low) + low } }
+      return column(.double, count) { low + RandomSource(seed, context, row: $0).uniform() * (high - low) }
     }
     return try number.cast(to: type, context)
+  }
+
+  private static func randstr(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("randstr", arguments, 1...2)
+    let length = try Arguments.constant(
+      "randstr", "length", try Arguments.coerce("randstr", [arguments[0]], [.integer], context)[0])
+    guard case .integer(let count) = length, count >= 0 else {
+      throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the length of `randstr` must not be negative")
+    }
+    let seed = try seed("randstr", Array(arguments.dropFirst()), context)
+    let isSeeded = arguments.count > 1
+    return MiscFunctions.nondeterministic("randstr", .string) { _, rows, context in
+      var source = XORShift(seed &+ UInt64(context.partition) ^ (isSeeded ? 0 : context.seed))
+      var writer = StringWriter(rows: rows)
+      for _ in 0..<rows {
+        for _ in 0..<count { writer.append(source.letter()) }
+        writer.end()
+      }
+      return writer.finish(.string, count: rows)
+    }
   }
 
   private static func column(_ type: DataType, _ count: Int, _ body: (Int) -> Double) -> ColumnVector {

@@ -23,8 +23,8 @@ enum Arithmetic {
     // Outside of ANSI mode nothing fails: integers wrap around, and what has no value is NULL.
     let isLenient = !context.isAnsi && !isTry
     let (left, right) = try promoteStrings(op, left, right, context)
-    guard isNumericOrNull(left.type), isNumericOrNull(right.type),
-      !(left.type == .void && right.type == .void && op != .divide)
+    if left.type == .void && right.type == .void && op != .integralDivide { return .null(.double) }
+    guard isNumericOrNull(left.type), isNumericOrNull(right.type), left.type != .void || right.type != .void
     else { throw OperatorErrors.mismatch(op.rawValue, left, right, "(\"NUMERIC\" or \"INTERVAL\")") }
     if left.type.isDecimal || right.type.isDecimal, !left.type.isFractional, !right.type.isFractional {
       return try DecimalOperators.bind(op, left, right, isTry: isTry || isLenient, context)

@@ -36,7 +36,7 @@ enum Comparison {
 
   private static func isOrderable(_ type: DataType) -> Bool {
     switch type {
-    case .map, .calendarInterval: false
+    case .map, .calendarInterval, .variant: false
     case .array(let element, _): isOrderable(element)
     case .structure(let fields): fields.allSatisfy { isOrderable($0.type) }
     default: true

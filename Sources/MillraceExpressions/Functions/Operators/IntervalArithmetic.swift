@@ -50,7 +50,10 @@ enum IntervalArithmetic {
     if right.type.isInterval { return try shift(left, by: right, sign: -1, settings) }
     if left.type.isTimestamp || right.type.isTimestamp { return try difference(left, right, settings) }
     if right.type == .date { return try dateDifference(left, right, settings) }
-    if left.type == .date && right.type != .string { return try shiftDays(left, by: right, sign: -1, settings) }
+    if left.type == .date && right.type == .string {
+      return try dateDifference(left, try right.cast(to: .date, settings.context), settings)
+    }
+    if left.type == .date { return try shiftDays(left, by: right, sign: -1, settings) }
     return nil
   }
 

@@ -127,6 +127,7 @@ struct JavaFormat: Sendable {
     case .null: return "null"
     case .boolean(let flag): return "\(flag)"
     case .integer(let number): return "\(number)"
+    case .array, .structure, .map: return JavaText.text(.of([value], type: type), 0)
     case .double(let number):
       let single = type == .float
       let shown = try? (Cast.bind(.literal(value, single ? .float : .double), to: .string, context: BindingContext()))
@@ -137,7 +138,8 @@ struct JavaFormat: Sendable {
       guard case .decimal(_, let scale) = type else { return "\(unscaled)" }
       return NumberFormat.fixed(unscaled, scale: scale, digits: scale)
     case .string(let text): return text
-    default: return "\(value)"
+    default:
+      return JavaText.text(.of([value], type: type), 0)
     }
   }
 

@@ -21,7 +21,7 @@ enum SearchFunctions {
       }
     },
     ScalarFunction(
-      "locate", "position", "charindex",
+      "locate", "position",
       summary:
         "Position from 1 of the first string in the second, searched from position `start` on, 0 if there is none.",
       example: "locate('bar', 'foobarbar', 5)"

@@ -1,6 +1,7 @@
 /// All functions of strings.
 enum StringFunctions {
   static let all: [ScalarFunction] =
-    [SplitFunction.function] + CaseFunctions.all + LengthFunctions.all + SubstringFunctions.all + SearchFunctions.all
+    [SplitFunction.function, Sentences.function] + CaseFunctions.all + LengthFunctions.all + SubstringFunctions.all
+    + SearchFunctions.all
     + TrimFunctions.all + ReplaceFunctions.all + ConcatFunctions.all + FormatFunctions.all + DistanceFunctions.all
 }

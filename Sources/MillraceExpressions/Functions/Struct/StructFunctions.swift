@@ -30,7 +30,7 @@ public enum StructFunctions {
     ScalarFunction(
       "named_struct", summary: "A struct of names and values in turn.", example: "named_struct('a', 1, 'b', 'x')"
     ) { arguments, _ in
-      guard arguments.count % 2 == 0, !arguments.isEmpty else {
+      guard arguments.count % 2 == 0 else {
         throw MillraceError(
           "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
           "`named_struct` takes names and values in turn, but got \(arguments.count) arguments")
