@@ -88,6 +88,10 @@ public struct StreamingRules: Sendable {
       throw unsupported(
         "DEDUPLICATION_WITHOUT_WATERMARK", "dropDuplicatesWithinWatermark needs a watermark",
         hint: "declare one on the source")
+    case .watermark where compatibility == .spark && node.redefinesWatermark:
+      throw unsupported(
+        "REDEFINED_WATERMARK", "a watermark is declared over a stream that has one already",
+        hint: "declare it once, or over an aggregation")
     case .aggregate(let node)
     where node.child.isStreaming && compatibility == .spark && node.aggregates.contains(where: \.isDistinct):
       throw unsupported(
@@ -220,6 +224,18 @@ extension LogicalPlan {
   public var hasWatermark: Bool {
     if case .watermark = self { return true }
     return children.contains(where: \.hasWatermark)
+  }
+
+  /// Whether this is a watermark over another one with no aggregation in between.
+  fileprivate var redefinesWatermark: Bool {
+    func hasOwn(_ plan: LogicalPlan) -> Bool {
+      switch plan {
+      case .aggregate: false
+      case .watermark: true
+      default: plan.children.contains(where: hasOwn)
+      }
+    }
+    return children.contains(where: hasOwn)
   }
 
   /// Aggregations over streams, outermost first.

@@ -19,7 +19,7 @@ import Testing
 
   @Test func queriesGiveValues() async throws {
     let blocks = Page.formats.blocks("sql")
-    #expect(blocks.count == 2)
+    #expect(blocks.count == 3)
     for block in blocks { #expect(try await Self.value(block) != .null, "\(block)") }
   }
 

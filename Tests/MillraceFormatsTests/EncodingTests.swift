@@ -42,6 +42,25 @@ import Testing
     }
   }
 
+  @Test func writesVariantsAsJSON() throws {
+    let out = ByteBuffer()
+    var writer = VariantWriter(out)
+    let opened = writer.openObject()
+    for (name, number) in [("b", Int64(1)), ("a", 2)] {
+      let field = Array(name.utf8).withUnsafeBytes { writer.beginField(of: opened, name: $0) }
+      writer.append(.long, number)
+      writer.endField(of: opened, field)
+    }
+    #expect(writer.close(object: opened) == nil)
+    let value = Value.binary(Array(out.bytes))
+    let schema = Schema([StructField("x", .variant), StructField("y", .array(.variant))])
+    #expect(
+      try Self.encode(JSONEncoding(), [[value, .array([value, .null])], [.null, .null]], schema)
+        == "{\"x\":{\"a\":2,\"b\":1},\"y\":[{\"a\":2,\"b\":1},null]}\n{}\n")
+    let flat = Schema([StructField("x", .variant)])
+    #expect(try Self.encode(CSVEncoding(), [[value]], flat) == #""{\"a\":2,\"b\":1}""# + "\n")
+  }
+
   @Test func leavesNullsOut() throws {
     let schema = Schema([StructField("a", .integer), StructField("b \"q\"", .string), StructField("c", .void)])
     let rows: [[Value]] = [[.null, .null, .null], [.integer(1), .null, .null], [.null, "x", .null]]

@@ -64,7 +64,8 @@ final class StatePartition {
     -> GroupAccumulation
   {
     var result = batch
-    if let eventTime, mode != .complete {
+    // Complete mode keeps all groups, so that nothing is late for them; sessions are not taken up again once they are over.
+    if let eventTime, mode != .complete || plan.sessions != nil {
       let keys = batch.flatKeys()
       let open = openGroups(keys[eventTime.column], eventTime, after: lateWatermark &- delay)
       if open.count < batch.groupCount {

@@ -171,7 +171,8 @@ final class PhysicalPlanner {
       return LimitOperator(sorted, count: count, offset: offset)
     }
     let rows = try collected(child)
-    guard child.isStreaming, mode == .append, let count else {
+    // Below an aggregation a limit counts over all batches, whatever the output mode; above one it is of each result.
+    guard child.isStreaming, mode == .append || child.streamingAggregates.isEmpty, let count else {
       return LimitOperator(rows, count: count, offset: offset)
     }
     profile.keepsState()
@@ -241,7 +242,7 @@ final class PhysicalPlanner {
         store, aggregation, mode: mode, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
         delay: node.child.watermarkDelay)
     }
-    if let timeKey, mode != .complete,
+    if let timeKey, mode != .complete || aggregation.sessions != nil,
       let capture = lateCapture(StatefulAggregateOperator.name(aggregation), index, node.child)
     {
       input = try keepingLate(input, of: node, timeKey: timeKey, capture)

@@ -5,6 +5,8 @@ package indirect enum ExpectedType: Sendable {
   /// Exactly this type, or what casts to it implicitly.
   case type(DataType)
   case any
+  /// Exactly this type: nothing is cast but an untyped NULL.
+  case strict(DataType)
   /// Any number; a string becomes DOUBLE.
   case numeric
   case integral
@@ -35,7 +37,7 @@ package indirect enum ExpectedType: Sendable {
   /// Whether a value of `type` needs no cast.
   package func accepts(_ type: DataType) -> Bool {
     switch self {
-    case .type(let expected): type.matches(expected)
+    case .type(let expected), .strict(let expected): type.matches(expected)
     case .any: true
     case .numeric: type.isNumeric
     case .integral: type.isIntegral
@@ -55,7 +57,7 @@ package indirect enum ExpectedType: Sendable {
   /// The type that an untyped NULL takes.
   private var defaultType: DataType {
     switch self {
-    case .type(let type): type
+    case .type(let type), .strict(let type): type
     case .any: .void
     case .numeric, .fractional: .double
     case .integral: .integer
@@ -83,7 +85,7 @@ package indirect enum ExpectedType: Sendable {
     case .decimal: return type == .string ? .systemDecimal : DecimalRules.decimal(for: type)
     case .timestamp, .datetime: return type == .string || type == .date ? .timestamp : nil
     case .integral: return type == .string ? .long : nil
-    case .any, .dayTimeInterval, .yearMonthInterval, .array, .map, .structure: return nil
+    case .any, .strict, .dayTimeInterval, .yearMonthInterval, .array, .map, .structure: return nil
     }
   }
 
@@ -92,7 +94,7 @@ package indirect enum ExpectedType: Sendable {
   /// For messages.
   package var sql: String {
     switch self {
-    case .type(let type): "\"\(type.sql)\""
+    case .type(let type), .strict(let type): "\"\(type.sql)\""
     case .any: "\"ANY\""
     case .numeric: "\"NUMERIC\""
     case .integral: "\"INTEGRAL\""

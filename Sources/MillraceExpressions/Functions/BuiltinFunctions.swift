@@ -29,6 +29,7 @@ enum BuiltinFunctions {
     CSVFunctions.all,
     ValidTextFunctions.all,
     VariantFunctions.functions,
+    CollationFunctions.all,
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,

@@ -88,7 +88,6 @@ extension ByteWriter {
     case .yearMonthInterval(let from, let to):
       append(Array(IntervalText.yearMonth(vector.values(as: Int32.self)[slot], from, to).utf8))
     case .calendarInterval: append(Array(IntervalText.calendar(vector.values(as: CalendarInterval.self)[slot]).utf8))
-    case .variant: append(variant: vector.bytes(slot), zone: zone)
     default: return false
     }
     return true
@@ -96,9 +95,7 @@ extension ByteWriter {
 
   /// A VARIANT as JSON text.
   mutating func append(variant bytes: UnsafeRawBufferPointer, zone: TimeZoneRules) {
-    let text = ByteBuffer(capacity: bytes.count * 2 + 64)
-    VariantText { zone.local(fromUTC: $0) }.append(VariantValue(bytes), to: text)
-    append(text.bytes)
+    VariantText.withJSON(bytes, zone: zone) { append($0) }
   }
 
   private static let yes = Array("true".utf8)
@@ -127,5 +124,16 @@ extension ByteWriter {
     }
     appendLocal(zone.local(fromUTC: microseconds))
     append(Array(TimeZoneOffset.text(zone.offset(atUTC: microseconds.flooredSecond), zero: "Z").utf8))
+  }
+}
+
+extension VariantText {
+  /// Hands the JSON text of the bytes of a VARIANT to `body`, with timestamps in a zone.
+  static func withJSON(
+    _ bytes: UnsafeRawBufferPointer, zone: TimeZoneRules, _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    let text = ByteBuffer(capacity: bytes.count * 2 + 64)
+    VariantText { zone.local(fromUTC: $0) }.append(VariantValue(bytes), to: text)
+    withExtendedLifetime(text) { body(text.bytes) }
   }
 }

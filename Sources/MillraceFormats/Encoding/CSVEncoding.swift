@@ -90,6 +90,9 @@ final class CSVEncoder: Encoder {
     if isText[index] {
       return Self.write(trimmed(vector.bytes(row)), dialect, isSpecial, &writer)
     }
+    if types[index] == .variant {
+      return VariantText.withJSON(vector.bytes(row), zone: zone) { Self.write($0, dialect, isSpecial, &writer) }
+    }
     _ = writer.appendScalar(types[index], vector, vector.slot(row), zone: zone)
   }
 

@@ -72,6 +72,8 @@ final class PairEncoder: Encoder {
         let column = batch.columns[index]
         if type == .string || type == .binary {
           write(column.bytes(row), &writer)
+        } else if type == .variant {
+          VariantText.withJSON(column.bytes(row), zone: zone) { write($0, &writer) }
         } else {
           _ = writer.appendScalar(type, column, column.slot(row), zone: zone)
         }

@@ -3,11 +3,17 @@ import MillraceExpressions
 import MillraceSQL
 
 extension Analyzer {
-  /// LATERAL: a generator, or a subquery that may use columns to its left.
+  /// LATERAL: a generator, or a subquery that may use columns to its left. The condition is that of a LEFT JOIN.
   func lateral(
-    _ inner: Relation, alias: TableAlias?, _ plan: LogicalPlan, _ scope: Scope, kind: JoinKind
+    _ inner: Relation, alias: TableAlias?, _ plan: LogicalPlan, _ scope: Scope, kind: JoinKind,
+    on condition: SQLExpression? = nil
   ) throws -> (LogicalPlan, Scope) {
     if case .function(let function) = inner.kind {
+      if condition != nil {
+        throw MillraceError(
+          "UNSUPPORTED_FEATURE.LATERAL_JOIN_CONDITION", "LEFT JOIN LATERAL of a table function takes no condition",
+          hint: "put the function into a subquery with WHERE")
+      }
       let resolver = ExpressionResolver(self, scope)
       guard var node = try resolver.generator(function, over: plan) else {
         throw MillraceError(
@@ -23,9 +29,10 @@ extension Analyzer {
     guard case .subquery(let query) = inner.kind else {
       throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
     }
-    let sub = try aliased(try self.plan(query, outer: .scope(scope)), alias ?? inner.alias)
+    var sub = try aliased(try self.plan(query, outer: .scope(scope)), alias ?? inner.alias)
     var result = scope
     result.columns += sub.output
+    if let condition { sub = .filter(try booleanCondition(condition, result), sub) }
     return (try LateralJoin(self, left: plan, kind: kind).plan(sub), result)
   }
 }

@@ -195,8 +195,12 @@ extension Analyzer {
   ) throws -> (LogicalPlan, Scope) {
     let (leftPlan, leftScope) = try relation(left, outer: outer)
     if case .lateral(let inner) = right.kind {
+      var matching: SQLExpression?
+      if case .on(let expression) = condition, kind == .left, expression.kind != .literal(.boolean(true), .boolean) {
+        matching = expression
+      }
       let (plan, scope) = try lateral(
-        inner, alias: right.alias, leftPlan, leftScope, kind: kind == .left ? .left : .inner)
+        inner, alias: right.alias, leftPlan, leftScope, kind: kind == .left ? .left : .inner, on: matching)
       if case .on(let expression) = condition, kind != .left {
         return (.filter(try booleanCondition(expression, scope), plan), scope)
       }

@@ -36,10 +36,14 @@ struct Decorrelation {
         ?? inner
       return (kept, conditions + parts.filter { isCorrelated($0) })
     case .project(let columns, let child):
+      if case .aggregate = child, columns.contains(where: { isCorrelated($0.expression) }) {
+        throw correlatedReference()
+      }
       let (inner, conditions) = try pull(child)
       let passed = needed(conditions, from: inner, beside: columns.map(\.attribute))
       return (.project(columns + passed, inner), conditions)
     case .aggregate(var node):
+      try checkArguments(node)
       let (inner, conditions) = try pull(node.child)
       node.child = inner
       if conditions.isEmpty { return (.aggregate(node), []) }
@@ -89,6 +93,24 @@ struct Decorrelation {
       return (.window(node), rest)
     default: return (plan, [])
     }
+  }
+
+  /// Aggregates must not read the enclosing query's columns.
+  private func checkArguments(_ node: AggregateNode) throws {
+    for argument in node.aggregates.flatMap(\.function.arguments) where isCorrelated(argument) {
+      if argument.references.isSubset(of: outer) { throw correlatedReference() }
+      throw MillraceError(
+        "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.AGGREGATE_FUNCTION_MIXED_OUTER_LOCAL_REFERENCES",
+        "an aggregate function cannot use columns of the subquery and of the enclosing query together",
+        hint: "write it as a join")
+    }
+  }
+
+  private func correlatedReference() -> MillraceError {
+    MillraceError(
+      "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.CORRELATED_REFERENCE",
+      "a column of the enclosing query can stand in WHERE only, not beside or in an aggregate",
+      hint: "compute with it outside of the subquery")
   }
 
   /// An aggregation per value of the columns that the correlated equalities compare.

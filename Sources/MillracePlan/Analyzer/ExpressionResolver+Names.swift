@@ -17,12 +17,9 @@ extension ExpressionResolver {
     if parts.count == 1, SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased()) {
       return try functionCall(FunctionCall(parts, []))
     }
-    var outer = scope.outer
-    while case .scope(let enclosing) = outer {
-      if let match = try enclosing.match(parts) {
-        return try access(.attribute(match.attribute), match.path)
-      }
-      outer = enclosing.outer
+    // As in Spark, a subquery sees the query around it, but not the one around that.
+    if case .scope(let enclosing) = scope.outer, let match = try enclosing.match(parts) {
+      return try access(.attribute(match.attribute), match.path)
     }
     throw analyzer.unresolvedColumn(parts, among: scope.columns)
   }
@@ -50,6 +47,11 @@ extension ExpressionResolver {
     }
     lambdaParameters.append(level)
     defer { lambdaParameters.removeLast() }
+    if body.contains(where: \.isSubquery) {
+      throw MillraceError(
+        "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.HIGHER_ORDER_FUNCTION", "a lambda cannot hold a subquery",
+        hint: "compute it beside the lambda, for instance in a cross join")
+    }
     return Lambda(attributes, try resolve(body))
   }
 }

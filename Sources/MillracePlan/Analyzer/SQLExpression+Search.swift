@@ -16,6 +16,14 @@ extension SQLExpression {
   /// Whether this is a call with OVER.
   var isWindowFunction: Bool { if case .call(let call) = kind { call.window != nil } else { false } }
 
+  /// Whether this is a subquery.
+  var isSubquery: Bool {
+    switch kind {
+    case .scalarSubquery, .exists, .inSubquery: true
+    default: false
+    }
+  }
+
   /// Whether this is a call of a generator such as `explode`.
   var isGenerator: Bool {
     guard case .call(let call) = kind else { return false }

@@ -37,6 +37,10 @@ extension SelectAnalyzer {
 
   func sortKey(_ sql: SQLExpression, _ columns: [NamedExpression], _ resolver: ExpressionResolver) throws -> Expression
   {
+    if grouping == nil, containsAggregate(sql) {
+      throw MillraceError(
+        "UNSUPPORTED_EXPR_FOR_OPERATOR", "ORDER BY cannot use aggregate functions in a query without aggregation")
+    }
     if sql.contains(where: \.isGenerator) {
       throw MillraceError(
         "UNSUPPORTED_GENERATOR.OUTSIDE_SELECT", "ORDER BY cannot use a generator", hint: "put it into a subquery")

@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 extension Parser {
-  /// An operand with what is attached to it: `[index]`, `.field`, `::type`, `:path`.
+  /// An operand with what is attached to it: `[index]`, `.field`, `::type`, `:path`, `COLLATE name`.
   func primary() throws(Failed) -> SQLExpression {
     let start = position
     let base = try atom()
@@ -27,6 +27,13 @@ extension Parser {
         base = try variantPath(of: base, from: start)
       default: return base
       }
+      try grow()
+    }
+    while accept(.collate) {
+      let collation = try nameParts("a collation").joined(separator: ".")
+      let argument = SQLExpression(.literal(.string(collation), .string), range(from: start))
+      let arguments = [base, argument].map { FunctionCall.Argument($0) }
+      base = SQLExpression(.call(FunctionCall(["collate"], arguments)), range(from: start))
       try grow()
     }
     return base

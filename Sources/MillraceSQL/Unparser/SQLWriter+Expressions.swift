@@ -217,15 +217,28 @@ extension SQLWriter {
   }
 
   private func element(_ base: SQLExpression, _ index: SQLExpression) {
-    if isPretty, case .column(let parts) = base.kind, case .structure? = columns.type(parts),
-      case .literal(.string(let field), .string) = index.kind
-    {
+    if isPretty, case .structure? = type(of: base), case .literal(.string(let field), .string) = index.kind {
       return self.field(base, field)
     }
     self.base(base)
     write("[")
     expression(index)
     write("]")
+  }
+
+  /// The type of a column or of a field of one, where it is known.
+  private func type(of expression: SQLExpression) -> DataType? {
+    func field(_ name: String, of type: DataType?) -> DataType? {
+      type?.fields?.first { $0.name.lowercased() == name.lowercased() }?.type
+    }
+    switch expression.kind {
+    case .column(let parts): return columns.type(parts)
+    case .field(let base, let name): return field(name, of: type(of: base))
+    case .element(let base, let index):
+      guard case .literal(.string(let name), .string) = index.kind else { return nil }
+      return field(name, of: type(of: base))
+    default: return nil
+    }
   }
 
   private func field(_ base: SQLExpression, _ name: String) {

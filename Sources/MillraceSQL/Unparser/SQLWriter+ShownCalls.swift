@@ -95,12 +95,28 @@ extension SQLWriter {
     }
     switch kinds {
     case (.date, .number): shown(symbol == .add ? "date_add(" : "date_sub(", [left, right], ")")
+    case (.date, .interval) where isOfDays(right):
+      write("date_add(")
+      expression(left)
+      write(symbol == .add ? ", extractansiintervaldays(" : ", (- extractansiintervaldays(")
+      expression(right)
+      write(symbol == .add ? "))" : ")))")
     case (.date, .interval), (.timestamp, .interval):
       shown("", [left], " \(symbol.rawValue) ")
       expression(right)
     default: return false
     }
     return true
+  }
+
+  /// Whether an operand is an interval of days and nothing else, which Spark adds to a date as a number.
+  private func isOfDays(_ operand: SQLExpression) -> Bool {
+    switch operand.kind {
+    case .literal(_, let type), .typedLiteral(let type, _), .cast(_, let type, _):
+      type == .dayTimeInterval(from: .day, to: .day)
+    case .column(let parts): columns.type(parts) == .dayTimeInterval(from: .day, to: .day)
+    default: false
+    }
   }
 
   private enum TimeKind { case date, timestamp, interval, number }
@@ -183,6 +199,7 @@ private enum ShownFunction {
   static let hiddenFrom = [
     "from_json": 1, "from_csv": 1, "to_json": 1, "to_csv": 1, "first": 1, "last": 1, "first_value": 1, "last_value": 1,
     "any_value": 1, "approx_count_distinct": 1, "try_make_timestamp": 6,
+    "variant_get": 2, "try_variant_get": 2,
   ]
 
   /// The arguments that Spark adds, by the number of those that are written.

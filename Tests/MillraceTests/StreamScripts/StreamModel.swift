@@ -81,7 +81,7 @@ struct SessionModel: StreamModel {
 
   mutating func batch(_ a: [ScriptRow], _ b: [ScriptRow], late: Int64, watermark: Int64) -> [String] {
     var changed: Set<Session> = []
-    for row in a where mode == .complete || row.time + gap > late {
+    for row in a where row.time + gap > late {
       var new = Session(start: row.time, end: row.time + gap, key: row.key, count: 1, sum: row.number)
       for old in sessions where old.key == row.key && old.start <= new.end && new.start <= old.end {
         new.start = min(new.start, old.start)

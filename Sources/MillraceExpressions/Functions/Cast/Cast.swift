@@ -10,6 +10,11 @@ package enum Cast {
     let source = expression.type
     if source == type { return expression }
     if case .literal(.null, _) = expression { return .null(type) }
+    if type.isDatetime, case .literal(.string(let text), .string) = expression,
+      text.lowercased().filter({ !$0.isWhitespace }) == "epoch"
+    {
+      return .literal(.integer(0), type)
+    }
     guard CastRules.canCast(source, to: type) else { throw CastRules.mismatch(source, type, isTry: isTry) }
     if !context.isAnsi && !isTry { return try lenient(expression, to: type, context) }
     let kernel = try CastKernel.make(source, type, CastKernel.Options(isTry: isTry, timeZone: context.timeZone))

@@ -8,7 +8,7 @@ enum ArraySearch {
       example: "array_contains(array(1, 2), 2)"
     ) { arguments, context in
       try Arguments.expectCount("array_contains", arguments, 2)
-      if arguments[1].type == .void {
+      if arguments.contains(where: { $0.type == .void }) {
         throw MillraceError(
           "DATATYPE_MISMATCH.NULL_TYPE", "`array_contains` cannot look for an untyped NULL", hint: "cast the NULL")
       }
@@ -25,6 +25,9 @@ enum ArraySearch {
       example: "array_position(array(3, 2, 1), 1)"
     ) { arguments, context in
       try Arguments.expectCount("array_position", arguments, 2)
+      if arguments[0].type == .void {
+        throw MillraceError("DATATYPE_MISMATCH.NULL_TYPE", "`array_position` cannot look into an untyped NULL")
+      }
       let (array, element) = try CollectionBinding.arrayAndElement(
         "array_position", arguments[0], arguments[1], context)
       return CollectionBinding.call("array_position", [array, element], type: .long) { arguments, count, _ in

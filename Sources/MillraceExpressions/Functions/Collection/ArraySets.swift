@@ -49,8 +49,10 @@ enum ArraySets {
 
   /// Arrays cast to one type.
   static func unified(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> [Expression] {
-    let arrays = try arguments.enumerated().map { try CollectionBinding.asArray(name, $0.element, $0.offset, context) }
-    guard let type = TypeCoercion.commonTypeWithoutStrings(arrays.map(\.type)) else {
+    let arrays = arguments
+    guard arrays.allSatisfy({ $0.type.elementType != nil }),
+      let type = TypeCoercion.commonTypeWithoutStrings(arrays.map(\.type))
+    else {
       throw MillraceError(
         "DATATYPE_MISMATCH.BINARY_ARRAY_DIFF_TYPES",
         "`\(name)` takes arrays of one type, but they are " + arrays.map(\.type.sql).joined(separator: " and "))

@@ -226,7 +226,7 @@ enum ArrayTransforms {
 
   private static func flatten(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("flatten", arguments, 1)
-    let array = try CollectionBinding.asArray("flatten", arguments[0], 0, context)
+    let array = try CollectionBinding.typedArray("flatten", arguments[0], 0)
     guard let type = array.type.elementType, type.elementType != nil || type == .void else {
       throw MillraceError(
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "`flatten` takes an array of arrays, not \(array.type.sql)")

@@ -169,8 +169,10 @@ public enum CollectionAccess {
       }
       return lookup(name, arguments[0], try keyArgument(name, arguments[1], key, context), value)
     }
-    let array = try CollectionBinding.asArray(name, arguments[0], 0, context)
-    guard arguments[1].type != .string else { throw Arguments.unexpectedType(name, 1, .string, .integer) }
+    let array = try CollectionBinding.typedArray(name, arguments[0], 0)
+    guard arguments[1].type != .string, arguments[1].type != .void else {
+      throw Arguments.unexpectedType(name, 1, arguments[1].type, .integer)
+    }
     let index = try Arguments.coerce(name, [arguments[1]], [.integer], context)[0].cast(to: .long, context)
     return CollectionBinding.call(name, [array, index], type: array.type.elementType ?? .void, canFail: true) {
       arguments, count, _ in
@@ -193,7 +195,7 @@ public enum CollectionAccess {
       "get", summary: "An element counted from 0; NULL for an index out of bounds.", example: "get(array(1, 2), 5)"
     ) { arguments, context in
       try Arguments.expectCount("get", arguments, 2)
-      let array = try CollectionBinding.asArray("get", arguments[0], 0, context)
+      let array = try CollectionBinding.typedArray("get", arguments[0], 0)
       let index = try Arguments.coerce("get", [arguments[1]], [.integer], context)[0].cast(to: .long, context)
       return CollectionBinding.call("get", [array, index], type: array.type.elementType ?? .void) {
         arguments, count, _ in

@@ -17,6 +17,9 @@ public enum Generators {
   /// plain ones: run the kernel with `isOuter`.
   public static func bind(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> Generator? {
     let name = name.lowercased()
+    if arguments.isEmpty, names.union(tableNames).contains(name), !["stack", "json_tuple"].contains(name) {
+      throw MillraceError("REQUIRED_PARAMETER_NOT_FOUND", "`\(name)` needs an argument")
+    }
     switch name {
     case "explode", "explode_outer": return try explode(name, arguments, withPosition: false)
     case "posexplode", "posexplode_outer": return try explode(name, arguments, withPosition: true)

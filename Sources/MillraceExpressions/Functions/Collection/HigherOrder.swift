@@ -168,7 +168,7 @@ enum HigherOrder {
   private static func zipWith(_ arguments: [FunctionArgument], _ context: BindingContext) throws -> Expression {
     try expectCount("zip_with", arguments, 3...3)
     let arrays = try (0..<2).map {
-      try CollectionBinding.asArray("zip_with", expression("zip_with", arguments[$0]), $0, context)
+      try CollectionBinding.typedArray("zip_with", expression("zip_with", arguments[$0]), $0)
     }
     let lambda = try lambda("zip_with", arguments[2], arrays.map { ($0.type.elementType ?? .void, true) })
     let type = DataType.array(element: lambda.body.type, containsNull: lambda.body.isNullable)
@@ -203,7 +203,7 @@ enum Folding {
   static func bind(_ arguments: [FunctionArgument], _ context: BindingContext) throws -> Expression {
     let name = "aggregate"
     try HigherOrder.expectCount(name, arguments, 3...4)
-    let array = try CollectionBinding.asArray(name, HigherOrder.expression(name, arguments[0]), 0, context)
+    let array = try CollectionBinding.typedArray(name, HigherOrder.expression(name, arguments[0]), 0)
     let zero = try HigherOrder.expression(name, arguments[1])
     let merge = try HigherOrder.lambda(
       name, arguments[2], [(zero.type, true), (array.type.elementType ?? .void, true)])
@@ -263,7 +263,7 @@ enum ComparingSort {
   static func bind(_ arguments: [FunctionArgument], _ context: BindingContext) throws -> Expression {
     let name = "array_sort"
     try HigherOrder.expectCount(name, arguments, 1...2)
-    let array = try CollectionBinding.asArray(name, HigherOrder.expression(name, arguments[0]), 0, context)
+    let array = try CollectionBinding.typedArray(name, HigherOrder.expression(name, arguments[0]), 0)
     let element = array.type.elementType ?? .void
     let lambda = try HigherOrder.lambda(name, arguments[1], [(element, true), (element, true)])
     guard lambda.body.type == .integer else {

@@ -202,6 +202,14 @@ enum CollectionBinding {
     return (argument, key, value)
   }
 
+  /// The argument, which must be a map; an untyped NULL is none.
+  static func typedMap(
+    _ name: String, _ argument: Expression, _ index: Int
+  ) throws -> (map: Expression, key: DataType, value: DataType) {
+    guard argument.type != .void else { throw Arguments.unexpectedType(name, index, .void, .map) }
+    return try asMap(name, argument, index)
+  }
+
   /// A call of a kernel.
   static func call(
     _ name: String, _ arguments: [Expression], type: DataType, variant: String = "", isNullable: Bool = true,

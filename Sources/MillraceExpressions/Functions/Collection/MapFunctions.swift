@@ -38,6 +38,14 @@ enum MapFunctions {
       "map_contains_key", summary: "Whether a map has a key.", example: "map_contains_key(map('a', 1), 'a')"
     ) { arguments, context in
       try Arguments.expectCount("map_contains_key", arguments, 2)
+      guard arguments[1].type != .void else {
+        throw MillraceError("DATATYPE_MISMATCH.NULL_TYPE", "`map_contains_key` cannot look for an untyped NULL")
+      }
+      guard case .map = arguments[0].type else {
+        throw MillraceError(
+          arguments[0].type == .void ? "DATATYPE_MISMATCH.NULL_TYPE" : "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
+          "`map_contains_key` takes a map, not \(arguments[0].type.sql)")
+      }
       let (map, key, _) = try CollectionBinding.asMap("map_contains_key", arguments[0], 0)
       guard TypeCoercion.commonType(key, arguments[1].type) == key else {
         throw MillraceError(
@@ -184,6 +192,7 @@ enum MapFunctions {
 
   private static func fromEntries(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("map_from_entries", arguments, 1)
+    _ = try CollectionBinding.typedArray("map_from_entries", arguments[0], 0)
     guard let fields = arguments[0].type.elementType?.fields, fields.count == 2 else {
       throw MillraceError(
         "DATATYPE_MISMATCH.MAP_FROM_ENTRIES_WRONG_TYPE",
@@ -208,8 +217,10 @@ enum MapFunctions {
   }
 
   private static func concat(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
-    let maps = try arguments.enumerated().map { try CollectionBinding.asMap("map_concat", $0.element, $0.offset).map }
-    guard let type = TypeCoercion.commonType(maps.map(\.type)) ?? (maps.isEmpty ? .map(.string, .string) : nil) else {
+    let areMaps = arguments.allSatisfy { if case .map = $0.type { true } else { false } }
+    let maps = areMaps ? arguments : []
+    guard areMaps, let type = TypeCoercion.commonType(maps.map(\.type)) ?? (maps.isEmpty ? .map(.string, .string) : nil)
+    else {
       throw MillraceError(
         "DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES",
         "`map_concat` takes maps of one type, not " + maps.map(\.type.sql).joined(separator: ", "))
@@ -240,7 +251,8 @@ enum MapFunctions {
   }
 
   private static func fromText(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
-    let inputs = try Arguments.coerce("str_to_map", arguments, [.string, .string, .string], counts: 1...3, context)
+    let inputs = try Arguments.coerce(
+      "str_to_map", arguments, [.strict(.string), .strict(.string), .strict(.string)], counts: 1...3, context)
     let type = DataType.map(.string, .string)
     let defaults: [Expression] = [.literal(.string(","), .string), .literal(.string(":"), .string)]
     let full = inputs + defaults.dropFirst(inputs.count - 1)

@@ -53,7 +53,7 @@ enum MapLambdas {
   ) -> ScalarFunction {
     ScalarFunction(name, summary: summary, example: example) { (arguments: [FunctionArgument], _: BindingContext) in
       try HigherOrder.expectCount(name, arguments, 2...2)
-      let (map, key, value) = try CollectionBinding.asMap(name, HigherOrder.expression(name, arguments[0]), 0)
+      let (map, key, value) = try CollectionBinding.typedMap(name, HigherOrder.expression(name, arguments[0]), 0)
       return try make(map, HigherOrder.lambda(name, arguments[1], [(key, false), (value, true)]))
     }
   }
@@ -61,8 +61,9 @@ enum MapLambdas {
   private static func zipWith(_ arguments: [FunctionArgument], _ context: BindingContext) throws -> Expression {
     let name = "map_zip_with"
     try HigherOrder.expectCount(name, arguments, 3...3)
-    let (left, leftKey, leftValue) = try CollectionBinding.asMap(name, HigherOrder.expression(name, arguments[0]), 0)
-    let (right, rightKey, rightValue) = try CollectionBinding.asMap(name, HigherOrder.expression(name, arguments[1]), 1)
+    let (left, leftKey, leftValue) = try CollectionBinding.typedMap(name, HigherOrder.expression(name, arguments[0]), 0)
+    let (right, rightKey, rightValue) = try CollectionBinding.typedMap(
+      name, HigherOrder.expression(name, arguments[1]), 1)
     guard let key = TypeCoercion.commonType(leftKey, rightKey) else {
       throw MillraceError(
         "DATATYPE_MISMATCH.MAP_ZIP_WITH_DIFF_TYPES",

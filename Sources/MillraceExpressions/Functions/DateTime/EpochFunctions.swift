@@ -12,6 +12,9 @@ enum EpochFunctions {
       "timestamp_seconds", summary: "The time so many seconds after 1970-01-01T00:00:00Z.",
       example: "timestamp_seconds(1230219000)"
     ) { (arguments: [Expression], context: BindingContext) in
+      if let type = arguments.first?.type, type == .string {
+        throw Arguments.unexpectedType("timestamp_seconds", 0, type, .numeric)
+      }
       let bound = try Arguments.coerce("timestamp_seconds", arguments, [.numeric], context)
       if !bound[0].type.isIntegral { return try bound[0].cast(to: .timestamp, context) }
       return scaled("timestamp_seconds", try bound[0].cast(to: .long, context), 1_000_000)
@@ -41,7 +44,7 @@ enum EpochFunctions {
   private static func count(_ name: String, _ summary: String, _ unit: Int64) -> ScalarFunction {
     ScalarFunction(
       name, summary: summary, example: "\(name)(TIMESTAMP'1970-01-01 00:00:01Z')",
-      bind: Bind.fixed(name, [.type(.timestamp)], .long) { vectors, _ in
+      bind: Bind.fixed(name, [.strict(.timestamp)], .long) { vectors, _ in
         .map(.long, vectors[0]) { (time: Int64) -> Int64 in unit == 1 ? time : time.floored(by: unit) }
       })
   }
@@ -49,6 +52,10 @@ enum EpochFunctions {
   private static func moment(_ name: String, _ summary: String, _ unit: Int64) -> ScalarFunction {
     ScalarFunction(name, summary: summary, example: "\(name)(1230219000123)") {
       (arguments: [Expression], context: BindingContext) in
+      try Arguments.expectCount(name, arguments, 1)
+      guard arguments[0].type.isIntegral || arguments[0].type == .void else {
+        throw Arguments.unexpectedType(name, 0, arguments[0].type, .integral)
+      }
       let bound = try Arguments.coerce(name, arguments, [.long], context)
       return scaled(name, bound[0], unit)
     }

@@ -30,6 +30,17 @@ enum MakeFunctions {
       }
     },
     ScalarFunction(
+      "try_make_interval", summary: "The same as `make_interval`, but NULL where the interval is too large.",
+      example: "try_make_interval(1, 2)"
+    ) { (arguments: [Expression], context: BindingContext) in
+      let whole = try Arguments.coerce(
+        "try_make_interval", arguments,
+        Array(repeating: .integer, count: 6) + [.type(.decimal(precision: 18, scale: 6))], counts: 0...7, context)
+      return Bind.call("try_make_interval", padded(whole, 6), .calendarInterval, isNullable: true) { vectors, count in
+        RowLoop.values(.calendarInterval, vectors, count) { row -> CalendarInterval? in try? interval(vectors, row) }
+      }
+    },
+    ScalarFunction(
       "make_dt_interval", summary: "An interval of days, hours, minutes and seconds; what is left out is 0.",
       example: "make_dt_interval(1, 12, 30, 1.001001)"
     ) { (arguments: [Expression], context: BindingContext) in

@@ -5,7 +5,7 @@ enum EncodingFunctions {
   static let all: [ScalarFunction] = [
     ScalarFunction(
       "base64", summary: "Binary value as base 64 text.", example: "base64('Spark SQL')",
-      bind: Bind.fixed("base64", [.oneOf([.binary, .string])], .string) { vectors, count in
+      bind: Bind.fixed("base64", [.oneOf([.strict(.binary), .strict(.string)])], .string) { vectors, count in
         RowLoop.strings(vectors, count) { row, writer in
           Base64.encode(vectors[0].bytes(row), &writer)
           return true

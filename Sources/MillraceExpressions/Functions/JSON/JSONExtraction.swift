@@ -8,7 +8,7 @@ enum JSONExtraction {
       summary: "What a path such as $.a[0].b leads to, as text; NULL if there is nothing or the text is not JSON.",
       example: "get_json_object('{\"a\": [1, 2]}', '$.a[1]')"
     ) { arguments, context in
-      let inputs = try Arguments.coerce("get_json_object", arguments, [.string, .string], context)
+      let inputs = try Arguments.coerce("get_json_object", arguments, [.strict(.string), .strict(.string)], context)
       return CollectionBinding.call("get_json_object", inputs, type: .string) { arguments, count, _ in
         getObject(arguments, count)
       }
@@ -17,7 +17,7 @@ enum JSONExtraction {
       "json_array_length", summary: "Number of elements of the outermost array; NULL if there is none.",
       example: "json_array_length('[1, 2, 3]')"
     ) { arguments, context in
-      let inputs = try Arguments.coerce("json_array_length", arguments, [.string], context)
+      let inputs = try Arguments.coerce("json_array_length", arguments, [.strict(.string)], context)
       return CollectionBinding.call("json_array_length", inputs, type: .integer) { arguments, count, _ in
         let (rows, isConstant) = storedRows(arguments, count)
         let lengths = (0..<rows).map { row -> Value in
@@ -38,7 +38,7 @@ enum JSONExtraction {
       "json_object_keys", summary: "The names of the outermost object; NULL if there is none.",
       example: "json_object_keys('{\"a\": 1, \"b\": 2}')"
     ) { arguments, context in
-      let inputs = try Arguments.coerce("json_object_keys", arguments, [.string], context)
+      let inputs = try Arguments.coerce("json_object_keys", arguments, [.strict(.string)], context)
       return CollectionBinding.call("json_object_keys", inputs, type: .array(.string)) { arguments, count, _ in
         keys(arguments, count)
       }

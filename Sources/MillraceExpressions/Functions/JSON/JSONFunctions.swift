@@ -60,6 +60,7 @@ public enum JSONFunctions {
       example: "to_json(named_struct('a', 1))"
     ) { arguments, context in
       try Arguments.expectCount("to_json", arguments, 1...2)
+      if arguments[0].type == .void { return .null(.string) }
       guard arguments[0].type.isNested || arguments[0].type == .variant else {
         throw MillraceError(
           "DATATYPE_MISMATCH.INVALID_JSON_SCHEMA",

@@ -4,11 +4,13 @@ import MillraceColumnar
 struct JSONWriter {
   private let ignoresNullFields: Bool
   private let sortsKeys: Bool
+  private let isPretty: Bool
   private let variants: VariantText
   private let out = ByteBuffer()
 
   init(_ options: JSONOptions) {
     ignoresNullFields = options.ignoresNullFields
+    isPretty = options.raw["pretty"]?.lowercased() == "true"
     sortsKeys = options.raw["sortkeys"]?.lowercased() == "true"
     let zone = options.zone
     variants = VariantText { zone.local(fromUTC: $0) }
@@ -26,7 +28,7 @@ struct JSONWriter {
         continue
       }
       writer.out.removeAll()
-      writer.append(prepared, row)
+      writer.append(prepared, row, 0)
       strings.append(writer.out.bytes)
       strings.end()
     }
@@ -84,57 +86,77 @@ struct JSONWriter {
     return writer.finish(.string, count: flat.count)
   }
 
-  private func append(_ column: ColumnVector, _ row: Int) {
+  /// Begins the next member of an object at some depth: on a line of its own where the text is for people.
+  private func beginMember(_ depth: Int, isFirst: Bool) {
+    if !isFirst { out.append(UInt8(0x2C)) }
+    if isPretty { newLine(depth + 1) }
+  }
+
+  private func newLine(_ depth: Int) {
+    out.append(UInt8(0x0A))
+    for _ in 0..<depth { out.append("  ") }
+  }
+
+  private func append(colon isSpaced: Bool) { out.append(isSpaced ? " : " : ":") }
+
+  private func closeObject(_ depth: Int, isEmpty: Bool) {
+    if isPretty { if isEmpty { out.append(UInt8(0x20)) } else { newLine(depth) } }
+    out.append(UInt8(0x7D))
+  }
+
+  private func append(_ column: ColumnVector, _ row: Int, _ depth: Int) {
     if column.isNull(row) || column.type == .void { return out.append("null") }
     let at = column.slot(row)
     switch column.type {
-    case .structure(let fields): appendStructure(column, fields, column.isConstant ? 0 : row)
+    case .structure(let fields): appendStructure(column, fields, column.isConstant ? 0 : row, depth)
     case .array:
       out.append(UInt8(0x5B))
       for (index, element) in column.values(as: ListView.self)[at].range.enumerated() {
         if index > 0 { out.append(UInt8(0x2C)) }
-        append(column.children[0], element)
+        if isPretty { out.append(UInt8(0x20)) }
+        append(column.children[0], element, depth)
       }
+      if isPretty { out.append(UInt8(0x20)) }
       out.append(UInt8(0x5D))
-    case .map: appendMap(column, column.values(as: ListView.self)[at].range)
+    case .map: appendMap(column, column.values(as: ListView.self)[at].range, depth)
     default: appendLeaf(column, row, at)
     }
   }
 
-  private func appendStructure(_ column: ColumnVector, _ fields: [StructField], _ row: Int) {
+  private func appendStructure(_ column: ColumnVector, _ fields: [StructField], _ row: Int, _ depth: Int) {
     out.append(UInt8(0x7B))
     var isFirst = true
     let order = sortsKeys ? fields.indices.sorted { fields[$0].name < fields[$1].name } : Array(fields.indices)
     for (field, child) in order.lazy.map({ (fields[$0], column.children[$0]) }) {
       if ignoresNullFields && (child.isNull(row) || child.type == .void) { continue }
-      if !isFirst { out.append(UInt8(0x2C)) }
+      beginMember(depth, isFirst: isFirst)
       isFirst = false
       var name = field.name
       name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
-      out.append(UInt8(0x3A))
-      append(child, row)
+      append(colon: isPretty)
+      append(child, row, depth + 1)
     }
-    out.append(UInt8(0x7D))
+    closeObject(depth, isEmpty: isFirst)
   }
 
-  private func appendMap(_ column: ColumnVector, _ range: Range<Int>) {
+  private func appendMap(_ column: ColumnVector, _ range: Range<Int>, _ depth: Int) {
     let keys = column.children[0]
     out.append(UInt8(0x7B))
     let texts = CellText(keys.type)
     var order = Array(range)
     if sortsKeys { order.sort { texts.string(keys, $0) < texts.string(keys, $1) } }
     for (place, index) in order.enumerated() {
-      if place > 0 { out.append(UInt8(0x2C)) }
+      beginMember(depth, isFirst: place == 0)
       if keys.type == .string {
         JSONQuoting.append(keys.bytes(index), to: out)
       } else {
         var name = keys.type.isNested ? JavaText.text(keys, index) : texts.string(keys, index)
         name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
       }
-      out.append(UInt8(0x3A))
-      append(column.children[1], index)
+      append(colon: isPretty)
+      append(column.children[1], index, depth + 1)
     }
-    out.append(UInt8(0x7D))
+    closeObject(depth, isEmpty: range.isEmpty)
   }
 
   private func appendLeaf(_ column: ColumnVector, _ row: Int, _ at: Int) {

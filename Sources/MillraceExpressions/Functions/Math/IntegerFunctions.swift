@@ -46,11 +46,11 @@ enum IntegerFunctions {
     ) {
       arguments, context in
       var arguments = arguments
-      if arguments.count == 4, Set(arguments.prefix(3).map(\.type)).count == 1 || arguments[0].type.isInterval {
+      if arguments.count == 4, arguments[0].type.isInterval, arguments[0].type != .calendarInterval {
         // Intervals of one kind count by their months or microseconds.
-        for index in 0..<3 where arguments[index].type.isInterval && arguments[index].type != .calendarInterval {
-          guard arguments[index].type.physical == arguments[0].type.physical else { break }
-          let type: DataType = arguments[index].type.physical == .int32 ? .integer : .long
+        let type: DataType = arguments[0].type.physical == .int32 ? .integer : .long
+        for index in 0..<3 {
+          guard arguments[index].type.isInterval, arguments[index].type.physical == type.physical else { break }
           let units = BoundFunction("interval_units", type: type, isNullable: arguments[index].isNullable) {
             vectors, _, _ in vectors[0].retyped(type)
           }

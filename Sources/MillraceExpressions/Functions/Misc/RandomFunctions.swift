@@ -10,7 +10,7 @@ enum RandomFunctions {
       let seed = try seed("rand", arguments, context)
       if !arguments.isEmpty {
         return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
-          var source = XORShift(seed &+ UInt64(context.partition))
+          var source = XORShift(seed, context)
           return column(.double, count) { _ in source.uniform() }
         }
       }
@@ -23,7 +23,7 @@ enum RandomFunctions {
       let seed = try seed("randn", arguments, context)
       if !arguments.isEmpty {
         return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
-          var source = XORShift(seed &+ UInt64(context.partition))
+          var source = XORShift(seed, context)
           return column(.double, count) { _ in source.normal() }
         }
       }
@@ -69,7 +69,7 @@ enum RandomFunctions {
     guard case .double(let low) = limits[0], case .double(let high) = limits[1] else { return .null(type) }
     let isSeeded = arguments.count > 2
     let number = MiscFunctions.nondeterministic("uniform", .double) { _, count, context in
-      var source = XORShift(seed &+ UInt64(context.partition))
+      var source = XORShift(seed, context)
       if isSeeded { return column(.double, count) { _ in source.uniform() * (high - low) + low } }
       return column(.double, count) { low + RandomSource(seed, context, row: $0).uniform() * (high - low) }
     }
@@ -84,9 +84,8 @@ enum RandomFunctions {
       throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the length of `randstr` must not be negative")
     }
     let seed = try seed("randstr", Array(arguments.dropFirst()), context)
-    let isSeeded = arguments.count > 1
     return MiscFunctions.nondeterministic("randstr", .string) { _, rows, context in
-      var source = XORShift(seed &+ UInt64(context.partition) ^ (isSeeded ? 0 : context.seed))
+      var source = XORShift(seed, context)
       var writer = StringWriter(rows: rows)
       for _ in 0..<rows {
         for _ in 0..<count { writer.append(source.letter()) }

@@ -1,11 +1,15 @@
 import Glibc
+import MillraceColumnar
 
 /// Random numbers in the sequence that Spark gives for a seed (Marsaglia's xorshift, seeded through MurmurHash3).
 struct XORShift {
   private var state: UInt64
   private var spare: Double?
 
-  init(_ seed: UInt64) {
+  /// The sequence of one partition. Batches of a stream, which have a seed of their own, get different ones.
+  init(_ seed: UInt64, _ context: EvaluationContext) { self.init((seed &+ UInt64(context.partition)) ^ context.seed) }
+
+  private init(_ seed: UInt64) {
     let low = XORShift.hash(seed, 0x3C07_4A61)
     let high = XORShift.hash(seed, low)
     state = UInt64(high) << 32 | UInt64(low)

@@ -22,8 +22,10 @@ enum Arithmetic {
   ) throws -> Expression {
     // Outside of ANSI mode nothing fails: integers wrap around, and what has no value is NULL.
     let isLenient = !context.isAnsi && !isTry
-    let (left, right) = try promoteStrings(op, left, right, context)
-    if left.type == .void && right.type == .void && op != .integralDivide { return .null(.double) }
+    let (left, right) = try promoteStrings(op, left, right, isTry: isTry, context)
+    if left.type == .void, right.type == .void, [.multiply, .divide, .remainder, .positiveRemainder].contains(op) {
+      return .null(.double)
+    }
     guard isNumericOrNull(left.type), isNumericOrNull(right.type), left.type != .void || right.type != .void
     else { throw OperatorErrors.mismatch(op.rawValue, left, right, "(\"NUMERIC\" or \"INTERVAL\")") }
     if left.type.isDecimal || right.type.isDecimal, !left.type.isFractional, !right.type.isFractional {
@@ -44,13 +46,16 @@ enum Arithmetic {
   private static func isNumericOrNull(_ type: DataType) -> Bool { type.isNumeric || type == .void }
 
   private static func promoteStrings(
-    _ op: ArithmeticOperator, _ left: Expression, _ right: Expression, _ context: BindingContext
+    _ op: ArithmeticOperator, _ left: Expression, _ right: Expression, isTry: Bool, _ context: BindingContext
   ) throws -> (Expression, Expression) {
     if !context.isAnsi, left.type == .string || right.type == .string { return try doubles(op, left, right, context) }
     guard (left.type == .string) != (right.type == .string), let type = TypeCoercion.commonType(left.type, right.type),
       type.isNumeric
     else { return (left, right) }
-    return (try left.cast(to: type, context), try right.cast(to: type, context))
+    func number(_ operand: Expression) throws -> Expression {
+      try Cast.bind(operand, to: type, isTry: isTry, context: context)
+    }
+    return (try number(left), try number(right))
   }
 
   /// Outside of ANSI mode a string makes doubles of both sides, and one that is no number is NULL.

@@ -17,7 +17,7 @@ enum DistanceFunctions {
     },
     ScalarFunction(
       "soundex", summary: "The Soundex code of a word.", example: "soundex('Miller')",
-      bind: Bind.fixed("soundex", [.string], .string) { vectors, count in
+      bind: Bind.fixed("soundex", [.strict(.string)], .string) { vectors, count in
         RowLoop.strings(vectors, count) { row, writer in
           soundex(vectors[0].bytes(row), &writer)
           return true

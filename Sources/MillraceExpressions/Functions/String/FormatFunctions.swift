@@ -18,7 +18,9 @@ enum FormatFunctions {
     let format = try Arguments.coerce("format_string", [arguments[0]], [.string], context)[0]
     let values = try arguments.dropFirst().map { argument -> Expression in
       switch argument.type {
-      case .byte, .short, .integer, .long, .float, .double, .decimal, .boolean, .string: argument
+      case .byte, .short, .integer, .long, .float, .double, .decimal, .boolean, .string, .date, .timestamp,
+        .timestampNTZ, .array, .structure, .map:
+        argument
       default: try argument.cast(to: .string, context)
       }
     }

@@ -138,8 +138,7 @@ struct JavaFormat: Sendable {
       guard case .decimal(_, let scale) = type else { return "\(unscaled)" }
       return NumberFormat.fixed(unscaled, scale: scale, digits: scale)
     case .string(let text): return text
-    default:
-      return JavaText.text(.of([value], type: type), 0)
+    default: return JavaText.text(.of([value], type: type), 0)
     }
   }
 

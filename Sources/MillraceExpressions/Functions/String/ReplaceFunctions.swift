@@ -169,7 +169,7 @@ enum ReplaceFunctions {
         marks.append(nil)
       }
     }
-    let bound = try Arguments.coerce("mask", [arguments[0]], [.string], context)
+    let bound = try Arguments.coerce("mask", [arguments[0]], [.strict(.string)], context)
     let chosen = marks
     return Bind.call("mask", bound, .string, variant: "\(marks)") { vectors, count in
       RowLoop.strings(vectors, count) { row, writer in

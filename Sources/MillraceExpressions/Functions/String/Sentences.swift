@@ -52,7 +52,7 @@ enum Sentences {
       let joins =
         "'’.-".contains(letter) && isPart(previous) && isPart(next)
         || ",".contains(letter) && previous.isNumber && next.isNumber
-      if isPart(letter) || joins {
+      if isPart(letter) || joins || isPercent(letter, after: previous) {
         word.append(letter)
       } else if !word.isEmpty {
         words.append(word)
@@ -63,4 +63,9 @@ enum Sentences {
   }
 
   private static func isPart(_ letter: Character) -> Bool { letter.isLetter || letter.isNumber }
+
+  /// Whether a percent sign ends a number.
+  private static func isPercent(_ letter: Character, after previous: Character) -> Bool {
+    letter == "%" && previous.isNumber
+  }
 }

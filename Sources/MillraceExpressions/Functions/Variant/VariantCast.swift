@@ -55,9 +55,10 @@ struct VariantCast: Sendable {
   static func failure(_ value: VariantValue, _ target: DataType) -> MillraceError {
     let shown = ByteBuffer(capacity: 64)
     VariantText().append(value, to: shown)
+    let text = withExtendedLifetime(shown) { String(decoding: shown.bytes.prefix(200), as: UTF8.self) }
     return MillraceError(
       "INVALID_VARIANT_CAST",
-      "the variant value \(String(decoding: shown.bytes.prefix(200), as: UTF8.self)) cannot be cast to \(target.sql)",
+      "the variant value \(text) cannot be cast to \(target.sql)",
       hint: "use try_variant_get or try_cast to get NULL instead")
   }
 
@@ -205,7 +206,7 @@ struct VariantCast: Sendable {
     case .array, .object:
       let out = ByteBuffer(capacity: 256)
       text.append(value, to: out)
-      builder.append(bytes: out.bytes)
+      withExtendedLifetime(out) { builder.append(bytes: out.bytes) }
     }
   }
 }
