@@ -24,31 +24,17 @@ import Testing
 
   @Test(arguments: losses, [false, true])
   func everyCrashRecovers(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
-    let first = FakeRun(files: SimulatedFileSystem(), total: 35, asyncCommit: asyncCommit)
-    #expect(first.run() == nil)
-    for change in 1...first.files.changes {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 35, asyncCommit: asyncCommit)
-      run.files.crash(at: change)
-      #expect(run.run() != nil)
-      run.files.reboot(loss)
-      if let error = run.run() { Issue.record("crash at \(change), \(loss): \(error)") }
-      Self.check(run, "crash at \(change), \(loss)")
-    }
+    CrashWalk(
+      loss: loss, make: { FakeRun(files: SimulatedFileSystem(), total: 35, asyncCommit: asyncCommit) },
+      check: Self.check
+    ).everyChange()
   }
 
   @Test(arguments: losses, [false, true])
   func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
-    var random = SeededGenerator(seed: 42)
-    for round in 0..<60 {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 30, asyncCommit: asyncCommit)
-      for _ in 0..<12 {
-        run.files.crash(at: Int.random(in: 1...60, using: &random))
-        if run.run() == nil { break }
-        run.files.reboot(loss)
-      }
-      run.files.reboot(.nothing)
-      if let error = run.run() { Issue.record("round \(round), \(loss): \(error)") }
-      Self.check(run, "round \(round), \(loss)")
-    }
+    CrashWalk(
+      loss: loss, make: { FakeRun(files: SimulatedFileSystem(), total: 30, asyncCommit: asyncCommit) },
+      check: Self.check
+    ).recoveries(rounds: 60, seed: 42)
   }
 }

@@ -95,10 +95,7 @@ final class NumberingPeer: LiveRecordSource {
     let count: Int64 = 40
     let expected = (1...count).map { "record \($0)\n" }.joined()
     for change in stride(from: 1, to: 120, by: 3) {
-      let files = SimulatedFileSystem()
-      try files.createDirectory("/c/journal")
-      try files.syncDirectory("")
-      try files.syncDirectory("/c")
+      let files = try SimulatedFileSystem.withDurableJournal()
       files.crash(at: change)
       var offset: Offset?
       var seen = ""
@@ -107,26 +104,17 @@ final class NumberingPeer: LiveRecordSource {
         let source = Self.source(peer, files, durability)
         do {
           try source.start(after: offset)
-          var idle = 0
-          while seen.utf8.count < expected.utf8.count && idle < 4000 {
-            guard let plan = try source.plan(after: offset, limit: ReadLimit()) else {
-              idle += 1
-              SystemClock().sleep(microseconds: 200)
-              continue
-            }
-            idle = 0
-            let text = try JournaledSourceTests.read(source, plan)
-            let next = try source.offset(after: offset, plan: plan, results: [SplitResult()])
-            let runs = source.origins(in: (offset?.json.int ?? 0)..<(next.json.int ?? 0))
+          try JournaledSourceTests.drain(source, &offset, until: { seen.utf8.count >= expected.utf8.count }) {
+            text, from, to in
+            let runs = source.origins(in: (from?.json.int ?? 0)..<(to.json.int ?? 0))
             #expect(runs.map(\.peer) == text.split(separator: "\n").map { "peer \((Int64($0.dropFirst(7)) ?? 0) % 3)" })
-            // The commit log has the batch from here on. A power cut that takes what is synced behind would take that back, too.
+            // A power cut that takes what is synced behind would take the batch back, too, once the commit log has it.
             if durability == .behind, loss.takesUnsynced {
               JournaledSourceTests.wait { files.isDead || peer.durable >= Self.last(text) }
-              if peer.durable < Self.last(text) { break }
+              if peer.durable < Self.last(text) { return false }
             }
             seen += text
-            offset = next
-            try source.commit(next)
+            return true
           }
         } catch { #expect(run == 0, "\(error)") }
         source.close()
@@ -199,6 +187,14 @@ extension SimulatedFileSystem {
   static func withJournal() throws -> SimulatedFileSystem {
     let files = SimulatedFileSystem()
     try files.createDirectory("/c/journal")
+    return files
+  }
+
+  /// The same, with folders that no crash takes away.
+  static func withDurableJournal() throws -> SimulatedFileSystem {
+    let files = try withJournal()
+    try files.syncDirectory("")
+    try files.syncDirectory("/c")
     return files
   }
 }

@@ -67,6 +67,29 @@ enum Durability: CaseIterable {
     }
   }
 
+  /// Takes batch after batch of a started source and commits each, until `isDone`, or until nothing comes any more. `take` gets the text of a
+  /// batch with its ends; false gives the source up.
+  static func drain(
+    _ source: JournaledSource, _ offset: inout Offset?, until isDone: () -> Bool,
+    take: (_ text: String, _ from: Offset?, _ to: Offset) throws -> Bool
+  ) throws {
+    var idle = 0
+    while !isDone() && idle < 20_000 {
+      guard let plan = try source.plan(after: offset, limit: ReadLimit()) else {
+        idle += 1
+        SystemClock().sleep(microseconds: 200)
+        continue
+      }
+      idle = 0
+      let text = try read(source, plan)
+      let next = try source.offset(after: offset, plan: plan, results: [SplitResult()])
+      guard try take(text, offset, next) else { return }
+      // The commit log has the batch from here on.
+      offset = next
+      try source.commit(next)
+    }
+  }
+
   static func wait(_ what: () -> Bool) {
     for _ in 0..<4000 {
       if what() { return }
@@ -156,10 +179,7 @@ enum Durability: CaseIterable {
     let lines = (0..<30).map { "line \($0) \(String(repeating: "z", count: $0))\n" }
     let total = lines.joined().utf8.count
     for change in stride(from: 1, to: 90, by: 2) {
-      let files = SimulatedFileSystem()
-      try files.createDirectory("/c/journal")
-      try files.syncDirectory("")
-      try files.syncDirectory("/c")
+      let files = try SimulatedFileSystem.withDurableJournal()
       files.crash(at: change)
       var offset: Offset?
       var seen = ""
@@ -168,20 +188,9 @@ enum Durability: CaseIterable {
         let source = Self.source(FakePeer(Array(lines[sent...])), files, durability)
         do {
           try source.start(after: offset)
-          var idle = 0
-          while seen.utf8.count < total && idle < 20_000 {
-            guard let plan = try source.plan(after: offset, limit: ReadLimit(bytes: nil)) else {
-              idle += 1
-              SystemClock().sleep(microseconds: 200)
-              continue
-            }
-            idle = 0
-            let text = try Self.read(source, plan)
-            let next = try source.offset(after: offset, plan: plan, results: [SplitResult()])
-            // The commit log has the batch from here on.
+          try Self.drain(source, &offset, until: { seen.utf8.count >= total }) { text, _, _ in
             seen += text
-            offset = next
-            try source.commit(next)
+            return true
           }
         } catch { #expect(run == 0, "\(error)") }
         source.close()

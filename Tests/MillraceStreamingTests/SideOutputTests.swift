@@ -41,32 +41,17 @@ import Testing
 
   @Test(arguments: CrashTests.losses, [false, true])
   func everyCrashRecovers(loss: SimulatedFileSystem.Loss, asyncCommit: Bool) throws {
-    let first = FakeRun(files: SimulatedFileSystem(), total: 25, asyncCommit: asyncCommit, sides: true)
-    #expect(first.run() == nil)
-    for change in 1...first.files.changes {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 25, asyncCommit: asyncCommit, sides: true)
-      run.files.crash(at: change)
-      #expect(run.run() != nil)
-      run.files.reboot(loss)
-      if let error = run.run() { Issue.record("crash at \(change), \(loss): \(error)") }
-      Self.check(run, "crash at \(change), \(loss)")
-    }
+    CrashWalk(
+      loss: loss, make: { FakeRun(files: SimulatedFileSystem(), total: 25, asyncCommit: asyncCommit, sides: true) },
+      check: Self.check
+    ).everyChange()
   }
 
   @Test(arguments: CrashTests.losses)
   func crashesInRecoveryRecover(loss: SimulatedFileSystem.Loss) throws {
-    var random = SeededGenerator(seed: 43)
-    for round in 0..<40 {
-      let run = FakeRun(files: SimulatedFileSystem(), total: 30, sides: true)
-      for _ in 0..<12 {
-        run.files.crash(at: Int.random(in: 1...60, using: &random))
-        if run.run() == nil { break }
-        run.files.reboot(loss)
-      }
-      run.files.reboot(.nothing)
-      if let error = run.run() { Issue.record("round \(round), \(loss): \(error)") }
-      Self.check(run, "round \(round), \(loss)")
-    }
+    CrashWalk(
+      loss: loss, make: { FakeRun(files: SimulatedFileSystem(), total: 30, sides: true) }, check: Self.check
+    ).recoveries(rounds: 40, seed: 43)
   }
 
   /// A sink for dead letters can be added to a checkpoint, left out for a while, and come back; what it holds stays.

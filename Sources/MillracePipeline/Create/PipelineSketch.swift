@@ -112,7 +112,11 @@ package struct PipelineSketch {
 
   /// The draft; `name` is the pipeline's.
   package func text(name: String = "my-pipeline") throws -> String {
-    var lines = ["{", #""version": 1,"#, "", #""pipelines": {"#, #""\#(name)": {"#, #""sources": {"#]
+    var lines = [
+      "{", #""version": 1,"#,
+      #"// "control": "out/control.sock",  where millrace top and millrace tap ask a run what it does"#, "",
+      #""pipelines": {"#, #""\#(name)": {"#, #""sources": {"#,
+    ]
     lines += ["// \(source.summary)", #""input": {"#, #""format": "\#(source.name)","#]
     lines += options(source.sourceFields, always: shape.isRows ? ["table"] : [])
     lines += reading
