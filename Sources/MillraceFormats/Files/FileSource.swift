@@ -76,7 +76,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
     if try offset == nil && files.listFiles(settings.path, order: settings.order).isEmpty {
       throw MillraceError(
         "PATH_NOT_FOUND", "no file matches '\(settings.path)'",
-        hint: "a path is taken from the folder in which the command runs; check its spelling, and quote * for the shell"
+        hint: "a path is taken from the folder in which the command runs; check its spelling"
       )
     }
   }
