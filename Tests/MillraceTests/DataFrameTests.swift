@@ -121,6 +121,13 @@ struct DataFrameTests {
     #expect(try await spark.range(0).persist().count() == 0)
   }
 
+  /// Rows come in batches of some thousands.
+  @Test(arguments: ["rand()", "rand(7)", "randn()", "randn(7)", "uuid()", "randstr(12)", "randstr(12, 3)"])
+  func randomValuesDoNotComeAgain(call: String) async throws {
+    let counts = try await spark.sql("SELECT count(DISTINCT x) FROM (SELECT \(call) AS x FROM range(30000))").collect()
+    #expect(counts == [[.integer(30000)]])
+  }
+
   @Test func settings() async throws {
     let session = SparkSession()
     let zone = "spark.sql.session.timeZone"

@@ -8,28 +8,12 @@ enum RandomFunctions {
     ScalarFunction("rand", "random", summary: "A number from 0 up to but not 1.", example: "rand(7) < 1") {
       arguments, context in
       let seed = try seed("rand", arguments, context)
-      if !arguments.isEmpty {
-        return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
-          var source = XORShift(seed, context)
-          return column(.double, count) { _ in source.uniform() }
-        }
-      }
-      return MiscFunctions.nondeterministic("rand", .double) { _, count, context in
-        column(.double, count) { RandomSource(seed, context, row: $0).uniform() }
-      }
+      return numbers("rand", seed, isSeeded: !arguments.isEmpty, { $0.uniform() }, { $0.uniform() })
     },
     ScalarFunction("randn", summary: "A number of the standard normal distribution.", example: "randn(7) < 10") {
       arguments, context in
       let seed = try seed("randn", arguments, context)
-      if !arguments.isEmpty {
-        return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
-          var source = XORShift(seed, context)
-          return column(.double, count) { _ in source.normal() }
-        }
-      }
-      return MiscFunctions.nondeterministic("randn", .double) { _, count, context in
-        column(.double, count) { RandomSource(seed, context, row: $0).normal() }
-      }
+      return numbers("randn", seed, isSeeded: !arguments.isEmpty, { $0.normal() }, { $0.normal() })
     },
     ScalarFunction("uniform", summary: "A number between two constants.", example: "uniform(1, 10, 0) < 11") {
       arguments, context in try uniform(arguments, context)
@@ -40,9 +24,11 @@ enum RandomFunctions {
     ScalarFunction("uuid", summary: "A random universally unique identifier.", example: "length(uuid())") {
       arguments, context in
       let seed = try seed("uuid", arguments, context)
+      let rows = RandomPlaces<Int>()
       return MiscFunctions.nondeterministic("uuid", .string) { _, count, context in
         var writer = StringWriter(rows: count)
-        for row in 0..<count {
+        let first = rows.advance(by: count, context)
+        for row in first..<first + count {
           var source = RandomSource(seed, context, row: row)
           appendUUID(source.next(), source.next(), to: &writer)
           writer.end()
@@ -67,12 +53,9 @@ enum RandomFunctions {
     let seed = try seed("uniform", Array(arguments.dropFirst(2)), context)
     let limits = try bounds.map { try Arguments.constant("uniform", "bound", try $0.cast(to: .double, context)) }
     guard case .double(let low) = limits[0], case .double(let high) = limits[1] else { return .null(type) }
-    let isSeeded = arguments.count > 2
-    let number = MiscFunctions.nondeterministic("uniform", .double) { _, count, context in
-      var source = XORShift(seed, context)
-      if isSeeded { return column(.double, count) { _ in source.uniform() * (high - low) + low } }
-      return column(.double, count) { low + RandomSource(seed, context, row: $0).uniform() * (high - low) }
-    }
+    let number = numbers(
+      "uniform", seed, isSeeded: arguments.count > 2, { $0.uniform() * (high - low) + low },
+      { $0.uniform() * (high - low) + low })
     return try number.cast(to: type, context)
   }
 
@@ -84,14 +67,34 @@ enum RandomFunctions {
       throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "the length of `randstr` must not be negative")
     }
     let seed = try seed("randstr", Array(arguments.dropFirst()), context)
+    let places = RandomPlaces<XORShift>(seed: seed)
     return MiscFunctions.nondeterministic("randstr", .string) { _, rows, context in
-      var source = XORShift(seed, context)
       var writer = StringWriter(rows: rows)
-      for _ in 0..<rows {
-        for _ in 0..<count { writer.append(source.letter()) }
-        writer.end()
+      places.withPlace(context) { source in
+        for _ in 0..<rows {
+          for _ in 0..<count { writer.append(source.letter()) }
+          writer.end()
+        }
       }
       return writer.finish(.string, count: rows)
+    }
+  }
+
+  /// Numbers in the sequence of a seed that was given, or by the number of the row.
+  private static func numbers(
+    _ name: String, _ seed: UInt64, isSeeded: Bool, _ inSequence: @escaping @Sendable (inout XORShift) -> Double,
+    _ byRow: @escaping @Sendable (RandomSource) -> Double
+  ) -> Expression {
+    if isSeeded {
+      let places = RandomPlaces<XORShift>(seed: seed)
+      return MiscFunctions.nondeterministic(name, .double) { _, count, context in
+        places.withPlace(context) { source in column(.double, count) { _ in inSequence(&source) } }
+      }
+    }
+    let rows = RandomPlaces<Int>()
+    return MiscFunctions.nondeterministic(name, .double) { _, count, context in
+      let first = rows.advance(by: count, context)
+      return column(.double, count) { byRow(RandomSource(seed, context, row: first + $0)) }
     }
   }
 
