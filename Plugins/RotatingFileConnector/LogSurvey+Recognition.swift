@@ -126,9 +126,11 @@ extension LogSurvey {
       let file = FollowedFile(base: base, path: sibling.path, key: sibling.key, horizon: horizon)
       if let sighting = try sight(file, at: sibling) { sightings.append(sighting) }
     }
-    // The live file is about to be emptied; the copy becomes its rest then.
+    // The live file is about to be emptied; the copy becomes its rest then. Until it does nothing needs it open.
     if let live = (found + sightings).first(where: { $0.order == .live && $0.held != nil }) {
-      sightings.removeAll { (try? isCopy($0, of: live)) ?? false }
+      let copies = sightings.filter { (try? isCopy($0, of: live)) ?? false }.map(\.file.key)
+      sightings.removeAll { copies.contains($0.file.key) }
+      for key in copies { held.withLock { $0.removeValue(forKey: key) }?.close() }
     }
     return sightings
   }

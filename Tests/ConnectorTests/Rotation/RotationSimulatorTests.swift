@@ -38,7 +38,7 @@ struct RotationSimulatorTests {
       """)
     #expect(failed == 0)
     // Most of the lines of most of the histories must be owed, or they would show nothing.
-    #expect(sum.joined * 2 > sum.split)
+    if count >= 100 { #expect(sum.joined * 2 > sum.split) }
     #expect(sum.lines > 0 && sum.destroyed + sum.unseen < sum.lines / 3)
   }
 }
