@@ -15,6 +15,8 @@ struct SQLiteFeedColumn {
 
   var form: Form
   var scale: Int
+  /// Bytes from one value to the next.
+  var stride: Int
   /// What of a row's number tells its slot: all of it, or nothing where one value stands for all rows.
   var slotMask: Int
   var values: UnsafeRawPointer
@@ -23,9 +25,21 @@ struct SQLiteFeedColumn {
   init(_ column: ColumnVector) {
     form = SQLiteFeedColumn.form(column.type)
     scale = if case .decimal(_, let scale) = column.type { scale } else { 0 }
+    stride = SQLiteFeedColumn.stride(form)
     slotMask = column.isConstant ? 0 : -1
     values = UnsafeRawPointer(column.buffer.base)
     validity = column.validity.map { UnsafePointer($0.words) }
+  }
+
+  private static func stride(_ form: Form) -> Int {
+    switch form {
+    case .null, .json: 0
+    case .boolean, .int8: 1
+    case .int16: 2
+    case .int32, .float, .date: 4
+    case .int64, .double, .timestamp: 8
+    case .text, .blob, .decimal: 16
+    }
   }
 
   private static func form(_ type: DataType) -> Form {
@@ -63,6 +77,36 @@ struct SQLiteFeedWindow {
   /// Room for a formatted cell of each column.
   let scratch: UnsafeMutablePointer<UInt8>
   let feed: Unmanaged<SQLiteRowFeed>
+
+  /// Rows in the order of their keys lie anywhere in memory, so each cell would be waited for: those of a later row are asked for ahead, and
+  /// the texts, whose addresses must be there by then, of one that is nearer.
+  private static let cellsAhead = 24
+  private static let textsAhead = 10
+
+  /// Asks for what the rows behind a place will need; `end` is behind the last place.
+  @inline(__always)
+  func prefetch(behind place: Int, end: Int) {
+    guard let places else { return }
+    if place &+ SQLiteFeedWindow.cellsAhead < end {
+      let ahead = places[place &+ SQLiteFeedWindow.cellsAhead]
+      let row = Int(truncatingIfNeeded: ahead.row)
+      let cells = columns + Int(truncatingIfNeeded: ahead.batch) &* columnCount
+      for index in 0..<columnCount where cells[index].slotMask != 0 {
+        csqlite_prefetch(cells[index].values + row &* cells[index].stride)
+      }
+    }
+    if place &+ SQLiteFeedWindow.textsAhead < end {
+      let ahead = places[place &+ SQLiteFeedWindow.textsAhead]
+      let row = Int(truncatingIfNeeded: ahead.row)
+      let cells = columns + Int(truncatingIfNeeded: ahead.batch) &* columnCount
+      for index in 0..<columnCount where cells[index].form == .text || cells[index].form == .blob {
+        let views = cells[index].values.assumingMemoryBound(to: StringView.self)
+        let view = views + (row & cells[index].slotMask)
+        // Two lines of the cache; the processor goes on by itself with what is longer.
+        if !view.pointee.isInline { csqlite_prefetch_lines(view.pointee.word1) }
+      }
+    }
+  }
 
   /// Gives SQLite the cell of a row, NULL where nothing is given.
   @inline(__always)

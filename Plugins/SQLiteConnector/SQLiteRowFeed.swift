@@ -93,7 +93,10 @@ final class SQLiteRowFeed {
     made.pointee.xClose = { cursor in SQLiteRowTable.close(cursor) }
     made.pointee.xFilter = { cursor, _, _, _, _ in SQLiteRowTable.begin(cursor) }
     made.pointee.xNext = { cursor in
-      SQLiteRowTable.cursor(cursor).pointee.place &+= 1
+      let cursor = SQLiteRowTable.cursor(cursor)
+      cursor.pointee.place &+= 1
+      SQLiteRowTable.window(cursor.pointee.rows).pointee.prefetch(
+        behind: Int(cursor.pointee.place), end: Int(cursor.pointee.end))
       return SQLITE_OK
     }
     made.pointee.xEof = { cursor in
