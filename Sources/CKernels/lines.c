@@ -73,11 +73,34 @@ __attribute__((target("avx512bw"))) static inline line_masks masks_avx512(const 
   state->has_high |= high != 0;                                                                  \
   return found;
 
+// The body of all variants of counting. A pair of carriage return and line feed is one end, even where two blocks meet in it.
+#define COUNT_LINES(MASKS)                                                                       \
+  size_t ends = 0;                                                                               \
+  uint64_t before = 0;                                                                           \
+  for (size_t at = 0; at < n; at += 64) {                                                        \
+    line_masks masks = MASKS(p + at);                                                            \
+    if (n - at < 64) {                                                                           \
+      uint64_t inside = (1ull << (n - at)) - 1;                                                  \
+      masks.feeds &= inside;                                                                     \
+      masks.returns &= inside;                                                                   \
+    }                                                                                            \
+    ends += (size_t)__builtin_popcountll(masks.feeds);                                           \
+    if (__builtin_expect((masks.returns | before) != 0, 0)) {                                    \
+      uint64_t pairs = (masks.returns << 1 | before) & masks.feeds;                              \
+      ends += (size_t)__builtin_popcountll(masks.returns) - (size_t)__builtin_popcountll(pairs); \
+      before = masks.returns >> 63;                                                              \
+    }                                                                                            \
+  }                                                                                              \
+  return ends + (n > 0 && p[n - 1] != '\n' && p[n - 1] != '\r');
+
 typedef size_t find_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
+typedef size_t count_lines(const uint8_t *p, size_t n);
 
 static size_t lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
   FIND_LINES(masks_plain)
 }
+
+static size_t count_plain(const uint8_t *p, size_t n) { COUNT_LINES(masks_plain) }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static size_t lines_avx2(
@@ -85,9 +108,15 @@ __attribute__((target("avx2"))) static size_t lines_avx2(
   FIND_LINES(masks_avx2)
 }
 
+__attribute__((target("avx2,popcnt"))) static size_t count_avx2(const uint8_t *p, size_t n) { COUNT_LINES(masks_avx2) }
+
 __attribute__((target("avx512bw"))) static size_t lines_avx512(
     const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
   FIND_LINES(masks_avx512)
+}
+
+__attribute__((target("avx512bw,popcnt"))) static size_t count_avx512(const uint8_t *p, size_t n) {
+  COUNT_LINES(masks_avx512)
 }
 #endif
 
@@ -106,6 +135,24 @@ size_t ck_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out,
   find_lines *run = chosen;
   if (!run) chosen = run = best_find_lines();
   return run(p, n, state, out, capacity);
+}
+
+static count_lines *best_count_lines(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("popcnt")) {
+    if (__builtin_cpu_supports("avx512bw")) return count_avx512;
+    if (__builtin_cpu_supports("avx2")) return count_avx2;
+  }
+#endif
+  return count_plain;
+}
+
+size_t ck_count_lines(const uint8_t *p, size_t n) {
+  static count_lines *_Atomic chosen;
+  count_lines *run = chosen;
+  if (!run) chosen = run = best_count_lines();
+  return run(p, n);
 }
 
 size_t ck_behind_last(const void *p, size_t n, uint8_t b) {

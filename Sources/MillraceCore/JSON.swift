@@ -88,6 +88,12 @@ public indirect enum JSON: Hashable, Sendable {
   /// Appends `text` as a JSON string.
   public static func quote(_ text: String, into out: inout String) {
     out += "\""
+    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    if isPlain {
+      out += text
+      out += "\""
+      return
+    }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""

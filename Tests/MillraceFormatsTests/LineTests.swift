@@ -27,6 +27,7 @@ import Testing
   ]) func splitsShortTexts(_ text: String) throws {
     let expected = Self.lines(Array(text.utf8)).map { Value.string(String(decoding: $0, as: UTF8.self)) }
     #expect(try rows(TextDecoding(), text).map { $0[0] } == expected)
+    #expect(try Self.counted(text) == expected.count)
   }
 
   @Test func splitsAtEveryLengthAroundABlock() throws {
@@ -35,6 +36,7 @@ import Testing
         let text = String(repeating: "x", count: length) + terminator + "y" + terminator + terminator + "z"
         let found = try rows(TextDecoding(), text).map { $0[0] }
         #expect(found == [.string(String(repeating: "x", count: length)), "y", "", "z"].map { $0 }, "\(length)")
+        #expect(try Self.counted(text) == 4, "\(length)")
       }
     }
   }
@@ -45,6 +47,7 @@ import Testing
       let text = (0..<Int(random.next() % 700)).map { _ in [97, 98, 10, 13, 99][Int(random.next() % 5)] as UInt8 }
       let expected = Self.lines(text).map { Value.string(String(decoding: $0, as: UTF8.self)) }
       #expect(try rows(TextDecoding(), String(decoding: text, as: UTF8.self)).map { $0[0] } == expected)
+      #expect(try Self.counted(String(decoding: text, as: UTF8.self)) == expected.count)
     }
   }
 
@@ -71,9 +74,10 @@ import Testing
     Array("abcdef".utf8).withUnsafeBytes { #expect(LineFraming.recordEnd(in: $0, within: 3) == nil) }
   }
 
-  @Test func countsLinesWithoutColumns() throws {
-    let decoder = try TextDecoding().makeDecoder(columns: [], filters: [])
-    let batch = try decode(decoder, "a\nb\nc")
-    #expect(batch.rowCount == 3 && batch.columns.isEmpty)
+  /// Lines by counting alone, where no column is asked for.
+  static func counted(_ text: String) throws -> Int {
+    let batch = try decode(TextDecoding().makeDecoder(columns: [], filters: []), text)
+    #expect(batch.columns.isEmpty)
+    return batch.rowCount
   }
 }

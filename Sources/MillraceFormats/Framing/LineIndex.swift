@@ -89,6 +89,12 @@ struct LineIndex: ~Copyable {
     spans.truncate(to: kept)
   }
 
+  /// How many lines `find` would find in a window.
+  static func count(in bytes: UnsafeRawBufferPointer) -> Int {
+    guard let base = bytes.baseAddress else { return 0 }
+    return ck_count_lines(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+  }
+
   private mutating func unescape(_ bytes: UnsafeMutableRawBufferPointer) {
     guard let base = bytes.baseAddress, memchr(base, Int32(RecordEscaping.mark), bytes.count) != nil else { return }
     for index in 0..<spans.count {

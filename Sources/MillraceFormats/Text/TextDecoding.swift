@@ -28,9 +28,13 @@ final class TextDecoder: Decoder {
   init(columns: [Int]) { columnCount = columns.count }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
+    // What is only counted need not be found, where each line is a record.
+    if columnCount == 0 && origin.grouping == nil {
+      return RecordBatch(rowCount: LineIndex.count(in: bytes), columns: [])
+    }
     try lines.find(in: bytes, of: origin)
     let count = lines.count
-    guard columnCount > 0, let base = bytes.baseAddress else {
+    guard let base = bytes.baseAddress else {
       let none = (0..<columnCount).map { _ in ColumnVector.of([], type: .string) }
       return RecordBatch(rowCount: count, columns: none)
     }
