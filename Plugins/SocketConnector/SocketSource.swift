@@ -15,8 +15,12 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     var counters = SocketCounters()
   }
 
-  /// Bytes taken from a connection in one turn.
+  /// Bytes taken from a connection in one turn, at most.
   private static let turnSize = 1 << 20
+  /// Fewer are not made room for.
+  private static let smallestTurn = 64 << 10
+  /// From so many at a time more is likely to be there at once.
+  private static let goesOnFrom = 16 << 10
   /// Between two looks at what must not take too long, microseconds.
   private static let sweepInterval: Int64 = 50_000
   /// Tags below are those of listening sockets.
@@ -40,6 +44,12 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
   /// For bytes that have to be looked at before they are records.
   private lazy var room = MemoryBuffer(capacity: SocketSource.turnSize)
   private var lines = ByteBuffer(capacity: 4096)
+  /// Room for the next turn: about what comes in one, since a block that is mostly filled is handed on without a copy, and small blocks stay
+  /// in the processor's cache.
+  private var turn = SocketSource.smallestTurn
+  private var pace = ReceivePace()
+  /// Whether the last look at the datagrams ended before there was nothing left.
+  private var hasMore = false
   private var datagrams: DatagramBatch?
   private var notices: [String] = []
   private var refusals = RefusalNotice()
@@ -133,6 +143,11 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
       notices = []
       publish()
     }
+    if datagrams != nil, !hasMore {
+      let pause = pace.pause(now: now)
+      if pause > 0 { clock.sleep(microseconds: pause) }
+    }
+    hasMore = false
     while true {
       answerSenders()
       if isClosed { return end() }
@@ -146,6 +161,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
       let events = poller?.wait(microseconds: patience) ?? []
       let time = now
       for event in events { try handle(event, time, inbox) }
+      if datagrams != nil { pace.took(inbox.records.count, now: time) }
       if time - lastSweep >= Self.sweepInterval { sweep(time, inbox) }
     }
   }
@@ -233,8 +249,26 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     return nil
   }
 
+  /// Takes what a connection has, up to the size of a turn.
   private func receive(_ connection: SourceConnection, _ time: Int64, _ inbox: LiveInbox) throws {
-    let most = connection.room(Self.turnSize, now: time, rate: settings.maxBytesPerSecond)
+    let size = turn
+    var left = size
+    while left > 0, let count = try receive(connection, atMost: left, time, inbox) {
+      left -= count
+      if count < Self.goesOnFrom { break }
+    }
+    if left == 0 {
+      turn = min(size * 2, Self.turnSize)
+    } else if size - left < size / 2 {
+      turn = max(size / 2, Self.smallestTurn)
+    }
+  }
+
+  /// Takes bytes with one call of the system; their number, or nil when there are none and when the connection is closed or has to pause.
+  private func receive(
+    _ connection: SourceConnection, atMost left: Int, _ time: Int64, _ inbox: LiveInbox
+  ) throws -> Int? {
+    let most = connection.room(left, now: time, rate: settings.maxBytesPerSecond)
     // Lines are received where they stay.
     let inPlace = settings.acknowledges ? nil : connection.framer.room(most, in: inbox.records)
     switch connection.socket.receive(into: inPlace ?? UnsafeMutableRawBufferPointer(start: room.base, count: most)) {
@@ -244,13 +278,20 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
       do {
         let bytes = inPlace == nil ? UnsafeRawBufferPointer(start: room.base, count: count) : nil
         try take(bytes, count, connection, inbox)
-      } catch let fault as FramingFault { return refuse(connection, fault.reason, inbox) }
+      } catch let fault as FramingFault {
+        refuse(connection, fault.reason, inbox)
+        return nil
+      }
       if connection.received(count, now: time, rate: settings.maxBytesPerSecond) {
         counters.connectionsPaused += 1
         poller?.change(connection.socket, tag: connection.tag, connection.interest)
+        return nil
       }
-    case .wouldBlock: break
-    case .end: close(connection, inbox, because: nil)
+      return count
+    case .wouldBlock: return nil
+    case .end:
+      close(connection, inbox, because: nil)
+      return nil
     case .failed(let failure):
       close(connection, inbox, because: failure.reason)
       if settings.place.mode == .connect, !settings.reconnects {
@@ -258,6 +299,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
           "SOCKET_RECEIVE_FAILED", "receiving from \(settings.place.name): \(failure.reason)",
           hint: "set 'reconnect' to true to connect again", fault: .external, isRetryable: true)
       }
+      return nil
     }
   }
 
@@ -366,6 +408,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
       }
       if count < DatagramBatch.capacity { break }
     }
+    if out.count >= Self.turnSize { hasMore = true }
     counters.datagramsDropped = listeners.reduce(0) { $0 + $1.droppedDatagrams() }
   }
 
@@ -449,25 +492,5 @@ extension SocketSource {
         connection.socket.finishSending()
       }
     }
-  }
-}
-
-/// Tells of refused peers now and then: a peer that comes again and again must not fill the log.
-struct RefusalNotice {
-  private static let interval: Int64 = 60_000_000
-  private var toldAt: Int64?
-  private var untold = 0
-
-  /// The sentence to tell, if it is time for one.
-  mutating func note(_ text: String, _ time: Int64) -> String? {
-    if let toldAt, time - toldAt < Self.interval {
-      untold += 1
-      return nil
-    }
-    defer {
-      toldAt = time
-      untold = 0
-    }
-    return untold > 0 ? "\(text) (and \(untold) more since the last notice)" : text
   }
 }

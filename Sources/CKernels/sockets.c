@@ -37,21 +37,28 @@ int ck_accept(int descriptor, void *address, uint32_t *size) {
 
 int ck_receive_datagrams(int descriptor, ck_datagram *datagrams, int room) {
   struct mmsghdr headers[128];
-  struct iovec vectors[128];
+  struct iovec vectors[128][2];
   if (room > 128) room = 128;
   memset(headers, 0, sizeof headers[0] * (size_t)room);
   for (int i = 0; i < room; i++) {
-    vectors[i].iov_base = datagrams[i].bytes;
-    vectors[i].iov_len = datagrams[i].capacity;
-    headers[i].msg_hdr.msg_iov = &vectors[i];
-    headers[i].msg_hdr.msg_iovlen = 1;
-    headers[i].msg_hdr.msg_name = datagrams[i].sender;
-    headers[i].msg_hdr.msg_namelen = sizeof datagrams[i].sender;
+    ck_datagram *datagram = &datagrams[i];
+    vectors[i][0] = (struct iovec){datagram->first, datagram->first_capacity};
+    vectors[i][1] = (struct iovec){datagram->rest, datagram->rest_capacity};
+    headers[i].msg_hdr.msg_iov = vectors[i];
+    headers[i].msg_hdr.msg_iovlen = 2;
+    headers[i].msg_hdr.msg_name = datagram->sender;
+    headers[i].msg_hdr.msg_namelen = sizeof datagram->sender;
   }
   int count = recvmmsg(descriptor, headers, (unsigned)room, MSG_DONTWAIT, 0);
   for (int i = 0; i < count; i++) {
-    datagrams[i].count = headers[i].msg_len;
-    datagrams[i].sender_size = headers[i].msg_hdr.msg_namelen;
+    ck_datagram *datagram = &datagrams[i];
+    datagram->bytes = datagram->first;
+    datagram->count = headers[i].msg_len;
+    datagram->sender_size = headers[i].msg_hdr.msg_namelen;
+    if (datagram->count > datagram->first_capacity) {
+      uint8_t *start = datagram->rest - datagram->first_capacity;
+      datagram->bytes = memcpy(start, datagram->first, datagram->first_capacity);
+    }
   }
   return count;
 }

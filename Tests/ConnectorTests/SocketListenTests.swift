@@ -145,6 +145,46 @@ struct SocketListenTests {
     harness.source.close()
   }
 
+  /// Around the length up to which datagrams lie close together, and as long as they can be.
+  @Test func datagramsOfAllLengths() throws {
+    let (harness, port) = try Self.listening(["transport": "udp", "framing": "newline"])
+    let client = LoopbackClient(port: port, isDatagram: true)
+    let lengths = [1, 2046, 2047, 2048, 2049, 4096, 65_507, 3, 65_506]
+    let sent = lengths.enumerated().map { number, length in
+      String(decoding: (0..<length).map { UInt8(33 + ($0 &* 7 &+ number) % 90) }, as: UTF8.self)
+    }
+    for text in sent { client.send(text) }
+    #expect(try harness.lines(sent.count) == sent)
+    harness.source.close()
+  }
+
+  /// Much more than is taken in a turn, from several at a time and faster than pieces are taken one by one.
+  @Test func fastStreamsComeWhole() throws {
+    let (harness, port) = try Self.listening()
+    let senders = (0..<3).map { number in
+      Worker {
+        let client = LoopbackClient(port: port)
+        let lines = (0..<60_000).map { "\(number) \($0) \(String(repeating: "x", count: $0 % 61))\n" }
+        let bytes = Array(lines.joined().utf8)
+        var done = 0
+        while done < bytes.count {
+          let put = bytes[done...].withUnsafeBytes {
+            Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+          }
+          if put <= 0 { break }
+          done += put
+        }
+      }
+    }
+    let lines = try harness.lines(180_000)
+    for sender in senders { sender.join() }
+    for number in 0..<3 {
+      let mine = lines.filter { $0.hasPrefix("\(number) ") }
+      #expect(mine == (0..<60_000).map { "\(number) \($0) \(String(repeating: "x", count: $0 % 61))" })
+    }
+    harness.source.close()
+  }
+
   /// What the system drops because nobody takes it is counted.
   @Test func droppedDatagramsAreCounted() throws {
     let (harness, port) = try Self.listening(["transport": "udp", "receiveBuffer": "4 KiB"])

@@ -28,10 +28,13 @@ int ck_waker_create(void);
 /// Accepts a connection, non-blocking and closed on exec.
 int ck_accept(int descriptor, void *address, uint32_t *size);
 
-/// One datagram that was received, or room for one.
+/// One datagram that was received, or room for one. What does not fit into the first room goes into `rest`; in front of that there is room
+/// for the beginning.
 typedef struct {
-  void *bytes;
-  size_t capacity;
+  uint8_t *first, *rest;
+  size_t first_capacity, rest_capacity;
+  /// Where it lies: in the first room, or in front of the rest.
+  const uint8_t *bytes;
   size_t count;
   uint32_t sender_size;
   uint64_t sender[16];
