@@ -101,7 +101,7 @@ final class PosixFolderWatch: FolderWatch {
       // What happened is not looked at: whoever is called looks at the files.
       while read(descriptor, buffer.baseAddress, buffer.count) > 0 {}
       changed()
-      usleep(Self.rest)
+      usleep(Self.rest)  // ok: a burst of events becomes one call
     }
   }
 }

@@ -222,16 +222,21 @@ import Testing
 
   @Test func randomNumbersAreSpreadAndRepeatable() throws {
     let function = try #require(FunctionRegistry.builtin.scalar("rand"))
-    let bound = try function.bind([.expression(.literal(.integer(7), .integer))], BindingContext())
-    let evaluator = try Evaluator([bound], input: [])
     let batch = RecordBatch(rowCount: 10_000, columns: [])
-    func numbers(_ seed: UInt64) throws -> [Double] {
+    func numbers(_ seed: UInt64, _ evaluator: Evaluator) throws -> [Double] {
       let column = try evaluator.evaluate(batch, EvaluationContext(seed: seed))[0]
       return (0..<10_000).map { column.values(as: Double.self)[$0] }
     }
-    let first = try numbers(1)
-    #expect(try first == numbers(1))
-    #expect(try first != numbers(2))
+    func evaluator() throws -> Evaluator {
+      try Evaluator(
+        [try function.bind([.expression(.literal(.integer(7), .integer))], BindingContext())], input: [])
+    }
+    let one = try evaluator()
+    let first = try numbers(1, one)
+    #expect(try first != numbers(1, one), "the second record batch goes on")
+    #expect(try first != numbers(2, one), "another batch of the query begins with others")
+    #expect(try first == numbers(1, one), "and one that is computed again with the same")
+    #expect(try first == numbers(1, evaluator()))
     #expect(first.allSatisfy { $0 >= 0 && $0 < 1 })
     #expect(abs(first.reduce(0, +) / 10_000 - 0.5) < 0.02)
   }

@@ -165,16 +165,7 @@ struct JSONSchema {
     switch (left, right) {
     case _ where left == right: return left
     case (.void, let other), (let other, .void): return other
-    case (.structure(let a), .structure(let b)):
-      var fields = a
-      for field in b {
-        if let index = fields.firstIndex(where: { $0.name == field.name }) {
-          fields[index].type = merged(fields[index].type, field.type)
-        } else {
-          fields.append(field)
-        }
-      }
-      return .structure(fields.sorted { $0.name < $1.name })
+    case (.structure(let a), .structure(let b)): return .structure(a.united(with: b, merged))
     case (.array(let a, _), .array(let b, _)): return .array(merged(a, b))
     default:
       if left.isNumeric && right.isNumeric { return TypeCoercion.commonType(left, right) ?? .double }
@@ -190,5 +181,20 @@ struct JSONSchema {
     case .structure(let fields): .structure(fields.map { StructField($0.name, canonical($0.type)) })
     default: type
     }
+  }
+}
+
+extension [StructField] {
+  /// The fields of both by name, in the order of the names; the types of those that are in both are merged. For schemas of JSON.
+  func united(with others: [StructField], _ merge: (DataType, DataType) -> DataType) -> [StructField] {
+    var fields = self
+    for field in others {
+      if let index = fields.firstIndex(where: { $0.name == field.name }) {
+        fields[index].type = merge(fields[index].type, field.type)
+      } else {
+        fields.append(field)
+      }
+    }
+    return fields.sorted { $0.name < $1.name }
   }
 }

@@ -42,16 +42,7 @@ enum VariantSchema {
     case (.void, let other), (let other, .void): return other
     case (.variant, _), (_, .variant): return .variant
     case (.array(let a, _), .array(let b, _)): return .array(merged(a, b))
-    case (.structure(let a), .structure(let b)):
-      var fields = a
-      for field in b {
-        if let index = fields.firstIndex(where: { $0.name == field.name }) {
-          fields[index].type = merged(fields[index].type, field.type)
-        } else {
-          fields.append(field)
-        }
-      }
-      return .structure(fields.sorted { $0.name < $1.name })
+    case (.structure(let a), .structure(let b)): return .structure(a.united(with: b, merged))
     case (.array, _), (_, .array), (.structure, _), (_, .structure): return .variant
     default: return TypeCoercion.commonTypeWithoutStrings(left, right) ?? .variant
     }
