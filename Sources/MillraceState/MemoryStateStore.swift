@@ -259,7 +259,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     let changed = inOrder(changedRows, marked: Mark.changed)
     let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
     let writer = StateDelta.Writer(out)
-    writer.remove(removed)
+    forEachSection(removed) { writer.remove($0) }
     forEachSection(changed) { writer.change($0, values: values($0)) }
     forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: values($0)) }
     writer.finish()
@@ -339,7 +339,9 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   }
 
   /// Rows in a piece of a snapshot.
-  private var pieceRows: Int { min(max((1 << 20) / max(memoryBytes / max(rowCount, 1), 1), 64), 1 << 16) }
+  private var pieceRows: Int {
+    min(max((1 << 20) / max(memoryBytes / max(rowCount, 1), 1), 64), StateDelta.largestSection)
+  }
 
   private func checkClean() throws {
     guard isClean else {

@@ -11,8 +11,8 @@ struct StateDelta {
   private static let formatVersion: UInt32 = 2
   /// Rows of a section; the columns of so many are in the second-level cache from when they are gathered to when they are written.
   static let sectionRows = 8192
-  /// Rows of a section that is read.
-  private static let largestSection = 1 << 20
+  /// Most rows of any section, those of snapshots among them, so that a damaged number asks for no more memory than that.
+  static let largestSection = 1 << 16
 
   private enum Kind: UInt8 {
     case removed, changed, added
@@ -42,10 +42,7 @@ struct StateDelta {
       out.append(raw: 0 as UInt32)
     }
 
-    func remove(_ numbers: [UInt32]) {
-      if numbers.isEmpty { return }
-      numbers.withUnsafeBufferPointer { write(.removed, $0) }
-    }
+    func remove(_ numbers: UnsafeBufferPointer<UInt32>) { write(.removed, numbers) }
 
     func change(_ numbers: UnsafeBufferPointer<UInt32>, values: [ColumnVector]) {
       write(.changed, numbers)

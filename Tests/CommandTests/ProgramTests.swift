@@ -44,12 +44,10 @@ struct ProgramTests {
     #expect(Sandbox.read("\(sandbox.path)/rows").split(separator: "\n").count == 2500)
   }
 
-  /// Killed at every step in turn, with the programs left to themselves each time, each row is there once.
-  @Test(.enabled(if: python != nil, missingPython)) func everyCrashLeavesEachRowOnce() async throws {
-    let sandbox = Sandbox()
-    sandbox.write("p.json", Self.file(limit: 3000))
+  /// Runs `p.json`, killed at one step after the other, `most` at most, until it comes to its end; gives how often it was killed.
+  private static func killedAtEachStep(_ most: Int, in sandbox: Sandbox) async throws -> Int {
     var kills = 0
-    for step in 1...60 {
+    for step in 1...most {
       let outcome = try await Command.millrace(
         ["run", "p.json"], in: sandbox, environment: ["MILLRACE_CRASH": "*:\(step)"])
       if outcome.status == 0 { break }
@@ -58,7 +56,14 @@ struct ProgramTests {
     }
     let last = try await Command.millrace(["run", "p.json"], in: sandbox)
     #expect(last.status == 0, "\(last.error)")
-    #expect(kills > 5)
+    return kills
+  }
+
+  /// Killed at every step in turn, with the programs left to themselves each time, each row is there once.
+  @Test(.enabled(if: python != nil, missingPython)) func everyCrashLeavesEachRowOnce() async throws {
+    let sandbox = Sandbox()
+    sandbox.write("p.json", Self.file(limit: 3000))
+    #expect(try await Self.killedAtEachStep(60, in: sandbox) > 5)
     #expect(Sandbox.read("\(sandbox.path)/rows") == (0..<3000).map { "\($0 * 2),row \($0)\n" }.joined())
   }
 
@@ -118,17 +123,7 @@ struct ProgramTests {
       isTransactional
       ? "{ \"process\": [\"\(Self.python ?? "")\", \"-S\", \"-E\", \"keeper.py\"] }" : Self.example("appender")
     sandbox.write("p.json", Self.refusing(program, #", "onBadRecord": "deadLetter""#))
-    var kills = 0
-    for step in 1...80 {
-      let outcome = try await Command.millrace(
-        ["run", "p.json"], in: sandbox, environment: ["MILLRACE_CRASH": "*:\(step)"])
-      if outcome.status == 0 { break }
-      #expect(outcome.status == -SIGKILL, "\(outcome.error)")
-      kills += 1
-    }
-    let last = try await Command.millrace(["run", "p.json"], in: sandbox)
-    #expect(last.status == 0, "\(last.error)")
-    #expect(kills > 8)
+    #expect(try await Self.killedAtEachStep(80, in: sandbox) > 8)
     let refused = (0..<21).map { $0 * 100 + 7 }
     let text = Sandbox.read("\(sandbox.path)/rows")
     // The keeper has the refused rows of its last batch, too.

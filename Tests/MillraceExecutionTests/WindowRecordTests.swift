@@ -1,6 +1,7 @@
 import MillraceColumnar
 import MillraceCore
 import MillraceFormats
+import MillraceTesting
 import Testing
 
 @testable import MillraceExecution
@@ -11,13 +12,13 @@ struct WindowRecordTests {
   final class PieceReader: ByteReader {
     private let bytes: [UInt8]
     private var position = 0
-    private var random: Seeded
+    private var random: SeededGenerator
     private let largest: Int
 
     init(_ bytes: [UInt8], seed: UInt64, largest: Int) {
       self.bytes = bytes
       self.largest = largest
-      random = Seeded(state: seed)
+      random = SeededGenerator(seed: seed)
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
@@ -29,17 +30,6 @@ struct WindowRecordTests {
     }
 
     func close() {}
-  }
-
-  struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-      return z ^ z >> 31
-    }
   }
 
   struct Outcome: Equatable {
@@ -80,7 +70,7 @@ struct WindowRecordTests {
 
   /// Lines some of which go on with others, of all kinds that presets know.
   static func text(seed: UInt64, lines: Int) -> String {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     let kinds = [
       "message", " indented", "\tat a.B.c(D.java:1)", "java.lang.IllegalStateException: x", "Caused by: y",
       "Traceback (most recent call last):", "ValueError: z", "", "goroutine 1 [running]:", "main.f(0x1)", "ends;",

@@ -122,6 +122,25 @@ import Testing
     #expect((0..<3).map { found.values[0].value($0) } == [.null, .integer(5), .integer(7)])
   }
 
+  /// Many more rows than a section has go at once.
+  @Test func manyRowsAreRemovedAtOnce() throws {
+    let count = 150_000
+    let keys = ColumnVector.of((0..<count).map { .integer(Int64($0)) }, type: .long)
+    let store = MemoryStateStore(keyTypes: [.long], valueTypes: [.long])
+    let restored = MemoryStateStore(keyTypes: [.long], valueTypes: [.long])
+    func commit(_ version: Int64) throws {
+      let changes = try store.changes()
+      try store.commit(version: version)
+      try restored.apply(UnsafeRawBufferPointer(start: changes.base, count: changes.capacity))
+    }
+    try store.put(keys: [keys], values: [keys], count: count)
+    try commit(1)
+    #expect(restored.rowCount == count)
+    try store.remove(keys: [keys], count: count)
+    try commit(2)
+    #expect(restored.rowCount == 0)
+  }
+
   @Test func memoryStaysBounded() throws {
     let store = MemoryStateStore(keyTypes: [.string], valueTypes: [.string])
     var peak = 0
