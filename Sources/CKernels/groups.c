@@ -99,3 +99,40 @@ size_t ck_count_first(
   return is_near ? match_first(slots, shift, keys, hashes, count, groups, misses, 1, 0)
                  : match_first(slots, shift, keys, hashes, count, groups, misses, 1, 1);
 }
+
+static inline bool is_same_view(ck_view_words left, ck_view_words right) {
+  if (left.word0 != right.word0) return false;
+  if (left.word1 == right.word1) return true;
+  uint32_t length = (uint32_t)left.word0;
+  if (length <= 12 || length == UINT32_MAX) return false;
+  return __builtin_memcmp((const void *)left.word1, (const void *)right.word1, length) == 0;
+}
+
+static inline void fetch_bytes(const ck_view_words *group_keys, uint32_t group) {
+  if (group == UINT32_MAX) return;
+  const ck_view_words *key = group_keys + group;
+  if ((uint32_t)key->word0 > 12) ck_prefetch((const void *)key->word1);
+}
+
+// Two loops, so that what each reads is on its way for many rows at once: slots and then groups' keys, and keys and then their bytes.
+size_t ck_follow_first(
+    const ck_group_reference *references, uint32_t shift, size_t mask, const ck_view_words *group_keys, const ck_view_words *keys,
+    const uint32_t *hashes, size_t count, uint32_t *groups, uint16_t *misses) {
+  enum { BYTES_LEAD = 16 };
+  for (size_t row = 0; row < LEAD; row++) ck_prefetch(references + (hashes[row] >> shift));
+  for (size_t row = 0; row < count; row++) {
+    ck_prefetch(references + (hashes[row + LEAD] >> shift));
+    size_t at = hashes[row] >> shift;
+    while (references[at].mark != 0 && references[at].hash != hashes[row]) at = (at + 1) & mask;
+    groups[row] = references[at].mark - 1;
+    if (references[at].mark != 0) ck_prefetch(group_keys + groups[row]);
+  }
+  size_t lacking = 0;
+  for (size_t row = 0; row < count && row < BYTES_LEAD; row++) fetch_bytes(group_keys, groups[row]);
+  for (size_t row = 0; row < count; row++) {
+    if (row + BYTES_LEAD < count) fetch_bytes(group_keys, groups[row + BYTES_LEAD]);
+    misses[lacking] = (uint16_t)row;
+    lacking += groups[row] == UINT32_MAX || !is_same_view(group_keys[groups[row]], keys[row]);
+  }
+  return lacking;
+}

@@ -51,40 +51,33 @@ extension GroupTable {
   }
 
   private func unlink(_ group: UInt32) {
-    let mask = slotCount - 1
-    var hole = Int(hash(of: group) >> shift)
-    while slots[hole].mark != 0 && slots[hole].mark != group &+ 1 { hole = (hole + 1) & mask }
-    precondition(slots[hole].mark != 0, "a group that is unlinked must be linked")
-    // Later entries of the run move up unless that would put them in front of their own first slot.
-    var at = (hole + 1) & mask
-    while slots[at].mark != 0 {
-      let home = Int(slots[at].hash >> shift)
-      if (at - home) & mask >= (at - hole) & mask {
-        slots[hole] = slots[at]
-        hole = at
-      }
-      at = (at + 1) & mask
-    }
-    slots[hole] = Slot()
-    usedSlots -= 1
+    let hash = hash(of: group)
+    if references != nil { references?.remove(group, hash) } else { slots.remove(group, hash) }
     liveCount -= 1
   }
 
   /// Makes unlinked groups present again. No other group may have got their keys meanwhile.
   public func relink(_ groups: UnsafePointer<UInt32>, count: Int) {
     for row in 0..<count {
-      place(Slot(keys[Int(groups[row])], hash(of: groups[row]), group: groups[row]))
-      usedSlots += 1
-      liveCount += 1
-      if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
+      link(groups[row], hash(of: groups[row]))
     }
+  }
+
+  /// Lets a slot lead to a group whose key is there.
+  private func link(_ group: UInt32, _ hash: UInt32) {
+    if references != nil {
+      references?.add(ReferenceSlot(hash, group: group))
+    } else {
+      slots.add(Slot(keys[Int(group)], hash, group: group))
+    }
+    liveCount += 1
   }
 
   /// Lets later keys have the numbers of unlinked groups.
   public func release(_ groups: UnsafePointer<UInt32>, count: Int) {
     for row in 0..<count {
       let key = keys[Int(groups[row])]
-      if layout.form != .packed && !key.isInline && key.word0 != GroupKeyLayout.nullWord { garbageBytes += key.count }
+      if isLong(key) { garbageBytes += key.count }
       keys[Int(groups[row])] = StringView()
       freeGroups.insert(Int(groups[row]))
     }
@@ -95,10 +88,8 @@ extension GroupTable {
   /// Copies the long keys in use into a new arena. Vectors given out before keep the old one.
   private func compactKeys() {
     let fresh = Arena()
-    for group in 0..<groupCount where !keys[group].isInline && keys[group].word0 != GroupKeyLayout.nullWord {
-      keys[group] = fresh.store(keys[group])
-    }
-    for index in 0..<slotCount where slots[index].mark != 0 { slots[index].key = keys[Int(slots[index].mark) - 1] }
+    for group in 0..<groupCount where isLong(keys[group]) { keys[group] = fresh.store(keys[group]) }
+    slots.forEach { $0.pointee.key = keys[Int($0.pointee.mark) - 1] }
     arena = fresh
     garbageBytes = 0
   }
@@ -112,6 +103,7 @@ extension GroupTable {
     var isGood = true
     let scratch = Scratch()
     forEachBlock(columns, count: count, scratch) { start, length, words in
+      if !hasForm && start == 0 { chooseForm(words, length) }
       let hashes = scratch.hash(words, length, isPacked: layout.form == .packed)
       for row in 0..<length where isGood { isGood = insert(words[row], hashes[row], at: Int(groups[start + row])) }
     }
@@ -120,11 +112,7 @@ extension GroupTable {
 
   private func insert(_ key: StringView, _ hash: UInt32, at group: Int) -> Bool {
     guard isFree(group), group < Int(UInt32.max) - 1 else { return false }
-    var at = Int(hash >> shift)
-    while slots[at].mark != 0 {
-      if GroupTable.isSame(slots[at].key, key, isPacked: layout.form == .packed) { return false }
-      at = (at + 1) & (slotCount - 1)
-    }
+    if has(key, hash) { return false }
     if group < groupCount {
       freeGroups.remove(group)
     } else {
@@ -135,12 +123,8 @@ extension GroupTable {
       }
       groupCount = group + 1
     }
-    keys[group] =
-      layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
-    slots[at] = Slot(keys[group], hash, group: UInt32(truncatingIfNeeded: group))
-    usedSlots += 1
-    liveCount += 1
-    if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
+    keys[group] = stored(key)
+    link(UInt32(truncatingIfNeeded: group), hash)
     return true
   }
 }

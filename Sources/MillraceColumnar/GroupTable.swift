@@ -7,7 +7,8 @@ import Glibc
 ///
 /// Each key becomes 16 bytes, however many columns it has (see `GroupKeyLayout`), so that comparing two is two words for all
 /// but long strings. A slot of the open-addressing table holds the key beside the group's number, so that a lookup touches
-/// one line of memory; the highest hash bits choose the slot, so growing reads and writes memory in order.
+/// one line of memory; where most keys are long, whose bytes lie elsewhere anyway, it only refers to the group (see
+/// `ReferenceSlot`).
 ///
 /// Rows go through in blocks and passes: first all are hashed, then all first slots are fetched ahead and compared without a
 /// branch, and last what did not match there is searched for. So the processor waits for many slots at once.
@@ -32,19 +33,18 @@ public final class GroupTable: @unchecked Sendable {
   @exclusivity(unchecked) var arena = Arena()
   /// Bytes in `arena` that belong to no group any more.
   var garbageBytes = 0
-  @exclusivity(unchecked) var slots: UnsafeMutablePointer<Slot>
-  var slotCount: Int
-  /// `hash >> shift` is a slot.
-  var shift: UInt32
-  /// Slots in use, which must stay below `slotLimit`.
-  @exclusivity(unchecked) var usedSlots = 0
-  var slotLimit: Int
+  /// Where keys are found while `references` is nil.
+  @exclusivity(unchecked) var slots = SlotArray<Slot>()
+  /// Where they are found instead once most of them are known to be long.
+  @exclusivity(unchecked) var references: SlotArray<ReferenceSlot>?
+  /// Whether it is settled which of the two it is.
+  var hasForm: Bool
   /// Groups below `groupCount` that may be given to a new key; empty without removals.
   @exclusivity(unchecked) var freeGroups = FreeGroups()
   let scratch = Scratch()
 
   /// A place for a group, half a line of memory so that none lies across two.
-  struct Slot: BitwiseCopyable {
+  struct Slot: GroupSlot {
     var key: StringView
     var hash: UInt32
     /// Group + 1; 0 for an empty slot, whose key is empty too.
@@ -97,54 +97,58 @@ public final class GroupTable: @unchecked Sendable {
     layout = GroupKeyLayout(keyTypes)
     keyCapacity = 64
     keys = RawMemory.allocate(StringView.self, capacity: keyCapacity)
-    slotCount = 128
-    shift = 32 - 7
-    slotLimit = Self.limit(slotCount)
-    slots = Self.emptySlots(slotCount)
+    hasForm = layout.form == .packed
   }
 
   deinit {
     RawMemory.deallocate(keys, capacity: keyCapacity)
-    RawMemory.deallocate(slots, capacity: slotCount)
+    slots.deallocate()
+    references?.deallocate()
   }
 
   /// Bytes of memory in use.
-  public var memoryBytes: Int { slotCount * MemoryLayout<Slot>.stride + keyCapacity * 16 + arena.byteCount }
+  public var memoryBytes: Int {
+    slots.memoryBytes + (references?.memoryBytes ?? 0) + keyCapacity * 16 + arena.byteCount
+  }
 
   /// The group of each of `count` rows; a key that is new becomes the next group.
   ///
-  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `countsRows` counts the rows of each group on the
-  /// way, where the slot is at hand, for `takeRowCounts`.
+  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `countsRows` asks that the rows of each group be
+  /// counted on the way, where the slot is at hand, for `takeRowCounts`; gives whether they were.
+  @discardableResult
   public func findOrInsert(
     _ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>,
     isNew: UnsafeMutablePointer<UInt8>? = nil, countsRows: Bool = false
-  ) {
-    guard count > 0 else { return }
-    if keys.allSatisfy(\.isConstant) && count > 1 && (!countsRows || slotCount <= count) {
-      findOrInsert(keys, count: 1, into: groups, isNew: isNew, countsRows: countsRows)
-      if countsRows { countRows(count - 1, of: groups[0]) }
+  ) -> Bool {
+    guard count > 0 else { return countsRows }
+    if keys.allSatisfy(\.isConstant) && count > 1 && (!countsRows || slots.count <= count) {
+      let isCounted = findOrInsert(keys, count: 1, into: groups, isNew: isNew, countsRows: countsRows)
+      if isCounted { countRows(count - 1, of: groups[0]) }
       for row in 1..<count { groups[row] = groups[0] }
       if let isNew { memset(isNew + 1, 0, count - 1) }
-      return
+      return isCounted
     }
     if let isNew { memset(isNew, 0, count) }
     let isPacked = layout.form == .packed
     forEachBlock(keys, count: count, scratch) { start, length, words in
+      if !hasForm && start == 0 { chooseForm(words, length) }
       let hashes = scratch.hash(words, length, isPacked: isPacked)
+      let news = isNew.map { $0 + start }
+      if references != nil { return findOrRefer(words, hashes, length, groups + start, news) }
       let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: countsRows)
       if missCount == 0 { return }
-      let news = isNew.map { $0 + start }
       if isPacked {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true, countsRows)
       } else {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: false, countsRows)
       }
     }
+    return countsRows && references == nil
   }
 
   /// Counts rows of a group, whose slot is looked for.
   private func countRows(_ count: Int, of group: UInt32) {
-    for index in 0..<slotCount where slots[index].mark == group + 1 { slots[index].rowCount &+= Int64(count) }
+    slots.forEach { slot in if slot.pointee.mark == group + 1 { slot.pointee.rowCount &+= Int64(count) } }
   }
 
   /// The group of each of `count` rows, `absent` for keys that the table does not have.
@@ -161,6 +165,9 @@ public final class GroupTable: @unchecked Sendable {
     let isPacked = layout.form == .packed
     forEachBlock(keys, count: count, scratch) { start, length, words in
       let hashes = scratch.hash(words, length, isPacked: isPacked)
+      if let references {
+        return findReferred(references, words, hashes, length, groups + start, scratch)
+      }
       let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
       if missCount == 0 { return }
       if isPacked {
@@ -173,29 +180,28 @@ public final class GroupTable: @unchecked Sendable {
 
   /// Adds to `counts`, one number per group, the rows that were counted since the last call.
   public func takeRowCounts(addingTo counts: UnsafeMutablePointer<Int64>) {
-    for index in 0..<slotCount where slots[index].mark != 0 {
-      counts[Int(truncatingIfNeeded: slots[index].mark &- 1)] &+= slots[index].rowCount
-      slots[index].rowCount = 0
+    if references != nil { return }
+    slots.forEach { slot in
+      counts[Int(truncatingIfNeeded: slot.pointee.mark &- 1)] &+= slot.pointee.rowCount
+      slot.pointee.rowCount = 0
     }
   }
 
   /// Makes room for `count` groups, so that adding them moves nothing.
   public func reserve(_ count: Int) {
     if count > keyCapacity { growKeys(to: count) }
-    var wanted = slotCount
-    while Self.limit(wanted) <= count { wanted *= 2 }
-    if wanted > slotCount { growSlots(to: wanted) }
+    if references != nil { references?.reserve(count) } else { slots.reserve(count) }
   }
 
   /// Forgets all groups.
   public func removeAll() {
     groupCount = 0
     liveCount = 0
-    usedSlots = 0
     garbageBytes = 0
     arena = Arena()
     freeGroups = FreeGroups()
-    slots.update(repeating: Slot(), count: slotCount)
+    slots.removeAll()
+    references?.removeAll()
   }
 
   /// Encodes the rows block by block.
@@ -218,12 +224,12 @@ public final class GroupTable: @unchecked Sendable {
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
     _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, countsRows: Bool
   ) -> Int {
-    let table = UnsafeMutableRawPointer(slots).assumingMemoryBound(to: ck_group_slot.self)
+    let table = UnsafeMutableRawPointer(slots.base).assumingMemoryBound(to: ck_group_slot.self)
     let keys = UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self)
-    let isNear = slotCount <= Self.nearSlots
+    let isNear = slots.count <= Self.nearSlots
     return countsRows
-      ? ck_count_first(table, shift, keys, hashes, count, groups, scratch.misses, isNear)
-      : ck_match_first(table, shift, keys, hashes, count, groups, scratch.misses, isNear)
+      ? ck_count_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
+      : ck_match_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
   }
 
   @inline(__always)
@@ -273,9 +279,9 @@ public final class GroupTable: @unchecked Sendable {
 
     @inline(__always)
     init(_ table: GroupTable) {
-      slots = table.slots
-      mask = table.slotCount &- 1
-      shift = table.shift
+      slots = table.slots.base
+      mask = table.slots.count &- 1
+      shift = table.slots.shift
     }
 
     @inline(__always)
@@ -318,6 +324,15 @@ public final class GroupTable: @unchecked Sendable {
     }
   }
 
+  /// Whether a key has a group.
+  func has(_ key: StringView, _ hash: UInt32) -> Bool {
+    var at = 0
+    if references != nil { return search(key, hash, &at) != GroupTable.absent }
+    let probe = Probe(self)
+    at = probe.firstSlot(hash)
+    return probe.find(key, hash, &at, isPacked: layout.form == .packed) != GroupTable.absent
+  }
+
   /// Two packed keys are equal exactly if their words are; two views also if the bytes behind them are.
   @inline(__always)
   static func isSame(_ left: StringView, _ right: StringView, isPacked: Bool) -> Bool {
@@ -330,15 +345,30 @@ public final class GroupTable: @unchecked Sendable {
   /// Makes a group for a key that is not there; `at` is the empty slot that the search ended in.
   @inline(never)
   private func addGroup(_ key: StringView, _ hash: UInt32, _ at: Int, _ rowCount: Int64) -> UInt32 {
+    let group = addKey(key)
+    var slot = Slot(keys[Int(truncatingIfNeeded: group)], hash, group: group)
+    slot.rowCount = rowCount
+    slots.fill(at, slot)
+    return group
+  }
+
+  /// A new group's number, under which its key is kept; no slot leads to it yet.
+  @inline(__always)
+  func addKey(_ key: StringView) -> UInt32 {
     let group = freeGroups.isEmpty ? appendGroup() : freeGroups.takeLowest() ?? appendGroup()
-    keys[group] =
-      layout.form == .packed || key.isInline || key.word0 == GroupKeyLayout.nullWord ? key : arena.store(key)
-    slots[at] = Slot(keys[group], hash, group: UInt32(truncatingIfNeeded: group))
-    slots[at].rowCount = rowCount
-    usedSlots += 1
+    keys[group] = stored(key)
     liveCount += 1
-    if usedSlots >= slotLimit { growSlots(to: slotCount * 2) }
     return UInt32(truncatingIfNeeded: group)
+  }
+
+  /// The key as the table keeps it, with its bytes in the arena if it is long.
+  @inline(__always)
+  func stored(_ key: StringView) -> StringView { isLong(key) ? arena.store(key) : key }
+
+  /// Whether a key's bytes do not fit into its 16.
+  @inline(__always)
+  func isLong(_ key: StringView) -> Bool {
+    layout.form != .packed && !key.isInline && key.word0 != GroupKeyLayout.nullWord
   }
 
   private func appendGroup() -> Int {
@@ -351,64 +381,5 @@ public final class GroupTable: @unchecked Sendable {
   func growKeys(to capacity: Int) {
     keys = RawMemory.grow(keys, capacity: keyCapacity, used: groupCount, to: capacity)
     keyCapacity = capacity
-  }
-
-  /// An empty slot is all zeros.
-  private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
-    RawMemory.allocateZeroed(byteCount: count * MemoryLayout<Slot>.stride).bindMemory(to: Slot.self, capacity: count)
-  }
-
-  /// More slots, a power of two. Old slots in order give new slots in almost the same order.
-  func growSlots(to count: Int) {
-    let old = slots
-    let oldCount = slotCount
-    if count == oldCount * 2 && oldCount * MemoryLayout<Slot>.stride >= RawMemory.mappedFrom { return doubleSlots() }
-    shift -= UInt32(truncatingIfNeeded: (count / slotCount).trailingZeroBitCount)
-    slotCount = count
-    slotLimit = Self.limit(slotCount)
-    slots = Self.emptySlots(slotCount)
-    for index in 0..<oldCount where old[index].mark != 0 { place(old[index]) }
-    RawMemory.deallocate(old, capacity: oldCount)
-  }
-
-  /// Twice as many slots in the same memory, so that the system need clear but half of it.
-  ///
-  /// The upper half of what is left goes to the memory behind it, which is empty, and leaves empty memory for the next. What belongs
-  /// elsewhere, since it was pushed over the start or the end of a part, waits until all others have their places.
-  private func doubleSlots() {
-    let oldCount = slotCount
-    slots = RawMemory.grow(slots, capacity: oldCount, used: oldCount, to: oldCount * 2)
-    shift -= 1
-    slotCount = oldCount * 2
-    slotLimit = Self.limit(slotCount)
-    var waiting: [Slot] = []
-    var end = oldCount
-    while end > 0 {
-      let start = end > 1024 ? end / 2 : 0
-      for index in start..<end where slots[index].mark != 0 {
-        let slot = slots[index]
-        var at = Int(truncatingIfNeeded: slot.hash >> shift)
-        if start == 0 || at < end {
-          waiting.append(slot)
-          continue
-        }
-        while at < slotCount && slots[at].mark != 0 { at &+= 1 }
-        if at < slotCount { slots[at] = slot } else { waiting.append(slot) }
-      }
-      (slots + start).update(repeating: Slot(), count: end - start)
-      end = start
-    }
-    for slot in waiting { place(slot) }
-  }
-
-  /// How many of `count` slots may be in use: five of eight, beyond which searches for absent keys grow long.
-  private static func limit(_ count: Int) -> Int { count / 8 * 5 }
-
-  /// Puts a slot's value at the first empty place from where its hash points.
-  @inline(__always)
-  func place(_ value: Slot) {
-    var at = Int(truncatingIfNeeded: value.hash >> shift)
-    while slots[at].mark != 0 { at = (at &+ 1) & (slotCount &- 1) }
-    slots[at] = value
   }
 }

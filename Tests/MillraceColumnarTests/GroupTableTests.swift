@@ -97,34 +97,36 @@ import Testing
     }
   }
 
-  @Test(arguments: [[DataType.long], [.string], [.string, .long]])
-  func removalAgainstModel(types: [DataType]) {
+  /// With many rows at once, most keys are long when the table chooses the form of its slots; with few, it has too few to choose.
+  @Test(arguments: [[DataType.long], [.string], [.string, .long]], [200, 2000])
+  func removalAgainstModel(types: [DataType], rows: Int) {
     var random = SeededGenerator(seed: 11)
     let table = GroupTable(keyTypes: types)
     var model: [String: UInt32] = [:]
-    for round in 0..<60 {
-      let columns = Self.columns(types, rows: 200, distinct: 700, &random)
-      var groups = [UInt32](repeating: 0, count: 200)
+    for round in 0..<(rows == 200 ? 60 : 12) {
+      let columns = Self.columns(types, rows: rows, distinct: rows * 7 / 2, &random)
+      var groups = [UInt32](repeating: 0, count: rows)
       if round % 3 == 2 {
-        table.find(columns, count: 200, into: &groups)
+        table.find(columns, count: rows, into: &groups)
         let gone = Array(Set(groups.filter { $0 != GroupTable.absent })).sorted()
         table.unlink(gone, count: gone.count)
         if round % 2 == 0 {
           table.release(gone, count: gone.count)
           model = model.filter { !gone.contains($0.value) }
         } else {
-          table.find(columns, count: 200, into: &groups)
+          table.find(columns, count: rows, into: &groups)
           #expect(groups.allSatisfy { $0 == GroupTable.absent })
           table.relink(gone, count: gone.count)
         }
       } else {
-        table.findOrInsert(columns, count: 200, into: &groups)
-        for row in 0..<200 {
+        table.findOrInsert(columns, count: rows, into: &groups)
+        let taken = Set(model.values)
+        for row in 0..<rows {
           let name = Self.name(columns, row)
           if let known = model[name] {
             #expect(groups[row] == known)
           } else {
-            #expect(!model.values.contains(groups[row]))
+            #expect(!taken.contains(groups[row]))
             model[name] = groups[row]
           }
         }
@@ -235,6 +237,28 @@ import Testing
     var total: [Int64] = [0]
     all.takeRowCounts(addingTo: &total)
     #expect(total == [Int64(count * 2)])
+  }
+
+  /// Slots that only refer to groups count nothing, and slots that have counted stay as they are.
+  @Test func countsRowsWhereSlotsHoldKeys() {
+    func keys(_ range: Range<Int>) -> ColumnVector {
+      .of(range.map { .string("a key that is long enough \($0)") }, type: .string)
+    }
+    var groups = [UInt32](repeating: 9, count: 3000)
+    let atOnce = GroupTable(keyTypes: [.string])
+    let isCounted = atOnce.findOrInsert([keys(0..<3000)], count: 3000, into: &groups, countsRows: true)
+    #expect(!isCounted)
+    var counts = [Int64](repeating: 0, count: 3000)
+    atOnce.takeRowCounts(addingTo: &counts)
+    #expect(counts.allSatisfy { $0 == 0 })
+    let byAndBy = GroupTable(keyTypes: [.string])
+    for start in stride(from: 0, to: 3000, by: 100) {
+      let isCounted = byAndBy.findOrInsert([keys(start..<start + 100)], count: 100, into: &groups, countsRows: true)
+      #expect(isCounted)
+    }
+    byAndBy.takeRowCounts(addingTo: &counts)
+    #expect(counts.allSatisfy { $0 == 1 })
+    #expect(atOnce.memoryBytes < byAndBy.memoryBytes * 2 / 3)
   }
 
   @Test func forgetsAll() {

@@ -61,7 +61,7 @@ final class GroupAccumulation {
   let plan: AggregationPlan
   let table: GroupTable
   private let accumulators: [any Accumulator]
-  /// The accumulator whose counting the table does, if there is one.
+  /// The accumulator whose counting the table does where it can, if there is one.
   private let rowCounter: Int?
   private var groups: UnsafeMutablePointer<UInt32>
   private var capacity = 0
@@ -102,7 +102,7 @@ final class GroupAccumulation {
   /// Adds rows whose keys and arguments are computed.
   func add(_ rows: AggregationRows) throws {
     makeRoom(rows.count)
-    table.findOrInsert(rows.keys, count: rows.count, into: groups, countsRows: rowCounter != nil)
+    let isCounted = table.findOrInsert(rows.keys, count: rows.count, into: groups, countsRows: rowCounter != nil)
     let values = rows.values
     var next = 0
     for (index, accumulator) in accumulators.enumerated() {
@@ -110,7 +110,7 @@ final class GroupAccumulation {
       let argumentCount = plan.functions[index].arguments.count
       let arguments = Array(values[next..<next + argumentCount])
       next += argumentCount
-      if index == rowCounter { continue }
+      if isCounted && index == rowCounter { continue }
       guard plan.aggregates[index].filter != nil else {
         try accumulator.update(groups: groups, rowCount: rows.count, arguments: arguments)
         continue
