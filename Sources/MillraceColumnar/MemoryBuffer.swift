@@ -20,7 +20,7 @@ public final class MemoryBuffer: @unchecked Sendable {
   }
 
   /// Takes over memory that `RawMemory` gave for `allocated` bytes, 64 or more beyond `capacity`.
-  init(adopting base: UnsafeMutableRawPointer, capacity: Int, allocated: Int) {
+  package init(adopting base: UnsafeMutableRawPointer, capacity: Int, allocated: Int) {
     self.capacity = capacity
     self.allocated = allocated
     self.base = base

@@ -128,7 +128,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   }
 
   /// Takes over a table as the keys of an empty store, with a value in each column for each of its groups: the same as `put`
-  /// of all its keys in order, without a copy of them; the values are not to be read afterwards. Gives false, having done nothing, when the store has or had rows in this
+  /// of all its keys in order, without a copy of them. Gives false, having done nothing, when the store has or had rows in this
   /// version. The table may be read by others until the store is next changed.
   package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
     let count = table.groupCount

@@ -52,8 +52,8 @@ final class ValueColumn {
     capacity = size
   }
 
-  /// Sets the values of a column that has no rows yet, by row number. Takes over the memory of the vector where it can, so that nobody may read
-  /// it afterwards.
+  /// Sets the values of a column that has no rows yet, by row number. Takes over the memory of the vector where it can, and copies it if it
+  /// is to be changed while somebody else still has it.
   func adopt(_ vector: ColumnVector) {
     let count = vector.count
     guard capacity == 0, count > 0, !isView, !vector.isConstant else {
@@ -72,9 +72,19 @@ final class ValueColumn {
     }
   }
 
+  /// Makes sure that nobody else sees a change of the values.
+  private func own() {
+    guard adopted != nil, !isKnownUniquelyReferenced(&adopted) else { return }
+    let own = RawMemory.allocate(byteCount: capacity * stride + 64)
+    memcpy(own, values, capacity * stride)
+    values = own
+    adopted = nil
+  }
+
   /// Sets the values of `rows`, in order.
   func set(_ rows: UnsafePointer<UInt32>, _ count: Int, from vector: ColumnVector) {
     if isView { return setViews(rows, count, vector) }
+    own()
     let flat = vector.flattened()
     switch stride {
     case 1: scatter(UInt8.self, rows, count, flat)
@@ -170,6 +180,7 @@ final class ValueColumn {
     else {
       return
     }
+    own()
     for (index, row) in rows.enumerated() {
       if isView {
         discard(values.assumingMemoryBound(to: StringView.self)[Int(row)])

@@ -82,6 +82,8 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
     ("count", .integer, salaries, .integer(6)), ("count", .void, [.null, .null], .integer(0)),
     ("sum", .integer, salaries, .integer(615)), ("sum", .byte, i(127, 127), .integer(254)),
     ("avg", .long, i(.max, .max, .max, .max), .double(Double(Int64.max))),
+    ("avg", .long, i(.min, .min, .min), .double(Double(Int64.min))),
+    ("avg", .long, i(.min, .min, .max, .max, 4), .double(0.4)), ("avg", .long, i(-1, -2, nil, -6), .double(-3)),
     ("avg", .long, i(.min, .max, nil), .double(-0.5)), ("avg", .byte, i(-128, 127, -128), .double(-43)),
     ("sum", .long, i(nil), .null),
     ("sum", .float, d(0.5, 1.25, 0, nil, 3, -8.5), .double(-3.75)), ("sum", .void, [.null], .null),
@@ -152,6 +154,31 @@ func isClose(_ left: Value, _ right: Value) -> Bool {
       #expect(result[5] == empty)
       #expect(result.enumerated().allSatisfy { $0.offset == 5 || isClose($0.element, expected) })
     }
+  }
+
+  /// What an accumulator has given stays as it was while more is added.
+  @Test(arguments: 0..<cases.count)
+  func whatWasGivenStays(_ index: Int) throws {
+    let (name, type, values, _) = Self.cases[index]
+    let run = try AggregateRun(name, [type])
+    let accumulator = run.bound.makeAccumulator()
+    accumulator.reserve(groupCount: 2)
+    let evaluator = try Evaluator(run.bound.arguments, input: run.input)
+    func add(_ value: Value) throws {
+      let batch = RecordBatch(rowCount: 1, columns: [.of([value], type: type)])
+      var group: UInt32 = 1
+      try accumulator.update(
+        groups: &group, rowCount: 1, arguments: try evaluator.evaluate(batch, EvaluationContext()))
+    }
+    func look(_ columns: [ColumnVector]) -> [Value] { columns.flatMap { [$0.value(0), $0.value(1)] } }
+    var given: [([ColumnVector], [Value])] = []
+    for value in values {
+      for columns in [try accumulator.states(groupCount: 2), [try accumulator.finish(groupCount: 2)]] {
+        given.append((columns, look(columns)))
+      }
+      try add(value)
+    }
+    #expect(given.allSatisfy { columns, seen in zip(look(columns), seen).allSatisfy(isClose) })
   }
 
   static let pairCases: [(name: String, expected: Value)] = [

@@ -141,6 +141,23 @@ import Testing
     #expect(restored.rowCount == 0)
   }
 
+  /// Vectors whose memory a store has taken over do not change with it.
+  @Test func whoeverGaveTheValuesKeepsThem() throws {
+    let store = MemoryStateStore(keyTypes: [.long], valueTypes: [.long])
+    let table = GroupTable(keyTypes: [.long])
+    let keys = ColumnVector.of([.integer(1), .integer(2)], type: .long)
+    var groups: [UInt32] = [0, 0]
+    table.findOrInsert([keys], count: 2, into: &groups)
+    let given = ColumnVector.of([.integer(10), .integer(20)], type: .long)
+    #expect(store.adopt(table, values: [given]))
+    try store.commit(version: 1)
+    let new = ColumnVector.of([.integer(11), .integer(21)], type: .long)
+    try store.put(keys: [keys], values: [new], count: 2)
+    #expect((0..<2).map { given.value($0) } == [.integer(10), .integer(20)])
+    let found = try store.get(keys: [keys], count: 2).values[0]
+    #expect((0..<2).map { found.value($0) } == [.integer(11), .integer(21)])
+  }
+
   @Test func memoryStaysBounded() throws {
     let store = MemoryStateStore(keyTypes: [.string], valueTypes: [.string])
     var peak = 0

@@ -1,16 +1,18 @@
 import MillraceColumnar
 
-/// The sum of each group by its count, NULL for groups that have none.
-@inline(__always)
-private func means(_ counts: UnsafePointer<Int64>, _ groupCount: Int, _ sum: (Int) -> Double) -> ColumnVector {
-  let out = MemoryBuffer(capacity: groupCount * 8)
-  let target = out.base.assumingMemoryBound(to: Double.self)
-  var nulls = NullTracker(count: groupCount)
-  for group in 0..<groupCount {
-    target[group] = sum(group) / Double(counts[group])
-    if counts[group] == 0 { nulls.setNull(group) }
+extension ColumnVector {
+  /// `sum(group)` divided by the count of each group, as DOUBLE; NULL where the count is 0.
+  @inline(__always)
+  static func means(_ counts: UnsafePointer<Int64>, _ groupCount: Int, _ sum: (Int) -> Double) -> ColumnVector {
+    let out = MemoryBuffer(capacity: groupCount * 8)
+    let target = out.base.assumingMemoryBound(to: Double.self)
+    var nulls = NullTracker(count: groupCount)
+    for group in 0..<groupCount {
+      target[group] = sum(group) / Double(counts[group])
+      if counts[group] == 0 { nulls.setNull(group) }
+    }
+    return ColumnVector(type: .double, count: groupCount, values: out, validity: nulls.validity)
   }
-  return ColumnVector(type: .double, count: groupCount, values: out, validity: nulls.validity)
 }
 
 /// `avg` of floating-point numbers, as DOUBLE. State: sum, count.
@@ -42,15 +44,15 @@ final class AverageAccumulator: Accumulator {
   }
 
   func finish(groupCount: Int) -> ColumnVector {
-    let sums = self.sums.base
-    return means(counts.base, groupCount) { sums[$0] }
+    let sums = self.sums.values
+    return .means(counts.values, groupCount) { sums[$0] }
   }
 }
 
 /// `avg` of integers, as DOUBLE. The sum is exact, so that it does not depend on the order of rows; Spark adds doubles, which gives the
 /// same up to sums of 2^53. State: low and high half of the sum, count.
 final class IntegerAverageAccumulator: Accumulator {
-  private let sums = GroupArray<Int128>(0)
+  private let sums = WideSums()
   private let counts = GroupArray<Int64>(0)
 
   func reserve(groupCount: Int) {
@@ -59,50 +61,24 @@ final class IntegerAverageAccumulator: Accumulator {
   }
 
   func update(groups: UnsafePointer<UInt32>, rowCount: Int, arguments: [ColumnVector]) {
+    let counts = self.counts.base
     switch arguments[0].type.physical {
-    case .int8: add(arguments[0], Int8.self, groups, rowCount)
-    case .int16: add(arguments[0], Int16.self, groups, rowCount)
-    case .int32: add(arguments[0], Int32.self, groups, rowCount)
-    default: add(arguments[0], Int64.self, groups, rowCount)
-    }
-  }
-
-  @inline(__always)
-  private func add<T: FixedWidthInteger>(
-    _ vector: ColumnVector, _: T.Type, _ groups: UnsafePointer<UInt32>, _ rowCount: Int
-  ) {
-    let sums = self.sums.base, counts = self.counts.base
-    Rows.forEach(vector, as: T.self, groups, rowCount) { group, value in
-      sums[group] &+= Int128(value)
-      counts[group] &+= 1
+    case .int8: sums.add(arguments[0], Int8.self, groups, rowCount, counts: counts)
+    case .int16: sums.add(arguments[0], Int16.self, groups, rowCount, counts: counts)
+    case .int32: sums.add(arguments[0], Int32.self, groups, rowCount, counts: counts)
+    default: sums.add(arguments[0], Int64.self, groups, rowCount, counts: counts)
     }
   }
 
   func merge(groups: UnsafePointer<UInt32>, rowCount: Int, states: [ColumnVector]) {
-    let sums = self.sums.base, counts = self.counts.base
-    Rows.forEach(states[0], as: UInt64.self, groups, rowCount) { sums[$0] &+= Int128($1) }
-    Rows.forEach(states[1], as: Int64.self, groups, rowCount) { sums[$0] &+= Int128($1) << 64 }
+    sums.merge(low: states[0], high: states[1], groups, rowCount)
+    let counts = self.counts.base
     Rows.forEach(states[2], as: Int64.self, groups, rowCount) { counts[$0] &+= $1 }
   }
 
-  func states(groupCount: Int) -> [ColumnVector] {
-    let sums = self.sums.base
-    let halves = [MemoryBuffer(capacity: groupCount * 8), MemoryBuffer(capacity: groupCount * 8)]
-    let low = halves[0].base.assumingMemoryBound(to: Int64.self)
-    let high = halves[1].base.assumingMemoryBound(to: Int64.self)
-    for group in 0..<groupCount {
-      low[group] = Int64(truncatingIfNeeded: sums[group])
-      high[group] = Int64(truncatingIfNeeded: sums[group] >> 64)
-    }
-    return halves.map { ColumnVector(type: .long, count: groupCount, values: $0) }
-      + [counts.vector(.long, groupCount)]
-  }
+  func states(groupCount: Int) -> [ColumnVector] { sums.halves(groupCount) + [counts.vector(.long, groupCount)] }
 
-  func finish(groupCount: Int) -> ColumnVector {
-    let sums = self.sums.base
-    // Sums of 64 bits are converted by an instruction, others by a call.
-    return means(counts.base, groupCount) { Int64(exactly: sums[$0]).map { Double($0) } ?? Double(sums[$0]) }
-  }
+  func finish(groupCount: Int) -> ColumnVector { sums.means(counts.values, groupCount) }
 }
 
 /// `avg` of intervals, rounded half up. State: sum, count.
@@ -151,9 +127,10 @@ final class IntervalAverageAccumulator: Accumulator {
 
   func finish(groupCount: Int) -> ColumnVector {
     let builder = ColumnBuilder(type, capacity: groupCount)
+    let sums = self.sums.values, counts = self.counts.values
     for group in 0..<groupCount {
-      let count = counts.base[group]
-      guard count > 0, let mean = DecimalMath.divide(Int128(sums.base[group]), by: count, scaleUp: 0) else {
+      let count = counts[group]
+      guard count > 0, let mean = DecimalMath.divide(Int128(sums[group]), by: count, scaleUp: 0) else {
         builder.appendNull()
         continue
       }

@@ -2,9 +2,9 @@ import CKernels
 import Glibc
 import MillraceColumnar
 
-/// One value per group in raw memory that grows. Loops take `base` into a local before they start.
+/// One value per group in raw memory that grows. Loops take `base` or `values` into a local before they start.
 final class GroupArray<Element: BitwiseCopyable> {
-  private(set) var base: UnsafeMutablePointer<Element>
+  private let memory: GroupMemory
   private(set) var count = 0
   private var capacity: Int
   private let empty: Element
@@ -13,29 +13,31 @@ final class GroupArray<Element: BitwiseCopyable> {
   init(_ empty: Element) {
     self.empty = empty
     capacity = 16
-    base = RawMemory.allocate(Element.self, capacity: capacity)
+    memory = GroupMemory(capacity: capacity * MemoryLayout<Element>.stride)
   }
 
-  deinit { RawMemory.deallocate(base, capacity: capacity) }
+  /// The values, to be changed.
+  var base: UnsafeMutablePointer<Element> { memory.base.assumingMemoryBound(to: Element.self) }
+
+  /// The values, to be read only.
+  var values: UnsafePointer<Element> { memory.bytes.assumingMemoryBound(to: Element.self) }
 
   /// Makes room for `groupCount` groups.
   func reserve(_ groupCount: Int) {
     guard groupCount > count else { return }
+    let stride = MemoryLayout<Element>.stride
     if groupCount > capacity {
-      let size = max(groupCount, capacity * 2)
-      base = RawMemory.grow(base, capacity: capacity, used: count, to: size)
-      capacity = size
+      capacity = max(groupCount, capacity * 2)
+      memory.grow(to: capacity * stride, used: count * stride)
     }
     (base + count).initialize(repeating: empty, count: groupCount - count)
     count = groupCount
   }
 
-  /// A copy of the first values as a vector whose physical type is `Element`.
+  /// The first values as a vector whose physical type is `Element`. It has this memory, which is copied only if it is changed while the
+  /// vector is there.
   func vector(_ type: DataType, _ groupCount: Int, validity: Bitmap? = nil, owners: [AnyObject] = []) -> ColumnVector {
-    let stride = MemoryLayout<Element>.stride
-    let buffer = MemoryBuffer(capacity: groupCount * stride)
-    memcpy(buffer.base, base, groupCount * stride)
-    return ColumnVector(type: type, count: groupCount, values: buffer, validity: validity, owners: owners)
+    ColumnVector(type: type, count: groupCount, values: memory.buffer(), validity: validity, owners: owners)
   }
 }
 
@@ -43,8 +45,9 @@ extension GroupArray where Element == UInt8 {
   /// The first flags as validity; nil when all are set.
   func validity(_ groupCount: Int) -> Bitmap? {
     var missing = 0
-    for group in 0..<groupCount where base[group] == 0 { missing += 1 }
-    return missing == 0 ? nil : Bitmap(bytes: base, count: groupCount)
+    let flags = values
+    for group in 0..<groupCount where flags[group] == 0 { missing += 1 }
+    return missing == 0 ? nil : Bitmap(bytes: flags, count: groupCount)
   }
 }
 

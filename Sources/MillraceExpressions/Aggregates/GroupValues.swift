@@ -16,7 +16,7 @@ final class GroupValues {
   let isEncoded: Bool
   private let codec: RowCodec
   private let stride: Int
-  private(set) var slots: UnsafeMutableRawPointer
+  private let memory: GroupMemory
   private var capacity = 16
   private var count = 0
   private let flags = GroupArray<UInt8>(State.unset)
@@ -29,10 +29,11 @@ final class GroupValues {
     storedType = isEncoded ? .binary : type
     codec = RowCodec([type], isCanonical: false)
     stride = storedType.physical.stride
-    slots = .allocate(byteCount: 16 * stride + 16, alignment: 16)
+    memory = GroupMemory(capacity: 16 * stride)
   }
 
-  deinit { slots.deallocate() }
+  /// The values as they are stored, to be changed.
+  var slots: UnsafeMutableRawPointer { memory.base }
 
   /// `State` of every group.
   var states: UnsafeMutablePointer<UInt8> { flags.base }
@@ -42,10 +43,7 @@ final class GroupValues {
     flags.reserve(groupCount)
     if groupCount > capacity {
       capacity = max(groupCount, capacity * 2)
-      let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity * stride + 16, alignment: 16)
-      memcpy(larger, slots, count * stride)
-      slots.deallocate()
-      slots = larger
+      memory.grow(to: capacity * stride, used: count * stride)
     }
     memset(slots + count * stride, 0, (groupCount - count) * stride)
     count = groupCount
@@ -112,18 +110,18 @@ final class GroupValues {
 
   /// The values of the first groups as they are stored, without asking whether they are set.
   func stored(_ groupCount: Int) -> ColumnVector {
-    let buffer = MemoryBuffer(capacity: groupCount * stride)
-    memcpy(buffer.base, slots, groupCount * stride)
+    let states = flags.values
     var nulls = NullTracker(count: groupCount)
     for group in 0..<groupCount where states[group] != State.value { nulls.setNull(group) }
     return ColumnVector(
-      type: storedType, count: groupCount, values: buffer, validity: nulls.validity, owners: arena.owners)
+      type: storedType, count: groupCount, values: memory.buffer(), validity: nulls.validity, owners: arena.owners)
   }
 
   /// Whether the first groups have been set, as a BOOLEAN vector.
   func isSet(_ groupCount: Int) -> ColumnVector {
     let buffer = MemoryBuffer(capacity: groupCount)
     let target = buffer.base.assumingMemoryBound(to: UInt8.self)
+    let states = flags.values
     for group in 0..<groupCount { target[group] = states[group] == State.unset ? 0 : 1 }
     return ColumnVector(type: .boolean, count: groupCount, values: buffer)
   }
@@ -138,11 +136,7 @@ final class GroupValues {
   func values(of groups: UnsafePointer<UInt32>, count: Int) throws -> ColumnVector {
     let rows = Selection(capacity: count)
     for index in 0..<count { rows.rows[index] = Int32(truncatingIfNeeded: groups[index]) }
-    let picked = ColumnVector(
-      type: storedType, count: self.count,
-      values: MemoryBuffer(copying: UnsafeRawBufferPointer(start: slots, count: self.count * stride)),
-      validity: stored(self.count).validity, owners: arena.owners
-    ).gathered(rows)
+    let picked = stored(self.count).gathered(rows)
     return isEncoded ? try codec.decode(picked)[0] : picked
   }
 

@@ -73,7 +73,7 @@ final class LongSumAccumulator: Accumulator {
   }
 
   func finish(groupCount: Int) -> ColumnVector {
-    let seen = self.seen.base, overflowed = self.overflowed.base, sums = self.sums.base
+    let seen = self.seen.values, overflowed = self.overflowed.values, sums = self.sums.values
     var nulls = NullTracker(count: groupCount)
     for group in 0..<groupCount where seen[group] == 0 || (mode == .null && overflowed[group] != 0) {
       nulls.setNull(group)
@@ -162,13 +162,14 @@ final class DecimalSumAccumulator: Accumulator {
   }
 
   func states(groupCount: Int) -> [ColumnVector] {
+    let overflowed = self.overflowed.values
     var nulls = NullTracker(count: groupCount)
-    for group in 0..<groupCount where overflowed.base[group] != 0 { nulls.setNull(group) }
+    for group in 0..<groupCount where overflowed[group] != 0 { nulls.setNull(group) }
     return [sums.vector(sumType, groupCount, validity: nulls.validity), counts.vector(.long, groupCount)]
   }
 
   func finish(groupCount: Int) throws -> ColumnVector {
-    let sums = self.sums.base, counts = self.counts.base
+    let sums = self.sums.values, counts = self.counts.values, overflowed = self.overflowed.values
     guard case .decimal(let sumPrecision, let sumScale) = sumType, case .decimal(let precision, let scale) = result
     else {
       throw MillraceError("INTERNAL_ERROR", "a decimal sum has type \(result)", fault: .bug)
@@ -183,7 +184,7 @@ final class DecimalSumAccumulator: Accumulator {
         continue
       }
       var value: Int128? =
-        overflowed.base[group] != 0 || !DecimalMath.fits(sums[group], sumPrecision) ? nil : sums[group]
+        overflowed[group] != 0 || !DecimalMath.fits(sums[group], sumPrecision) ? nil : sums[group]
       if isAverage, let sum = value {
         value = DecimalMath.divide(sum, by: counts[group], scaleUp: scale - sumScale)
         if let average = value, !DecimalMath.fits(average, precision) { value = nil }
