@@ -102,7 +102,9 @@ extension GroupTable {
       let slot = references.base[at]
       if slot.mark == 0 { return GroupTable.absent }
       let group = slot.mark &- 1
-      if slot.hash == hash && GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], key, isPacked: false) { return group }
+      if slot.hash == hash && GroupTable.isSame(keys[Int(truncatingIfNeeded: group)], key, isPacked: false) {
+        return group
+      }
       at = (at &+ 1) & mask
     }
   }

@@ -87,6 +87,8 @@ public final class GroupTable: @unchecked Sendable {
   static let block = 2048
   /// Rows by which further slots are fetched ahead of the search.
   private static let lead = 24
+  /// Keys from which on room for more is reserved at once: memory that is never touched costs nothing, and each copy of what is there does.
+  private static let sparseFrom = 8192
   /// Slots that are in the first-level cache anyway.
   private static let nearSlots = 1024
 
@@ -108,7 +110,7 @@ public final class GroupTable: @unchecked Sendable {
 
   /// Bytes of memory in use.
   public var memoryBytes: Int {
-    slots.memoryBytes + (references?.memoryBytes ?? 0) + keyCapacity * 16 + arena.byteCount
+    slots.memoryBytes + (references?.memoryBytes ?? 0) + groupCount * 16 + arena.byteCount
   }
 
   /// The group of each of `count` rows; a key that is new becomes the next group.
@@ -373,7 +375,7 @@ public final class GroupTable: @unchecked Sendable {
 
   private func appendGroup() -> Int {
     precondition(groupCount < Int(UInt32.max) - 1, "a table holds at most 2^32 - 2 groups")
-    if groupCount == keyCapacity { growKeys(to: keyCapacity * 2) }
+    if groupCount == keyCapacity { growKeys(to: keyCapacity * (keyCapacity < Self.sparseFrom ? 2 : 4)) }
     groupCount += 1
     return groupCount - 1
   }

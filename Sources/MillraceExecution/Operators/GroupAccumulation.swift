@@ -63,6 +63,8 @@ final class GroupAccumulation {
   private let accumulators: [any Accumulator]
   /// The accumulator whose counting the table does where it can, if there is one.
   private let rowCounter: Int?
+  /// Whether the table may have counted rows that the accumulator does not know of.
+  private var hasRowCounts = false
   private var groups: UnsafeMutablePointer<UInt32>
   private var capacity = 0
 
@@ -103,6 +105,7 @@ final class GroupAccumulation {
   func add(_ rows: AggregationRows) throws {
     makeRoom(rows.count)
     let isCounted = table.findOrInsert(rows.keys, count: rows.count, into: groups, countsRows: rowCounter != nil)
+    if isCounted { hasRowCounts = true }
     let values = rows.values
     var next = 0
     for (index, accumulator) in accumulators.enumerated() {
@@ -162,7 +165,10 @@ final class GroupAccumulation {
 
   /// Gives the counting accumulator what the table has counted.
   private func settleRowCounts() {
-    guard let rowCounter, let counter = accumulators[rowCounter] as? any RowCountingAccumulator else { return }
+    guard hasRowCounts, let rowCounter, let counter = accumulators[rowCounter] as? any RowCountingAccumulator else {
+      return
+    }
+    hasRowCounts = false
     counter.reserve(groupCount: groupCount)
     if let counts = counter.rowCounts { table.takeRowCounts(addingTo: counts) }
   }

@@ -6,14 +6,12 @@ import MillraceColumnar
 final class GroupArray<Element: BitwiseCopyable> {
   private let memory: GroupMemory
   private(set) var count = 0
-  private var capacity: Int
   private let empty: Element
 
   /// Groups start with `empty`.
   init(_ empty: Element) {
     self.empty = empty
-    capacity = 16
-    memory = GroupMemory(capacity: capacity * MemoryLayout<Element>.stride)
+    memory = GroupMemory(capacity: 16 * MemoryLayout<Element>.stride)
   }
 
   /// The values, to be changed.
@@ -25,11 +23,7 @@ final class GroupArray<Element: BitwiseCopyable> {
   /// Makes room for `groupCount` groups.
   func reserve(_ groupCount: Int) {
     guard groupCount > count else { return }
-    let stride = MemoryLayout<Element>.stride
-    if groupCount > capacity {
-      capacity = max(groupCount, capacity * 2)
-      memory.grow(to: capacity * stride, used: count * stride)
-    }
+    memory.extend(to: groupCount * MemoryLayout<Element>.stride)
     (base + count).initialize(repeating: empty, count: groupCount - count)
     count = groupCount
   }

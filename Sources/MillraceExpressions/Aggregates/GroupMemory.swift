@@ -6,6 +6,8 @@ import MillraceColumnar
 final class GroupMemory {
   private var pointer: UnsafeMutableRawPointer
   private var capacity: Int
+  /// Bytes that hold values.
+  private var used = 0
   /// What vectors have; nil until the first.
   private var given: MemoryBuffer?
 
@@ -16,6 +18,8 @@ final class GroupMemory {
 
   deinit { if given == nil { RawMemory.deallocate(pointer, byteCount: capacity + Self.margin) } }
 
+  /// From this capacity on more is reserved at once: memory that is never touched costs nothing, and each copy of what is there does.
+  private static let sparseFrom = 128 << 10
   /// What kernels may read past the end.
   private static let margin = 64
 
@@ -32,13 +36,18 @@ final class GroupMemory {
   private func detach() {
     if isKnownUniquelyReferenced(&given) { return }
     let own = RawMemory.allocate(byteCount: capacity + Self.margin)
-    memcpy(own, pointer, capacity)
+    memcpy(own, pointer, used)
     pointer = own
     given = nil
   }
 
-  /// Room for `size` bytes, of which the first `used` are kept.
-  func grow(to size: Int, used: Int) {
+  /// Makes it `size` bytes, the new ones uninitialised.
+  func extend(to size: Int) {
+    if size > capacity { grow(to: max(size, capacity * (capacity < Self.sparseFrom ? 2 : 4))) }
+    used = size
+  }
+
+  private func grow(to size: Int) {
     if given == nil {
       pointer = RawMemory.grow(
         pointer, byteCount: capacity + Self.margin, used: used, to: size + Self.margin)

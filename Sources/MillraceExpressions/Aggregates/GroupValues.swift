@@ -17,7 +17,6 @@ final class GroupValues {
   private let codec: RowCodec
   private let stride: Int
   private let memory: GroupMemory
-  private var capacity = 16
   private var count = 0
   private let flags = GroupArray<UInt8>(State.unset)
   private var arena = Arena()
@@ -41,10 +40,7 @@ final class GroupValues {
   func reserve(_ groupCount: Int) {
     guard groupCount > count else { return }
     flags.reserve(groupCount)
-    if groupCount > capacity {
-      capacity = max(groupCount, capacity * 2)
-      memory.grow(to: capacity * stride, used: count * stride)
-    }
+    memory.extend(to: groupCount * stride)
     memset(slots + count * stride, 0, (groupCount - count) * stride)
     count = groupCount
   }
