@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CKernels.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -52,4 +53,12 @@ void *ck_remap(void *memory, size_t size, size_t larger) {
   memcpy(copy, memory, size < larger ? size : larger);
   ck_unmap(memory, size);
   return copy;
+}
+
+int ck_uncached_flag(void) {
+#if defined(O_DIRECT)
+  return O_DIRECT;
+#else
+  return 0;
+#endif
 }

@@ -128,6 +128,12 @@ public enum FileMode: Sendable {
   case create
   /// For reading and writing; it must not exist.
   case createNew
+  /// As `create`, to be written past the system's cache where the file system can do so: what nobody reads again soon then takes neither
+  /// memory nor a copy. Each write is of whole blocks, at an offset of whole blocks, from memory that is aligned to a block.
+  case createUncached
+
+  /// Bytes of a block of an uncached file.
+  public static let uncachedBlock = 4096
 }
 
 /// Facts about a file.

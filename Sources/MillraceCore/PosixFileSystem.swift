@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import Synchronization
 
@@ -55,8 +56,12 @@ public struct PosixFileSystem: FileSystem {
     case .update: flags = O_RDWR | O_CREAT
     case .create: flags = O_RDWR | O_CREAT | O_TRUNC
     case .createNew: flags = O_RDWR | O_CREAT | O_EXCL
+    case .createUncached: flags = O_RDWR | O_CREAT | O_TRUNC | ck_uncached_flag()
     }
-    let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o644)
+    var descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o644)
+    if descriptor < 0 && errno == EINVAL && mode == .createUncached {
+      descriptor = Glibc.open(path, flags & ~ck_uncached_flag() | O_CLOEXEC, 0o644)
+    }
     if descriptor < 0 { throw Self.failure("opening", path) }
     return PosixFile(path: path, descriptor: descriptor)
   }
@@ -211,11 +216,18 @@ final class PosixFile: File {
     while done < bytes.count {
       let put = pwrite(number, base + done, bytes.count - done, off_t(offset) + off_t(done))
       if put < 0 {
-        if errno == EINTR { continue }
+        if errno == EINTR || (errno == EINVAL && useCache(number)) { continue }
         throw PosixFileSystem.failure("writing", path)
       }
       done += put
     }
+  }
+
+  /// Lets an uncached file be written through the cache from here on, since its file system wants other blocks; false for other files.
+  private func useCache(_ number: Int32) -> Bool {
+    let flags = fcntl(number, F_GETFL)
+    if flags < 0 || flags & ck_uncached_flag() == 0 { return false }
+    return fcntl(number, F_SETFL, flags & ~ck_uncached_flag()) == 0
   }
 
   func sync() throws {

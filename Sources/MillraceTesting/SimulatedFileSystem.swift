@@ -198,17 +198,17 @@ package final class SimulatedFileSystem: FileSystem, Sendable {
       if world.isDead { throw Self.powerCut }
       if let node = world.names[path] {
         if mode == .createNew { throw MillraceError("IO_EXISTS", "opening '\(path)'") }
-        if mode == .create {
+        if mode == .create || mode == .createUncached {
           try Self.step(&world)
           node.apply { $0 = Content() }
         }
-        return SimulatedFile(path, self, node)
+        return SimulatedFile(path, self, node, isUncached: mode == .createUncached)
       }
       guard mode != .read, world.names[Self.parent(path)]?.isDirectory == true else { throw Self.missing(path) }
       try Self.step(&world)
       let node = Node(isDirectory: false)
       world.names[path] = node
-      return SimulatedFile(path, self, node)
+      return SimulatedFile(path, self, node, isUncached: mode == .createUncached)
     }
   }
 
@@ -279,11 +279,14 @@ final class SimulatedFile: File, @unchecked Sendable {
   private let system: SimulatedFileSystem
   private let node: SimulatedFileSystem.Node
   private var hasLock = false
+  /// Whether only whole blocks may be written.
+  private let isUncached: Bool
 
-  init(_ path: String, _ system: SimulatedFileSystem, _ node: SimulatedFileSystem.Node) {
+  init(_ path: String, _ system: SimulatedFileSystem, _ node: SimulatedFileSystem.Node, isUncached: Bool) {
     self.path = path
     self.system = system
     self.node = node
+    self.isUncached = isUncached
   }
 
   func status() throws -> FileStatus {
@@ -298,6 +301,9 @@ final class SimulatedFile: File, @unchecked Sendable {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws {
+    if isUncached, (Int(bitPattern: bytes.baseAddress) | bytes.count | Int(offset)) % FileMode.uncachedBlock != 0 {
+      throw MillraceError("IO_ERROR", "writing '\(path)': not whole blocks", fault: .bug)
+    }
     let data = Array(bytes)
     try system.with { world in
       let at = Int(offset)

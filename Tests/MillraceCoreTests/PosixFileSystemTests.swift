@@ -20,4 +20,22 @@ import Testing
     try file.close()
     #expect(try files.open(path, .read).tryLock())
   }
+
+  /// Whether or not the file system can write past its cache.
+  @Test(arguments: [FileManager.default.temporaryDirectory.path, "/dev/shm"])
+  func uncachedFilesKeepWhatIsWritten(folder: String) throws {
+    let path = "\(folder)/millrace-uncached-\(getpid())"
+    defer { unlink(path) }
+    let file = try PosixFileSystem().open(path, .createUncached)
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: 5 * FileMode.uncachedBlock, alignment: FileMode.uncachedBlock)
+    defer { bytes.deallocate() }
+    for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index / 7) }
+    try file.write(UnsafeRawBufferPointer(bytes), at: Int64(2 * FileMode.uncachedBlock))
+    try file.sync()
+    let read = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(read.count == 7 * FileMode.uncachedBlock)
+    #expect(read.prefix(2 * FileMode.uncachedBlock).allSatisfy { $0 == 0 })
+    #expect(read.dropFirst(2 * FileMode.uncachedBlock).elementsEqual(bytes))
+  }
 }

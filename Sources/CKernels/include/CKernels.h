@@ -149,6 +149,9 @@ void ck_trim(void *memory, size_t size, size_t smaller);
 /// Makes memory of ck_map larger by moving its pages, without a copy; what is added is zero. NULL where there is no room: then nothing is
 /// changed.
 void *ck_remap(void *memory, size_t size, size_t larger);
+/// What `open` wants for a file that is written past the system's cache (O_DIRECT, which Swift's Glibc module does not show); 0 where there is
+/// no such thing.
+int ck_uncached_flag(void);
 
 /// Asks the processor to fetch the cache line at p.
 static inline void ck_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }

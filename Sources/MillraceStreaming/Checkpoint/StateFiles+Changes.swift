@@ -20,14 +20,16 @@ struct SavedChanges {
   var sections: [MemoryBuffer] = []
 }
 
-/// The file of a version's large changes, of all operators, made with the first of them. Several threads may add to it at once.
+/// The file of a version's large changes, of all operators, made with the first of them. Several threads may add to it at once. Changes begin at
+/// multiples of a block and go past the system's cache: it would take as much memory for them, and they are read only after a crash.
 private final class ChangesFile: Sendable {
   private let files: any FileSystem
   private let directory: String
   private let path: String
   private let file = Mutex<(any File)?>(nil)
-  /// Bytes that were given places.
-  private let byteCount = Atomic(0)
+  /// Blocks that were given places.
+  private let blockCount = Atomic(0)
+  private static let block = FileMode.uncachedBlock
 
   init(_ files: any FileSystem, _ directory: String, version: Int64) {
     self.files = files
@@ -40,8 +42,21 @@ private final class ChangesFile: Sendable {
   /// Writes changes and gives where they are.
   func add(_ bytes: MemoryBuffer) throws -> Int {
     let file = try open()
-    let offset = byteCount.wrappingAdd(bytes.capacity, ordering: .relaxed).oldValue
-    try file.write(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), at: Int64(offset))
+    let blocks = (bytes.capacity + Self.block - 1) / Self.block
+    let offset = blockCount.wrappingAdd(blocks, ordering: .relaxed).oldValue * Self.block
+    // What does not begin at a block in memory is copied, and so is the last block, to be filled up.
+    let isAligned = Int(bitPattern: bytes.base) % Self.block == 0
+    let direct = isAligned ? bytes.capacity / Self.block * Self.block : 0
+    if direct > 0 { try file.write(UnsafeRawBufferPointer(start: bytes.base, count: direct), at: Int64(offset)) }
+    let left = bytes.capacity - direct
+    if left > 0 {
+      let size = blocks * Self.block - direct
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: Self.block)
+      defer { copy.deallocate() }
+      copy.initializeMemory(as: UInt8.self, repeating: 0)
+      copy.copyMemory(from: UnsafeRawBufferPointer(start: bytes.base + direct, count: left))
+      try file.write(UnsafeRawBufferPointer(copy), at: Int64(offset + direct))
+    }
     return offset
   }
 
@@ -49,7 +64,7 @@ private final class ChangesFile: Sendable {
     try file.withLock { file in
       if let file { return file }
       CrashPoint.pass(CrashPoints.deltaBeforeWrite)
-      let new = try files.open(path, .create)
+      let new = try files.open(path, .createUncached)
       file = new
       return new
     }
