@@ -3,7 +3,7 @@ public final class RecordSplitter {
   /// The rules.
   public let rules: RecordRules
   private let classifier: LineClassifier?
-  /// For lines that are not written in UTF-8.
+  /// For lines that are not written in UTF-8; its length is room.
   private var decoded: [UInt8] = []
 
   /// Makes a splitter.
@@ -123,7 +123,8 @@ public final class RecordSplitter {
     if rules.encoding == .utf8 { return try classifier.classify(line) }
     // As much as a pattern sees, and a little more, which it does not.
     let visible = UnsafeRawBufferPointer(rebasing: line.prefix(LineGrouping.visibleBytes * 2 + 2))
-    decoded = Array(repeating: 0, count: rules.encoding.decodedCapacity(visible.count))
+    let room = rules.encoding.decodedCapacity(visible.count)
+    if decoded.count < room { decoded = Array(repeating: 0, count: max(room, decoded.count * 2)) }
     let count = decoded.withUnsafeMutableBufferPointer { target in
       target.baseAddress.map { rules.encoding.decode(visible, into: $0) } ?? 0
     }
