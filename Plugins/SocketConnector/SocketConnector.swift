@@ -15,13 +15,11 @@ public struct SocketConnector: Connector {
 
   /// Makes a source.
   public func makeSource(_ request: SourceRequest) throws -> SourceKind {
-    let settings = try SocketSourceSettings(request.options)
-    return .liveRecords(SocketSource(settings, environment: settings.place.secured(request.environment)))
+    .liveRecords(SocketSource(try SocketSourceSettings(request.options), environment: request.environment))
   }
 
   /// Makes a sink.
   public func makeSink(_ request: SinkRequest) throws -> SinkKind {
-    let settings = try SocketSinkSettings(request.options)
-    return .bytes(SocketSink(settings, environment: settings.place.secured(request.environment)))
+    .bytes(SocketSink(try SocketSinkSettings(request.options), environment: request.environment))
   }
 }

@@ -33,7 +33,11 @@ final class SocketSink: ByteSink, @unchecked Sendable {
   init(_ settings: SocketSinkSettings, environment: Environment) {
     self.settings = settings
     clock = environment.clock
-    dialer = SocketDialer(place: settings.place, environment: environment)
+    let warn = environment.warn
+    let secured = settings.place.secured(environment) {
+      if case .kept(let error) = $0 { warn(error) }
+    }
+    dialer = SocketDialer(place: settings.place, environment: secured)
     encoder = RecordEncoder(framing: settings.place.framing)
     backoff = Backoff(limit: 5_000_000, seed: environment.clock.monotonicNanoseconds())
   }

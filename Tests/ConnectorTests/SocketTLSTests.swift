@@ -1,6 +1,7 @@
 import Glibc
 import MillraceCore
 import SocketConnector
+import Synchronization
 import Testing
 
 /// What the options of TLS say wrongly, in any build.
@@ -206,6 +207,84 @@ struct SocketTLSOptionTests {
       try sink.close()
     }
 
+    /// Copies a certificate and its key, or one of both, to the place where a server has its own.
+    private static func install(_ certificate: String, key: String, in folder: ScratchFolder) {
+      for (name, file) in [("own.pem", "\(certificate).pem"), ("own.key", "\(key).key")] {
+        let path = folder.file(name)
+        #expect(system("cp '\(TestCertificates.file(file))' '\(path).new' && mv '\(path).new' '\(path)'") == 0)
+      }
+    }
+
+    /// Renewed certificates are for the next connections, without a restart; those that are of no use leave the ones from before in force.
+    @Test func changedCertificates() throws {
+      let folder = ScratchFolder()
+      Self.install("server", key: "server", in: folder)
+      let (harness, port) = try SourceHarness.listening([
+        "tls": "true", "tlsCertificate": folder.file("own.pem"), "tlsKey": folder.file("own.key"),
+      ])
+      let ours = TestCertificates.trusting
+      let other = ["tls": "true", "tlsCA": TestCertificates.file("other.pem")]
+      let notices = Mutex<[String]>([])
+      func received(_ count: Int) -> Worker<[String]> {
+        nonisolated(unsafe) let harness = harness
+        return Worker {
+          var lines: [String] = []
+          while lines.count < count {
+            try? harness.turn()
+            notices.withLock { $0 += harness.inbox.notices }
+            lines += String(decoding: harness.inbox.records.bytes, as: UTF8.self).split(separator: "\n").map(
+              String.init)
+          }
+          return lines
+        }
+      }
+      var receiver = received(1)
+      #expect(Self.sender(port, "before\n", ours).join() == "none")
+      #expect(receiver.join() == ["before"])
+      #expect(!notices.withLock { $0 }.contains { $0.contains("certificates") })
+
+      Self.install("stranger", key: "server", in: folder)
+      receiver = received(1)
+      #expect(Self.sender(port, "kept\n", ours).join() == "none")
+      #expect(receiver.join() == ["kept"])
+      let kept = notices.withLock { $0 }.filter { $0.contains("certificates from before") }
+      #expect(kept.count == 1 && kept[0].contains("does not go with the key"), "\(kept)")
+
+      Self.install("stranger", key: "stranger", in: folder)
+      receiver = received(1)
+      #expect(Self.sender(port, "refused\n", ours).join().contains("certificate is not trusted"))
+      #expect(Self.sender(port, "after\n", other).join() == "none")
+      #expect(receiver.join() == ["after"])
+      let again = notices.withLock { $0 }.filter { $0.contains("in the files now") }
+      #expect(again.count == 1 && again[0].contains("own.key"), "\(again)")
+      harness.source.close()
+    }
+
+    /// A client shows the certificate that its file has when it connects again.
+    @Test func changedCertificateOfClient() throws {
+      let folder = ScratchFolder()
+      Self.install("stranger", key: "stranger", in: folder)
+      let (harness, port) = try Self.listening([
+        "tlsClientAuth": "require", "tlsCA": TestCertificates.file("ca.pem"),
+      ])
+      let own = [
+        "tlsCertificate": folder.file("own.pem"), "tlsKey": folder.file("own.key"), "connectRetry": "1 second",
+      ]
+      let sink = try SocketSinkTests.sink(
+        ["host": "localhost", "port": "\(port)"].merging(TestCertificates.trusting) { $1 }.merging(own) { $1 })
+      let receiver = Worker { try? harness.lines(1) }
+      // TLS 1.3 clients hear that they are refused after their own part is done, so the batch may seem to have arrived.
+      _ = message { try SocketSinkTests.run(0, "a\n", sink) }
+      Self.install("client", key: "client", in: folder)
+      for batch in 1..<10 {
+        _ = message { try SocketSinkTests.run(Int64(batch), "b\n", sink) }
+        SystemClock().sleep(microseconds: 50_000)
+      }
+      #expect(receiver.join() == ["b"])
+      try sink.close()
+      harness.source.close()
+    }
+
     /// OpenSSL's own client and server on the other side.
     @Test func openSSL() throws {
       let (harness, port) = try Self.listening()
@@ -231,7 +310,7 @@ struct SocketTLSOptionTests {
         )
       }
       let source = try SourceHarness(
-        ["host": "localhost", "port": "\(other + 1)", "connectRetry": "5 seconds"].merging(TestCertificates.trusting) {
+        ["host": "localhost", "port": "\(other + 1)", "connectRetry": "1 second"].merging(TestCertificates.trusting) {
           $1
         })
       try source.source.connect()

@@ -31,6 +31,9 @@ struct TLSSettings: Sendable {
   /// Microseconds until a handshake must be done.
   let handshakeTimeout: Int64
 
+  /// All that are given, to be read again when one of them changes.
+  var files: [String] { [certificate, key, authorities].compactMap { $0 } }
+
   private static let names = ["tlsCertificate", "tlsKey", "tlsCA", "tlsVerify", "tlsClientAuth", "tlsServerName"]
 
   /// What is given for a place; nil: no TLS.
@@ -100,13 +103,33 @@ extension NetworkEndpoint {
   }
 }
 
+/// What became of certificates and keys whose files have changed.
+enum TLSNews: Sendable {
+  /// These files have changed, and all are read again.
+  case readAgain([String])
+  /// They cannot be used now, for this reason; those from before stay.
+  case kept(MillraceError)
+
+  /// A sentence for the log.
+  var text: String {
+    switch self {
+    case .readAgain(let files):
+      "new connections get the certificates that are in the files now: \(files.joined(separator: ", ")) changed"
+    case .kept(let error):
+      "new connections get the certificates from before, since the changed ones are of no use: \(error.message)"
+    }
+  }
+}
+
 extension SocketPlace {
-  /// The environment whose network speaks TLS where the options say so.
-  func secured(_ environment: Environment) -> Environment {
+  /// The environment whose network speaks TLS where the options say so. `tell` hears of certificates that have changed.
+  func secured(
+    _ environment: Environment, tell: @escaping @Sendable (TLSNews) -> Void = { _ in }
+  ) -> Environment {
     #if TLS
       guard let tls else { return environment }
       var secured = environment
-      secured.network = TLSNetwork(environment.network, tls, mode, files: environment.files)
+      secured.network = TLSNetwork(environment.network, tls, mode, files: environment.files, tell: tell)
       return secured
     #else
       return environment
