@@ -114,6 +114,6 @@ enum RunText {
   static func start(_ plan: PipelinePlan) -> String {
     let sources = plan.definition.sources.map { "\($0.name) (\($0.end.format))" }.joined(separator: ", ")
     let sinks = plan.definition.sinks.map { "\($0.name) (\($0.end.format))" }.joined(separator: ", ")
-    return "\(plan.definition.name): \(sources) to \(sinks), \(plan.guarantee.rawValue)"
+    return "\(plan.definition.name): \(sources) to \(sinks), \(plan.delivery)"
   }
 }

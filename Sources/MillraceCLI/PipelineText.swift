@@ -30,7 +30,7 @@ struct PipelineText {
     if let side = pipeline.deadLetter { lines.append("  dead letters to \(end(side.end))") }
     if let side = pipeline.lateRows { lines.append("  late rows to \(end(side.end))") }
     if let checkpoint = pipeline.checkpointLocation { lines.append("  checkpoint \(checkpoint.text)") }
-    lines.append("  delivery \(plan.guarantee.rawValue)")
+    lines.append("  delivery \(plan.delivery)")
     return lines.joined(separator: "\n")
   }
 

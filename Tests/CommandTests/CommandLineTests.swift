@@ -90,6 +90,34 @@ struct CommandLineTests {
     #expect(json.output.contains(#""code":"PIPELINE_UNKNOWN_KEY""#) && json.output.contains(#""line":2,"column":3"#))
   }
 
+  /// A promise that begins at the journal is shown as such: of what comes only once, unless the sender is told what is durable.
+  @Test(arguments: [
+    (#"{ "port": 9 }"#, "", "exactly-once from the journal on", #""fromJournalOn":["lines"]"#),
+    (#"{ "port": 9, "acknowledge": true, "mode": "listen" }"#, "", "exactly-once", #""fromJournalOn":[]"#),
+    (
+      #"{ "port": 9 }"#, #", "numbers": { "format": "rate" }"#, "exactly-once, for lines from the journal on",
+      "[\"lines\"]"
+    ),
+  ])
+  func deliverySaysFromWhereOn(options: String, more: String, delivery: String, facts: String) async throws {
+    let sandbox = Sandbox()
+    let query =
+      more.isEmpty
+      ? "SELECT value FROM lines" : "SELECT value FROM lines UNION ALL SELECT CAST(value AS STRING) FROM numbers"
+    sandbox.write(
+      "p.json",
+      """
+      { "version": 1, "pipelines": { "p": {
+        "sources": { "lines": { "format": "socket", "options": \(options) }\(more) },
+        "sinks": { "out": { "query": "\(query)", "format": "text", "options": { "path": "out" } } },
+        "checkpointLocation": "checkpoint", "delivery": "exactly-once" } } }
+      """)
+    let shown = try await Command.millrace(["validate", "p.json"], in: sandbox)
+    #expect(shown.output.contains("\n  delivery \(delivery)\n"), "\(shown.output)\(shown.error)")
+    let json = try await Command.millrace(["validate", "p.json", "--json"], in: sandbox)
+    #expect(json.output.contains(facts) && json.output.contains(#""delivery":"exactly-once""#), "\(json.output)")
+  }
+
   /// `scripts/docs` writes them anew.
   @Test(arguments: [("schema", "docs/connectors.schema.json"), ("schema --markdown", "docs/reference/connectors.md")])
   func generatedPageIsFresh(arguments: String, page: String) async throws {

@@ -20,6 +20,9 @@ public struct SourceDefinition: Sendable {
   public var isReplayable: Bool
   /// Whether a source that is not replayable may give records again after a crash, so that a query over it is at-least-once.
   public var mayRepeat = false
+  /// Whether a source that is not replayable loses what a crash finds between the sender and the query's checkpoint, since nobody tells the
+  /// sender what is durable.
+  public var mayLose = false
   /// Names of the streaming sources that must have come to their end before this one is read. Those are never read again then, so
   /// that no row comes twice.
   public var startAfter: [String] = []
@@ -190,7 +193,13 @@ extension SourceDefinition {
     if isStreaming { replaySpeed = replay?.speed }
     badRecords = settings
     if wanted.schema == nil { inference = given.inference }
-    if case .liveRecords(let source) = probe { mayRepeat = source.mayRepeat }
+    switch probe {
+    case .bytes, .rows: break
+    case .live: mayLose = true
+    case .liveRecords(let source):
+      mayRepeat = source.mayRepeat
+      mayLose = !source.mayRepeat && !source.acknowledges
+    }
   }
 
   /// What the user says of bad records, Spark's option `mode` included.

@@ -55,6 +55,12 @@ extension SparkSession {
     try prepare(sinks, options).guarantee
   }
 
+  /// Names of the streaming sources whose rows the guarantee is about only from the query's journal on, in order.
+  package func journaledSources(of sinks: [StreamingSink]) throws -> [String] {
+    try definitions(of: sinks.map(\.query)).values.filter { $0.isStreaming && !$0.isReplayable && $0.mayLose }
+      .map(\.name).sorted()
+  }
+
   /// Starts a query with one or more sinks that are fed by one read of each source.
   public func start(_ sinks: [StreamingSink], _ options: StreamingOptions) throws -> StreamingQuery {
     let prepared = try prepare(sinks, options)

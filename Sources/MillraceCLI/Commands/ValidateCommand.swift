@@ -51,6 +51,7 @@ struct ValidateCommand: ParsableCommand {
   private static func json(_ plan: PipelinePlan) -> JSON {
     .dictionary([
       "name": .string(plan.definition.name), "delivery": .string(plan.guarantee.rawValue),
+      "fromJournalOn": .array(plan.journaled.map { .string($0) }),
     ])
   }
 }

@@ -11,8 +11,19 @@ package struct PipelinePlan: Sendable {
   package var sinks: [StreamingSink]
   package var options: StreamingOptions
   package var guarantee: DeliveryGuarantee
+  /// Names of the sources for which the guarantee begins at the query's journal: what a crash finds between sender and journal is lost.
+  package var journaled: [String]
   /// The pipeline file, as the user named it.
   package var file: String
+
+  /// The guarantee, and from where on it holds.
+  package var delivery: String {
+    // Without a checkpoint there is no journal, and no promise beyond this one.
+    if journaled.isEmpty || guarantee == .atMostOnce { return guarantee.rawValue }
+    let isAll = definition.sources.allSatisfy { journaled.contains($0.name) }
+    let whose = isAll ? "" : ", for \(journaled.joined(separator: " and "))"
+    return "\(guarantee.rawValue)\(whose) from the journal on"
+  }
 
   /// Compiles and starts the pipeline. What is wrong with its checkpoint is thrown from here, with the place of `checkpointLocation`
   /// in the file; later failures end the query. Rows of its components can be looked at through `taps`.

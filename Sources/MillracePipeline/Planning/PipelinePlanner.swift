@@ -62,12 +62,13 @@ package struct PipelinePlanner {
     options.asyncCommit = pipeline.asyncCommit
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     bench?.adapt(&options)
-    let guarantee = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {
-      try session.check(sinks, options)
+    let checked = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {
+      (guarantee: try session.check(sinks, options), journaled: try session.journaledSources(of: sinks))
     }
-    guard let guarantee, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
+    guard let checked, !diagnostics.hasErrors else { throw PipelineFileError(diagnostics.sorted) }
     return PipelinePlan(
-      definition: pipeline, session: session, sinks: sinks, options: options, guarantee: guarantee, file: source.file)
+      definition: pipeline, session: session, sinks: sinks, options: options, guarantee: checked.guarantee,
+      journaled: checked.journaled, file: source.file)
   }
 
   /// The key that is wrong if the pipeline cannot run as it stands.
