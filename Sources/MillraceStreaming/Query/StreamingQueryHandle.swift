@@ -128,8 +128,13 @@ struct QueryState: Sendable {
 /// A running query. All calls are safe from any thread; those that wait block it.
 public final class StreamingQueryHandle: Sendable {
   private let shared: Monitor<QueryState>
+  /// Whether the query has ended. Who waits for that alone is not woken for each batch.
+  private let ended: Monitor<Bool>
 
-  private init(_ shared: Monitor<QueryState>) { self.shared = shared }
+  private init(_ shared: Monitor<QueryState>, _ ended: Monitor<Bool>) {
+    self.shared = shared
+    self.ended = ended
+  }
 
   /// Starts a query that runs once; see the other `start`.
   public static func start(
@@ -152,12 +157,17 @@ public final class StreamingQueryHandle: Sendable {
     onEnd: @escaping @Sendable ((any Error)?) -> Void = { _ in }, makeRun: @escaping () throws -> QueryRun
   ) throws -> StreamingQueryHandle {
     let shared = Monitor(QueryState(QueryIdentity(id: "", runID: "", name: configuration.name)))
+    let ended = Monitor(false)
     let supervisor = QuerySupervisor(
-      configuration: configuration, listeners: listeners, shared: shared, makeRun: makeRun, onEnd: onEnd)
+      configuration: configuration, listeners: listeners, shared: shared, makeRun: makeRun,
+      onEnd: { failure in
+        ended.change { $0 = true }
+        onEnd(failure)
+      })
     let engine = try supervisor.makeEngine()
     supervisor.announceStart()
     try EngineThread.start("query \(configuration.name ?? "")") { supervisor.run(engine) }
-    return StreamingQueryHandle(shared)
+    return StreamingQueryHandle(shared, ended)
   }
 
   /// Lives with the checkpoint.
@@ -194,12 +204,9 @@ public final class StreamingQueryHandle: Sendable {
   /// Waits until the query ends, at most for `timeout` microseconds; false when time is over. Throws what the query failed with.
   @discardableResult
   public func awaitTermination(timeout: Int64? = nil) throws -> Bool {
-    let isOver: Bool? = try shared.wait(microseconds: timeout) { state in
-      if !state.isOver { return nil }
-      if let exception = state.exception { throw exception }
-      return true
-    }
-    return isOver ?? false
+    guard ended.wait(microseconds: timeout, { $0 ? true : nil }) ?? false else { return false }
+    if let exception { throw exception }
+    return true
   }
 
   /// Waits until everything that the sources have now is processed. Throws what the query failed with.
