@@ -7,6 +7,8 @@ public final class ByteBuffer: @unchecked Sendable {
   /// Bytes written.
   public private(set) var count = 0
   private var capacity: Int
+  /// What the room is a part of, where bytes in front of it were handed out.
+  private var block: MemoryBuffer?
 
   /// An empty buffer with room for `capacity` bytes.
   public init(capacity: Int = 4096) {
@@ -14,10 +16,15 @@ public final class ByteBuffer: @unchecked Sendable {
     base = RawMemory.allocate(byteCount: self.capacity + 64)
   }
 
-  deinit { RawMemory.deallocate(base, byteCount: capacity + 64) }
+  deinit {
+    if block == nil { RawMemory.deallocate(base, byteCount: capacity + 64) }
+  }
 
   /// The bytes so far, valid until the next change.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+  /// Bytes that can be added before the buffer has to grow.
+  public var spare: Int { capacity - count }
 
   /// Address of room for `more` bytes at the end; call `advance` after filling.
   public func reserve(_ more: Int) -> UnsafeMutableRawPointer {
@@ -27,25 +34,65 @@ public final class ByteBuffer: @unchecked Sendable {
 
   private func grow(_ more: Int) {
     let size = max(capacity * 2, count + more)
-    base = RawMemory.grow(base, byteCount: capacity + 64, used: count, to: size + 64)
-    capacity = size
+    if block == nil {
+      base = RawMemory.grow(base, byteCount: capacity + 64, used: count, to: size + 64)
+      capacity = size
+    } else {
+      let written = bytes
+      let held = block
+      begin(size)
+      if let source = written.baseAddress { memcpy(base, source, written.count) }
+      _ = held
+    }
   }
 
-  /// The bytes so far, without a copy. The buffer is empty afterwards.
+  /// Goes on in new memory, whatever the old is for.
+  private func begin(_ size: Int) {
+    block = nil
+    capacity = size
+    base = RawMemory.allocate(byteCount: size + 64)
+  }
+
+  /// The bytes so far, without a copy where nothing was handed out before them. The buffer is empty afterwards.
   public func take() -> MemoryBuffer {
+    defer { count = 0 }
+    if block != nil { return MemoryBuffer(copying: bytes) }
     let taken = MemoryBuffer(adopting: base, capacity: count, allocated: capacity + 64)
-    count = 0
-    capacity = 64
-    base = RawMemory.allocate(byteCount: capacity + 64)
+    begin(64)
     return taken
   }
 
-  /// The bytes so far; the buffer is empty afterwards. Without a copy where they fill half of the room and are worth it, so that what
-  /// is kept of them holds little memory that nobody uses.
-  public func takeFilled() -> MemoryBuffer {
-    if count >= 64 << 10, count >= capacity / 2 { return take() }
+  /// From so many bytes it is worth it to hand them out where they are.
+  private static let sliceFrom = 64 << 10
+  /// Sizes of the blocks that are handed out in slices.
+  private static let blockSizes = (256 << 10)...(4 << 20)
+
+  /// The bytes so far, with 64 zeros behind them; the buffer is empty afterwards. Many are handed out without a copy, and the buffer goes on behind
+  /// them in the same block while that has room for a good part of as many again; so what is kept of them holds little memory that
+  /// nobody uses. Few are copied.
+  public func takeSlice() -> MemorySlice {
     defer { count = 0 }
-    return MemoryBuffer(copying: bytes)
+    guard count >= Self.sliceFrom else {
+      let copy = MemoryBuffer(copying: bytes)
+      memset(copy.base + count, 0, 64)
+      return MemorySlice(owner: copy, base: copy.base, count: count)
+    }
+    let owner = block ?? MemoryBuffer(adopting: base, capacity: capacity, allocated: capacity + 64)
+    let slice = MemorySlice(owner: owner, base: base, count: count)
+    memset(base + count, 0, 64)
+    // What comes next begins behind the bytes that readers of the slice may look at, and as aligned as a block.
+    let used = (count + 64 + 63) & ~63
+    let rest = capacity - used
+    if rest >= max(count / 4, Self.sliceFrom) {
+      block = owner
+      base += used
+      capacity = rest
+    } else {
+      var size = Self.blockSizes.lowerBound
+      while size < 2 * count, size < Self.blockSizes.upperBound { size *= 2 }
+      begin(size)
+    }
+    return slice
   }
 
   /// Says how many reserved bytes were filled.

@@ -5,7 +5,7 @@ import MillraceColumnar
 final class JournalWriter: @unchecked Sendable {
   /// Records that came together.
   struct Piece: Sendable {
-    var bytes: MemoryBuffer
+    var bytes: MemorySlice
     var notes: JournalNotes
   }
 
@@ -68,7 +68,7 @@ final class JournalWriter: @unchecked Sendable {
       if let failure = state.failure { throw failure }
       guard state.waitingBytes < Self.limit else { return nil }
       state.waiting.append(piece)
-      state.waitingBytes += piece.bytes.capacity
+      state.waitingBytes += piece.bytes.count
       return true
     }
     shared.change { _ in }

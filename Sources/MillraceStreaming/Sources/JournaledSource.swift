@@ -57,12 +57,12 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     /// Of records that are written and not durable yet, with `syncsBehind`.
     var unsyncedSequences: [String: Int64] = [:]
     /// The bytes from `consumed` on, by their offsets; with a journal only the last of them.
-    var chunks: [(start: Int64, bytes: MemoryBuffer)] = []
+    var chunks: [(start: Int64, bytes: MemorySlice)] = []
 
     /// Keeps bytes in memory; they are planned from now on.
-    mutating func add(_ chunk: MemoryBuffer, limit: Int64?) {
+    mutating func add(_ chunk: MemorySlice, limit: Int64?) {
       chunks.append((end, chunk))
-      end += Int64(chunk.capacity)
+      end += Int64(chunk.count)
       guard let limit else { return }
       let kept = chunks.drop { $0.start < end - limit }
       if kept.count < chunks.count { chunks.removeFirst(chunks.count - kept.count) }
@@ -72,7 +72,7 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     mutating func consume(_ offset: Int64) {
       consumed = max(consumed, offset)
       origins.forget(before: committed)
-      let gone = chunks.prefix { $0.start + Int64($0.bytes.capacity) <= consumed }.count
+      let gone = chunks.prefix { $0.start + Int64($0.bytes.count) <= consumed }.count
       if gone > 0 { chunks.removeFirst(gone) }
     }
   }
@@ -306,12 +306,11 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
   /// Keeps whole records, then lets the engine have them and the senders know.
   private func keep(_ inbox: LiveInbox) throws {
     guard !isClosed, inbox.records.count > 0 || !inbox.sequences.isEmpty else { return }
-    let chunk = inbox.records.takeFilled()
-    memset(chunk.base + chunk.capacity, 0, 64)
+    let chunk = inbox.records.takeSlice()
     let piece = JournalWriter.Piece(
       bytes: chunk, notes: JournalNotes(runs: inbox.runs, sequences: inbox.sequences))
     guard let journal else { return publish(piece) }
-    let isSmall = chunk.capacity < options.writesBehindFrom
+    let isSmall = chunk.count < options.writesBehindFrom
     if options.syncsBehind || isSmall && writer?.isIdle ?? true {
       try appendWithPatience(piece, journal, isDurable: !options.syncsBehind)
       return publish(piece)
@@ -324,7 +323,7 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
     let writer = try JournalWriter(
       "write journal of \(name)",
       write: { [self] pieces in
-        let size = pieces.reduce(0) { $0 + $1.bytes.capacity }
+        let size = pieces.reduce(0) { $0 + $1.bytes.count }
         for piece in pieces { try appendWithPatience(piece, journal, isDurable: false, expected: size) }
         try journal.sync()
         for piece in pieces { publish(piece) }
@@ -361,7 +360,7 @@ public final class JournaledSource: ByteSource, WakingSource, NotifyingSource, P
   private func appendWithPatience(
     _ piece: JournalWriter.Piece, _ journal: IngestJournal, isDurable: Bool, expected: Int = 0
   ) throws {
-    let bytes = UnsafeRawBufferPointer(start: piece.bytes.base, count: piece.bytes.capacity)
+    let bytes = piece.bytes.bytes
     while true {
       do {
         try journal.append(bytes, notes: piece.notes, isDurable: isDurable, expected: expected)
