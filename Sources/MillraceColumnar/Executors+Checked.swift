@@ -85,12 +85,35 @@ extension ColumnVector {
     _ type: DataType, _ a: ColumnVector, isTry: Bool, _ body: (UnsafeRawBufferPointer) throws -> R?,
     failure: (UnsafeRawBufferPointer) -> MillraceError
   ) throws -> ColumnVector {
+    try parseRows(type, a, isTry: isTry, { try body(a.bytes($0)) }, failure: failure)
+  }
+
+  /// The integer that each string stands for, as `parseMap` with `NumberParsing.integer` gives it.
+  @inlinable
+  public static func parseIntegers<T: FixedWidthInteger>(
+    _ type: DataType, _ a: ColumnVector, as _: T.Type, isTry: Bool, failure: (UnsafeRawBufferPointer) -> MillraceError
+  ) throws -> ColumnVector {
+    let views = a.views
+    return try parseRows(
+      type, a, isTry: isTry,
+      { row -> T? in
+        if let short = NumberParsing.digits(views[row]) { return T(exactly: short) }
+        return NumberParsing.integer(a.bytes(row))
+      }, failure: failure)
+  }
+
+  /// `body` gets the row of every stored string that is not null.
+  @inlinable
+  static func parseRows<R>(
+    _ type: DataType, _ a: ColumnVector, isTry: Bool, _ body: (Int) throws -> R?,
+    failure: (UnsafeRawBufferPointer) -> MillraceError
+  ) throws -> ColumnVector {
     let stored = a.isConstant ? 1 : a.count
     let out = MemoryBuffer(capacity: stored * MemoryLayout<R>.stride)
     let target = out.base.assumingMemoryBound(to: R.self)
     var nulls = NullTracker(count: stored, validity: a.validity)
     for row in 0..<stored where !a.isNull(row) {
-      if let result = try body(a.bytes(row)) {
+      if let result = try body(row) {
         target[row] = result
       } else if isTry {
         nulls.setNull(row)

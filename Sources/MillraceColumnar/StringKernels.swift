@@ -1,6 +1,32 @@
 import CKernels
 import Glibc
 
+/// Work on the text of a view that holds all its bytes, eight at a time. Its length, in the lowest bytes, is at most 12 and so never taken
+/// for a letter or for a part of a character.
+extension StringView {
+  /// The view with its ASCII letters in capitals, or in small letters; nil unless all of it is ASCII and lies in the view.
+  @inlinable
+  public func withOtherCase(isUpper: Bool) -> StringView? {
+    let ones: UInt64 = 0x0101_0101_0101_0101, high = ones << 7
+    guard isInline, (word0 | word1) & high == 0 else { return nil }
+    // Adding sets a byte's highest bit if it is the first letter or behind it, and if it is behind the last one.
+    let fromFirst = ones &* (isUpper ? 0x80 - 0x61 : 0x80 - 0x41), behindLast = fromFirst &- ones &* 26
+    func changed(_ word: UInt64) -> UInt64 {
+      word ^ ((word &+ fromFirst) & ~(word &+ behindLast) & high) >> 2
+    }
+    return StringView(word0: changed(word0), word1: changed(word1))
+  }
+
+  /// Number of characters (code points), nil if the bytes lie elsewhere.
+  @inlinable public var inlineCharacterCount: Int? {
+    guard isInline else { return nil }
+    // Bytes that continue a character: 10 in their highest bits.
+    let high: UInt64 = 0x8080_8080_8080_8080
+    let first = word0 & ~(word0 << 1) & high, second = word1 & ~(word1 << 1) & high
+    return count &- first.nonzeroBitCount &- second.nonzeroBitCount
+  }
+}
+
 extension UnsafeRawBufferPointer {
   /// Whether no byte has its highest bit set. Reads nothing outside the buffer.
   public var isASCII: Bool {

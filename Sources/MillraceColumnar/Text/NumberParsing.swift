@@ -40,6 +40,21 @@ public enum NumberParsing {
     return T(exactly: first == 0x2D ? -value : value)
   }
 
+  /// The number that 1 to 8 digits and nothing else stand for; nil for any other text.
+  @inlinable
+  public static func digits(_ view: StringView) -> UInt64? {
+    let count = view.count
+    if count == 0 || count > 8 { return nil }
+    // Eight digits, those in front zero: the first one lies in the lowest byte.
+    let text = view.word0 >> 32 | view.word1 << 32
+    let digits = (text ^ 0x3030_3030_3030_3030) << UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+    // Bytes above 9 get their highest bit set, or had it.
+    if (digits | (digits &+ 0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 { return nil }
+    let pairs = (digits &* (10 << 8 | 1)) >> 8 & 0x00FF_00FF_00FF_00FF
+    let fours = (pairs &* (100 << 16 | 1)) >> 16 & 0x0000_FFFF_0000_FFFF
+    return (fours &* (10_000 << 32 | 1)) >> 32
+  }
+
   @usableFromInline
   static func wideInteger(_ text: UnsafeRawBufferPointer, _ start: Int, _ isNegative: Bool) -> Int64? {
     var value: Int64 = 0

@@ -7,10 +7,10 @@ extension CastKernel {
     case (.string, .binary), (.binary, .string): return { $0.retyped(target) }
     case (_, .string): return try toText(source, options)
     case (.string, .boolean): return { try parse($0, target, options, BooleanText.parse) }
-    case (.string, .byte): return { try parse($0, target, options) { NumberParsing.integer($0, as: Int8.self) } }
-    case (.string, .short): return { try parse($0, target, options) { NumberParsing.integer($0, as: Int16.self) } }
-    case (.string, .integer): return { try parse($0, target, options) { NumberParsing.integer($0, as: Int32.self) } }
-    case (.string, .long): return { try parse($0, target, options) { NumberParsing.integer($0, as: Int64.self) } }
+    case (.string, .byte): return { try integers($0, target, options, Int8.self) }
+    case (.string, .short): return { try integers($0, target, options, Int16.self) }
+    case (.string, .integer): return { try integers($0, target, options, Int32.self) }
+    case (.string, .long): return { try integers($0, target, options, Int64.self) }
     case (.string, .float): return { try parse($0, target, options, NumberParsing.float) }
     case (.string, .double): return { try parse($0, target, options, NumberParsing.double) }
     case (.string, .decimal(let precision, let scale)):
@@ -34,6 +34,12 @@ extension CastKernel {
     _ vector: ColumnVector, _ target: DataType, _ options: Options, _ body: (UnsafeRawBufferPointer) throws -> R?
   ) throws -> ColumnVector {
     try .parseMap(target, vector, isTry: options.isTry, body) { CastRules.invalidInput($0, target) }
+  }
+
+  private static func integers<T: FixedWidthInteger>(
+    _ vector: ColumnVector, _ target: DataType, _ options: Options, _: T.Type
+  ) throws -> ColumnVector {
+    try .parseIntegers(target, vector, as: T.self, isTry: options.isTry) { CastRules.invalidInput($0, target) }
   }
 
   // MARK: - To STRING

@@ -21,22 +21,35 @@ enum CaseFunctions {
   }
 
   private static func map(_ vectors: [ColumnVector], _ count: Int, isUpper: Bool) -> ColumnVector {
-    let first: UInt8 = isUpper ? 0x61 : 0x41
-    return RowLoop.strings(vectors, count) { row, writer in
-      let bytes = vectors[0].bytes(row)
-      guard bytes.isASCII else {
-        let text = String(decoding: bytes, as: UTF8.self)
-        writer.append(isUpper ? text.uppercased() : text.lowercased())
-        return true
+    let value = vectors[0]
+    let stored = value.isConstant ? 1 : count
+    var writer = StringWriter(rows: stored)
+    for row in 0..<stored {
+      if value.isNull(row) {
+        writer.endNull()
+      } else if let view = value.views[row].withOtherCase(isUpper: isUpper) {
+        writer.end(view: view)
+      } else {
+        write(value.bytes(row), isUpper: isUpper, &writer)
+        writer.end()
       }
-      let target = writer.reserve(bytes.count).assumingMemoryBound(to: UInt8.self)
-      for index in 0..<bytes.count {
-        let byte = bytes[index]
-        target[index] = byte &- first < 26 ? byte ^ 0x20 : byte
-      }
-      writer.advance(bytes.count)
-      return true
     }
+    return writer.finish(.string, count: count, isConstant: value.isConstant)
+  }
+
+  private static func write(_ bytes: UnsafeRawBufferPointer, isUpper: Bool, _ writer: inout StringWriter) {
+    guard bytes.isASCII else {
+      let text = String(decoding: bytes, as: UTF8.self)
+      writer.append(isUpper ? text.uppercased() : text.lowercased())
+      return
+    }
+    let first: UInt8 = isUpper ? 0x61 : 0x41
+    let target = writer.reserve(bytes.count).assumingMemoryBound(to: UInt8.self)
+    for index in 0..<bytes.count {
+      let byte = bytes[index]
+      target[index] = byte &- first < 26 ? byte ^ 0x20 : byte
+    }
+    writer.advance(bytes.count)
   }
 
   private static func initcap(_ vectors: [ColumnVector], _ count: Int) -> ColumnVector {

@@ -11,9 +11,10 @@ enum LengthFunctions {
       let bound = try Arguments.coerce("length", arguments, [.oneOf([.string, .binary])], context)
       let isBinary = bound[0].type == .binary
       return Bind.call("length", bound, .integer) { vectors, count in
-        RowLoop.values(.integer, vectors, count) { row -> Int32? in
-          let bytes = vectors[0].bytes(row)
-          return Int32(truncatingIfNeeded: isBinary ? bytes.count : bytes.characterCount)
+        let value = vectors[0], views = value.views
+        return RowLoop.values(.integer, vectors, count) { row -> Int32? in
+          if isBinary { return Int32(truncatingIfNeeded: views[row].count) }
+          return Int32(truncatingIfNeeded: views[row].inlineCharacterCount ?? value.bytes(row).characterCount)
         }
       }
     },
