@@ -79,8 +79,8 @@ static inline int CK_VARIANT(match_at)(
     p += step->literal_length;
   }
   if (plan->is_anchored_at_end && !CK_VARIANT(is_last_line_end)(p, end)) return 0;
-  offsets[0] = from - text;
-  offsets[1] = p - text;
+  offsets[plan->start_slot] = from - text;
+  offsets[plan->end_slot] = p - text;
   return 1;
 }
 

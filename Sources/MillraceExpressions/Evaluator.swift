@@ -22,6 +22,15 @@ public struct Evaluator: Sendable {
     case conditional([(condition: Evaluator, value: Evaluator)], otherwise: Evaluator, DataType)
     case coalesce([Evaluator], DataType)
     case higherOrder(BoundHigherOrder, [Int], [CompiledLambda])
+
+    /// The nodes whose results this one takes.
+    var operands: [Int] {
+      switch self {
+      case .call(_, let operands), .higherOrder(_, let operands, _): operands
+      case .and(let left, _), .or(let left, _): [left]
+      case .column, .literal, .conditional, .coalesce: []
+      }
+    }
   }
 
   /// A lambda body over its parameters followed by all columns of the outer batch.
@@ -32,7 +41,9 @@ public struct Evaluator: Sendable {
   /// Compiles `expressions` for batches whose columns are `input`, in that order.
   public init(_ expressions: [Expression], input: [Attribute]) throws {
     var compiler = Compiler(input: input)
-    roots = try expressions.map { try compiler.compile($0) }
+    let roots = try expressions.map { try compiler.compile($0) }
+    compiler.dropUnreadFields(roots: roots)
+    self.roots = roots
     nodes = compiler.nodes
     types = expressions.map(\.type)
     isDeterministic = expressions.allSatisfy(\.isDeterministic)
@@ -98,6 +109,26 @@ public struct Evaluator: Sendable {
       nodes.append(node)
       if expression.isDeterministic { known[key] = nodes.count - 1 }
       return nodes.count - 1
+    }
+
+    /// Structs of which single fields are read, all by calls of this evaluator, get those only.
+    mutating func dropUnreadFields(roots: [Int]) {
+      for index in nodes.indices where !roots.contains(index) {
+        guard case .call(let function, let arguments) = nodes[index], function.kernelForFields != nil else { continue }
+        if let fields = fieldsRead(of: index) { nodes[index] = .call(function.reading(fields: fields), arguments) }
+      }
+    }
+
+    /// The fields of a struct that the nodes behind it read, in their order; nil if one needs the struct as a whole.
+    private func fieldsRead(of index: Int) -> [Int]? {
+      var fields: Set<Int> = []
+      for node in nodes[(index + 1)...] where node.operands.contains(index) {
+        guard case .call(let reader, let arguments) = node, let field = reader.fieldRead, arguments[0] == index,
+          !arguments.dropFirst().contains(index)
+        else { return nil }
+        fields.insert(field)
+      }
+      return fields.sorted()
     }
 
     private mutating func makeNode(_ expression: Expression) throws -> Node {

@@ -178,6 +178,10 @@ public struct BoundFunction: Sendable {
   public let canFail: Bool
   /// Computes the result; a constant result may be a constant vector. With no argument it must give `rowCount` rows.
   public let kernel: Kernel
+  /// The field that the function reads of the struct in its first argument, if it reads nothing else of it.
+  var fieldRead: Int?
+  /// For a function whose result is a struct: its kernel when only some fields are read. Children of other fields may hold anything.
+  var kernelForFields: (@Sendable (_ fields: [Int]) -> Kernel)?
 
   /// Makes a bound function.
   public init(
@@ -191,6 +195,14 @@ public struct BoundFunction: Sendable {
     self.isDeterministic = isDeterministic
     self.canFail = canFail
     self.kernel = kernel
+  }
+
+  /// The same function when only some fields of its result are read.
+  func reading(fields: [Int]) -> BoundFunction {
+    guard let kernel = kernelForFields?(fields) else { return self }
+    return BoundFunction(
+      name, variant: variant, type: type, isNullable: isNullable, isDeterministic: isDeterministic, canFail: canFail,
+      kernel: kernel)
   }
 }
 

@@ -310,7 +310,7 @@ typedef struct {
   uint8_t low[CK_SCAN_RANGES], width[CK_SCAN_RANGES];
 } ck_scan_class;
 /// A step of a pattern: note the place; go over a run of `least` to `most` bytes of a class, as long as it goes (no run if class_index is
-/// -1); note the place; match up to 8 bytes. Where no place is wanted the slot is the spare one behind those of the groups.
+/// -1); note the place; match up to 8 bytes. Where no place is wanted the slot is the last one, which is spare.
 typedef struct {
   int32_t class_index, slot_before, slot_after, literal_length;
   ptrdiff_t least, most;
@@ -319,18 +319,17 @@ typedef struct {
   uint64_t literal_mask;
 } ck_scan_step;
 /// A pattern without choices. `outside_class` has the bytes that no match begins with. Anchored at the end means there or at a last line
-/// end.
+/// end. Start and end of the groups that are wanted have slots two by two, from 0 on; those of the whole match are named.
 typedef struct {
   const ck_scan_step *steps;
-  size_t step_count;
+  size_t step_count, slot_count;
   const ck_scan_class *classes;
-  int32_t is_anchored, is_anchored_at_end, outside_class;
+  int32_t is_anchored, is_anchored_at_end, outside_class, start_slot, end_slot;
 } ck_scan_plan;
-/// Finds the first match at `start` or later; notes start and end of the match and of each group in `offsets`, which has a spare place
-/// behind them.
+/// Finds the first match at `start` or later and notes its places in `offsets`, one a slot.
 int ck_scan_find(const ck_scan_plan *plan, const uint8_t *text, size_t n, size_t start, intptr_t *offsets);
-/// Matches every view. groups[g][row] gets start << 32 | end of group g (0 is the whole match), or -1 if nothing matches. With is_padded
-/// 64 bytes past each text can be read.
+/// Matches every view. groups[g][row] gets start << 32 | end of the group of slots 2 g and 2 g + 1, or -1 if nothing matches. `offsets` has
+/// room for twice the slots. With is_padded 64 bytes past each text can be read.
 void ck_scan_views(
     const ck_scan_plan *plan, const ck_view_words *views, size_t count, int is_padded, intptr_t *offsets, int64_t *const *groups,
     size_t group_count);

@@ -33,16 +33,28 @@ import Testing
   }
 
   static func extract(_ column: ColumnVector, _ pattern: String, group: Int) throws -> [Value] {
+    try extract(column, pattern, groups: [group])[0]
+  }
+
+  /// The groups out of one evaluator, which matches once for all of them.
+  static func extract(_ column: ColumnVector, _ pattern: String, groups: [Int]) throws -> [[Value]] {
+    try evaluate(column, groups.map { ("regexp_extract", [.string(pattern), .integer(Int64($0))]) })
+  }
+
+  static func evaluate(_ column: ColumnVector, _ calls: [(name: String, arguments: [Value])]) throws -> [[Value]] {
     let input = Attribute("value", .string)
-    let function = try #require(FunctionRegistry.builtin.scalar("regexp_extract"))
-    let call = try function.bind(
-      [
-        .expression(.attribute(input)), .expression(.literal(.string(pattern), .string)),
-        .expression(.literal(.integer(Int64(group)), .integer)),
-      ], BindingContext())
+    let bound = try calls.map { name, arguments in
+      let function = try #require(FunctionRegistry.builtin.scalar(name))
+      let literals = arguments.map { value -> Expression in
+        if case .string = value { .literal(value, .string) } else { .literal(value, .integer) }
+      }
+      return try function.bind(
+        ([.attribute(input)] + literals).map { .expression($0) }, BindingContext())
+    }
     let batch = RecordBatch(rowCount: column.count, columns: [column])
-    let result = try Evaluator([call], input: [input]).evaluate(batch, EvaluationContext())[0]
-    return (0..<column.count).map { result.value($0) }
+    return try Evaluator(bound, input: [input]).evaluate(batch, EvaluationContext()).map { result in
+      (0..<column.count).map { result.value($0) }
+    }
   }
 
   @Test(arguments: patterns)
@@ -58,6 +70,48 @@ import Testing
           try Self.extract(column, pattern, group: group) == Self.extract(column, "(?:\(pattern))", group: group),
           "group \(group)")
       }
+    }
+  }
+
+  /// A match notes only the groups that the calls beside it ask for.
+  @Test(arguments: patterns)
+  func severalGroupsAreThoseOfSingleCalls(pattern: String) throws {
+    var random = SeededGenerator(seed: UInt64(pattern.utf8.count) + 1)
+    let texts = Self.texts(&random)
+    let groupCount = pattern.count { $0 == "(" }
+    let sets = [
+      Array(0...groupCount), [0], [groupCount], [groupCount, groupCount / 2], [groupCount / 2, 0, groupCount],
+    ]
+    for form in [pattern, "(?:\(pattern))"] {
+      for values in [texts, Array(texts.dropFirst())] {
+        let column = ColumnVector.of(values, type: .string)
+        let single = try (0...groupCount).map { try Self.extract(column, form, group: $0) }
+        for set in sets {
+          #expect(try Self.extract(column, form, groups: set) == set.map { single[$0] }, "groups \(set)")
+        }
+      }
+    }
+  }
+
+  /// Where a call asks for a group that does not exist, the others get theirs, and it fails only on a match.
+  @Test func aGroupThatDoesNotExistFailsOnAMatchOnly() throws {
+    let texts = ColumnVector.of([.string("no match"), .string("none here either")], type: .string)
+    #expect(
+      try Self.extract(texts, #"(\d+)-(\d+)"#, groups: [2, 7]) == [
+        [.string(""), .string("")], [.string(""), .string("")],
+      ])
+    let match = ColumnVector.of([.string("no match"), .string("1-2")], type: .string)
+    #expect(throws: MillraceError.self) { try Self.extract(match, #"(\d+)-(\d+)"#, groups: [2, 7]) }
+  }
+
+  @Test(arguments: patterns)
+  func rlikeGivesTheSameAsTheGeneralEngine(pattern: String) throws {
+    var random = SeededGenerator(seed: UInt64(pattern.utf8.count) + 2)
+    let texts = Self.texts(&random)
+    for values in [texts, Array(texts.dropFirst())] {
+      let column = ColumnVector.of(values, type: .string)
+      let found = try Self.evaluate(column, [("rlike", [.string(pattern)]), ("rlike", [.string("(?:\(pattern))")])])
+      #expect(found[0] == found[1])
     }
   }
 }

@@ -20,6 +20,8 @@ final class CompiledPattern: @unchecked Sendable {
   let groupNames: [String: Int]
   /// Set if one pass without backtracking finds the same matches.
   let scan: ScanProgram?
+  /// The same for those who only ask whether there is a match.
+  let test: ScanProgram?
   /// For ASCII texts: bytes, no UTF.
   fileprivate let asciiCode: OpaquePointer
   /// For other texts; broken UTF-8 never matches but does no harm.
@@ -43,6 +45,7 @@ final class CompiledPattern: @unchecked Sendable {
     let first = pcre2_jit_compile_8(asciiCode, PCRE2_JIT_COMPLETE)
     isJIT = pcre2_jit_compile_8(unicodeCode, PCRE2_JIT_COMPLETE) == 0 && first == 0
     scan = ScanProgram(source)
+    test = scan?.noting([0])
   }
 
   deinit {

@@ -18,12 +18,12 @@ package final class LinePattern: Sendable {
     _ views: UnsafePointer<StringView>, count: Int,
     _ body: (_ row: Int, _ group: (Int) -> Range<Int>?) -> Void
   ) throws {
-    let matcher = pattern.borrow()
-    defer { pattern.giveBack(matcher) }
     if let scan = pattern.scan {
-      scanned(scan, views, count, matcher, body)
+      scanned(scan, views, count, body)
       return
     }
+    let matcher = pattern.borrow()
+    defer { pattern.giveBack(matcher) }
     let offsets = matcher.offsets
     for row in 0..<count {
       let view = views[row]
@@ -38,16 +38,13 @@ package final class LinePattern: Sendable {
 
   /// All rows of a pattern without choices at once.
   private func scanned(
-    _ scan: ScanProgram, _ views: UnsafePointer<StringView>, _ count: Int, _ matcher: PatternMatcher,
+    _ scan: ScanProgram, _ views: UnsafePointer<StringView>, _ count: Int,
     _ body: (_ row: Int, _ group: (Int) -> Range<Int>?) -> Void
   ) {
     let width = pattern.groupCount + 1
     let memory = MemoryBuffer(capacity: max(count, 1) * width * 8)
     let places = memory.base.assumingMemoryBound(to: Int64.self)
-    withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Int64>?.self, capacity: width) { targets in
-      for group in 0..<width { targets.initializeElement(at: group, to: places + group * count) }
-      scan.match(views, count, isPadded: true, matcher.offsets, targets)
-    }
+    scan.match(views, count, isPadded: true, (0..<width).map { places + $0 * count })
     for row in 0..<count where places[row] >= 0 {
       body(row) { group in
         let place = places[group * count + row]

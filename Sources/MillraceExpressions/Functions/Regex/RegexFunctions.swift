@@ -31,6 +31,9 @@ enum RegexFunctions {
   ) { (arguments: [Expression], context: BindingContext) in
     let bound = try Arguments.coerce("regexp_like", arguments, [.string, .string], context)
     return try call("regexp_like", bound, .boolean) { vectors, count, pattern in
+      if let test = pattern?.test, !vectors[0].isConstant, !vectors[0].mayHaveNulls {
+        return test.flags(vectors[0], count)
+      }
       var cursor = PatternCursor(pattern)
       return try RowLoop.flags(vectors, count) { row in
         let matcher = try cursor.matcher(vectors[1].views[vectors[1].slot(row)])

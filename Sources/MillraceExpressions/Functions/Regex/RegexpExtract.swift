@@ -16,11 +16,7 @@ enum RegexpExtract {
     let bound = try Arguments.coerce("regexp_extract", given, [.string, .string, .integer], counts: 2...3, context)
     guard let text = bound[1].constantText, let index = bound[2].constantInteger else { return perRow(bound) }
     let pattern = try CompiledPattern(text)
-    let match = matchCall(bound[0], pattern)
-    return Bind.call("regexp_group", [match, bound[0]], .string, variant: "\(index)", isNullable: bound[0].isNullable) {
-      vectors, count in
-      try group(vectors[0], vectors[1], index, pattern, count)
-    }
+    return groupCall(matchCall(bound[0], pattern), bound[0], index, pattern)
   }
 
   static let allFunction = ScalarFunction(
@@ -77,62 +73,95 @@ enum RegexpExtract {
   /// Where the match and its groups lie: a struct of BIGINT, start in the high and end in the low half; -1 for none.
   private static func matchCall(_ value: Expression, _ pattern: CompiledPattern) -> Expression {
     let fields = (0...pattern.groupCount).map { StructField("group\($0)", .long, isNullable: false) }
-    return Bind.call("regexp_match", [value], .structure(fields), variant: "(\(pattern.source))") { vectors, count in
-      try match(vectors[0], pattern, fields, count)
+    let kernel: @Sendable ([Int]) -> Kernel = { groups in
+      let scan = pattern.scan?.noting(groups)
+      return { vectors, count, _ in
+        let places = try match(vectors[0], pattern, scan, groups, count)
+        return structure(fields, groups, places, like: vectors[0], count)
+      }
     }
+    var function = BoundFunction(
+      "regexp_match", variant: "(\(pattern.source))", type: .structure(fields), isNullable: value.isNullable,
+      kernel: kernel(Array(fields.indices)))
+    function.kernelForFields = kernel
+    return .call(function, [value])
   }
 
+  /// For each of the groups and each row (one if the texts are constant) where it lies. `scan` notes just these groups.
   private static func match(
-    _ value: ColumnVector, _ pattern: CompiledPattern, _ fields: [StructField], _ count: Int
-  ) throws -> ColumnVector {
+    _ value: ColumnVector, _ pattern: CompiledPattern, _ scan: ScanProgram?, _ groups: [Int], _ count: Int
+  ) throws -> [MemoryBuffer] {
     let rows = value.isConstant ? min(count, 1) : count
-    let groups = fields.count
-    let buffers = fields.map { _ in MemoryBuffer(capacity: max(rows, 1) * 8) }
+    let buffers = groups.map { _ in MemoryBuffer(capacity: max(rows, 1) * 8) }
+    let places = buffers.map { $0.base.assumingMemoryBound(to: Int64.self) }
+    if let scan, !value.mayHaveNulls {
+      scan.match(value.views, rows, isPadded: StringListWriter.isPadded(value), places)
+      return buffers
+    }
     let matcher = pattern.borrow()
     defer { pattern.giveBack(matcher) }
     let offsets = matcher.offsets
-    try withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Int64>?.self, capacity: groups) { places in
-      places.initialize(repeating: nil)
-      for group in 0..<groups { places[group] = buffers[group].base.assumingMemoryBound(to: Int64.self) }
-      if let scan = pattern.scan, !value.mayHaveNulls {
-        scan.match(value.views, rows, isPadded: StringListWriter.isPadded(value), offsets, places)
-        return
-      }
-      let targets = places.compactMap { $0 }
-      for row in 0..<rows {
-        if !value.isNull(row), try matcher.find(value.bytes(row)) {
-          for group in 0..<groups {
-            let start = Int64(offsets[group &* 2]), end = Int64(offsets[group &* 2 &+ 1])
-            targets[group][row] = start < 0 ? -1 : start << 32 | end
-          }
-        } else {
-          for group in 0..<groups { targets[group][row] = -1 }
-        }
+    for row in 0..<rows {
+      let isFound = try !value.isNull(row) && matcher.find(value.bytes(row))
+      for (group, target) in zip(groups, places) {
+        let start = Int64(offsets[group &* 2]), end = Int64(offsets[group &* 2 &+ 1])
+        target[row] = isFound && start >= 0 ? start << 32 | end : -1
       }
     }
-    let children = buffers.map { ColumnVector(type: .long, count: count, values: $0, isConstant: value.isConstant) }
+    return buffers
+  }
+
+  private static func structure(
+    _ fields: [StructField], _ groups: [Int], _ places: [MemoryBuffer], like value: ColumnVector, _ count: Int
+  ) -> ColumnVector {
+    let unread = ColumnVector.constant(.integer(-1), type: .long, count: count)
+    var children = [ColumnVector](repeating: unread, count: fields.count)
+    for (group, buffer) in zip(groups, places) {
+      children[group] = ColumnVector(type: .long, count: count, values: buffer, isConstant: value.isConstant)
+    }
     return ColumnVector(
       type: .structure(fields), count: count, values: MemoryBuffer(capacity: 0), validity: value.validity,
       isConstant: value.isConstant, children: children)
   }
 
-  private static func group(
-    _ match: ColumnVector, _ value: ColumnVector, _ index: Int, _ pattern: CompiledPattern, _ count: Int
-  ) throws -> ColumnVector {
+  private static func groupCall(
+    _ match: Expression, _ value: Expression, _ index: Int, _ pattern: CompiledPattern
+  ) -> Expression {
     let isKnown = index >= 0 && index <= pattern.groupCount
-    let child = match.children[isKnown ? index : 0]
+    let field = isKnown ? index : 0
+    var function = BoundFunction("regexp_group", variant: "\(index)", type: .string, isNullable: value.isNullable) {
+      vectors, count, _ in
+      let places = vectors[0].children[field]
+      // As in Spark, a group that does not exist is an error only where something matches.
+      if !isKnown, hasMatch(places) { try checkIndex("regexp_extract", index, pattern) }
+      return group(places, vectors[1], count)
+    }
+    function.fieldRead = field
+    return .call(function, [match, value])
+  }
+
+  private static func hasMatch(_ places: ColumnVector) -> Bool {
+    let stored = places.isConstant ? min(places.count, 1) : places.count
+    return UnsafeBufferPointer(start: places.values(as: Int64.self), count: stored).contains { $0 >= 0 }
+  }
+
+  /// The parts of the texts at the places.
+  private static func group(_ places: ColumnVector, _ value: ColumnVector, _ count: Int) -> ColumnVector {
     let rows = value.isConstant ? min(count, 1) : count
     let out = MemoryBuffer(capacity: max(rows, 1) * 16)
     let target = out.base.assumingMemoryBound(to: StringView.self)
-    let places = child.values(as: Int64.self)
+    let found = places.values(as: Int64.self)
+    let views = value.views
+    let isPadded = StringListWriter.isPadded(value)
     for row in 0..<rows {
-      let place = places[child.slot(row)]
+      let place = found[row]
+      let start = Int(place >> 32), end = Int(place & 0xFFFF_FFFF)
       if place < 0 {
         target[row] = StringView()
+      } else if isPadded && !views[row].isInline {
+        target[row] = StringView(padded: views[row].address + start, end &- start)
       } else {
-        // As in Spark, a group that does not exist is an error only where something matches.
-        if !isKnown { try checkIndex("regexp_extract", index, pattern) }
-        target[row] = StringView(value.bytes(row), Int(place >> 32)..<Int(place & 0xFFFF_FFFF))
+        target[row] = StringView(value.bytes(row), start..<end)
       }
     }
     return ColumnVector(

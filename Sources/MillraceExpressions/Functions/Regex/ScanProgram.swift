@@ -25,24 +25,53 @@ final class ScanProgram: @unchecked Sendable {
     var slot = 0
   }
 
+  private let compiled: ScanCompiler
   private let steps: UnsafeMutablePointer<ck_scan_step>
   private let classes: UnsafeMutablePointer<ck_scan_class>
   private let plan: UnsafeMutablePointer<ck_scan_plan>
 
-  /// Nil if the pattern has choices, or something that bytes alone do not decide.
-  init?(_ pattern: String) {
+  /// Nil if the pattern has choices, or something that bytes alone do not decide. Notes all groups.
+  convenience init?(_ pattern: String) {
     guard var compiler = ScanCompiler(pattern), compiler.compile() else { return nil }
-    let kernelSteps = Self.kernelSteps(compiler.steps, spareSlot: compiler.groupCount * 2 + 2)
+    self.init(compiler, noting: Array(0...compiler.groupCount))
+  }
+
+  /// The same program, which notes the places of some groups only.
+  func noting(_ groups: [Int]) -> ScanProgram { ScanProgram(compiled, noting: groups) }
+
+  private init(_ compiled: ScanCompiler, noting groups: [Int]) {
+    self.compiled = compiled
+    let slots = Slots(groups)
+    let kernelSteps = Self.kernelSteps(compiled.steps.compactMap(slots.noted), spareSlot: slots.spare)
     steps = .allocate(capacity: max(kernelSteps.count, 1))
     for (index, step) in kernelSteps.enumerated() { (steps + index).initialize(to: step) }
-    let all = compiler.classes + [compiler.firstSet().map { !$0 }]
+    let all = compiled.classes + [compiled.firstSet().map { !$0 }]
     classes = .allocate(capacity: all.count)
     for (index, members) in all.enumerated() { (classes + index).initialize(to: Self.kernelClass(members)) }
     plan = .allocate(capacity: 1)
     plan.initialize(
       to: ck_scan_plan(
-        steps: steps, step_count: kernelSteps.count, classes: classes, is_anchored: compiler.isAnchored ? 1 : 0,
-        is_anchored_at_end: compiler.steps.last?.operation == .end ? 1 : 0, outside_class: Int32(all.count - 1)))
+        steps: steps, step_count: kernelSteps.count, slot_count: slots.spare + 1, classes: classes,
+        is_anchored: compiled.isAnchored ? 1 : 0, is_anchored_at_end: compiled.steps.last?.operation == .end ? 1 : 0,
+        outside_class: Int32(all.count - 1), start_slot: Int32(slots[0]), end_slot: Int32(slots[1])))
+  }
+
+  /// Where the kernel notes starts (even numbers) and ends (odd) of groups: those that are wanted two by two, all others in a spare slot.
+  private struct Slots {
+    let groups: [Int]
+    var spare: Int { groups.count * 2 }
+
+    init(_ groups: [Int]) { self.groups = groups }
+
+    subscript(place: Int) -> Int { groups.firstIndex(of: place / 2).map { $0 * 2 + place % 2 } ?? spare }
+
+    /// A step with its slot in the kernel; nil for a mark that nobody wants.
+    func noted(_ step: Step) -> Step? {
+      guard step.operation == .mark else { return step }
+      var result = step
+      result.slot = self[step.slot]
+      return result.slot == spare ? nil : result
+    }
   }
 
   deinit {
@@ -127,15 +156,26 @@ final class ScanProgram: @unchecked Sendable {
     return ck_scan_find(plan, text, bytes.count, start, offsets) != 0
   }
 
-  /// Matches every text of a column: for each group and row start and end, in the high and the low half, or -1 if nothing
+  /// Whether each of `count` texts, none of which is NULL, has a match. For a program that notes the whole match only.
+  func flags(_ value: ColumnVector, _ count: Int) -> ColumnVector {
+    let matches = MemoryBuffer(capacity: max(count, 1) * 8), flags = MemoryBuffer(capacity: max(count, 1))
+    let places = matches.base.assumingMemoryBound(to: Int64.self)
+    match(value.views, count, isPadded: StringListWriter.isPadded(value), [places])
+    let target = flags.base.assumingMemoryBound(to: UInt8.self)
+    for row in 0..<count { target[row] = places[row] >= 0 ? 1 : 0 }
+    return ColumnVector(type: .boolean, count: count, values: flags)
+  }
+
+  /// Matches every text of a column: for each noted group and row start and end, in the high and the low half, or -1 if nothing
   /// matches. `isPadded` says that 64 bytes past each text may be read.
   func match(
-    _ views: UnsafePointer<StringView>, _ count: Int, isPadded: Bool, _ offsets: UnsafeMutablePointer<Int>,
-    _ groups: UnsafeMutableBufferPointer<UnsafeMutablePointer<Int64>?>
+    _ views: UnsafePointer<StringView>, _ count: Int, isPadded: Bool, _ groups: [UnsafeMutablePointer<Int64>]
   ) {
-    views.withMemoryRebound(to: ck_view_words.self, capacity: count) { words in
-      ck_scan_views(
-        plan, words, count, isPadded ? 1 : 0, offsets, UnsafePointer(groups.baseAddress), groups.count)
+    let places = groups.map { Optional($0) }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: plan.pointee.slot_count * 2) { offsets in
+      views.withMemoryRebound(to: ck_view_words.self, capacity: count) { words in
+        ck_scan_views(plan, words, count, isPadded ? 1 : 0, offsets.baseAddress, places, places.count)
+      }
     }
   }
 }
