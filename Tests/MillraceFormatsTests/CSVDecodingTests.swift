@@ -29,6 +29,57 @@ import Testing
     for column in 0..<3 { #expect(try rows(Self.decoding(), line, columns: [column]) == [[row[column]]]) }
   }
 
+  /// Fields of all lengths, in quotes or not, so that quotes and separators stand at all places of the 64 bytes looked at together.
+  @Test(arguments: [UInt64](1...8)) func readsWhatWasWritten(seed: UInt64) throws {
+    var random = Seeded(state: seed)
+    let schema = Schema((0..<5).map { StructField("c\($0)", .string) })
+    let dialect = CSVDialect(escape: seed % 2 == 0 ? 0x22 : 0x5C)
+    let escape = seed % 2 == 0 ? "\"" : "\\"
+    var lines: [String] = []
+    var wanted: [[Value]] = []
+    for _ in 0..<300 {
+      var fields: [String] = []
+      var row: [Value] = []
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        let length = Int.random(in: 0...[3, 12, 70][Int.random(in: 0...2, using: &random)], using: &random)
+        let text = (0..<length).map { _ in ["a", "b", "z", "0", " "][Int.random(in: 0...4, using: &random)] }.joined()
+        if Int.random(in: 0...3, using: &random) == 0 {
+          let inner = "q,\(text)\",\(text)"
+          fields.append(
+            "\"\(inner.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: escape + "\""))\"")
+          row.append(.string(inner))
+        } else {
+          fields.append(text)
+          row.append(text.isEmpty ? .null : .string(text))
+        }
+      }
+      if fields.joined().isEmpty { continue }
+      lines.append(fields.joined(separator: ","))
+      wanted.append(Array((row + Array(repeating: .null, count: 5)).prefix(5)))
+    }
+    let text = lines.joined(separator: "\n")
+    let decoding = try Self.decoding(dialect, schema: schema)
+    #expect(try rows(decoding, text) == wanted)
+    #expect(try rows(decoding, text, columns: [3]) == wanted.map { [$0[3]] })
+    #expect(try rows(decoding, text, columns: [4, 0]) == wanted.map { [$0[4], $0[0]] })
+  }
+
+  @Test func leavesOutRowsThatFailAComparison() throws {
+    let text = (0..<200).map { "x\($0),\($0 % 7 == 0 ? "no" : "\($0 % 5)"),y" }.joined(separator: "\n")
+    let all = try rows(Self.decoding(), text)
+    let few = [PushedFilter(column: 1, .greater, .integer(3)), PushedFilter(column: 0, .equal, .string("x4"))]
+    #expect(try rows(Self.decoding(), text, filters: few) == all.filter { $0[1] == .integer(4) })
+    let between = [PushedFilter(column: 1, .greaterOrEqual, .integer(1)), PushedFilter(column: 1, .less, .integer(3))]
+    #expect(
+      try rows(Self.decoding(), text, filters: between, columns: [0, 1])
+        == all.filter { $0[1] == .integer(1) || $0[1] == .integer(2) }.map { Array($0[0...1]) })
+    // Where faults count, all rows are looked at.
+    let skipping = try Self.decoding(.init(), .skip)
+    let decoder = try skipping.makeDecoder(columns: [0, 1], filters: few)
+    #expect(try decode(decoder, text).rowCount == all.count { $0[1] != .null })
+    #expect(decoder.badRecordCount == 29)
+  }
+
   @Test func readsDoubledQuotes() throws {
     let dialect = CSVDialect(escape: 0x22)
     #expect(try rows(Self.decoding(dialect), "\"a\"\"b\",1,\"\"\"\"") == [["a\"b", .integer(1), "\""]])

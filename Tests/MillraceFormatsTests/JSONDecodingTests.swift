@@ -198,6 +198,22 @@ import Testing
     #expect(found == expected.map { Value.integer($0) })
   }
 
+  @Test func leavesOutRowsThatFailAComparison() throws {
+    let numbers = ["-5", "0", "3", "4", "4.0", "\"4\"", "null", "99999999999", "7"]
+    let text =
+      (0..<90).map { "{\"i\":\(numbers[$0 % 9]),\"s\":\"kind\($0)\"}\n" }.joined() + "{\"s\":\"none\"}\n{\"i\":8"
+    let filters = [PushedFilter(column: 1, .greater, .integer(3)), PushedFilter(column: 1, .lessOrEqual, .integer(7))]
+    let all = try rows(Self.decoding(), text)
+    let found = try rows(Self.decoding(), text, filters: filters)
+    #expect(found == all.filter { $0[1] == .integer(4) || $0[1] == .integer(7) })
+    #expect(found.count == 20)
+    // Where faults count, all rows are looked at.
+    let skipping = try Self.decoding(Self.schema, .skip)
+    let decoder = try skipping.makeDecoder(columns: [0, 1], filters: filters)
+    _ = try decode(decoder, text)
+    #expect(decoder.badRecordCount == 31)
+  }
+
   @Test func refusesTypesWithoutValues() {
     #expect(throws: MillraceError.self) { try Self.decoding(Schema([StructField("x", .dayToSecond)])) }
     #expect(throws: MillraceError.self) { try Self.decoding(Schema([StructField("x", .map(.integer, .string))])) }

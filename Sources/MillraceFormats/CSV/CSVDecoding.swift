@@ -62,11 +62,11 @@ public struct CSVDecoding: Decoding {
     }
   }
 
-  /// A decoder that looks at each line as far as the wanted columns need.
+  /// A decoder that looks at each line as far as the wanted columns need, and uses filters on whole numbers.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     CSVDecoder(
-      schema: schema, dialect: dialect, columns: columns, badRecords: badRecords, corruptColumn: corruptColumn,
-      zone: zone, checksHeader: checksHeader)
+      schema: schema, dialect: dialect, columns: columns, filters: filters, badRecords: badRecords,
+      corruptColumn: corruptColumn, zone: zone, checksHeader: checksHeader)
   }
 }
 
@@ -84,6 +84,7 @@ final class CSVDecoder: BadRecordKeeper {
   private var lines = LineIndex()
   private var faults: FaultHandler
   private let rules: SpanRules
+  private var filter = SpanFilter(isText: true)
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
@@ -92,8 +93,8 @@ final class CSVDecoder: BadRecordKeeper {
   func takeBadRecords() -> BadRecords { faults.takeBadRecords() }
 
   init(
-    schema: Schema, dialect: CSVDialect, columns: [Int], badRecords: BadRecordPolicy, corruptColumn: Int?,
-    zone: TimeZoneRules, checksHeader: Bool = false
+    schema: Schema, dialect: CSVDialect, columns: [Int], filters: [PushedFilter] = [], badRecords: BadRecordPolicy,
+    corruptColumn: Int?, zone: TimeZoneRules, checksHeader: Bool = false
   ) {
     self.checksHeader = checksHeader
     self.schema = schema
@@ -124,6 +125,10 @@ final class CSVDecoder: BadRecordKeeper {
       [quote = dialect.quote, escape = dialect.escape] text, count, target in
       ck_csv_unescape(text, count, quote, escape, target)
     }
+    // Where faults count, those of rows that nobody wants do, too.
+    for filter in filters where !isComplete && columns.contains(filter.column) {
+      self.filter.add(filter, column: filter.column, type: schema.types[filter.column])
+    }
   }
 
   deinit { fieldMap.deallocate() }
@@ -138,10 +143,11 @@ final class CSVDecoder: BadRecordKeeper {
     let skipped = dialect.hasHeader && origin.offset == 0 ? min(headerLines(start), lines.count) : 0
     let records = lines.spans.base + skipped
     table.reserve(lines.count)
-    let rows = ck_csv_lines(
+    let found = ck_csv_lines(
       &plan, start, records, lines.count - skipped, UnsafePointer(table.columns), table.lines, table.isBad)
     let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
-    for column in Set(columns) where column != corruptColumn { clearNulls(table.spans(column), rows, start) }
+    for column in Set(columns) where column != corruptColumn { clearNulls(table.spans(column), found, start) }
+    let rows = filter.apply(to: table, found, base: start)
     let made = columns.map { column in
       column == corruptColumn
         ? nil : window.column(schema.fields[column].type, table.spans(column), rows, isBad: table.isBad)

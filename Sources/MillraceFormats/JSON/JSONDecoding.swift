@@ -44,7 +44,8 @@ public struct JSONDecoding: Decoding {
       hint: "declare it as STRING and convert it in the query")
   }
 
-  /// Makes a decoder that looks for the fields of `columns` only; of `filters` it uses equality with a text.
+  /// Makes a decoder that looks for the fields of `columns` only; of `filters` it uses equality with a text and
+  /// comparisons with a whole number.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     JSONDecoder(
       schema: schema, columns: columns, filters: filters, badRecords: badRecords, corruptColumn: corruptColumn,
@@ -62,6 +63,7 @@ final class JSONDecoder: BadRecordKeeper {
   private let rules: SpanRules
   private var lines = LineIndex()
   private var faults: FaultHandler
+  private var filter = SpanFilter(isText: false)
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
@@ -96,6 +98,11 @@ final class JSONDecoder: BadRecordKeeper {
       return length == Int(bitPattern: UInt.max) ? nil : length
     }
     faults = FaultHandler(policy: badRecords, format: "json")
+    // Where faults count, those of rows that nobody wants do, too.
+    for filter in filters where !isComplete {
+      guard let field = shown.firstIndex(of: filter.column) else { continue }
+      self.filter.add(filter, column: field, type: schema.fields[filter.column].type)
+    }
   }
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
@@ -104,7 +111,8 @@ final class JSONDecoder: BadRecordKeeper {
     let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     return try withUnsafePointer(to: &mark) { empty in
       let start = base ?? empty
-      let rows = scanner.scan(lines: lines.spans.base, lines.count, in: start)
+      let found = scanner.scan(lines: lines.spans.base, lines.count, in: start)
+      let rows = filter.apply(to: scanner.table, found, base: start)
       let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)
       return try batch(window, rows, origin)
     }

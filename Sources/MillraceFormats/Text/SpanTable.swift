@@ -43,6 +43,18 @@ final class SpanTable {
     isBad.update(repeating: 0, count: rows)
   }
 
+  /// Keeps the given rows, in rising order, and no others.
+  func keep(_ rows: UnsafeBufferPointer<UInt32>) {
+    for index in 0..<columnCount {
+      guard isUsed[index], let spans = columns[index] else { continue }
+      for (to, from) in rows.enumerated() { spans[to] = spans[Int(from)] }
+    }
+    for (to, from) in rows.enumerated() {
+      lines[to] = lines[Int(from)]
+      isBad[to] = isBad[Int(from)]
+    }
+  }
+
   /// The spans of a column.
   func spans(_ column: Int) -> UnsafeMutablePointer<UInt64> {
     columns[column].unsafelyUnwrapped
