@@ -81,17 +81,30 @@ static inline const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end) {
   return p;
 }
 
+// Bit i of the result is set if byte i of the 32 at p is a quote or a backslash.
+static inline uint32_t string_stops32(const uint8_t *p) {
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+  __m128i low = _mm_loadu_si128((const __m128i *)p), high = _mm_loadu_si128((const __m128i *)p + 1);
+  low = _mm_or_si128(_mm_cmpeq_epi8(low, quote), _mm_cmpeq_epi8(low, escape));
+  high = _mm_or_si128(_mm_cmpeq_epi8(high, quote), _mm_cmpeq_epi8(high, escape));
+  return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+#else
+  return ck_mask32(p, '"') | ck_mask32(p, '\\');
+#endif
+}
+
 // The closing quote of a string whose first byte is at p; NULL if there is none before end.
 static inline const uint8_t *string_end(const uint8_t *p, const uint8_t *end, int *is_escaped) {
   *is_escaped = 0;
   while (p < end) {
-    uint32_t quotes = ck_mask32(p, '"'), escapes = ck_mask32(p, '\\'), either = quotes | escapes;
-    if (!either) {
+    uint32_t stops = string_stops32(p);
+    if (!stops) {
       p += 32;
       continue;
     }
-    p += __builtin_ctz(either);
-    if (quotes & (either & -either)) return p < end ? p : NULL;
+    p += __builtin_ctz(stops);
+    if (*p == '"') return p < end ? p : NULL;
     *is_escaped = 1;
     p += 2;
   }
@@ -204,7 +217,7 @@ static int is_string(const uint8_t *p, const uint8_t *end, int is_escaped) {
 }
 
 // Reads the value at p as a span of its kind and gives the byte after it; NULL if it is malformed.
-static inline const uint8_t *read_value(
+static inline __attribute__((always_inline)) const uint8_t *read_value(
     const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *value) {
   if (p >= end) return NULL;
   switch (*p) {
@@ -379,7 +392,9 @@ static inline int fails(const wanted *field, const uint8_t *base, uint64_t value
   return length != field->equal_length || memcmp(base + ck_span_offset(value), field->equal, length) != 0;
 }
 
-static int walk(ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *const *columns, size_t row, int is_complete) {
+static inline __attribute__((always_inline)) int walk_as(
+    ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *const *columns, size_t row,
+    const int is_complete) {
   int32_t missing = plan->count;
   for (int32_t i = 0; i < plan->count; i++) columns[i][row] = 0;
   if (p >= end || *p != '{') return walk_malformed;
@@ -412,6 +427,13 @@ static int walk(ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const
   for (int32_t i = 0; plan->filter_count && i < plan->count; i++)
     if (plan->fields[i].is_filtered && ck_span_kind(columns[i][row]) == CK_NULL) return walk_rejected;
   return walk_ok;
+}
+
+// Finds the wanted fields of the object at p. `is_complete`: it is read to its end and must be JSON by the letter.
+static int walk(
+    ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *const *columns, size_t row,
+    int is_complete) {
+  return is_complete ? walk_as(plan, base, p, end, columns, row, 1) : walk_as(plan, base, p, end, columns, row, 0);
 }
 
 size_t ck_json_lines(

@@ -56,16 +56,11 @@ final class JSONField {
     let buffer = MemoryBuffer(capacity: count * MemoryLayout<ListView>.stride)
     let views = buffer.base.assumingMemoryBound(to: ListView.self)
     var nulls = NullTracker(count: count)
-    keys.removeAll()
-    values.removeAll()
-    for row in 0..<count {
-      let start = values.count
-      let isWanted = ck_span_kind(spans[row]) == wanted
-      if !isWanted || !addElements(of: spans[row], window.base) {
-        nulls.setNull(row)
-        if spans[row] != 0 { isBad[row] = 1 }
-      }
-      views[row] = ListView(offset: start, length: values.count - start)
+    Self.findElements(of: spans, count, window.base, wanted, views, &keys, &values)
+    for row in 0..<count where views[row].length < 0 {
+      views[row].length = 0
+      nulls.setNull(row)
+      if spans[row] != 0 { isBad[row] = 1 }
     }
     let total = values.count
     let faults = UnsafeMutablePointer<UInt8>.allocate(capacity: total + 1)
@@ -80,7 +75,25 @@ final class JSONField {
     return ColumnVector(type: type, count: count, values: buffer, validity: nulls.validity, children: columns)
   }
 
-  private func addElements(of container: UInt64, _ base: UnsafePointer<UInt8>) -> Bool {
+  /// Finds the elements of all containers; one of another kind, or that is malformed, gets a length of -1. The arrays come as parameters
+  /// so that access to them is checked once, not for each row.
+  private static func findElements(
+    of spans: UnsafePointer<UInt64>, _ count: Int, _ base: UnsafePointer<UInt8>, _ wanted: UInt32,
+    _ views: UnsafeMutablePointer<ListView>, _ keys: inout GrowingArray<UInt64>, _ values: inout GrowingArray<UInt64>
+  ) {
+    keys.removeAll()
+    values.removeAll()
+    for row in 0..<count {
+      let start = values.count
+      let isWell = ck_span_kind(spans[row]) == wanted && addElements(of: spans[row], base, &keys, &values)
+      views[row] = ListView(offset: start, length: isWell ? values.count - start : -1)
+    }
+  }
+
+  private static func addElements(
+    of container: UInt64, _ base: UnsafePointer<UInt8>, _ keys: inout GrowingArray<UInt64>,
+    _ values: inout GrowingArray<UInt64>
+  ) -> Bool {
     var room = 16
     var found = 0
     while true {
