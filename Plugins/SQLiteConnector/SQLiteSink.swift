@@ -4,7 +4,7 @@ import MillraceCore
 /// the table once, whatever happens.
 ///
 /// What becomes of a row there is told by `SQLiteWriteMode`.
-final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
+final class SQLiteSink: RejectingSink, EarlyRowSink, ReplacingSink, @unchecked Sendable {
   private let configuration: SQLiteSinkConfiguration
   private let schema: Schema
   private let outputMode: OutputMode
@@ -20,6 +20,8 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
     var context: SinkContext
     var writer: SQLiteWriter
     var rows: SQLiteRowWriter
+    /// Columns that identify a row.
+    var keys: [String]
     var rejects: SQLiteRejects?
   }
 
@@ -45,7 +47,7 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
     opened = Opened(
       context: context, writer: writer,
       rows: try SQLiteRowWriter(table, schema: schema, keys: keys, mode: configuration.mode, report: rejects),
-      rejects: rejects)
+      keys: keys, rejects: rejects)
   }
 
   /// Makes, evolves or checks the table and gives the columns that identify a row.
@@ -80,6 +82,10 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
   }
 
   func recover(batchID: Int64?, token: JSON?) throws -> Int64? {
+    try recover(batchID: batchID, token: token, through: batchID)
+  }
+
+  func recover(batchID: Int64?, token: JSON?, through last: Int64?) throws -> Int64? {
     let opened = try self.required()
     opened.writer.rollback()
     let held = try opened.writer.database.rows(
@@ -93,14 +99,30 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, @unchecked Sendable {
         hint: "the database was replaced by an older one: bring back the newer, or start with a new checkpoint",
         fault: .external)
     }
-    if let held, held > (batchID ?? -1) + 1 {
+    if let held, held > (last ?? -1) + 1 {
       throw MillraceError(
         "SINK_AHEAD_OF_CHECKPOINT",
-        "'\(configuration.path)' holds batch \(held) of sink '\(opened.context.sinkName)', the checkpoint has \(batchID.map { "\($0)" } ?? "none")",
+        "'\(configuration.path)' holds batch \(held) of sink '\(opened.context.sinkName)', the checkpoint has \(last.map { "\($0)" } ?? "none")",
         hint: "the checkpoint was replaced by an older one: bring back the newer, or write to a new database",
         fault: .external)
     }
     return held
+  }
+
+  /// A trigger of the table sees every row that is written, so none is left out then.
+  func replacement() throws -> RowReplacement? {
+    let opened = try self.required()
+    let isWatched =
+      try opened.writer.database.rows(
+        "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE LIMIT 1",
+        [.text(configuration.table)]
+      ).first != nil
+    if isWatched { return nil }
+    switch configuration.mode {
+    case .replace: return .all
+    case .upsert: return .keys(Set(opened.keys.compactMap { schema.index(of: $0) }))
+    case .append, .update, .changelog: return nil
+    }
   }
 
   func begin(batchID: Int64) throws {

@@ -19,6 +19,14 @@ public protocol BatchExecutor: AnyObject {
   var stateLayouts: [StateLayout] { get }
   /// Watermark definitions in the query, in the order of `BatchOutput.eventTimes`.
   var watermarks: [WatermarkSettings] { get }
+  /// By output, what its rows say of those that came before; nil: they must come out with their batch.
+  var replaceableRows: [ReplaceableRows?] { get }
+  /// Gives the rows that `BatchInput.withheld` kept back, and those that were postponed before, or rows of all groups where the state
+  /// stands at a committed version; `outputs` is nil for the others. Reads no input; `input` says which batch it is. Gives the number
+  /// of rows by output.
+  func emit(_ input: BatchInput, _ scope: EmissionScope, outputs: [(any SinkOutput)?]) throws -> [Int64]
+  /// The rows that the last batch kept back come out with those of a later one.
+  func postpone(_ outputs: Set<Int>) throws
   /// Computes a batch. `outputs` has one entry per sink; an entry is nil when that sink holds the batch already.
   func execute(_ input: BatchInput, outputs: [(any SinkOutput)?]) throws -> BatchOutput
   /// Whether a batch without input would emit or evict something now that the watermark moved from `old` to `new`.
@@ -40,6 +48,17 @@ public protocol BatchExecutor: AnyObject {
 }
 
 extension BatchExecutor {
+  /// All rows come out with their batch.
+  public var replaceableRows: [ReplaceableRows?] { [] }
+
+  /// Nothing is kept back.
+  public func emit(_ input: BatchInput, _ scope: EmissionScope, outputs: [(any SinkOutput)?]) throws -> [Int64] {
+    outputs.map { _ in 0 }
+  }
+
+  /// Nothing is kept back.
+  public func postpone(_ outputs: Set<Int>) throws {}
+
   /// Not told.
   public var stateLayouts: [StateLayout] { [] }
 
@@ -135,6 +154,8 @@ public struct BatchInput: Sendable {
   public var timestamp: Int64
   /// Whether all input was read before: what waits for more of it comes out, as if the watermark were at the end of time.
   public var isEndOfInput = false
+  /// Outputs whose rows are not given out, but asked for afterwards by `emit`, or left to a later batch by `postpone`.
+  public var withheld: Set<Int> = []
   /// Seed of the batch for `rand()` and its kin, kept in the commit log so that a replay gives the same rows.
   public var seed: UInt64
 

@@ -82,7 +82,15 @@ public final class QueryExecutor: BatchExecutor {
           scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
           profile: profile, observations: observations, lateOutput: keepsLateRows ? output.name : nil)
         let tap = taps?.point(.sink, output.name).map { RowTap(point: $0, schema: plan.schema) }
-        return CompiledOutput(try planner.plan(plan), profile, pool.profiler, index, handover, tap)
+        let operatorCount = stores.fingerprints.count
+        let fragment = try planner.plan(plan)
+        let compiled = CompiledOutput(fragment, profile, pool.profiler, index, handover, tap)
+        // Only of one aggregation is it known which of its groups are due.
+        if stores.fingerprints.count == operatorCount + 1, let aggregate = planner.statefulAggregates.first {
+          compiled.state = aggregate
+          if aggregate.aggregate.mayWithhold { compiled.rows = ReplaceableRows(plan, output.outputMode) }
+        }
+        return compiled
       }
     }
     groups = scans.streamOrder
@@ -135,20 +143,40 @@ public final class QueryExecutor: BatchExecutor {
     try pool.profiler.charging(.other) { try measured(input, sinks) }
   }
 
-  private func measured(_ input: BatchInput, _ sinks: [(any SinkOutput)?]) throws -> BatchOutput {
-    let evaluation = EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed)
-    taps?.begin(batchID: input.batchID)
-    let context = BatchContext(
-      evaluation: evaluation, batchID: input.batchID, lateWatermark: input.lateWatermark, watermark: input.watermark,
-      isEndOfInput: input.isEndOfInput, plans: input.plans.map { SourcePlanState($0) },
-      watermarkCount: watermarks.count,
+  private func context(_ input: BatchInput) -> BatchContext {
+    BatchContext(
+      evaluation: EvaluationContext(batchTimestamp: input.timestamp, seed: input.seed), batchID: input.batchID,
+      lateWatermark: input.lateWatermark, watermark: input.watermark, isEndOfInput: input.isEndOfInput,
+      plans: input.plans.map { SourcePlanState($0) }, watermarkCount: watermarks.count,
       stateOperatorCount: stateOperatorCount, clock: pool.profiler.clock)
+  }
+
+  /// What each output's rows say of those before.
+  public var replaceableRows: [ReplaceableRows?] { outputs.map(\.rows) }
+
+  /// Gives rows apart from a batch. Throws `SINK_BEHIND_CHECKPOINT` for an output whose rows are not those of one aggregation.
+  public func emit(_ input: BatchInput, _ scope: EmissionScope, outputs sinks: [(any SinkOutput)?]) throws -> [Int64] {
+    let context = context(input)
+    return try pool.profiler.charging(.other) {
+      try zip(outputs, sinks).map { output, sink in try sink.map { try output.emit(context, scope, $0) } ?? 0 }
+    }
+  }
+
+  /// The rows that the last batch kept back come out with those of a later one.
+  public func postpone(_ outputs: Set<Int>) throws {
+    for index in outputs { self.outputs[index].state?.aggregate.postpone() }
+  }
+
+  private func measured(_ input: BatchInput, _ sinks: [(any SinkOutput)?]) throws -> BatchOutput {
+    taps?.begin(batchID: input.batchID)
+    let context = context(input)
     for (output, sink) in zip(outputs, sinks) { try output.prepare(sink) }
     var rows: [Int64] = []
     do {
       for (index, output) in outputs.enumerated() {
         context.isEndOfInput = input.isEndOfInput && closesAtEndOfInput[index]
-        rows.append(try output.run(context, sinks[index]))
+        rows.append(
+          try input.withheld.contains(index) ? output.takeIn(context) : output.run(context, sinks[index]))
       }
     } catch {
       // The sinks are the control thread's again, which ends them.
@@ -196,6 +224,10 @@ private final class CompiledOutput {
   private var line: RowHandover.Line?
   /// Shows the rows that the sink gets.
   private let tap: RowTap?
+  /// The one operator with state, if it is an aggregation.
+  var state: PhysicalPlanner.PlannedAggregate?
+  /// What the rows say of those before, where they may come out later than with their batch.
+  var rows: ReplaceableRows?
 
   init(
     _ fragment: Fragment, _ profile: PlanProfile, _ profiler: QueryProfiler, _ index: Int, _ handover: RowHandover,
@@ -259,6 +291,31 @@ private final class CompiledOutput {
         return Int64(rows)
       }
     }
+    return try runSerial(context, sink)
+  }
+
+  /// Takes a batch into the state; its rows are asked for afterwards.
+  func takeIn(_ context: BatchContext) throws -> Int64 {
+    context.emission = .withheld
+    defer { context.emission = .withBatch }
+    _ = try state?.measured.execute(context)
+    return 0
+  }
+
+  /// Gives rows of groups that were taken in.
+  func emit(_ context: BatchContext, _ scope: EmissionScope, _ sink: any SinkOutput) throws -> Int64 {
+    guard state != nil else {
+      throw MillraceError(
+        "SINK_BEHIND_CHECKPOINT",
+        "rows of a sink were left to a later batch, and the query has changed so that they cannot be given any more",
+        hint: "run the query once as it was before, or start with a new checkpoint and an empty sink", fault: .external)
+    }
+    context.emission = .apart(scope)
+    defer { context.emission = .withBatch }
+    return try runSerial(context, sink)
+  }
+
+  private func runSerial(_ context: BatchContext, _ sink: (any SinkOutput)?) throws -> Int64 {
     var rows: Int64 = 0
     // The rows of chains were shown where they came to their end.
     var shown: RowTap?

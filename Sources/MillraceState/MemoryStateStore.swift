@@ -17,6 +17,10 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     static let new: UInt8 = 4
     /// It went with this version; its number is not given away before the commit.
     static let removed: UInt8 = 8
+    /// It changed in this version or before, and nobody has asked for it since.
+    static let due: UInt8 = 16
+    /// What a commit leaves.
+    static let lasting = live | removed | due
   }
 
   private var table: GroupTable
@@ -194,12 +198,29 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     }
   }
 
-  /// Calls `body` with the numbers of live rows in order, at most `size` at a time.
-  private func forEachRun(of size: Int, _ body: (UnsafePointer<UInt32>, Int) throws -> Void) throws {
+  /// Notes the rows that this version has set as due, until `takeDue`; a restored store has none.
+  package func markDue() {
+    for row in changedRows { marks[Int(row)] |= Mark.due }
+    newRows.forEach { marks[Int($0)] |= Mark.due }
+  }
+
+  /// Calls `body` with keys and values of the rows that are due, by row number, which then are not any more.
+  package func takeDue(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
+    try forEachRun(of: Self.scannedRows, marked: Mark.live | Mark.due) { numbers, count in
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      try body(keyColumns(rows), values(rows), count)
+      for row in rows { marks[Int(row)] &= ~Mark.due }
+    }
+  }
+
+  /// Calls `body` with the numbers of the rows that have all of `mark` in order, at most `size` at a time.
+  private func forEachRun(
+    of size: Int, marked mark: UInt8 = Mark.live, _ body: (UnsafePointer<UInt32>, Int) throws -> Void
+  ) throws {
     let buffer = MemoryBuffer(capacity: size * 4)
     let numbers = buffer.base.assumingMemoryBound(to: UInt32.self)
     var count = 0
-    for row in 0..<table.groupCount where marks[row] & Mark.live != 0 {
+    for row in 0..<table.groupCount where marks[row] & mark == mark {
       numbers[count] = UInt32(row)
       count += 1
       if count == size {
@@ -212,8 +233,8 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Ends a version: numbers of removed rows are free from here on.
   public func commit(version: Int64) throws {
-    for row in changedRows { marks[Int(row)] &= Mark.live | Mark.removed }
-    newRows.forEach { marks[Int($0)] &= Mark.live | Mark.removed }
+    for row in changedRows { marks[Int(row)] &= Mark.lasting }
+    newRows.forEach { marks[Int($0)] &= Mark.lasting }
     free(removedRows)
     forgetChanges()
     for column in columns { column.compactIfWorthwhile() }
@@ -241,8 +262,8 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     let returning = removedRows.filter { marks[Int($0)] & Mark.new == 0 }
     table.relink(returning, count: returning.count)
     for column in columns { column.restore(changedRows) }
-    for row in changedRows { marks[Int(row)] = Mark.live }
-    for row in returning { marks[Int(row)] = Mark.live }
+    for row in changedRows { marks[Int(row)] = marks[Int(row)] & Mark.due | Mark.live }
+    for row in returning { marks[Int(row)] = marks[Int(row)] & Mark.due | Mark.live }
     if let times {
       for row in new { times.remove(row) }
       index(changedRows + returning)

@@ -37,6 +37,9 @@ public enum CrashPoints {
   static let stateAfterPrepare: StaticString = "state.after-prepare"
   static let stateBeforeRemove: StaticString = "state.before-remove"
   static let batchAfterExecute: StaticString = "batch.after-execute"
+  static let batchAfterEmit: StaticString = "batch.after-emit"
+  static let lateBeforeSinkCommit: StaticString = "late.before-sink-commit"
+  static let lateAfterSinkCommit: StaticString = "late.after-sink-commit"
   static let pieceAfterFlush: StaticString = "piece.after-flush"
   static let batchBeforeSinkCommit: StaticString = "batch.before-sink-commit"
   static let batchAfterSinkCommit: StaticString = "batch.after-sink-commit"
@@ -71,7 +74,8 @@ public enum CrashPoints {
     snapshotBeforeWrite, snapshotAfterWrite, snapshotAfterSync, snapshotAfterRename, snapshotAfterDirectorySync,
     stateBeforePrepare,
     stateAfterPrepare, stateBeforeRemove,
-    batchAfterExecute, pieceAfterFlush, batchBeforeSinkCommit, batchAfterSinkCommit, batchAfterSideCommit,
+    batchAfterExecute, batchAfterEmit, lateBeforeSinkCommit, lateAfterSinkCommit, pieceAfterFlush,
+    batchBeforeSinkCommit, batchAfterSinkCommit, batchAfterSideCommit,
     batchBeforePublish,
     batchAfterPublish,
     batchAfterSourceCommit, recoveryAfterState, recoveryAfterSinks, recoveryAfterSources, journalBeforeWrite,

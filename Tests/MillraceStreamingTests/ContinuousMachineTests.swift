@@ -40,6 +40,7 @@ import Testing
     switch action {
     case .poll(let offsets, _): "poll \(offsets[0]?.json.text ?? "-")"
     case .execute(let plan): "execute \(plan.batchID) \(plan.lateWatermark / 1_000_000) \(plan.watermark / 1_000_000)"
+    case .emit(let plan, _, _): "emit \(plan.batchID)"
     case .flush(let id): "flush \(id)"
     case .commitSinks(let id): "sinks \(id)"
     case .saveState(let version): "state \(version)"

@@ -99,6 +99,12 @@ public struct DataStreamWriter: Sendable {
 
   /// Whether a batch is committed while the next is computed.
   public func asyncCommit(_ isOn: Bool = true) -> DataStreamWriter { with { $0.options.asyncCommit = isOn } }
+  /// How long rows that later ones replace may wait while more input does, for instance `"1 second"`; `"0 seconds"`: they come out with
+  /// each batch.
+  public func maxEmitDelay(_ time: String) throws -> DataStreamWriter {
+    let delay = try Trigger.interval(time)
+    return with { $0.options.maxEmitDelay = delay }
+  }
   /// What follows a failure; a new start needs a `checkpointLocation`.
   public func restart(_ policy: RestartPolicy) -> DataStreamWriter { with { $0.options.restart = policy } }
   /// A demand on delivery, checked before the start.

@@ -22,6 +22,9 @@ public struct StreamingOptions: Sendable {
   /// Whether a batch is committed while the next is computed; for triggers whose batches follow each other at once. What is promised
   /// stays the same.
   public var asyncCommit = false
+  /// How long rows that later ones replace may wait while more input does, in microseconds; 0: they come out with each batch. Such are
+  /// the rows of an aggregation that a sink keeps by all of its keys, or replaces as a whole.
+  public var maxEmitDelay = StreamingQueryConfiguration.defaultMaxEmitDelay
   /// Whether a query that failed is started again.
   public var restart = RestartPolicy.never
   /// What becomes of windows, sessions and rows of joins that wait for more input when the trigger has read everything and ends.
@@ -78,6 +81,7 @@ extension SparkSession {
     configuration.stateStore = store
     configuration.restart = options.restart
     configuration.asyncCommit = options.asyncCommit
+    configuration.maxEmitDelay = options.maxEmitDelay
     configuration.taps = options.taps
     if let checkpoint = options.checkpointLocation {
       for source in try definitions(of: sinks.map(\.query)).values where source.inference != nil && !source.name.isEmpty

@@ -16,6 +16,8 @@ final class StatePartition {
   private var sessions: SessionIndex?
   /// By how much the input can be behind the watermark, because an operator below holds rows back.
   private let delay: Int64
+  /// The groups that the batch changed, where their rows are asked for afterwards.
+  private var withheld: GroupAccumulation?
   /// Groups that end at or before it are gone already.
   private var evictedTo = Int64.min
 
@@ -40,10 +42,14 @@ final class StatePartition {
     due = mode == .complete ? nil : eventTime.map { DueKeys(store, .key($0.column)) }
   }
 
-  /// Takes in a batch's groups.
-  func run(_ batch: GroupAccumulation, _ context: BatchContext) throws -> Outcome {
+  /// Takes in a batch's groups. With `withholds` no rows come out in update and complete mode before they are asked for.
+  func run(_ batch: GroupAccumulation, _ context: BatchContext, withholds: Bool = false) throws -> Outcome {
     var outcome = Outcome()
     let updated = try merged(batch, context.lateWatermark, &outcome)
+    if withholds {
+      withheld = updated
+      return outcome
+    }
     var removal: Int64 = 0
     switch mode {
     case .update:
@@ -193,10 +199,55 @@ final class StatePartition {
   /// The results of all groups, of which the batch has changed `updated`.
   private func everything(_ updated: GroupAccumulation) throws -> [RecordBatch] {
     if updated.groupCount == store.rowCount { return updated.groupCount == 0 ? [] : [try updated.finish()] }
-    var rows: [RecordBatch] = []
-    try store.measured.scan { keys, values, count in
-      rows.append(try plan.finish(keys: keys, states: values, count: count))
+    return try everything()
+  }
+
+  private func everything() throws -> [RecordBatch] {
+    try finished { try store.measured.scan($0) }
+  }
+
+  // MARK: Rows apart from their batch
+
+  /// Whether the rows that come out are told by the groups that changed since they came out last, however many batches that were.
+  var mayWithhold: Bool {
+    switch mode {
+    case .append: false
+    case .complete: true
+    // What is removed in between would be missing.
+    case .update: due == nil && plan.sessions == nil && store is MemoryStateStore
     }
+  }
+
+  /// The rows of the batch come out with those of a later one.
+  func postpone() {
+    withheld = nil
+    if mode == .update { (store as? MemoryStateStore)?.markDue() }
+  }
+
+  /// The rows of the batch, where its rows were withheld, and of those before it that were postponed.
+  func emitDue(afterPostponed: Bool) throws -> [RecordBatch] {
+    let updated = withheld
+    withheld = nil
+    if mode == .complete { return try updated.map { try everything($0) } ?? everything() }
+    guard afterPostponed, let memory = store as? MemoryStateStore else {
+      return try updated.flatMap { $0.groupCount == 0 ? nil : [try $0.finish()] } ?? []
+    }
+    memory.markDue()
+    return try finished { try store.measured.takeDue(from: memory, $0) }
+  }
+
+  /// The rows of all groups.
+  func emitEverything() throws -> [RecordBatch] {
+    withheld = nil
+    return try everything()
+  }
+
+  /// Results of the groups that `scan` gives.
+  private func finished(
+    _ scan: ((_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws -> Void
+  ) throws -> [RecordBatch] {
+    var rows: [RecordBatch] = []
+    try scan { keys, values, count in rows.append(try plan.finish(keys: keys, states: values, count: count)) }
     return rows
   }
 }

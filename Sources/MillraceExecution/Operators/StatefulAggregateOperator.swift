@@ -12,6 +12,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
   private let partitions: [StatePartition]
   private let metricsIndex: Int
   private let pool: WorkerPool
+  /// Whether rows of batches before this one are still to come out.
+  private var hasPostponed = false
 
   init(
     _ plan: AggregationPlan, _ input: AggregationInput, _ partitions: [StatePartition], metricsIndex: Int,
@@ -37,10 +39,16 @@ final class StatefulAggregateOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] { try execute(context) { $0 } }
 
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
+    var withholds = false
+    switch context.emission {
+    case .withBatch: break
+    case .withheld: withholds = true
+    case .apart(let scope): return try emit(scope, reducing: reduce)
+    }
     let partials = try input.partials(plan, context)
     let start = pool.profiler.clock.monotonicNanoseconds()
     let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
-      var outcome = try partitions[index].run(groups, context)
+      var outcome = try partitions[index].run(groups, context, withholds: withholds)
       outcome.rows = try outcome.rows.compactMap(reduce)
       return outcome
     }
@@ -60,5 +68,29 @@ final class StatefulAggregateOperator: PhysicalOperator {
       (pool.profiler.clock.monotonicNanoseconds() - start) / 1000 - metrics.removalMicroseconds
     context.stateOperators[metricsIndex] = metrics
     return outcomes.flatMap(\.rows)
+  }
+
+  // MARK: Rows apart from their batch
+
+  /// Whether rows may come out later than with their batch.
+  var mayWithhold: Bool { partitions.allSatisfy(\.mayWithhold) }
+
+  /// The rows that the last batch kept back come out with those of a later one.
+  func postpone() {
+    for partition in partitions { partition.postpone() }
+    hasPostponed = true
+  }
+
+  private func emit(_ scope: EmissionScope, reducing reduce: BatchChange) throws -> [RecordBatch] {
+    let afterPostponed = hasPostponed
+    hasPostponed = false
+    let groups = partitions.reduce(0) { $0 + $1.store.rowCount }
+    let rows = try pool.map(partitions.count, isParallel: groups >= PartialGroups.parallelFrom) { index in
+      let partition = partitions[index]
+      let rows =
+        scope == .due ? try partition.emitDue(afterPostponed: afterPostponed) : try partition.emitEverything()
+      return try rows.compactMap(reduce)
+    }
+    return rows.flatMap { $0 }
   }
 }

@@ -16,6 +16,14 @@ final class PhysicalPlanner {
   /// Name of the output, where late rows are kept; else nil.
   private let lateOutput: String?
   private let observations: Observations
+  /// The aggregations that keep state.
+  private(set) var statefulAggregates: [PlannedAggregate] = []
+
+  /// An aggregation that keeps state, and the operator that measures it.
+  struct PlannedAggregate {
+    var aggregate: StatefulAggregateOperator
+    var measured: any PhysicalOperator
+  }
 
   init(
     scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks,
@@ -34,8 +42,13 @@ final class PhysicalPlanner {
   func plan(_ node: LogicalPlan) throws -> Fragment {
     try profile.describing(PlanText.title(of: node)) {
       switch try fragment(node) {
-      case .chains(let chains): .chains(chains)
-      case .serial(let inner): .serial(profile.measured(inner))
+      case .chains(let chains): return .chains(chains)
+      case .serial(let inner):
+        let measured = profile.measured(inner)
+        if let aggregate = inner as? StatefulAggregateOperator {
+          statefulAggregates.append(PlannedAggregate(aggregate: aggregate, measured: measured))
+        }
+        return .serial(measured)
       }
     }
   }

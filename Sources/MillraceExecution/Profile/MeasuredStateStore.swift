@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceCore
+import MillraceState
 
 extension StateStore {
   /// The store as operators use it: time in it counts as that of the operator's state.
@@ -26,12 +27,23 @@ struct MeasuredStateStore {
   }
 
   /// Calls `body` with everything; what `body` does is the operator's again.
-  func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
-    guard let lane = ProfileLane.current else { return try store.scan(body) }
+  func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try scan(due: nil, body) }
+
+  /// Calls `body` with the rows that are due in a store that knows of some; what `body` does is the operator's again.
+  func takeDue(from memory: MemoryStateStore, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    try scan(due: memory, body)
+  }
+
+  private func scan(due: MemoryStateStore?, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    guard let lane = ProfileLane.current else { return try visit(due, body) }
     let outer = lane.slot
     try ProfileLane.usingState {
-      try store.scan { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
+      try visit(due) { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
     }
+  }
+
+  private func visit(_ due: MemoryStateStore?, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    if let due { try due.takeDue(body) } else { try store.scan(body) }
   }
 
   /// Calls `body`, which does little, with the keys that are due in a store that finds them.

@@ -43,6 +43,16 @@ extension EventTimeStatistics {
   }
 }
 
+/// Which rows come out of a stateful aggregation.
+enum Emission {
+  /// Those of the batch.
+  case withBatch
+  /// None: the batch is taken in, and its rows are asked for afterwards.
+  case withheld
+  /// Rows of groups that were taken in before; no input is read.
+  case apart(EmissionScope)
+}
+
 /// What all parts of one batch's computation share.
 package final class BatchContext {
   package let evaluation: EvaluationContext
@@ -51,6 +61,8 @@ package final class BatchContext {
   package let watermark: Int64
   /// Whether all input was read before, so that what waits for more of it comes out; for the output that is being computed.
   package var isEndOfInput: Bool
+  /// What comes out of the output that is being computed.
+  var emission = Emission.withBatch
   /// Input by streaming source; empty for batch queries.
   package let plans: [SourcePlanState]
   package var eventTimes: [EventTimeStatistics?]

@@ -53,6 +53,8 @@ package struct PipelineDefinition: Sendable {
   /// Whether a batch is committed while the next is computed.
   package var asyncCommit = false
   package var asyncCommitPlace: Place?
+  /// How long rows that later ones replace may wait, in microseconds; nil: the engine's default.
+  package var maxEmitDelay: Int64?
   /// What follows a failure.
   package var restart = RestartPolicy.never
   package var restartPlace: Place?

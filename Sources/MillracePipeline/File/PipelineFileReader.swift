@@ -18,7 +18,7 @@ package struct PipelineFileReader {
   static let topKeys = ["$schema", "version", "include", "connectors", "pipelines", "plugins", "control", "tests"]
   static let pipelineKeys = [
     "sources", "tables", "views", "sinks", "trigger", "checkpointLocation", "stateStore", "delivery", "asyncCommit",
-    "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows", "settings",
+    "maxEmitDelay", "restart", "onEndOfInput", "compatibility", "deadLetter", "lateRows", "settings",
   ]
   static let restartKeys = ["on", "maxAttempts", "backoff", "maxBackoff"]
   static let triggerKeys = ["processingTime", "availableNow", "once", "continuous"]
@@ -130,6 +130,7 @@ package struct PipelineFileReader {
       checkpointLocation: checkpointLocation(reader), stateStore: ends.stateStore(reader["stateStore"]),
       delivery: delivery(reader), deliveryPlace: reader["delivery"]?.place,
       asyncCommit: reader.flag("asyncCommit") ?? false, asyncCommitPlace: reader["asyncCommit"]?.place,
+      maxEmitDelay: reader.duration("maxEmitDelay"),
       restart: restart(reader), restartPlace: reader["restart"]?.place,
       onEndOfInput: reader.word("onEndOfInput", EndOfInput.self) ?? .keep,
       deadLetter: ends.side(.deadLetter, of: reader), lateRows: ends.side(.lateRows, of: reader),

@@ -60,6 +60,7 @@ package struct PipelinePlanner {
     options.stateStore = pipeline.stateStore?.choice ?? StateStoreChoice()
     options.restart = pipeline.restart
     options.asyncCommit = pipeline.asyncCommit
+    if let delay = pipeline.maxEmitDelay { options.maxEmitDelay = delay }
     if diagnostics.hasErrors { throw PipelineFileError(diagnostics.sorted) }
     bench?.adapt(&options)
     let checked = attempt(at: Self.place(ofFault: pipeline, options), diagnostics) {

@@ -75,6 +75,9 @@ package struct PipelineSchema {
           "delivery",
           .dictionary(["enum": .array(delivery), "description": .string("what the pipeline demands of its parts")])),
         .init("asyncCommit", Self.flag("a batch is committed while the next is computed")),
+        .init(
+          "maxEmitDelay",
+          Self.text("how long rows that later ones replace may wait while more input does; 0 seconds: not at all")),
         .init("restart", Self.restart),
         .init(
           "onEndOfInput",

@@ -86,6 +86,13 @@ package struct CheckpointInspector {
         sides: commit.sides.map { ($0.name, $0.batch, $0.token) },
         watermark: commit.nextWatermark, inputRows: commit.inputRows, outputRows: commit.outputRows)
     }
+    if let commit = scan.result.commit {
+      for (index, name) in report.sinks.enumerated() where commit.emitted(index) != commit.batchID {
+        report.notes.append(
+          "sink '\(name)' was last given batch \(commit.emitted(index).map { "\($0)" } ?? "none"); the next start gives it what is due"
+        )
+      }
+    }
     report.pending = scan.result.pendingPlan.map { plan in
       CheckpointReport.Pending(batchID: plan.batchID, inputs: plan.plans.map { $0?.splits.map(\.name) ?? [] })
     }

@@ -37,6 +37,25 @@ struct CommitRecord: Sendable {
   var isClosed = false
   /// Where the side outputs stand.
   var sides: [SideRecord] = []
+  /// By sink, the last batch whose rows it was given, -1 for none; empty where that is this batch for all of them.
+  var emitted: [Int64] = []
+
+  /// The last batch whose rows a sink was given; nil: none.
+  func emitted(_ sink: Int) -> Int64? {
+    guard emitted.indices.contains(sink) else { return batchID }
+    return emitted[sink] < 0 ? nil : emitted[sink]
+  }
+
+  /// Takes over what each sink was given last, and what it gave for it.
+  mutating func note(_ emissions: [(batchID: Int64?, token: JSON)]) {
+    tokens = emissions.map(\.token)
+    let batches = emissions.map { $0.batchID ?? -1 }
+    emitted = batches.allSatisfy { $0 == batchID } ? [] : batches
+  }
+
+  private static var otherSinkCount: MillraceError {
+    MillraceError("CHECKPOINT_CORRUPT", "a record names another number of sinks in 'emitted'", fault: .external)
+  }
 
   /// The version of state after the batch.
   var stateVersion: Int64 { batchID + 1 }
@@ -113,8 +132,10 @@ extension CommitRecord {
       "in": .int(inputRows), "out": .array(outputRows.map { .int($0) }),
     ])
     let marked = isClosed ? members.marked("closed") : members
-    return sides.isEmpty
-      ? marked : .object((marked.members ?? []) + [JSON.Member("sides", .array(sides.map(\.json)))])
+    var more: [JSON.Member] = []
+    if !sides.isEmpty { more.append(.init("sides", .array(sides.map(\.json)))) }
+    if !emitted.isEmpty { more.append(.init("emitted", .array(emitted.map { .int($0) }))) }
+    return more.isEmpty ? marked : .object((marked.members ?? []) + more)
   }
 
   init(_ json: JSON) throws {
@@ -129,6 +150,8 @@ extension CommitRecord {
     outputRows = try json.need("out", \.array).map { $0.int ?? 0 }
     isClosed = json["closed"]?.bool ?? false
     sides = try json["sides"]?.array?.map { try SideRecord($0) } ?? []
+    emitted = json["emitted"]?.array?.map { $0.int ?? -1 } ?? []
+    guard emitted.isEmpty || emitted.count == tokens.count else { throw Self.otherSinkCount }
   }
 }
 

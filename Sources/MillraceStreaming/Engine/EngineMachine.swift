@@ -32,6 +32,8 @@ enum EngineEvent {
   case polled([SourcePlan?])
   case planLogged
   case executed(ExecutedBatch)
+  /// What was withheld is with the sinks, or left to a later batch.
+  case emitted(ExecutedBatch)
   case flushed
   case sinksCommitted([JSON])
   case stateSaved([StateDeltaRecord])
@@ -46,6 +48,8 @@ enum EngineAction {
   case poll(after: [Offset?], ReadLimit)
   case logPlan(PlanRecord)
   case execute(PlanRecord)
+  /// The rows of the batch that were withheld go to their sinks; they may wait if more input does.
+  case emit(PlanRecord, ExecutedBatch, moreWaits: Bool)
   /// The sinks let out what they hold back of the rows so far.
   case flush(Int64)
   case commitSinks(Int64)
@@ -65,4 +69,8 @@ struct ExecutedBatch {
   var offsets: [Offset?]
   var output: BatchOutput
   var inputRows: Int64
+  /// Sinks whose rows were kept back; the driver decides about them when it is known whether more input waits.
+  var withheld: Set<Int> = []
+  /// Whether they may wait for a later batch.
+  var mayWait = false
 }

@@ -10,12 +10,16 @@ import MillraceExecution
 ///                                       ▲                                                                    │
 ///                                       └────────────────── PLAN came with COMMIT ──────────────────────────┘
 /// ```
+///
+/// Where rows may come out later than with their batch, the look ahead stands in front of the sinks, which are then left out if there is more.
 struct MicroBatchMachine: EngineMachine {
   private enum Phase {
     case starting
     case polling
     case loggingPlan(PlanRecord)
     case executing(PlanRecord)
+    case lookingAhead(PlanRecord, ExecutedBatch)
+    case emitting(PlanRecord)
     case committingSinks(ExecutedBatch)
     case savingState(ExecutedBatch, tokens: [JSON])
     case peeking(CommitRecord)
@@ -30,6 +34,8 @@ struct MicroBatchMachine: EngineMachine {
   var isStopRequested = false
   private var phase = Phase.starting
   private var pendingPlan: PlanRecord?
+  /// Input of the next batch that was found before this one's rows were given out.
+  private var ahead: [SourcePlan?]?
   private let trigger: Trigger
   private let limit: ReadLimit
   private let closesAtEnd: Bool
@@ -70,8 +76,15 @@ struct MicroBatchMachine: EngineMachine {
       return .execute(plan)
     case (.executing(let plan), .executed(let executed)):
       position.advance(plan, executed)
-      phase = .committingSinks(executed)
-      return .commitSinks(plan.batchID)
+      if executed.withheld.isEmpty { return commitSinks(plan, executed) }
+      guard executed.mayWait, mayPeek else { return emit(plan, executed) }
+      phase = .lookingAhead(plan, executed)
+      return .poll(after: position.offsets, batchLimit)
+    case (.lookingAhead(let plan, let executed), .polled(let plans)):
+      ahead = plans.contains { $0 != nil } ? plans : nil
+      return emit(plan, executed)
+    case (.emitting(let plan), .emitted(let executed)):
+      return commitSinks(plan, executed)
     case (.committingSinks(let executed), .sinksCommitted(let tokens)):
       phase = .savingState(executed, tokens: tokens)
       return .saveState(version: position.nextBatchID + 1)
@@ -97,8 +110,7 @@ struct MicroBatchMachine: EngineMachine {
       return .end
     case (.ended, _):
       return .end
-    case (.starting, _), (.polling, _), (.loggingPlan, _), (.executing, _), (.committingSinks, _), (.savingState, _),
-      (.peeking, _), (.loggingCommit, _), (.publishing, _), (.waiting, _), (.sealing, _):
+    default:
       preconditionFailure("event \(event) does not belong to phase \(phase)")
     }
   }
@@ -116,11 +128,27 @@ struct MicroBatchMachine: EngineMachine {
     position.plan(plans, now: now, allowsNoData: trigger != .once, allowsTimers: !trigger.isFinite)
   }
 
+  private mutating func emit(_ plan: PlanRecord, _ executed: ExecutedBatch) -> EngineAction {
+    phase = .emitting(plan)
+    return .emit(plan, executed, moreWaits: ahead != nil && !isStopRequested)
+  }
+
+  private mutating func commitSinks(_ plan: PlanRecord, _ executed: ExecutedBatch) -> EngineAction {
+    phase = .committingSinks(executed)
+    return .commitSinks(plan.batchID)
+  }
+
   private mutating func finish(_ executed: ExecutedBatch, _ tokens: [JSON], _ deltas: [StateDeltaRecord])
     -> EngineAction
   {
     let commit = position.commit(
       tokens: tokens, deltas: deltas, inputRows: executed.inputRows, outputRows: executed.output.outputRows)
+    if let plans = ahead {
+      ahead = nil
+      let next = isStopRequested ? nil : makePlan(plans)
+      phase = .loggingCommit(commit, next: next)
+      return .logCommit(commit, next: next)
+    }
     if mayPeek {
       phase = .peeking(commit)
       return .poll(after: position.offsets, batchLimit)

@@ -24,6 +24,8 @@ final class ProgressReporter {
   private var startOffsets: [Offset?] = []
   private var endOffsets: [Offset?] = []
   private var output: BatchOutput?
+  /// Sinks that are left out of the batch.
+  private var postponedSinks: Set<Int> = []
   private var stateStart: Int64?
   private var stateMicroseconds: Int64 = 0
   private var lastEvent: Int64
@@ -70,6 +72,32 @@ final class ProgressReporter {
     endOffsets = offsets
   }
 
+  /// Rows that were withheld came out; by sink.
+  func emitted(_ rows: [Int64]) {
+    guard let known = output?.outputRows else { return }
+    output?.outputRows = zip(known, rows).map { $0 + $1 }
+  }
+
+  /// The rows of these sinks wait for a later batch.
+  func postponed(_ sinks: Set<Int>) { postponedSinks = sinks }
+
+  /// Shows rows that came out behind their batch, by sink: a progress with its number and no input.
+  func tellLate(_ commit: CommitRecord, _ rows: [Int64]) {
+    let sources = executor.sources.enumerated().map { index, source in
+      let offset = commit.offsets[index]?.json
+      return StreamingQueryProgress.SourceProgress(
+        name: executor.sourceNames[index], description: source.description, startOffset: offset, endOffset: offset,
+        backlog: nil, inputRows: 0, badRecords: 0)
+    }
+    let nothing = BatchOutput(
+      splitResults: [], eventTimes: [], stateOperators: [], outputRows: rows, bytesRead: 0)
+    tell(
+      StreamingQueryProgress(
+        id: identity.id, runID: identity.runID, name: identity.name, timestamp: clock.now(), batchID: commit.batchID,
+        batchDuration: 0, durations: durations(), eventTime: nil, stateOperators: [], sources: sources,
+        sinks: sinkProgress(nothing), sinceLastTrigger: nil, bytesRead: 0))
+  }
+
   /// The changes of state are being written from here on.
   func beginState() { stateStart = clock.monotonicNanoseconds() }
 
@@ -91,6 +119,8 @@ final class ProgressReporter {
       batchDuration: (now - triggerStart) / 1_000_000, durations: durations(), eventTime: eventTime(plan, output),
       stateOperators: output.stateOperators, sources: sources(plan, output), sinks: sinkProgress(output),
       sinceLastTrigger: lastTriggerStart.map { (triggerStart - $0) / 1000 }, bytesRead: output.bytesRead)
+    for index in postponedSinks { progress.sinks[index].isPostponed = true }
+    postponedSinks = []
     progress.observedMetrics = try output.observed.map { try $0.metrics() }
     lastTriggerStart = triggerStart
     triggerStart = now

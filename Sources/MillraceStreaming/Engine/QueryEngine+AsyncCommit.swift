@@ -25,6 +25,8 @@ extension QueryEngine {
     /// Dead letters and late rows.
     var sideRows: SideRows
     var stamp: SideRows.Stamp
+    /// Sinks that do not get the batch.
+    var leftOut: Set<Int>
   }
 
   /// A commit that is under way.
@@ -45,7 +47,8 @@ extension QueryEngine {
   func beginCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     let rows = buffers.map { isHeld($0.offset, commit.batchID) ? nil : $0.output.take() }
     let batch = ComputedBatch(
-      commit: commit, next: next, changes: capturedChanges, rows: rows, sideRows: sideRows, stamp: stamp)
+      commit: commit, next: next, changes: capturedChanges, rows: rows, sideRows: sideRows, stamp: stamp,
+      leftOut: leftOut(commit.batchID))
     capturedChanges = []
     sideRows = SideRows()
     profiler.endBatch()
@@ -83,11 +86,12 @@ extension QueryEngine {
   /// Everything of a batch that is durable in the end: its rows in the sinks, the changes of state, and its record.
   private func settle(_ batch: ComputedBatch) throws {
     var commit = batch.commit
-    try beginSinks(commit.batchID, isMeasured: false)
-    for (index, items) in batch.rows.enumerated() {
+    try beginSinks(commit.batchID, except: batch.leftOut, isMeasured: false)
+    for (index, items) in batch.rows.enumerated() where !batch.leftOut.contains(index) {
       if let items { try outputs[index].write(items) }
     }
-    commit.tokens = try tokens(commit.batchID, batch.sideRows, batch.stamp, isMeasured: false)
+    commit.tokens = try tokens(
+      commit.batchID, batch.sideRows, batch.stamp, leftOut: batch.leftOut, isMeasured: false)
     var sections: [MemoryBuffer] = []
     if let stateFiles {
       let saved = try stateFiles.write(batch.changes, version: commit.stateVersion)
@@ -96,7 +100,9 @@ extension QueryEngine {
     }
     try appendCommit(commit, batch.next, sections)
     CrashPoint.pass(CrashPoints.batchBeforePublish)
-    for binding in sinks { try binding.kind.sink.publish(batchID: commit.batchID) }
+    for (index, binding) in sinks.enumerated() where !batch.leftOut.contains(index) {
+      try binding.kind.sink.publish(batchID: commit.batchID)
+    }
     try sides.publish()
     CrashPoint.pass(CrashPoints.batchAfterPublish)
   }

@@ -11,20 +11,27 @@ extension QueryEngine {
     try sink.open(
       SinkContext(queryID: reporter.identity.id, sinkName: binding.name, repeatsExactly: repeatsExactly))
     let token = lastCommit.map { $0.tokens[index] }
-    let held = try sink.recover(batchID: lastCommit?.batchID, token: token)
     let committed = lastCommit?.batchID ?? -1
+    // Of a sink that was left out of batches; one of another kind in its place begins anew as it would have then.
+    let emitted = sink.guarantee == .transactional ? lastCommit?.emitted(index) : lastCommit?.batchID
+    let held =
+      try emitted == lastCommit?.batchID
+      ? sink.recover(batchID: emitted, token: token)
+      : (sink as? any ReplacingSink)?.recover(batchID: emitted, token: token, through: committed)
+        ?? sink.recover(batchID: emitted, token: token)
     if sink.guarantee == .transactional {
-      if (held ?? -1) < committed {
+      if (held ?? -1) < emitted ?? -1 {
         throw MillraceError(
           "SINK_BEHIND_CHECKPOINT",
-          "the sink '\(binding.name)' ends with batch \(held ?? -1), the checkpoint with batch \(committed)",
+          "the sink '\(binding.name)' ends with batch \(held ?? -1), the checkpoint has given it batch \(emitted ?? -1)",
           hint:
             "put back the sink's data that belongs to the checkpoint, or start with a new checkpoint and an empty sink",
           fault: .external)
       }
       // An epoch that was not committed is nowhere but in its sinks; a batch has at least its plan in the log.
       let allowed = pendingPlan != nil || configuration.trigger.isContinuous ? committed + 1 : committed
-      if (held ?? -1) > allowed {
+      let isBetween = held != emitted && (held ?? -1) < committed
+      if (held ?? -1) > allowed || isBetween {
         throw MillraceError(
           "SINK_AHEAD_OF_CHECKPOINT",
           "the sink '\(binding.name)' holds batch \(held ?? -1), the checkpoint ends with batch \(committed)",
@@ -34,22 +41,31 @@ extension QueryEngine {
       }
     }
     heldBatches[index] = held
-    if let commit = lastCommit { try sink.publish(batchID: commit.batchID) }
+    let isFurther = sink.guarantee == .transactional && (held ?? -1) > emitted ?? -1
+    emissions[index] = (isFurther ? held : emitted, token ?? .null)
+    if let emitted { try sink.publish(batchID: emitted) }
   }
 
   // MARK: A batch
 
   /// Tells the sinks that a batch or epoch begins, unless they know.
-  func beginSinks(_ batchID: Int64, isMeasured: Bool = true) throws {
+  func beginSinks(_ batchID: Int64, except withheld: Set<Int> = [], isMeasured: Bool = true) throws {
     if begunBatch == batchID { return }
     begunBatch = batchID
-    for (index, binding) in sinks.enumerated() where !isHeld(index, batchID) {
-      try charging(profiler.sinkSlots(index).write, isMeasured) {
-        try binding.kind.sink.begin(batchID: batchID)
-        try byteOutputs[index]?.begin(batchID: batchID)
-      }
+    for index in sinks.indices where !isHeld(index, batchID) && !withheld.contains(index) {
+      try beginSink(index, batchID, isMeasured: isMeasured)
     }
   }
+
+  func beginSink(_ index: Int, _ batchID: Int64, isMeasured: Bool = true) throws {
+    try charging(profiler.sinkSlots(index).write, isMeasured) {
+      try sinks[index].kind.sink.begin(batchID: batchID)
+      try byteOutputs[index]?.begin(batchID: batchID)
+    }
+  }
+
+  /// The sinks that are left out of a batch: its rows wait.
+  func leftOut(_ batchID: Int64) -> Set<Int> { postponedBatch == batchID ? deferral.sinks : [] }
 
   func flush(_ batchID: Int64) throws {
     reporter.begin(.addBatch)
@@ -69,33 +85,41 @@ extension QueryEngine {
     defer { reporter.end(.addBatch) }
     try beginSinks(batchID)
     defer { sideRows = SideRows() }
-    guard let stateFiles, stateFiles.isLarge else { return try tokens(batchID, sideRows, stamp) }
+    let leftOut = leftOut(batchID)
+    guard let stateFiles, stateFiles.isLarge else { return try tokens(batchID, sideRows, stamp, leftOut: leftOut) }
     // Both must be durable before the record, in whatever order: sinks are mostly one thread's work, and so is waiting for the disk.
     var result: [JSON] = []
     let version = batchID + 1
-    savedBeside = (version, try stateFiles.save(version: version) { result = try tokens(batchID, sideRows, stamp) })
+    savedBeside = (
+      version,
+      try stateFiles.save(version: version) {
+        result = try tokens(batchID, sideRows, stamp, leftOut: leftOut)
+      }
+    )
     return result
   }
 
   /// Commits each sink and gives what it recovers to. Off the query's thread nothing is measured.
-  func tokens(_ batchID: Int64, _ sideRows: SideRows, _ stamp: SideRows.Stamp, isMeasured: Bool = true) throws
-    -> [JSON]
-  {
+  func tokens(
+    _ batchID: Int64, _ sideRows: SideRows, _ stamp: SideRows.Stamp, leftOut: Set<Int>, isMeasured: Bool = true
+  ) throws -> [JSON] {
     CrashPoint.pass(CrashPoints.batchBeforeSinkCommit)
-    for index in sinks.indices where !isHeld(index, batchID) { try finish(index, isMeasured) }
+    let taking = sinks.indices.filter { !leftOut.contains($0) }
+    for index in taking where !isHeld(index, batchID) { try finish(index, isMeasured) }
     try sides.write(try addingRejected(sideRows, stamp, batchID))
-    var tokens: [JSON] = []
-    for (index, binding) in sinks.enumerated() {
+    for index in taking {
       if isHeld(index, batchID) {
-        tokens.append(.null)
+        emissions[index] = (batchID, .null)
         continue
       }
       let slot = profiler.sinkSlots(index).commit
-      tokens.append(try charging(slot, isMeasured) { try binding.kind.sink.commit(batchID: batchID) })
+      let token = try charging(slot, isMeasured) { try sinks[index].kind.sink.commit(batchID: batchID) }
+      emissions[index] = (batchID, token)
       CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
     }
     try sides.commit()
-    return tokens
+    if leftOut.isEmpty { deferral.endEmission(environment.clock.monotonicNanoseconds()) }
+    return emissions.map(\.token)
   }
 
   /// The rows beside the query's own with those that sinks' targets refused, also of sinks that hold the batch already.

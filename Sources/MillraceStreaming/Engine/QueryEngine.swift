@@ -22,7 +22,7 @@ final class QueryEngine {
   /// Rows of the batch committed last that each sink's target refused.
   var rejectedCounts: [Int64]
   let configuration: StreamingQueryConfiguration
-  private let environment: Environment
+  let environment: Environment
   private let checkpoint: Checkpoint?
   let stateFiles: StateFiles?
   private let shared: Monitor<QueryState>
@@ -31,14 +31,20 @@ final class QueryEngine {
   private var machine: any EngineMachine
   /// The last batch that a transactional sink holds.
   var heldBatches: [Int64?]
-  private(set) var lastCommit: CommitRecord?
+  var lastCommit: CommitRecord?
   /// The plan that the log has and whose batch it has not.
   private(set) var pendingPlan: PlanRecord?
+  /// Which sinks may get rows later than with their batch.
+  var deferral: DeferredEmission
+  /// The last batch whose rows each sink was given, nil: none, and what it gave for it.
+  var emissions: [(batchID: Int64?, token: JSON)]
+  /// The batch that was computed last, if its rows wait for a later one.
+  var postponedBatch: Int64?
   /// The batch or epoch that sinks have begun.
   var begunBatch: Int64 = -1
   private var pendingSections: [MemoryBuffer] = []
   /// Whether a batch is committed while the next is computed.
-  private let isAsync: Bool
+  let isAsync: Bool
   /// With `isAsync`: where the rows of a batch wait for the commit before.
   let buffers: [(offset: Int, output: BufferedSinkOutput)]
   /// With `isAsync`: the changes of state of the batch that was computed last.
@@ -75,6 +81,8 @@ final class QueryEngine {
       && !executor.stateStores.contains { $0 is any DurableStateStore }
     buffers = isAsync ? outputs.enumerated().map { ($0.offset, BufferedSinkOutput($0.element)) } : []
     heldBatches = Array(repeating: nil, count: sinks.count)
+    emissions = Array(repeating: (nil, .null), count: sinks.count)
+    deferral = DeferredEmission(limit: configuration.maxEmitDelay)
     stateFiles = checkpoint.map {
       StateFiles(
         files: configuration.environment.files, directory: $0.stateDirectory, executor: executor,
@@ -149,6 +157,8 @@ final class QueryEngine {
     let pending: SideOutput.Pending =
       pendingPlan != nil ? .same : configuration.trigger.isContinuous ? .other : .none
     try sides.recover(queryID: reporter.identity.id, lastCommit?.sides ?? [], pending)
+    chooseDeferringSinks()
+    try emitLeftOver()
     CrashPoint.pass(CrashPoints.recoveryAfterSinks)
     let committed = lastCommit?.batchID ?? -1
     machine.restore(
@@ -193,6 +203,8 @@ final class QueryEngine {
       return .planLogged
     case .execute(let plan):
       return .executed(try execute(plan))
+    case .emit(let plan, let executed, let moreWaits):
+      return .emitted(try emit(plan, executed, moreWaits: moreWaits))
     case .flush(let batchID):
       try flush(batchID)
       return .flushed
@@ -216,6 +228,8 @@ final class QueryEngine {
       return .woken
     case .seal:
       try awaitCommit()
+      // A new segment begins with what the sinks hold now.
+      if try emitPostponed() { try rotate(plan: pendingPlan) }
       try profiler.charging(.stateFiles) { try adoptSnapshots(waiting: true) }
       try checkpoint?.log.append(.seal, .dictionary([:]))
       return .sealed
@@ -253,12 +267,11 @@ final class QueryEngine {
     reporter.startBatch(plan, offsets: machine.position.offsets)
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
-    if !isAsync { try beginSinks(plan.batchID) }
-    var input = BatchInput(
-      batchID: plan.batchID, plans: plan.plans, lateWatermark: plan.lateWatermark, watermark: plan.watermark,
-      timestamp: plan.timestamp, seed: plan.seed)
-    input.isEndOfInput = plan.isClosing
-    let targets: [any SinkOutput] = isAsync ? buffers.map(\.output) : outputs
+    let withheld = deferral.sinks.filter { !isHeld($0, plan.batchID) }
+    deferral.begin(environment.clock.monotonicNanoseconds())
+    if !isAsync { try beginSinks(plan.batchID, except: withheld) }
+    var input = plan.input
+    input.withheld = withheld
     let active = targets.indices.map { isHeld($0, plan.batchID) ? nil : targets[$0] }
     let output = try executor.execute(input, outputs: active)
     CrashPoint.pass(CrashPoints.batchAfterExecute)
@@ -271,7 +284,13 @@ final class QueryEngine {
     let rows = output.splitResults.joined().reduce(0 as Int64) { $0 + $1.rowCount }
     try reporter.executed(output, offsets: offsets)
     try awaitCommit()
-    return ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
+    var executed = ExecutedBatch(offsets: offsets, output: output, inputRows: rows)
+    if !withheld.isEmpty {
+      executed.withheld = withheld
+      deferral.note(changedRows: output.stateOperators.reduce(0) { $0 + $1.rowsUpdated })
+      executed.mayWait = !deferral.isDue(environment.clock.monotonicNanoseconds())
+    }
+    return executed
   }
 
   private func saveState(_ version: Int64) throws -> [StateDeltaRecord] {
@@ -300,6 +319,7 @@ final class QueryEngine {
   func appendCommit(_ given: CommitRecord, _ next: PlanRecord?, _ sections: [MemoryBuffer]) throws {
     var commit = given
     commit.sides = sides.records
+    commit.note(emissions)
     if let log = checkpoint?.log, let stateFiles {
       let size = sections.reduce(8192) { $0 + $1.capacity }
       if log.isFull(for: size) { try rotate(plan: pendingPlan) }
@@ -343,7 +363,10 @@ final class QueryEngine {
   private func publish(_ commit: CommitRecord) throws {
     reporter.begin(.commitOffsets)
     CrashPoint.pass(CrashPoints.batchBeforePublish)
-    for binding in sinks { try binding.kind.sink.publish(batchID: commit.batchID) }
+    let leftOut = leftOut(commit.batchID)
+    for (index, binding) in sinks.enumerated() where !leftOut.contains(index) {
+      try binding.kind.sink.publish(batchID: commit.batchID)
+    }
     try sides.publish()
     CrashPoint.pass(CrashPoints.batchAfterPublish)
     for (source, offset) in zip(executor.sources, commit.offsets) {
@@ -398,7 +421,7 @@ extension EngineAction {
     case .saveState: .stateFiles
     case .publish: .publish
     case .wait: .waitForInput
-    case .execute, .flush, .commitSinks, .end: .other
+    case .execute, .emit, .flush, .commitSinks, .end: .other
     }
   }
 }

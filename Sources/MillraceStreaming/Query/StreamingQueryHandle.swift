@@ -21,6 +21,8 @@ public struct StreamingQueryConfiguration: Sendable {
   public var stateStore = "memory"
   /// Whether a batch is committed while the next is computed, where batches follow each other at once.
   public var asyncCommit = false
+  /// How long rows that later ones replace may wait while more input does, in microseconds; 0: they come out with each batch.
+  public var maxEmitDelay = Self.defaultMaxEmitDelay
   /// Whether a failed query is started again.
   public var restart = RestartPolicy.never
   /// Where its dead letters and late rows can be looked at.
@@ -38,6 +40,8 @@ public struct StreamingQueryConfiguration: Sendable {
   /// Sizes in the checkpoint; tests make them small.
   var tuning = CheckpointTuning()
 
+  /// Five seconds.
+  public static let defaultMaxEmitDelay: Int64 = 5_000_000
   /// Microseconds between looks at sources that do not call.
   static let pollInterval: Int64 = 10_000
   /// The same with the continuous trigger.

@@ -80,6 +80,8 @@ public struct StreamingQueryProgress: Sendable {
     public var outputRows: Int64
     /// Rows that the sink's target refused, of sinks that leave such rows out.
     public var rejectedRows: Int64 = 0
+    /// Whether the batch's rows come out with those of a later one, because more input waited (`maxEmitDelay`).
+    public var isPostponed = false
   }
 
   /// Rows of all sources.
@@ -156,7 +158,10 @@ extension StreamingQueryProgress.SinkProgress {
       .init("guarantee", .string(guarantee.rawValue)), .init("numOutputRows", .int(outputRows)),
     ]
     let metrics: JSON = .dictionary(["rejectedRows": .string(String(rejectedRows))])
-    return .object(members + (rejectedRows > 0 ? [.init("metrics", metrics)] : []))
+    var more: [JSON.Member] = []
+    if isPostponed { more.append(.init("postponed", .bool(true))) }
+    if rejectedRows > 0 { more.append(.init("metrics", metrics)) }
+    return .object(members + more)
   }
 }
 
