@@ -27,10 +27,12 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     }
   }
 
-  /// Bytes taken from a connection in one turn, at most.
-  static let turnSize = 1 << 20
-  /// Fewer are not made room for.
+  /// Bytes taken from a connection in one turn, at most, and about as many as are handed on at a time.
+  static let turnSize = 2 << 20
+  /// So many every connection gets, whatever others leave.
   private static let smallestTurn = 64 << 10
+  /// Bytes taken with one call of the system: with many the sender waits for its room until all are copied.
+  private static let pieceSize = 128 << 10
   /// From so many at a time more is likely to be there at once.
   private static let goesOnFrom = 16 << 10
   /// Between two looks at what must not take too long, microseconds.
@@ -57,10 +59,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
   /// For bytes that have to be looked at before they are records.
   private lazy var room = MemoryBuffer(capacity: SocketSource.turnSize)
   var lines = ByteBuffer(capacity: 4096)
-  /// Room for the next turn: about what comes in one, since a block that is mostly filled is handed on without a copy, and small blocks stay
-  /// in the processor's cache.
-  private var turn = SocketSource.smallestTurn
-  private var pace = ReceivePace()
+  private var pace: ReceivePace
   /// Whether the last look at the datagrams ended before there was nothing left.
   var hasMore = false
   var datagrams: DatagramBatch?
@@ -74,6 +73,7 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     let secured = settings.place.secured(environment) { news.add($0.text) }
     dialer = SocketDialer(place: settings.place, environment: secured)
     clock = environment.clock
+    pace = ReceivePace(ofDatagrams: settings.place.transport.isDatagram)
     senders = SenderTable(limit: settings.maxSenders)
     backoff = Backoff(limit: settings.maxReconnectPause, seed: environment.clock.monotonicNanoseconds())
   }
@@ -164,22 +164,35 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
       if pause > 0 { clock.sleep(microseconds: pause) }
     }
     hasMore = false
+    var began: Int64?
     while true {
       answerSenders()
       if isClosed { return end() }
       // The notices of `connect` are told at once.
-      if !inbox.records.bytes.isEmpty || !notices.isEmpty || inbox.droppedRecords > 0 { return true }
+      if !notices.isEmpty || inbox.droppedRecords > 0 { return true }
+      if !inbox.records.bytes.isEmpty, !gathers(inbox, since: began) { return true }
       if hasEnded {
         guard settings.reconnects else { return end() }
         try reconnect()
         continue
       }
-      let events = poller?.wait(microseconds: patience) ?? []
+      let before = inbox.records.count
+      let events = poller?.wait(microseconds: before > 0 ? pace.interval : patience) ?? []
       let time = now
+      if began == nil { began = time }
       for event in events { try handle(event, time, inbox) }
-      if datagrams != nil { pace.took(inbox.records.count, now: time) }
+      pace.took(inbox.records.count - before, now: time)
       if time - lastSweep >= Self.sweepInterval { sweep(time, inbox) }
+      if events.isEmpty, before > 0 { return true }
     }
+  }
+
+  /// Whether more is to come before what is there is handed on.
+  private func gathers(_ inbox: LiveInbox, since began: Int64?) -> Bool {
+    guard pace.isFast, datagrams == nil, !settings.acknowledges, !hasEnded, let began else { return false }
+    // Beyond its room the block would be copied.
+    return inbox.records.count < Self.turnSize && inbox.records.spare > 2 * Self.smallestTurn
+      && now - began < pace.interval
   }
 
   /// How long nothing need be looked at; nil: until something comes.
@@ -234,18 +247,12 @@ final class SocketSource: LiveRecordSource, @unchecked Sendable {
     if event.ready.contains(.reading), connection.pausedUntil == nil { try receive(connection, time, inbox) }
   }
 
-  /// Takes what a connection has, up to the size of a turn.
+  /// Takes what a connection has, up to the size of a turn or of the room there is.
   private func receive(_ connection: SourceConnection, _ time: Int64, _ inbox: LiveInbox) throws {
-    let size = turn
-    var left = size
-    while left > 0, let count = try receive(connection, atMost: left, time, inbox) {
+    var left = max(Self.smallestTurn, min(Self.turnSize, inbox.records.spare - connection.framer.heldByteCount))
+    while left > 0, let count = try receive(connection, atMost: min(left, Self.pieceSize), time, inbox) {
       left -= count
       if count < Self.goesOnFrom { break }
-    }
-    if left == 0 {
-      turn = min(size * 2, Self.turnSize)
-    } else if size - left < size / 2 {
-      turn = max(size / 2, Self.smallestTurn)
     }
   }
 

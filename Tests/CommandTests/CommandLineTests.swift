@@ -92,7 +92,7 @@ struct CommandLineTests {
 
   /// A promise that begins at the journal is shown as such: of what comes only once, unless the sender is told what is durable.
   @Test(arguments: [
-    (#"{ "port": 9 }"#, "", "exactly-once from the journal on", #""fromJournalOn":["lines"]"#),
+    (#"{ "host": "localhost", "port": 9 }"#, "", "exactly-once from the journal on", #""fromJournalOn":["lines"]"#),
     (#"{ "port": 9, "acknowledge": true, "mode": "listen" }"#, "", "exactly-once", #""fromJournalOn":[]"#),
     (
       #"{ "port": 9 }"#, #", "numbers": { "format": "rate" }"#, "exactly-once, for lines from the journal on",

@@ -270,9 +270,9 @@ struct SocketTLSOptionTests {
       let own = [
         "tlsCertificate": folder.file("own.pem"), "tlsKey": folder.file("own.key"), "connectRetry": "1 second",
       ]
+      let receiver = Worker { try? harness.lines(1) }
       let sink = try SocketSinkTests.sink(
         ["host": "localhost", "port": "\(port)"].merging(TestCertificates.trusting) { $1 }.merging(own) { $1 })
-      let receiver = Worker { try? harness.lines(1) }
       // TLS 1.3 clients hear that they are refused after their own part is done, so the batch may seem to have arrived.
       _ = message { try SocketSinkTests.run(0, "a\n", sink) }
       Self.install("client", key: "client", in: folder)

@@ -35,6 +35,9 @@ public struct RecordFramer: ~Copyable {
   /// Whether a record has begun whose end has not come.
   public var isInRecord: Bool { !pending.isEmpty || skipping != 0 }
 
+  /// Bytes of a record that has begun that are kept here, and need room in front of what is received.
+  public var heldByteCount: Int { pending.count }
+
   /// Takes the next bytes; whole records go to `out` as lines, escaped where the framing allows line ends in records.
   public mutating func add(_ bytes: UnsafeRawBufferPointer, to out: ByteBuffer) throws {
     if framing == .newline { return try addLines(bytes, to: out) }
