@@ -3,19 +3,21 @@ import glob, gzip, json, os, shutil, sqlite3, subprocess, sys
 
 from harness import data, process
 
-from . import ingest
+from . import ingest, programs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNITS = {
     "gzip": "rotating-file sink, compressed: a replay of gzip text written again",
     "sqlite": "sqlite sink: rows of a replay of gzip logs appended, and upserted by a key",
     "socket": "socket source: lines over loopback counted, with and without a checkpoint",
+    "programs": "programs as connectors: lines from and to commands and a program that speaks the protocol",
     "tail": "rotating-file source: a plain access log read on one core",
 }
 DEFLATE = 4.0           # speed of the compressed sink against zlib at level 6 on one core
 APPEND, UPSERT = 1.5e6, 0.8e6  # rows a second, end to end
 LOOPBACK = 0.9          # of what a receiver takes that drops all, in the same run; with a checkpoint of what the disk takes, if that is less
 
+PIPE = 0.5              # of what a reader takes from a pipe that drops all, start and end of the run included
 TAIL = 1e9              # bytes a second on one core, lines of text counted and filtered
 TAILED = {
     "lines counted": ({}, "text", "SELECT count(*) AS n FROM rows"),
@@ -168,6 +170,25 @@ class Connectors:
             rows.append((transport, "Millrace, " + name, got / scale, unit, "%.2f of the limit" % share))
             if name.startswith("count"):
                 goals.append(("Socket source, %s, against the limit of the same run" % what, "at least %.2f" % LOOPBACK, "%.2f" % share, share >= LOOPBACK))
+        return {"runs": found, "rows": rows, "goals": goals}
+
+    def programs(self):
+        mib = 128 if self.bench.options.quick else 1024
+        found = {}
+        for _ in range(self.n):
+            for sample in programs.samples(self.millrace, self.bench.work, mib):
+                found.setdefault(sample["what"], []).append(sample)
+        rows, goals, rate = [], [], {}
+        for what, samples in found.items():
+            unit, scale, key = ("k rows/s", 1e3, "rowsPerSecond") if "rowsPerSecond" in samples[0] else ("GB/s", 1e9, "bytesPerSecond")
+            rate[what] = middle(s[key] for s in samples)
+            limit = samples[0]["limit"]
+            share = rate[what] / rate[limit] if limit else None
+            rows.append(("a program", what if limit is None else "Millrace, " + what, rate[what] / scale, unit, "" if limit is None else "%.2f of the limit" % share))
+            self.say("programs", what, "%.2f %s" % (rate[what] / scale, unit))
+            # The disk, and the reading of a file, have limits of their own.
+            if limit and key == "bytesPerSecond" and "checkpoint" not in what and "from a plain file" not in what:
+                goals.append(("Programs, %s, against %s" % (what, limit), "at least %.2f" % PIPE, "%.2f" % share, share >= PIPE))
         return {"runs": found, "rows": rows, "goals": goals}
 
     def tail(self):

@@ -17,7 +17,7 @@ ABOUT = {
     "latency": "Word count, socket to socket, update mode, the checkpoint on the local disk. A client outside sends lines over loopback and reads the rows; from right before\n"
     "a line is sent to right after the row is received that counts it, without the first second. Spark 4.3 in the same job, tuned to two partitions, on a machine\n"
     "of this kind: 239 ms at p50, 386 at p99 with 1,000 lines a second; it does not hold 20,000. Its continuous mode takes no aggregation; a map alone took 50 and 100 ms.",
-    "connectors": "Sinks fed by a replay of gzip files, start and commits included, and the socket source, beside what zlib, SQLite and loopback do alone in the same run.\n"
+    "connectors": "Sinks fed by a replay of gzip files, start and commits included, the socket source, and programs over pipes, beside what zlib, SQLite, loopback and a pipe do alone in the same run.\n"
     "A kept stream is appended to a file that is synced; the sender takes a core of its own in all rows of the socket source.",
     "zlib": "Built with `--disable-default-traits`: zlib instead of ISA-L.",
 }

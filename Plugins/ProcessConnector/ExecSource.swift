@@ -6,6 +6,12 @@ import Synchronization
 /// The lines that a command writes to its standard output.
 final class ExecSource: LiveRecordSource, @unchecked Sendable {
   private static let turnSize = 1 << 20
+  /// Bytes taken with one call of the system, at most: twice what a pipe holds.
+  private static let pieceSize = 128 << 10
+  /// From so many bytes at a time more is awaited before they are handed on, for so many microseconds: each batch costs as much as some hundred
+  /// kilobytes, and a pipe holds less.
+  private static let gathersFrom = 16 << 10
+  private static let gatherTime: Int64 = 1000
   /// Between two looks at whether to go on, microseconds.
   private static let tick: Int64 = 50_000
 
@@ -20,7 +26,8 @@ final class ExecSource: LiveRecordSource, @unchecked Sendable {
   private var framer: RecordFramer
   private var counted: Int64 = 0
   private var delay: Int64
-  private var room = MemoryBuffer(capacity: 256 << 10)
+  /// For bytes that have to be looked at before they are records.
+  private lazy var room = MemoryBuffer(capacity: ExecSource.pieceSize)
 
   init(_ settings: ExecSourceSettings, name: String, _ environment: Environment) {
     self.settings = settings
@@ -54,17 +61,28 @@ final class ExecSource: LiveRecordSource, @unchecked Sendable {
   }
 
   func receive(into inbox: LiveInbox) throws -> Bool {
+    var began: Int64?
     while let process, !isClosed.withLock({ $0 }) {
-      let target = UnsafeMutableRawBufferPointer(start: room.base, count: room.capacity)
-      switch process.readOutput(into: target) {
+      // Lines are received where they stay.
+      let inPlace = framer.room(Self.pieceSize, in: inbox.records)
+      switch process.readOutput(into: inPlace ?? UnsafeMutableRawBufferPointer(start: room.base, count: room.capacity))
+      {
       case .bytes(let count):
         delay = settings.delay
-        try framer.add(UnsafeRawBufferPointer(rebasing: target[..<count]), to: inbox.records)
+        if inPlace == nil {
+          try framer.add(UnsafeRawBufferPointer(start: room.base, count: count), to: inbox.records)
+        } else {
+          try framer.received(count, in: inbox.records)
+        }
         countLosses(inbox)
         if inbox.records.count >= Self.turnSize { return true }
       case .wouldBlock:
-        if inbox.records.count > 0 { return true }
-        let ready = process.wait(for: log.hasEnded ? .output : [.output, .error], microseconds: Self.tick)
+        let now = environment.clock.monotonicNanoseconds() / 1000
+        let gathers = inbox.records.count >= Self.gathersFrom && now - (began ?? now) < Self.gatherTime
+        if inbox.records.count > 0, !gathers { return true }
+        if inbox.records.count > 0, began == nil { began = now }
+        let ready = process.wait(
+          for: log.hasEnded ? .output : [.output, .error], microseconds: gathers ? Self.gatherTime : Self.tick)
         if ready.contains(.error) { log.drain(process) }
       case .end:
         _ = framer.finish(emits: true, to: inbox.records)
