@@ -8,11 +8,14 @@ package protocol StageOperator: Sendable {
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch?
   /// Whether the result depends on the batch alone, and nothing is noted in the context.
   var isPure: Bool { get }
+  /// Whether rows become more by it, so that it had better get few of them at a time.
+  var multipliesRows: Bool { get }
 }
 
 extension StageOperator {
   /// Steps that know better say so.
   package var isPure: Bool { false }
+  package var multipliesRows: Bool { false }
 }
 
 /// WHERE: keeps rows for which the condition is true.
@@ -59,6 +62,7 @@ struct GenerateOperator: StageOperator {
   let isOuter: Bool
   /// Columns of the input that go on.
   let passedOn: [Int]
+  var multipliesRows: Bool { true }
 
   init(_ node: GenerateNode, input: [Attribute]) throws {
     arguments = try Evaluator(node.generator.arguments, input: input)

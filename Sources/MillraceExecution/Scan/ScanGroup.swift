@@ -52,6 +52,17 @@ final class ScanGroup {
       operators.append(step)
       slots.append(slot)
     }
+
+    /// Rows that a chain takes at once in which they become more: words of so many lines stay in the second-level cache until they are
+    /// counted.
+    private static let pieceRows = 2048
+
+    /// The parts in which the chain takes a batch.
+    func pieces(of rowCount: Int) -> [Range<Int>] {
+      let size = Self.pieceRows
+      guard rowCount > size, operators.contains(where: \.multipliesRows) else { return [0..<rowCount] }
+      return stride(from: 0, to: rowCount, by: size).map { $0..<min($0 + size, rowCount) }
+    }
   }
 
   struct OpenSplit: @unchecked Sendable {
@@ -432,26 +443,31 @@ final class ScanGroup {
     state.tap?.offer(batch)
     for (index, chain) in chains.enumerated() {
       let columns = state.selections[index].map { batch.columns[$0] }
-      var current = RecordBatch(rowCount: batch.rowCount, columns: columns)
-      var isLive = true
-      for (step, slot) in zip(chain.operators, chain.slots) {
-        lane.enter(slot)
-        let next = try step.apply(current, state.task)
-        lane.count(slot, rowsIn: current.rowCount, rowsOut: next?.rowCount ?? 0)
-        guard let next else {
-          isLive = false
-          break
+      let rows = RecordBatch(rowCount: batch.rowCount, columns: columns)
+      for range in chain.pieces(of: rows.rowCount) {
+        let piece = range.count == rows.rowCount ? rows : rows.gathered(.range(range))
+        if let result = try run(chain, piece, state) {
+          lane.enter(chain.terminalSlot)
+          chain.tap?.offer(result)
+          try state.terminals[index].consume(result, state.task)
+          lane.count(chain.terminalSlot, rowsIn: result.rowCount, rowsOut: 0)
         }
-        current = next
+        lane.enter(steps.handOn)
       }
-      if isLive {
-        lane.enter(chain.terminalSlot)
-        chain.tap?.offer(current)
-        try state.terminals[index].consume(current, state.task)
-        lane.count(chain.terminalSlot, rowsIn: current.rowCount, rowsOut: 0)
-      }
-      lane.enter(steps.handOn)
     }
+  }
+
+  /// What the steps of a chain make of rows; nil if none is left.
+  private func run(_ chain: Chain, _ rows: RecordBatch, _ state: WorkerState) throws -> RecordBatch? {
+    var current = rows
+    for (step, slot) in zip(chain.operators, chain.slots) {
+      state.lane.enter(slot)
+      let next = try step.apply(current, state.task)
+      state.lane.count(slot, rowsIn: current.rowCount, rowsOut: next?.rowCount ?? 0)
+      guard let next else { return nil }
+      current = next
+    }
+    return current
   }
 
   /// Closes readers that were kept for the next batch.
