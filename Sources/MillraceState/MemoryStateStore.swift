@@ -66,6 +66,24 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   public func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
     let numbers = rowNumbers(count)
     table.find(keys, count: count, into: numbers)
+    return lookup(numbers, count)
+  }
+
+  /// Where keys were found, for a `put` of the same keys.
+  package struct Places {
+    fileprivate let numbers: MemoryBuffer
+    fileprivate let count: Int
+  }
+
+  /// Values of keys, and where they are: `put` need not look for them again if nothing is changed in between.
+  package func find(keys: [ColumnVector], count: Int) throws -> (StateLookup, Places) {
+    let buffer = MemoryBuffer(capacity: count * 4)
+    let numbers = buffer.base.assumingMemoryBound(to: UInt32.self)
+    table.find(keys, count: count, into: numbers)
+    return (lookup(numbers, count), Places(numbers: buffer, count: count))
+  }
+
+  private func lookup(_ numbers: UnsafePointer<UInt32>, _ count: Int) -> StateLookup {
     let found = MemoryBuffer(capacity: count)
     let flags = found.base.assumingMemoryBound(to: UInt8.self)
     for row in 0..<count { flags[row] = numbers[row] == GroupTable.absent ? 0 : 1 }
@@ -78,12 +96,52 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   public func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
     guard count > 0 else { return }
     let numbers = rowNumbers(count)
-    if isNew.capacity < count { isNew = MemoryBuffer(capacity: count * 2) }
-    let flags = isNew.base.assumingMemoryBound(to: UInt8.self)
+    let flags = newFlags(count)
     if table.liveCount == 0 {
       table.reserve(count)
     }
     table.findOrInsert(keys, count: count, into: numbers, isNew: flags)
+    set(numbers, flags, keys: keys, values: values, count: count)
+  }
+
+  /// Sets values of keys that `find` has looked for.
+  package func put(keys: [ColumnVector], values: [ColumnVector], count: Int, at places: Places) throws {
+    guard count > 0 else { return }
+    precondition(places.count == count, "other keys were looked for")
+    let numbers = places.numbers.base.assumingMemoryBound(to: UInt32.self)
+    let flags = newFlags(count)
+    let all = Selection(capacity: count)
+    var absentCount = 0
+    for row in 0..<count {
+      all.rows[absentCount] = Int32(truncatingIfNeeded: row)
+      flags[row] = 0
+      absentCount += numbers[row] == GroupTable.absent ? 1 : 0
+    }
+    if absentCount > 0 {
+      let absent = all.truncated(to: absentCount)
+      let inserted = MemoryBuffer(capacity: absentCount * 5)
+      let places = inserted.base.assumingMemoryBound(to: UInt32.self)
+      let areNew = (inserted.base + absentCount * 4).assumingMemoryBound(to: UInt8.self)
+      table.findOrInsert(keys.map { $0.gathered(absent) }, count: absentCount, into: places, isNew: areNew)
+      for index in 0..<absentCount {
+        let row = Int(absent.rows[index])
+        numbers[row] = places[index]
+        flags[row] = areNew[index]
+      }
+    }
+    set(numbers, flags, keys: keys, values: values, count: count)
+  }
+
+  private func newFlags(_ count: Int) -> UnsafeMutablePointer<UInt8> {
+    if isNew.capacity < count { isNew = MemoryBuffer(capacity: count * 2) }
+    return isNew.base.assumingMemoryBound(to: UInt8.self)
+  }
+
+  /// Sets values of rows, of which `flags` are the new ones.
+  private func set(
+    _ numbers: UnsafePointer<UInt32>, _ flags: UnsafePointer<UInt8>, keys: [ColumnVector], values: [ColumnVector],
+    count: Int
+  ) {
     ensureRows()
     let firstChange = changedRows.count
     for row in 0..<count {

@@ -198,4 +198,66 @@ import Testing
     try putting.commit(version: 1)
     #expect(try StateRows.contents(putting).count == count)
   }
+
+  /// `put` behind `find` does what it does without, whichever of the keys are new.
+  @Test(arguments: shapes.indices) func putsWhereKeysWereFound(shapeIndex: Int) throws {
+    let shape = Self.shapes[shapeIndex]
+    var random = SeededGenerator(seed: 12)
+    let finding = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    let putting = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    for version in 1...12 as ClosedRange<Int64> {
+      let rows = StateRows.columns(StateRows.rows(shape.keys, 60, distinct: 200, &random), shape.keys)
+      let table = GroupTable(keyTypes: shape.keys)
+      var groups = [UInt32](repeating: 0, count: 60)
+      table.findOrInsert(rows, count: 60, into: &groups)
+      let count = table.groupCount, keys = table.keyColumns()
+      let values = StateRows.columns(StateRows.rows(shape.values, count, distinct: 50, &random), shape.values)
+      let (known, places) = try finding.find(keys: keys, count: count)
+      let expected = try putting.get(keys: keys, count: count)
+      for row in 0..<count { #expect(known.found.value(row) == expected.found.value(row)) }
+      try finding.put(keys: keys, values: values, count: count, at: places)
+      try putting.put(keys: keys, values: values, count: count)
+      let changes = try [finding.changes(), putting.changes()].map { buffer in
+        Array(UnsafeRawBufferPointer(start: buffer.base, count: buffer.capacity))
+      }
+      #expect(changes[0] == changes[1])
+      for store in [finding, putting] { try version % 4 == 0 ? store.rollback() : store.commit(version: version) }
+      #expect(finding.rowCount == putting.rowCount)
+    }
+  }
+
+  /// Rows are due from the version that set them until they are taken, over commits, with the values that they have then.
+  @Test func rowsThatAreDue() throws {
+    let store = MemoryStateStore(keyTypes: [.long], valueTypes: [.long])
+    func column(_ numbers: [Int64]) -> ColumnVector { .of(numbers.map { .integer($0) }, type: .long) }
+    func put(_ keys: [Int64], _ value: Int64) throws {
+      try store.put(keys: [column(keys)], values: [column(keys.map { _ in value })], count: keys.count)
+    }
+    func taken() throws -> [[Value]] {
+      var rows: [[Value]] = []
+      try store.takeDue { keys, values, count in
+        for row in 0..<count { rows.append([keys[0].value(row), values[0].value(row)]) }
+      }
+      return rows
+    }
+    try put([1, 2, 3, 4], 1)
+    try store.commit(version: 1)
+    #expect(try taken().isEmpty, "nobody has marked them")
+    try put([2, 5], 2)
+    store.markDue()
+    try store.commit(version: 2)
+    try put([2, 3], 3)
+    store.markDue()
+    try store.rollback()
+    try put([4], 4)
+    store.markDue()
+    try store.remove(keys: [column([5])], count: 1)
+    try store.commit(version: 3)
+    // What was rolled back may be due, with its value of before.
+    #expect(try taken() == [[.integer(2), .integer(2)], [.integer(3), .integer(1)], [.integer(4), .integer(4)]])
+    #expect(try taken().isEmpty)
+    try put([6], 6)
+    try store.commit(version: 4)
+    #expect(try taken().isEmpty, "a number that is used again is not due")
+  }
 }

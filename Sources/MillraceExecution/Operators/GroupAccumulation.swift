@@ -144,6 +144,18 @@ final class GroupAccumulation {
     if count == 0 { return }
     makeRoom(count)
     table.findOrInsert(keys, count: count, into: groups)
+    try merge(groups, states: states, count: count)
+  }
+
+  /// Adds partial results of groups that are there already.
+  func merge(_ rows: Selection, states: [ColumnVector]) throws {
+    if rows.count == 0 { return }
+    try rows.rows.withMemoryRebound(to: UInt32.self, capacity: rows.count) {
+      try merge($0, states: states, count: rows.count)
+    }
+  }
+
+  private func merge(_ groups: UnsafePointer<UInt32>, states: [ColumnVector], count: Int) throws {
     var next = 0
     for (index, accumulator) in accumulators.enumerated() {
       accumulator.reserve(groupCount: table.groupCount)

@@ -84,7 +84,7 @@ final class StatePartition {
     outcome.updated = Int64(result.groupCount)
     if result.groupCount == 0 { return result }
     if let sessions = plan.sessions { return try merged(sessions, result, &outcome) }
-    if store.rowCount > 0 { result = try withState(result) }
+    if store.rowCount > 0 { return try mergedWithState(result) }
     try put(result)
     return result
   }
@@ -99,22 +99,23 @@ final class StatePartition {
     try store.measured.put(keys: groups.flatKeys(), values: values, count: groups.groupCount)
   }
 
-  /// The groups with what the state has for them.
-  private func withState(_ batch: GroupAccumulation) throws -> GroupAccumulation {
+  /// The groups with what the state has for them; puts them into it.
+  private func mergedWithState(_ batch: GroupAccumulation) throws -> GroupAccumulation {
     let keys = batch.flatKeys()
-    let known = try store.measured.get(keys: keys, count: batch.groupCount)
+    let (known, places) = try store.measured.find(keys: keys, count: batch.groupCount)
     let found = Selection(whereTrue: known.found)
-    if found.count == 0 { return batch }
-    let foundKeys = keys.map { $0.gathered(found) }
     let foundStates = known.values.map { $0.gathered(found) }
-    guard plan.isOrderSensitive else {
-      try batch.merge(keys: foundKeys, states: foundStates, count: found.count)
+    guard plan.isOrderSensitive, found.count > 0 else {
+      // A row of the lookup is a group of the batch.
+      try batch.merge(found, states: foundStates)
+      try store.measured.put(keys: keys, values: try batch.states(), count: batch.groupCount, at: places)
       return batch
     }
     // What came before goes first.
     let result = GroupAccumulation(plan)
-    try result.merge(keys: foundKeys, states: foundStates, count: found.count)
+    try result.merge(keys: keys.map { $0.gathered(found) }, states: foundStates, count: found.count)
     try result.merge(keys: keys, states: try batch.states(), count: batch.groupCount)
+    try put(result)
     return result
   }
 

@@ -21,6 +21,20 @@ struct MeasuredStateStore {
     try ProfileLane.usingState { try store.put(keys: keys, values: values, count: count) }
   }
 
+  /// Values of distinct keys, and where a store in memory has them; nil for others.
+  func find(keys: [ColumnVector], count: Int) throws -> (StateLookup, MemoryStateStore.Places?) {
+    guard let memory = store as? MemoryStateStore else { return (try get(keys: keys, count: count), nil) }
+    return try ProfileLane.usingState { try memory.find(keys: keys, count: count) }
+  }
+
+  /// Sets values of keys that `find` has looked for.
+  func put(keys: [ColumnVector], values: [ColumnVector], count: Int, at places: MemoryStateStore.Places?) throws {
+    guard let places, let memory = store as? MemoryStateStore else {
+      return try put(keys: keys, values: values, count: count)
+    }
+    try ProfileLane.usingState { try memory.put(keys: keys, values: values, count: count, at: places) }
+  }
+
   /// Removes keys.
   func remove(keys: [ColumnVector], count: Int) throws {
     try ProfileLane.usingState { try store.remove(keys: keys, count: count) }
