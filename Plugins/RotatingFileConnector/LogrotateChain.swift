@@ -63,7 +63,8 @@ struct LogrotateChain {
     try compressOld(in: folder)
   }
 
-  private func compressOld(in folder: String) throws {
+  /// Compresses the old files that are not yet.
+  func compressOld(in folder: String) throws {
     guard let level else { return }
     var index = 1
     while let path = try existing(index, in: folder) {

@@ -23,6 +23,8 @@ final class RotatedFiles {
   private var done: [FoundFile] = []
   /// Files that are to be compressed.
   private var plain: [FoundFile] = []
+  /// Folders in which a crash may have left old files of a chain plain.
+  private var unchecked: Set<String> = []
   /// Files with a name that they have until they are committed.
   private var unnamed: [(number: Int64, folder: String)] = []
   /// The newest file of each folder that the link there does not lead to yet.
@@ -47,11 +49,13 @@ final class RotatedFiles {
   /// All files with names of the sink, in the order of their numbers.
   func survey() throws -> [FoundFile] {
     var found: [FoundFile] = []
+    unchecked = []
     try survey("", configuration.partitioning?.folders.map(\.name) ?? [], &found)
     return found.sorted { $0.number < $1.number }
   }
 
   private func survey(_ folder: String, _ columns: [String], _ found: inout [FoundFile]) throws {
+    if columns.isEmpty && !isNumbered { unchecked.insert(folder) }
     for file in try files.list(name.path(of: folder)) {
       let path = "\(name.path(of: folder))/\(file)"
       if let column = columns.first {
@@ -148,6 +152,8 @@ final class RotatedFiles {
       folders.insert(folder)
     }
     unnamed = []
+    for folder in unchecked.sorted() { try chain.compressOld(in: folder) }
+    unchecked = []
     for file in plain { try compress(file) }
     plain = []
     if configuration.hasLink {

@@ -164,6 +164,23 @@ struct RotatingFileNamesTests {
     #expect(try files().count == 3)
   }
 
+  /// A crash can come between the last rotation and the compression of what it moved away; the next start compresses it, if nothing is
+  /// rotated any more, too.
+  @Test func compressesWhatACrashLeftPlain() throws {
+    let options = ["naming": "logrotate", "maxFileRows": "1", "compress": "onRotation"]
+    let query = try query(options)
+    for text in ["1", "2"] { try write(query, [text]) }
+    let token = query.token
+    try query.sink.close()
+    let compressed = folder.file("out/app.log.1.gz")
+    try PosixFileSystem().remove(compressed)
+    let plain = try PosixFileSystem().open(folder.file("out/app.log.1"), .create)
+    try Array("1\n".utf8).withUnsafeBytes { try plain.write($0, at: 0) }
+    try plain.close()
+    _ = try self.query(options, token)
+    #expect(try files() == ["app.log": "2\n", "app.log.1.gz": "1\n"])
+  }
+
   /// What logrotate does: it moves the file away and sends SIGHUP.
   @Test(arguments: ["numbered", "logrotate"]) func reopens(naming: String) throws {
     let query = try query(["naming": naming])
