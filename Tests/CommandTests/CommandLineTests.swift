@@ -95,7 +95,8 @@ struct CommandLineTests {
     (#"{ "host": "localhost", "port": 9 }"#, "", "exactly-once from the journal on", #""fromJournalOn":["lines"]"#),
     (#"{ "port": 9, "acknowledge": true, "mode": "listen" }"#, "", "exactly-once", #""fromJournalOn":[]"#),
     (
-      #"{ "port": 9 }"#, #", "numbers": { "format": "rate" }"#, "exactly-once, for lines from the journal on",
+      #"{ "host": "localhost", "port": 9 }"#, #", "numbers": { "format": "rate" }"#,
+      "exactly-once, for lines from the journal on",
       "[\"lines\"]"
     ),
   ])
