@@ -91,7 +91,7 @@ enum Durability: CaseIterable {
   }
 
   static func wait(_ what: () -> Bool) {
-    for _ in 0..<4000 {
+    for _ in 0..<20_000 {
       if what() { return }
       SystemClock().sleep(microseconds: 1000)
     }
