@@ -1,0 +1,141 @@
+public import MillraceColumnar
+public import MillraceCore
+
+/// Changes and snapshots as bytes.
+extension MemoryStateStore {
+  /// What changed since the last version.
+  public func changes() throws -> MemoryBuffer {
+    let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
+    let changed = inOrder(changedRows, marked: Mark.changed)
+    let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
+    let writer = StateDelta.Writer(out)
+    forEachSection(removed) { writer.remove($0) }
+    forEachSection(changed) { writer.change($0, values: values($0)) }
+    forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: values($0)) }
+    writer.finish()
+    expectedRowBytes = out.count / max(changed.count + newRows.count, 1) + 1
+    return out.take()
+  }
+
+  /// The new rows that are not removed, by number.
+  private var addedRows: [UInt32] {
+    if removedRows.isEmpty && newRows.runs.count == 1 { return newRows.rows }
+    return inOrder(newRows.rows, marked: Mark.new)
+  }
+
+  /// The rows of a list that are not removed, by number. Where they are many of the store's, their marks are looked through: sorting
+  /// would cost more than all else of a large change.
+  private func inOrder(_ rows: [UInt32], marked mark: UInt8) -> [UInt32] {
+    if rows.count < table.groupCount / 16 { return rows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted() }
+    return [UInt32](unsafeUninitializedCapacity: rows.count + 1) { target, count in
+      marks.withUnsafeBufferPointer { marks in
+        for row in 0..<min(marks.count, table.groupCount) {
+          target[count] = UInt32(truncatingIfNeeded: row)
+          count &+= marks[row] & (mark | Mark.removed) == mark ? 1 : 0
+        }
+      }
+    }
+  }
+
+  private func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) -> Void) {
+    rows.withUnsafeBufferPointer { rows in
+      for start in stride(from: 0, to: rows.count, by: StateDelta.sectionRows) {
+        body(UnsafeBufferPointer(rebasing: rows[start..<min(start + StateDelta.sectionRows, rows.count)]))
+      }
+    }
+  }
+
+  /// The rows as a range, if they follow one another; they ascend.
+  private func run(_ rows: UnsafeBufferPointer<UInt32>) -> Range<Int>? {
+    guard let first = rows.first, let last = rows.last, Int(last - first) == rows.count - 1 else { return nil }
+    return Int(first)..<Int(last) + 1
+  }
+
+  /// The keys of rows, by number.
+  func keyColumns(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    if let run = run(rows) { return table.keyColumns(run) }
+    guard let base = rows.baseAddress else { return [] }
+    return table.keyColumns(base, count: rows.count)
+  }
+
+  /// The values of rows, by number.
+  func values(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
+    if let run = run(rows) { return columns.map { $0.slice(run) } }
+    guard let base = rows.baseAddress else { return [] }
+    return columns.map { $0.gather(base, rows.count) }
+  }
+
+  /// Everything, in pieces of about 1 MiB.
+  public func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+    try checkClean()
+    let out = ByteBuffer()
+    try forEachRun(of: pieceRows) { numbers, count in
+      out.removeAll()
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      let writer = StateDelta.Writer(out)
+      writer.add(rows, keys: keyColumns(rows), values: values(rows))
+      writer.finish()
+      try write(out.bytes)
+    }
+  }
+
+  /// A copy of the rows as columns; the bytes of long strings are not copied.
+  public func freeze() throws -> any FrozenState {
+    try checkClean()
+    let frozen = FrozenRows()
+    try forEachRun(of: pieceRows) { numbers, count in
+      let rows = UnsafeBufferPointer(start: numbers, count: count)
+      frozen.add(StateDelta.Section(numbers: Array(rows), keys: keyColumns(rows), values: values(rows)))
+    }
+    return frozen
+  }
+
+  /// Rows in a piece of a snapshot.
+  private var pieceRows: Int {
+    min(max((1 << 20) / max(memoryBytes / max(rowCount, 1), 1), 64), StateDelta.largestSection)
+  }
+
+  private func checkClean() throws {
+    guard isClean else {
+      throw MillraceError("INTERNAL_ERROR", "a snapshot of state was asked for in the middle of a version", fault: .bug)
+    }
+  }
+
+  /// Takes in changes or a piece of a snapshot.
+  public func apply(_ changes: UnsafeRawBufferPointer) throws {
+    guard isClean else {
+      throw MillraceError("INTERNAL_ERROR", "state was restored in the middle of a version", fault: .bug)
+    }
+    let delta = try StateDelta(changes, keyTypes: keyTypes, valueTypes: valueTypes)
+    for row in delta.removed { try checkLive(row) }
+    for section in delta.changed {
+      for row in section.numbers { try checkLive(row) }
+    }
+    table.unlink(delta.removed, count: delta.removed.count)
+    for section in delta.added {
+      guard table.insert(section.keys, count: section.numbers.count, at: section.numbers) else {
+        throw StateDelta.corrupt("a row or key is there twice")
+      }
+    }
+    ensureRows()
+    for section in delta.added {
+      for row in section.numbers { marks[Int(row)] = Mark.live }
+    }
+    for section in delta.changed + delta.added {
+      for (column, values) in zip(columns, section.values) {
+        column.set(section.numbers, section.numbers.count, from: values)
+      }
+    }
+    if let times {
+      for row in delta.removed { times.remove(row) }
+      for section in delta.changed + delta.added { index(section.numbers) }
+    }
+    free(delta.removed)
+    for column in columns { column.compactIfWorthwhile() }
+  }
+
+  private func checkLive(_ row: UInt32) throws {
+    if Int(row) < marks.count && marks[Int(row)] & Mark.live != 0 { return }
+    throw StateDelta.corrupt("row \(row) does not exist")
+  }
+}
