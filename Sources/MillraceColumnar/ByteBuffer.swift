@@ -39,10 +39,10 @@ public final class ByteBuffer: @unchecked Sendable {
       capacity = size
     } else {
       let written = bytes
-      let held = block
-      begin(size)
-      if let source = written.baseAddress { memcpy(base, source, written.count) }
-      _ = held
+      withExtendedLifetime(block) {
+        begin(size)
+        if let source = written.baseAddress { memcpy(base, source, written.count) }
+      }
     }
   }
 

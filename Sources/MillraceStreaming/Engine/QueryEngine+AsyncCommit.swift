@@ -75,6 +75,7 @@ extension QueryEngine {
 
   /// A batch is durable: sources may forget it, and listeners hear of it.
   private func endCommit(_ offsets: [Offset?], _ progress: StreamingQueryProgress?) throws {
+    noteEmission()
     for (source, offset) in zip(executor.sources, offsets) {
       if let offset { try source.commit(offset) }
     }

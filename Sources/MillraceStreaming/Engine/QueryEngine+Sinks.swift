@@ -67,6 +67,13 @@ extension QueryEngine {
   /// The sinks that are left out of a batch: its rows wait.
   func leftOut(_ batchID: Int64) -> Set<Int> { postponedBatch == batchID ? deferral.sinks : [] }
 
+  /// The sinks have the rows of the batch committed last, unless they were left out. On the query's thread, behind the commit.
+  func noteEmission() {
+    guard let time = sinksCommittedAt else { return }
+    sinksCommittedAt = nil
+    deferral.endEmission(time)
+  }
+
   func flush(_ batchID: Int64) throws {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
@@ -84,7 +91,10 @@ extension QueryEngine {
     reporter.begin(.addBatch)
     defer { reporter.end(.addBatch) }
     try beginSinks(batchID)
-    defer { sideRows = SideRows() }
+    defer {
+      sideRows = SideRows()
+      noteEmission()
+    }
     let leftOut = leftOut(batchID)
     guard let stateFiles, stateFiles.isLarge else { return try tokens(batchID, sideRows, stamp, leftOut: leftOut) }
     // Both must be durable before the record, in whatever order: sinks are mostly one thread's work, and so is waiting for the disk.
@@ -118,7 +128,7 @@ extension QueryEngine {
       CrashPoint.pass(CrashPoints.batchAfterSinkCommit)
     }
     try sides.commit()
-    if leftOut.isEmpty { deferral.endEmission(environment.clock.monotonicNanoseconds()) }
+    if leftOut.isEmpty { sinksCommittedAt = environment.clock.monotonicNanoseconds() }
     return emissions.map(\.token)
   }
 

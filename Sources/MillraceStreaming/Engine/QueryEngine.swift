@@ -38,6 +38,8 @@ final class QueryEngine {
   var deferral: DeferredEmission
   /// The last batch whose rows each sink was given, nil: none, and what it gave for it.
   var emissions: [(batchID: Int64?, token: JSON)]
+  /// When the sinks had the rows of the batch committed last, until it is noted; with `isAsync` the commit's until it is over.
+  var sinksCommittedAt: Int64?
   /// The batch that was computed last, if its rows wait for a later one.
   var postponedBatch: Int64?
   /// The batch or epoch that sinks have begun.
