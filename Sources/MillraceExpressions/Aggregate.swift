@@ -75,6 +75,13 @@ public protocol RowCountingAccumulator: Accumulator {
   var rowCounts: UnsafeMutablePointer<Int64>? { get }
 }
 
+/// An accumulator that can give partial results of some groups in a time that does not grow with the others. Groups of a streaming
+/// aggregation whose accumulators all can stay in them from batch to batch.
+public protocol SelectiveAccumulator: Accumulator {
+  /// Partial results of `count` groups in the given order as columns of `stateTypes`.
+  func states(of groups: UnsafePointer<UInt32>, count: Int) throws -> [ColumnVector]
+}
+
 /// Partial results of one aggregate for groups numbered from 0. Used by one thread at a time.
 ///
 /// Calls come in any order after `reserve`; every group number is below the last reserved count.

@@ -10,22 +10,22 @@ extension MemoryStateStore {
     let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
     let writer = StateDelta.Writer(out)
     forEachSection(removed) { writer.remove($0) }
-    forEachSection(changed) { writer.change($0, values: values($0)) }
-    forEachSection(addedRows) { writer.add($0, keys: keyColumns($0), values: values($0)) }
+    try forEachSection(changed) { try writer.change($0, values: values($0)) }
+    try forEachSection(addedRows) { try writer.add($0, keys: keyColumns($0), values: values($0)) }
     writer.finish()
     expectedRowBytes = out.count / max(changed.count + newRows.count, 1) + 1
     return out.take()
   }
 
   /// The new rows that are not removed, by number.
-  private var addedRows: [UInt32] {
+  var addedRows: [UInt32] {
     if removedRows.isEmpty && newRows.runs.count == 1 { return newRows.rows }
     return inOrder(newRows.rows, marked: Mark.new)
   }
 
   /// The rows of a list that are not removed, by number. Where they are many of the store's, their marks are looked through: sorting
   /// would cost more than all else of a large change.
-  private func inOrder(_ rows: [UInt32], marked mark: UInt8) -> [UInt32] {
+  func inOrder(_ rows: [UInt32], marked mark: UInt8) -> [UInt32] {
     if rows.count < table.groupCount / 16 { return rows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted() }
     return [UInt32](unsafeUninitializedCapacity: rows.count + 1) { target, count in
       marks.withUnsafeBufferPointer { marks in
@@ -37,10 +37,10 @@ extension MemoryStateStore {
     }
   }
 
-  private func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) -> Void) {
-    rows.withUnsafeBufferPointer { rows in
+  private func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) throws -> Void) rethrows {
+    try rows.withUnsafeBufferPointer { rows in
       for start in stride(from: 0, to: rows.count, by: StateDelta.sectionRows) {
-        body(UnsafeBufferPointer(rebasing: rows[start..<min(start + StateDelta.sectionRows, rows.count)]))
+        try body(UnsafeBufferPointer(rebasing: rows[start..<min(start + StateDelta.sectionRows, rows.count)]))
       }
     }
   }
@@ -59,9 +59,10 @@ extension MemoryStateStore {
   }
 
   /// The values of rows, by number.
-  func values(_ rows: UnsafeBufferPointer<UInt32>) -> [ColumnVector] {
-    if let run = run(rows) { return columns.map { $0.slice(run) } }
+  func values(_ rows: UnsafeBufferPointer<UInt32>) throws -> [ColumnVector] {
+    if resident == nil, let run = run(rows) { return columns.map { $0.slice(run) } }
     guard let base = rows.baseAddress else { return [] }
+    if let resident { return try resident.values(of: base, count: rows.count) }
     return columns.map { $0.gather(base, rows.count) }
   }
 
@@ -73,7 +74,7 @@ extension MemoryStateStore {
       out.removeAll()
       let rows = UnsafeBufferPointer(start: numbers, count: count)
       let writer = StateDelta.Writer(out)
-      writer.add(rows, keys: keyColumns(rows), values: values(rows))
+      try writer.add(rows, keys: keyColumns(rows), values: values(rows))
       writer.finish()
       try write(out.bytes)
     }
@@ -85,7 +86,7 @@ extension MemoryStateStore {
     let frozen = FrozenRows()
     try forEachRun(of: pieceRows) { numbers, count in
       let rows = UnsafeBufferPointer(start: numbers, count: count)
-      frozen.add(StateDelta.Section(numbers: Array(rows), keys: keyColumns(rows), values: values(rows)))
+      try frozen.add(StateDelta.Section(numbers: Array(rows), keys: keyColumns(rows), values: values(rows)))
     }
     return frozen
   }
@@ -106,6 +107,7 @@ extension MemoryStateStore {
     guard isClean else {
       throw MillraceError("INTERNAL_ERROR", "state was restored in the middle of a version", fault: .bug)
     }
+    try checkOwnsValues()
     let delta = try StateDelta(changes, keyTypes: keyTypes, valueTypes: valueTypes)
     for row in delta.removed { try checkLive(row) }
     for section in delta.changed {

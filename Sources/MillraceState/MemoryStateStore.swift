@@ -32,6 +32,8 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   @exclusivity(unchecked) var newRows = RowRuns()
   var removedRows: [UInt32] = []
   var times: TimeIndex?
+  /// Who has the values of all rows, if it is not the columns.
+  var resident: (any ResidentValues)?
   private var rows = MemoryBuffer(capacity: 0)
   private var isNew = MemoryBuffer(capacity: 0)
   /// Bytes of a row in the last changes.
@@ -52,7 +54,11 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Bytes of memory in use, about.
   public var memoryBytes: Int {
-    columns.reduce(table.memoryBytes + marks.capacity + (times?.memoryBytes ?? 0)) { $0 + $1.memoryBytes }
+    let values =
+      resident == nil
+      ? columns.reduce(0) { $0 + $1.memoryBytes }
+      : table.groupCount * valueTypes.reduce(0) { $0 + $1.physical.stride }
+    return table.memoryBytes + marks.capacity + (times?.memoryBytes ?? 0) + values
   }
 
   var isClean: Bool { changedRows.isEmpty && newRows.isEmpty && removedRows.isEmpty }
@@ -64,6 +70,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Values of keys.
   public func get(keys: [ColumnVector], count: Int) throws -> StateLookup {
+    try checkOwnsValues()
     let numbers = rowNumbers(count)
     table.find(keys, count: count, into: numbers)
     return lookup(numbers, count)
@@ -77,6 +84,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Values of keys, and where they are: `put` need not look for them again if nothing is changed in between.
   package func find(keys: [ColumnVector], count: Int) throws -> (StateLookup, Places) {
+    try checkOwnsValues()
     let buffer = MemoryBuffer(capacity: count * 4)
     let numbers = buffer.base.assumingMemoryBound(to: UInt32.self)
     table.find(keys, count: count, into: numbers)
@@ -94,6 +102,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Sets values of keys.
   public func put(keys: [ColumnVector], values: [ColumnVector], count: Int) throws {
+    try checkOwnsValues()
     guard count > 0 else { return }
     let numbers = rowNumbers(count)
     let flags = newFlags(count)
@@ -194,7 +203,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   /// version. The table may be read by others until the store is next changed.
   package func adopt(_ table: GroupTable, values: [ColumnVector]) -> Bool {
     let count = table.groupCount
-    let isEmpty = isClean && self.table.groupCount == 0
+    let isEmpty = isClean && self.table.groupCount == 0 && resident == nil
     guard isEmpty, table.liveCount == count, table.keyTypes == keyTypes else { return false }
     self.table = table
     newRows.append(contentsOf: 0..<UInt32(truncatingIfNeeded: count))
@@ -204,15 +213,20 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
     return true
   }
 
-  func ensureRows() {
+  func ensureMarks() {
     if marks.count < table.groupCount {
       marks.append(contentsOf: repeatElement(0, count: max(table.groupCount - marks.count, marks.count)))
     }
+  }
+
+  func ensureRows() {
+    ensureMarks()
     for column in columns { column.ensure(table.groupCount) }
   }
 
   /// Removes keys.
   public func remove(keys: [ColumnVector], count: Int) throws {
+    try checkOwnsValues()
     let numbers = rowNumbers(count)
     table.find(keys, count: count, into: numbers)
     for row in 0..<count where numbers[row] != GroupTable.absent {
@@ -226,14 +240,14 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   }
 
   /// Rows that `scan` gives together: of so many, what a query wants of them is a small part.
-  private static let scannedRows = 1 << 16
+  static let scannedRows = 1 << 16
 
   /// All keys and values by row number. Rows that `body` adds are not visited, those it removes are not either unless
   /// they are in the batch it was given.
   public func scan(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
     try forEachRun(of: Self.scannedRows) { numbers, count in
       let rows = UnsafeBufferPointer(start: numbers, count: count)
-      try body(keyColumns(rows), values(rows), count)
+      try body(keyColumns(rows), try values(rows), count)
     }
   }
 
@@ -266,7 +280,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   package func takeDue(_ body: (_ keys: [ColumnVector], _ values: [ColumnVector], _ count: Int) throws -> Void) throws {
     try forEachRun(of: Self.scannedRows, marked: Mark.live | Mark.due) { numbers, count in
       let rows = UnsafeBufferPointer(start: numbers, count: count)
-      try body(keyColumns(rows), values(rows), count)
+      try body(keyColumns(rows), try values(rows), count)
       for row in rows { marks[Int(row)] &= ~Mark.due }
     }
   }
@@ -314,6 +328,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Goes back to the last version.
   public func rollback() throws {
+    try checkOwnsValues()
     let new = newRows.rows
     let leaving = new.filter { marks[Int($0)] & Mark.removed == 0 }
     table.unlink(leaving, count: leaving.count)

@@ -19,8 +19,12 @@ struct RowRuns {
 
   mutating func append(contentsOf run: Range<UInt32>) {
     if run.isEmpty { return }
-    runs.append(run)
     count += run.count
+    if let last = runs.last, last.upperBound == run.lowerBound {
+      runs[runs.count - 1] = last.lowerBound..<run.upperBound
+    } else {
+      runs.append(run)
+    }
   }
 
   mutating func removeAll() {

@@ -197,6 +197,19 @@ final class ValueColumn {
     undoNulls.removeAll()
   }
 
+  /// Forgets all values and gives the memory back.
+  func removeAll() {
+    if adopted == nil { RawMemory.deallocate(values, byteCount: capacity * stride + 64) }
+    RawMemory.deallocate(nulls, capacity: capacity)
+    values = RawMemory.allocate(byteCount: 64)
+    nulls = RawMemory.allocate(UInt8.self, capacity: 0)
+    adopted = nil
+    capacity = 0
+    arena = Arena()
+    garbageBytes = 0
+    forgetSaved()
+  }
+
   /// Makes rows NULL.
   func clear(_ rows: [UInt32]) {
     for row in rows {

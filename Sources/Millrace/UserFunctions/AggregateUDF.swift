@@ -85,7 +85,7 @@ private struct AggregateUDF<State: AggregateState, Result: SQLValue>: Sendable {
 }
 
 /// The states of a typed aggregate, one for each group.
-private final class TypedAccumulator<State: AggregateState, Result: SQLValue>: Accumulator {
+private final class TypedAccumulator<State: AggregateState, Result: SQLValue>: SelectiveAccumulator {
   private let definition: AggregateUDF<State, Result>
   private let strict: [Int]
   private var groups: [State] = []
@@ -124,10 +124,18 @@ private final class TypedAccumulator<State: AggregateState, Result: SQLValue>: A
 
   func states(groupCount: Int) throws -> [ColumnVector] {
     reserve(groupCount: groupCount)
-    let builders = AggregateStateWriter.carriers(State.stateTypes).map { ColumnBuilder($0, capacity: groupCount) }
-    for group in 0..<groupCount {
+    return states(groupCount) { $0 }
+  }
+
+  func states(of numbers: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    states(count) { Int(truncatingIfNeeded: numbers[$0]) }
+  }
+
+  private func states(_ count: Int, _ group: (Int) -> Int) -> [ColumnVector] {
+    let builders = AggregateStateWriter.carriers(State.stateTypes).map { ColumnBuilder($0, capacity: count) }
+    for row in 0..<count {
       var writer = AggregateStateWriter(builders)
-      groups[group].write(to: &writer)
+      groups[group(row)].write(to: &writer)
       writer.finish()
     }
     return builders.map { $0.finish() }

@@ -8,27 +8,31 @@ enum AggregationInput {
   case chains([ChainPlan], SharedGroups)
   case rows(any PhysicalOperator)
 
-  /// The partial results of a batch, one at least; those of chains by worker.
+  /// The partial results of a batch; those of chains by worker.
   func partials(_ plan: AggregationPlan, _ context: BatchContext) throws -> PartialGroups {
-    var parts: [GroupAccumulation] = []
-    var merged: [GroupAccumulation] = []
+    let parts = try workers(plan, context).map(\.groups)
+    guard case .chains(_, let shared) = self else { return PartialGroups(parts, plan) }
+    return PartialGroups(parts, merged: shared.take(), plan)
+  }
+
+  /// What workers have of a batch, apart from what they share; one at least.
+  func workers(_ plan: AggregationPlan, _ context: BatchContext) throws -> [WorkerGroups] {
+    var workers: [WorkerGroups] = []
     switch self {
     case .rows(let child):
-      let accumulation = GroupAccumulation(plan)
-      for batch in try child.execute(context) { try accumulation.add(batch, context.evaluation) }
-      parts.append(accumulation)
-    case .chains(let inputs, let shared):
+      let groups = WorkerGroups(plan)
+      for batch in try child.execute(context) { try groups.groups.add(batch, context.evaluation) }
+      workers.append(groups)
+    case .chains(let inputs, _):
       for input in inputs {
         try input.group.run(context)
-        parts += input.chain.terminals.compactMap { ($0 as? AggregateTerminal)?.accumulation }
+        workers += input.chain.terminals.compactMap { ($0 as? AggregateTerminal)?.worker }
         input.chain.terminals = []
       }
-      parts.removeAll { $0.groupCount == 0 }
-      merged = shared.take()
     }
-    if parts.isEmpty { parts.append(GroupAccumulation(plan)) }
-    parts[0].ensureGlobalGroup()
-    return PartialGroups(parts, merged: merged, plan)
+    if workers.isEmpty { workers.append(WorkerGroups(plan)) }
+    workers[0].groups.ensureGlobalGroup()
+    return workers
   }
 }
 

@@ -1,73 +1,24 @@
 import MillraceColumnar
+import MillraceCore
 import MillraceExpressions
 import MillracePlan
-
-/// What an aggregation computes, fixed when the query is planned.
-struct AggregationPlan: Sendable {
-  let keys: KeyEncoder
-  let aggregates: [NamedAggregate]
-  /// Functions as they accumulate: DISTINCT ones wrapped.
-  let functions: [BoundAggregate]
-  /// Evaluates keys, then the arguments of each aggregate, then its filter.
-  let evaluator: Evaluator
-  /// For session windows: how groups are merged.
-  let sessions: SessionMerger?
-
-  init(_ node: AggregateNode, input: [Attribute]) throws {
-    keys = KeyEncoder(expressions: node.grouping.map(\.expression))
-    aggregates = node.aggregates
-    let session = node.grouping.firstIndex { SessionWindow.isSession($0.expression) }
-    let keys = self.keys
-    sessions = session.map { SessionMerger(start: keys.firstColumn(of: $0), flatTypes: keys.flatTypes) }
-    functions = node.aggregates.map { $0.isDistinct ? $0.function.distinct() : $0.function }
-    let inputs = zip(node.aggregates, functions).flatMap { aggregate, function in
-      function.arguments + (aggregate.filter.map { [$0] } ?? [])
-    }
-    evaluator = try Evaluator(keys.expressions + inputs, input: input)
-  }
-
-  /// What the rows of a batch add to their groups.
-  func inputs(of batch: RecordBatch, _ context: EvaluationContext) throws -> AggregationRows {
-    let values = try evaluator.evaluate(batch, context)
-    let keyCount = keys.expressions.count
-    return AggregationRows(
-      count: batch.rowCount, keys: keys.encode(Array(values[..<keyCount]), count: batch.rowCount),
-      values: Array(values[keyCount...]))
-  }
-
-  /// Types of the columns that carry partial results.
-  var stateTypes: [DataType] { functions.flatMap(\.stateTypes) }
-
-  /// Whether the order of rows may show in the result.
-  var isOrderSensitive: Bool { functions.contains(where: \.isOrderSensitive) }
-}
-
-/// Rows on their way into groups.
-struct AggregationRows {
-  var count: Int
-  /// Flat key columns.
-  var keys: [ColumnVector]
-  /// The arguments of each aggregate, then its filter if it has one.
-  var values: [ColumnVector]
-
-  func gathered(_ selection: Selection) -> AggregationRows {
-    AggregationRows(
-      count: selection.count, keys: keys.map { $0.gathered(selection) }, values: values.map { $0.gathered(selection) })
-  }
-}
+import MillraceState
 
 /// Groups and their partial results; grows batch by batch. Used by one thread at a time.
 final class GroupAccumulation {
   let plan: AggregationPlan
   let table: GroupTable
-  private let accumulators: [any Accumulator]
+  private var accumulators: [any Accumulator]
   /// The accumulator whose counting the table does where it can, if there is one.
   private let rowCounter: Int?
   /// Whether the table may have counted rows that the accumulator does not know of.
   private var hasRowCounts = false
+  /// The store whose rows the groups are, which is told what changes; nil for groups that are no state.
+  private weak var store: MemoryStateStore?
   private var groups: UnsafeMutablePointer<UInt32>
   private var capacity = 0
 
+  /// No groups.
   init(_ plan: AggregationPlan) {
     self.plan = plan
     table = GroupTable(keyTypes: plan.keys.flatTypes)
@@ -77,6 +28,25 @@ final class GroupAccumulation {
       plan.aggregates[index].filter == nil && (accumulators[index] as? any RowCountingAccumulator)?.rowCounts != nil
     }
     groups = .allocate(capacity: 1)
+  }
+
+  /// The groups that a store has, whose partial results are here from now on. Nil if its rows cannot be groups because numbers are free
+  /// between them.
+  init?(_ plan: AggregationPlan, residentIn store: MemoryStateStore) throws {
+    guard let table = store.denseTable else { return nil }
+    self.plan = plan
+    self.table = table
+    accumulators = plan.functions.map { $0.makeAccumulator() }
+    // Its counts would have to be looked for in all slots with each batch.
+    rowCounter = nil
+    groups = .allocate(capacity: 1)
+    var next = 0
+    try store.scan { _, values, count in
+      try merge(.range(next..<next + count), states: values)
+      next += count
+    }
+    try store.reside(in: self)
+    self.store = store
   }
 
   deinit { groups.deallocate() }
@@ -103,8 +73,7 @@ final class GroupAccumulation {
 
   /// Adds rows whose keys and arguments are computed.
   func add(_ rows: AggregationRows) throws {
-    makeRoom(rows.count)
-    let isCounted = table.findOrInsert(rows.keys, count: rows.count, into: groups, countsRows: rowCounter != nil)
+    let isCounted = locate(rows.keys, count: rows.count, countsRows: rowCounter != nil)
     if isCounted { hasRowCounts = true }
     let values = rows.values
     var next = 0
@@ -123,6 +92,15 @@ final class GroupAccumulation {
     }
   }
 
+  /// Finds or makes the group of each row, in `groups`. Gives whether the table has counted rows.
+  private func locate(_ keys: [ColumnVector], count: Int, countsRows: Bool = false) -> Bool {
+    makeRoom(count)
+    let known = table.groupCount
+    let isCounted = table.findOrInsert(keys, count: count, into: groups, countsRows: countsRows)
+    store?.note(groups, count, newFrom: known)
+    return isCounted
+  }
+
   private func updateFiltered(_ accumulator: any Accumulator, _ arguments: [ColumnVector], _ rows: Selection) throws {
     if rows.count == 0 { return }
     let chosen = UnsafeMutablePointer<UInt32>.allocate(capacity: rows.count)
@@ -134,23 +112,25 @@ final class GroupAccumulation {
   /// Makes sure that a global aggregate has its one group.
   func ensureGlobalGroup() {
     guard plan.keys.expressions.isEmpty, table.groupCount == 0 else { return }
-    makeRoom(1)
-    table.findOrInsert(plan.keys.encode([], count: 1), count: 1, into: groups)
+    _ = locate(plan.keys.encode([], count: 1), count: 1)
     for accumulator in accumulators { accumulator.reserve(groupCount: 1) }
   }
 
-  /// Adds partial results of `count` keys.
-  func merge(keys: [ColumnVector], states: [ColumnVector], count: Int) throws {
-    if count == 0 { return }
-    makeRoom(count)
-    table.findOrInsert(keys, count: count, into: groups)
-    try merge(groups, states: states, count: count)
+  /// Adds partial results of `count` keys, and gives the group of each, good until the next call.
+  @discardableResult
+  func merge(keys: [ColumnVector], states: [ColumnVector], count: Int) throws -> UnsafePointer<UInt32> {
+    if count > 0 {
+      _ = locate(keys, count: count)
+      try merge(groups, states: states, count: count)
+    }
+    return UnsafePointer(groups)
   }
 
   /// Adds partial results of groups that are there already.
   func merge(_ rows: Selection, states: [ColumnVector]) throws {
     if rows.count == 0 { return }
     try rows.rows.withMemoryRebound(to: UInt32.self, capacity: rows.count) {
+      store?.note($0, rows.count, newFrom: table.groupCount)
       try merge($0, states: states, count: rows.count)
     }
   }
@@ -185,6 +165,19 @@ final class GroupAccumulation {
     if let counts = counter.rowCounts { table.takeRowCounts(addingTo: counts) }
   }
 
+  /// Rows that came to each group, where an accumulator counts them.
+  var rowCounts: UnsafePointer<Int64>? {
+    settleRowCounts()
+    return rowCounter.flatMap { (accumulators[$0] as? any RowCountingAccumulator)?.rowCounts }.map { UnsafePointer($0) }
+  }
+
+  /// Makes all groups empty, and keeps them.
+  func clearValues() {
+    settleRowCounts()
+    accumulators = plan.functions.map { $0.makeAccumulator() }
+    for accumulator in accumulators { accumulator.reserve(groupCount: groupCount) }
+  }
+
   /// Columns of partial results of all groups.
   func states() throws -> [ColumnVector] {
     settleRowCounts()
@@ -206,21 +199,14 @@ final class GroupAccumulation {
   }
 }
 
-extension AggregationPlan {
-  /// Final results of distinct keys from their partial results.
-  func finish(keys flatKeys: [ColumnVector], states: [ColumnVector], count: Int) throws -> RecordBatch {
-    let groups = UnsafeMutablePointer<UInt32>.allocate(capacity: max(count, 1))
-    defer { groups.deallocate() }
-    for row in 0..<count { groups[row] = UInt32(truncatingIfNeeded: row) }
-    var next = 0
-    let results = try functions.map { function in
-      let accumulator = function.makeAccumulator()
-      accumulator.reserve(groupCount: count)
-      let width = function.stateTypes.count
-      try accumulator.merge(groups: groups, rowCount: count, states: Array(states[next..<next + width]))
-      next += width
-      return try accumulator.finish(groupCount: count)
+extension GroupAccumulation: ResidentValues {
+  func values(of rows: UnsafePointer<UInt32>, count: Int) throws -> [ColumnVector] {
+    try accumulators.flatMap { accumulator in
+      guard let accumulator = accumulator as? any SelectiveAccumulator else {
+        throw MillraceError("INTERNAL_ERROR", "an accumulator gives no partial results of some groups", fault: .bug)
+      }
+      accumulator.reserve(groupCount: groupCount)
+      return try accumulator.states(of: rows, count: count)
     }
-    return RecordBatch(rowCount: count, columns: try keys.decode(flatKeys, count: count) + results)
   }
 }

@@ -14,8 +14,10 @@ final class PartialGroups {
   private let merged: Mutex<Merged>
   private let plan: AggregationPlan
 
-  init(_ parts: [GroupAccumulation], merged: [GroupAccumulation] = [], _ plan: AggregationPlan) {
-    self.parts = parts
+  /// At least one part.
+  init(_ given: [GroupAccumulation], merged: [GroupAccumulation] = [], _ plan: AggregationPlan) {
+    let parts = given.count == 1 ? given : given.filter { $0.groupCount > 0 }
+    self.parts = parts.isEmpty ? [given[0]] : parts
     mergedCount = merged.count
     groupCount = (parts + merged).reduce(0) { $0 + $1.groupCount }
     self.merged = Mutex(Merged(partitions: merged))

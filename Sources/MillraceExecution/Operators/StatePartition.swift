@@ -18,6 +18,8 @@ final class StatePartition {
   private let delay: Int64
   /// The groups that the batch changed, where their rows are asked for afterwards.
   private var withheld: GroupAccumulation?
+  /// All groups, where they stay in their accumulators.
+  private var resident: GroupAccumulation?
   /// Groups that end at or before it are gone already.
   private var evictedTo = Int64.min
 
@@ -29,6 +31,13 @@ final class StatePartition {
     var dropped: Int64 = 0
     /// Time that removing took.
     var removalMicroseconds: Int64 = 0
+
+    /// The same with other rows.
+    func reduced(_ change: BatchChange) throws -> Outcome {
+      var reduced = self
+      reduced.rows = try rows.compactMap(change)
+      return reduced
+    }
   }
 
   init(
@@ -204,7 +213,46 @@ final class StatePartition {
   }
 
   private func everything() throws -> [RecordBatch] {
-    try finished { try store.measured.scan($0) }
+    if let resident { return resident.groupCount == 0 ? [] : [try resident.finish()] }
+    return try finished { try store.measured.scan($0) }
+  }
+
+  // MARK: Groups that stay in their accumulators
+
+  /// Whether that is possible for all that is known before the state is.
+  var mayReside: Bool {
+    mode != .append && due == nil && plan.sessions == nil && plan.isSelective && store is MemoryStateStore
+  }
+
+  /// Whether it is possible with the state that there is.
+  var canReside: Bool { (store as? MemoryStateStore)?.denseTable != nil }
+
+  /// The groups with what the store has for them, which they keep from now on.
+  func reside() throws -> GroupAccumulation {
+    guard let memory = store as? MemoryStateStore,
+      let groups = try ProfileLane.usingState({ try GroupAccumulation(plan, residentIn: memory) })
+    else {
+      throw MillraceError("INTERNAL_ERROR", "the groups of this state cannot stay in accumulators", fault: .bug)
+    }
+    resident = groups
+    return groups
+  }
+
+  /// Groups that the batch has changed or added.
+  var touchedCount: Int { (store as? MemoryStateStore)?.touchedCount ?? 0 }
+
+  /// What a batch came to that was added to the groups.
+  func settled(withholds: Bool) throws -> Outcome {
+    var outcome = Outcome()
+    outcome.updated = Int64(touchedCount)
+    if !withholds { outcome.rows = mode == .complete ? try everything() : try touched() }
+    return outcome
+  }
+
+  /// The results of the groups that the batch has changed.
+  private func touched() throws -> [RecordBatch] {
+    guard let memory = store as? MemoryStateStore else { return [] }
+    return try finished { try store.measured.scanTouched(of: memory, $0) }
   }
 
   // MARK: Rows apart from their batch
@@ -231,6 +279,7 @@ final class StatePartition {
     withheld = nil
     if mode == .complete { return try updated.map { try everything($0) } ?? everything() }
     guard afterPostponed, let memory = store as? MemoryStateStore else {
+      if resident != nil { return try touched() }
       return try updated.flatMap { $0.groupCount == 0 ? nil : [try $0.finish()] } ?? []
     }
     memory.markDue()

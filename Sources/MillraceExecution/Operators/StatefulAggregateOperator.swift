@@ -10,6 +10,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
   private let plan: AggregationPlan
   private let input: AggregationInput
   private let partitions: [StatePartition]
+  /// The state, where its groups may stay in their accumulators.
+  private let resident: ResidentState?
   private let metricsIndex: Int
   private let pool: WorkerPool
   /// Whether rows of batches before this one are still to come out.
@@ -22,8 +24,10 @@ final class StatefulAggregateOperator: PhysicalOperator {
     self.plan = plan
     self.input = input
     self.partitions = partitions
+    resident = ResidentState(partitions)
     self.metricsIndex = metricsIndex
     self.pool = pool
+    if case .chains(_, let shared) = input, let resident { shared.reside(in: resident) }
   }
 
   /// Spark's name of the operator.
@@ -45,12 +49,20 @@ final class StatefulAggregateOperator: PhysicalOperator {
     case .withheld: withholds = true
     case .apart(let scope): return try emit(scope, reducing: reduce)
     }
-    let partials = try input.partials(plan, context)
-    let start = pool.profiler.clock.monotonicNanoseconds()
-    let outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
-      var outcome = try partitions[index].run(groups, context, withholds: withholds)
-      outcome.rows = try outcome.rows.compactMap(reduce)
-      return outcome
+    let start: Int64
+    let outcomes: [StatePartition.Outcome]
+    if let resident, try !resident.begin(context).isEmpty {
+      let workers = try input.workers(plan, context)
+      start = pool.profiler.clock.monotonicNanoseconds()
+      outcomes = try resident.settle(workers, pool) { index in
+        try partitions[index].settled(withholds: withholds).reduced(reduce)
+      }
+    } else {
+      let partials = try input.partials(plan, context)
+      start = pool.profiler.clock.monotonicNanoseconds()
+      outcomes = try partials.merged(partitions: partitions.count, pool) { groups, index in
+        try partitions[index].run(groups, context, withholds: withholds).reduced(reduce)
+      }
     }
     var metrics = StateOperatorMetrics(operatorName: Self.name(plan))
     for outcome in outcomes {

@@ -212,8 +212,13 @@ final class PhysicalPlanner {
       let partial = profile.add(.partial)
       for chain in chains {
         let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
-        chain.chain.begin = { shared.begin($0) }
-        chain.chain.makeTerminal = { AggregateTerminal(own, shared: isShared ? shared : nil) }
+        let idle = IdleWorkers()
+        let keepsWorkers = !aggregation.keys.expressions.isEmpty
+        chain.chain.begin = { try shared.begin($0) }
+        chain.chain.makeTerminal = {
+          let worker = idle.take() ?? WorkerGroups(own, idle: keepsWorkers && shared.isResident ? idle : nil)
+          return AggregateTerminal(worker, shared: isShared ? shared : nil)
+        }
         chain.chain.terminalSlot = partial
         chain.chain.holdsRows = false
         if aggregation.isOrderSensitive { chain.chain.needsFixedAssignment = true }

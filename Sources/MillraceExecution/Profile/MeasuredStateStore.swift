@@ -41,23 +41,40 @@ struct MeasuredStateStore {
   }
 
   /// Calls `body` with everything; what `body` does is the operator's again.
-  func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try scan(due: nil, body) }
+  func scan(_ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws { try scan(.all, body) }
 
   /// Calls `body` with the rows that are due in a store that knows of some; what `body` does is the operator's again.
   func takeDue(from memory: MemoryStateStore, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
-    try scan(due: memory, body)
+    try scan(.due(memory), body)
   }
 
-  private func scan(due: MemoryStateStore?, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
-    guard let lane = ProfileLane.current else { return try visit(due, body) }
+  /// Calls `body` with the rows that the version has changed or added; what `body` does is the operator's again.
+  func scanTouched(
+    of memory: MemoryStateStore, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void
+  ) throws {
+    try scan(.touched(memory), body)
+  }
+
+  private enum Rows {
+    case all
+    case due(MemoryStateStore)
+    case touched(MemoryStateStore)
+  }
+
+  private func scan(_ rows: Rows, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    guard let lane = ProfileLane.current else { return try visit(rows, body) }
     let outer = lane.slot
     try ProfileLane.usingState {
-      try visit(due) { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
+      try visit(rows) { keys, values, count in try lane.charging(outer) { try body(keys, values, count) } }
     }
   }
 
-  private func visit(_ due: MemoryStateStore?, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
-    if let due { try due.takeDue(body) } else { try store.scan(body) }
+  private func visit(_ rows: Rows, _ body: ([ColumnVector], [ColumnVector], Int) throws -> Void) throws {
+    switch rows {
+    case .all: try store.scan(body)
+    case .due(let memory): try memory.takeDue(body)
+    case .touched(let memory): try memory.forEachTouched(body)
+    }
   }
 
   /// Calls `body`, which does little, with the keys that are due in a store that finds them.

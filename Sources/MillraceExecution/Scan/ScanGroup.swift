@@ -34,7 +34,7 @@ final class ScanGroup {
     /// Makes the end of the chain for one worker.
     var makeTerminal: () throws -> any StageTerminal = { CollectTerminal() }
     /// Runs first in each batch: forgets what a batch that failed left behind.
-    var begin: (BatchContext) -> Void = { _ in }
+    var begin: (BatchContext) throws -> Void = { _ in }
     /// Runs before the scan: builds the tables that joins look up.
     var prerequisites: [(BatchContext) throws -> Void] = []
     /// Ends of the last run, by worker.
@@ -98,7 +98,7 @@ final class ScanGroup {
 
   private func readAll(_ context: BatchContext) throws {
     for chain in chains {
-      chain.begin(context)
+      try chain.begin(context)
       for prerequisite in chain.prerequisites { try prerequisite(context) }
       chain.terminals = []
     }

@@ -16,7 +16,7 @@ extension ColumnVector {
 }
 
 /// `avg` of floating-point numbers, as DOUBLE. State: sum, count.
-final class AverageAccumulator: Accumulator {
+final class AverageAccumulator: SelectiveAccumulator {
   private let sums = GroupArray<Double>(0)
   private let counts = GroupArray<Int64>(0)
 
@@ -43,6 +43,10 @@ final class AverageAccumulator: Accumulator {
     [sums.vector(.double, groupCount), counts.vector(.long, groupCount)]
   }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [sums.vector(.double, of: groups, count: count), counts.vector(.long, of: groups, count: count)]
+  }
+
   func finish(groupCount: Int) -> ColumnVector {
     let sums = self.sums.values
     return .means(counts.values, groupCount) { sums[$0] }
@@ -51,7 +55,7 @@ final class AverageAccumulator: Accumulator {
 
 /// `avg` of integers, as DOUBLE. The sum is exact, so that it does not depend on the order of rows; Spark adds doubles, which gives the
 /// same up to sums of 2^53. State: low and high half of the sum, count.
-final class IntegerAverageAccumulator: Accumulator {
+final class IntegerAverageAccumulator: SelectiveAccumulator {
   private let sums = WideSums()
   private let counts = GroupArray<Int64>(0)
 
@@ -78,11 +82,15 @@ final class IntegerAverageAccumulator: Accumulator {
 
   func states(groupCount: Int) -> [ColumnVector] { sums.halves(groupCount) + [counts.vector(.long, groupCount)] }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    sums.halves(of: groups, count: count) + [counts.vector(.long, of: groups, count: count)]
+  }
+
   func finish(groupCount: Int) -> ColumnVector { sums.means(counts.values, groupCount) }
 }
 
 /// `avg` of intervals, rounded half up. State: sum, count.
-final class IntervalAverageAccumulator: Accumulator {
+final class IntervalAverageAccumulator: SelectiveAccumulator {
   private let sums = GroupArray<Int64>(0)
   private let counts = GroupArray<Int64>(0)
   private let type: DataType
@@ -124,6 +132,10 @@ final class IntervalAverageAccumulator: Accumulator {
   }
 
   func states(groupCount: Int) -> [ColumnVector] { [sums.vector(.long, groupCount), counts.vector(.long, groupCount)] }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [sums.vector(.long, of: groups, count: count), counts.vector(.long, of: groups, count: count)]
+  }
 
   func finish(groupCount: Int) -> ColumnVector {
     let builder = ColumnBuilder(type, capacity: groupCount)

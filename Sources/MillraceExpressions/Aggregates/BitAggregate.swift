@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 /// `bit_and`, `bit_or`, `bit_xor`, and `bool_and`, `bool_or` as the same over booleans. State: the value so far.
-final class BitAccumulator: Accumulator {
+final class BitAccumulator: SelectiveAccumulator {
   enum Operation: Sendable {
     case and, or, xor
   }
@@ -52,6 +52,10 @@ final class BitAccumulator: Accumulator {
   }
 
   func states(groupCount: Int) -> [ColumnVector] { [store.stored(groupCount)] }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [store.stored(of: groups, count: count)]
+  }
 
   func finish(groupCount: Int) -> ColumnVector { store.stored(groupCount) }
 }

@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 /// `count(*)`, `count(x, …)` and, over booleans, `count_if`.
-final class CountAccumulator: RowCountingAccumulator {
+final class CountAccumulator: RowCountingAccumulator, SelectiveAccumulator {
   private let counts = GroupArray<Int64>(0)
   private let countsTrueOnly: Bool
   private let skipsNulls: Bool
@@ -36,6 +36,10 @@ final class CountAccumulator: RowCountingAccumulator {
   }
 
   func states(groupCount: Int) -> [ColumnVector] { [finish(groupCount: groupCount)] }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [counts.vector(.long, of: groups, count: count)]
+  }
 
   func finish(groupCount: Int) -> ColumnVector { counts.vector(.long, groupCount) }
 }

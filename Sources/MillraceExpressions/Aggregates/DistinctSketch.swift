@@ -4,7 +4,7 @@ import MillraceColumnar
 /// `approx_count_distinct` by HyperLogLog: 2^p registers per group, each the longest run of zeros among the hashes it saw.
 /// Hashes, registers and the estimate for few values are Spark's, so that small sets give the same numbers. Beyond those the
 /// estimate is Ertl's, which needs no table of biases. State: a version byte, p and the registers.
-final class DistinctSketchAccumulator: Accumulator {
+final class DistinctSketchAccumulator: SelectiveAccumulator {
   private let precision: Int
   private let width: Int
   private let registers = GroupArray<UInt8>(0)
@@ -55,18 +55,25 @@ final class DistinctSketchAccumulator: Accumulator {
     }
   }
 
-  func states(groupCount: Int) -> [ColumnVector] {
-    let block = MemoryBuffer(capacity: groupCount * (width + 2))
-    let out = MemoryBuffer(capacity: groupCount * 16)
+  func states(groupCount: Int) -> [ColumnVector] { [sketches(groupCount) { $0 }] }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [sketches(count) { Int(truncatingIfNeeded: groups[$0]) }]
+  }
+
+  private func sketches(_ count: Int, _ group: (Int) -> Int) -> ColumnVector {
+    let block = MemoryBuffer(capacity: count * (width + 2))
+    let out = MemoryBuffer(capacity: count * 16)
     let views = out.base.assumingMemoryBound(to: StringView.self)
-    for group in 0..<groupCount {
-      let target = block.base + group * (width + 2)
+    let registers = self.registers.values
+    for row in 0..<count {
+      let target = block.base + row * (width + 2)
       target.storeBytes(of: RowCodec.version, as: UInt8.self)
       target.storeBytes(of: UInt8(precision), toByteOffset: 1, as: UInt8.self)
-      memcpy(target + 2, registers.base + group * width, width)
-      views[group] = StringView(target, width + 2)
+      memcpy(target + 2, registers + group(row) * width, width)
+      views[row] = StringView(target, width + 2)
     }
-    return [ColumnVector(type: .binary, count: groupCount, values: out, owners: [block])]
+    return ColumnVector(type: .binary, count: count, values: out, owners: [block])
   }
 
   func finish(groupCount: Int) -> ColumnVector {

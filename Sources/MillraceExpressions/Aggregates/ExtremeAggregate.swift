@@ -1,7 +1,7 @@
 import MillraceColumnar
 
 /// `min` and `max` of numbers, dates and other fixed-width values. State: the value, NULL while there is none.
-final class FixedExtremeAccumulator: Accumulator {
+final class FixedExtremeAccumulator: SelectiveAccumulator {
   private let store: GroupValues
   private let isMaximum: Bool
 
@@ -74,12 +74,16 @@ final class FixedExtremeAccumulator: Accumulator {
 
   func states(groupCount: Int) -> [ColumnVector] { [store.stored(groupCount)] }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [store.stored(of: groups, count: count)]
+  }
+
   func finish(groupCount: Int) -> ColumnVector { store.stored(groupCount) }
 }
 
 /// `min` and `max` of strings and nested values, and `min_by` and `max_by` of anything: the row with the extreme key wins.
 /// State: the key, and for the `_by` forms the value and whether there is one.
-final class OrderedPickAccumulator: Accumulator {
+final class OrderedPickAccumulator: SelectiveAccumulator {
   private let keys: GroupValues
   private let values: GroupValues?
   private let winners = Winners()
@@ -165,11 +169,15 @@ final class OrderedPickAccumulator: Accumulator {
     [keys.stored(groupCount)] + (values.map { [$0.stored(groupCount)] } ?? [])
   }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    ([keys] + (values.map { [$0] } ?? [])).map { $0.stored(of: groups, count: count) }
+  }
+
   func finish(groupCount: Int) throws -> ColumnVector { try (values ?? keys).values(groupCount) }
 }
 
 /// `first`, `last` and `any_value`. State: the value, whether there is one.
-final class PositionAccumulator: Accumulator {
+final class PositionAccumulator: SelectiveAccumulator {
   private let store: GroupValues
   private let winners = Winners()
   private let isLast: Bool
@@ -209,6 +217,10 @@ final class PositionAccumulator: Accumulator {
   }
 
   func states(groupCount: Int) -> [ColumnVector] { [store.stored(groupCount), store.isSet(groupCount)] }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    [store.stored(of: groups, count: count), store.isSet(of: groups, count: count)]
+  }
 
   func finish(groupCount: Int) throws -> ColumnVector { try store.values(groupCount) }
 }

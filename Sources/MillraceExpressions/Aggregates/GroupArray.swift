@@ -33,6 +33,17 @@ final class GroupArray<Element: BitwiseCopyable> {
   func vector(_ type: DataType, _ groupCount: Int, validity: Bitmap? = nil, owners: [AnyObject] = []) -> ColumnVector {
     ColumnVector(type: type, count: groupCount, values: memory.buffer(), validity: validity, owners: owners)
   }
+
+  /// The values of some groups as a vector whose physical type is `Element`.
+  func vector(
+    _ type: DataType, of groups: UnsafePointer<UInt32>, count: Int, validity: Bitmap? = nil, owners: [AnyObject] = []
+  ) -> ColumnVector {
+    let out = MemoryBuffer(capacity: count * MemoryLayout<Element>.stride)
+    let target = out.base.assumingMemoryBound(to: Element.self)
+    let values = self.values
+    for row in 0..<count { target[row] = values[Int(truncatingIfNeeded: groups[row])] }
+    return ColumnVector(type: type, count: count, values: out, validity: validity, owners: owners)
+  }
 }
 
 extension GroupArray where Element == UInt8 {
@@ -42,6 +53,15 @@ extension GroupArray where Element == UInt8 {
     let flags = values
     for group in 0..<groupCount where flags[group] == 0 { missing += 1 }
     return missing == 0 ? nil : Bitmap(bytes: flags, count: groupCount)
+  }
+
+  /// Validity of some groups, of which those are valid whose flag `isValid`; nil when all are.
+  @inline(__always)
+  func validity(of groups: UnsafePointer<UInt32>, count: Int, where isValid: (UInt8) -> Bool) -> Bitmap? {
+    var nulls = NullTracker(count: count)
+    let flags = values
+    for row in 0..<count where !isValid(flags[Int(truncatingIfNeeded: groups[row])]) { nulls.setNull(row) }
+    return nulls.validity
   }
 }
 

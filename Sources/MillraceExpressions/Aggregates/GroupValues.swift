@@ -113,6 +113,38 @@ final class GroupValues {
       type: storedType, count: groupCount, values: memory.buffer(), validity: nulls.validity, owners: arena.owners)
   }
 
+  /// The values of some groups as they are stored.
+  func stored(of groups: UnsafePointer<UInt32>, count: Int) -> ColumnVector {
+    let validity = flags.validity(of: groups, count: count) { $0 == State.value }
+    let out = MemoryBuffer(capacity: count * stride)
+    switch storedType.physical {
+    case .none, .structure: break
+    case .bool, .int8: gather(UInt8.self, groups, count, out)
+    case .int16: gather(UInt16.self, groups, count, out)
+    case .int32, .float: gather(UInt32.self, groups, count, out)
+    case .int64, .double, .list: gather(UInt64.self, groups, count, out)
+    case .int128, .interval, .view: gather(UInt128.self, groups, count, out)
+    }
+    return ColumnVector(type: storedType, count: count, values: out, validity: validity, owners: arena.owners)
+  }
+
+  private func gather<T: BitwiseCopyable>(
+    _: T.Type, _ groups: UnsafePointer<UInt32>, _ count: Int, _ out: MemoryBuffer
+  ) {
+    let source = memory.bytes.assumingMemoryBound(to: T.self)
+    let target = out.base.assumingMemoryBound(to: T.self)
+    for row in 0..<count { target[row] = source[Int(truncatingIfNeeded: groups[row])] }
+  }
+
+  /// Whether some groups have been set, as a BOOLEAN vector.
+  func isSet(of groups: UnsafePointer<UInt32>, count: Int) -> ColumnVector {
+    let buffer = MemoryBuffer(capacity: count)
+    let target = buffer.base.assumingMemoryBound(to: UInt8.self)
+    let states = flags.values
+    for row in 0..<count { target[row] = states[Int(truncatingIfNeeded: groups[row])] == State.unset ? 0 : 1 }
+    return ColumnVector(type: .boolean, count: count, values: buffer)
+  }
+
   /// Whether the first groups have been set, as a BOOLEAN vector.
   func isSet(_ groupCount: Int) -> ColumnVector {
     let buffer = MemoryBuffer(capacity: groupCount)
@@ -130,10 +162,7 @@ final class GroupValues {
 
   /// The values of some groups.
   func values(of groups: UnsafePointer<UInt32>, count: Int) throws -> ColumnVector {
-    let rows = Selection(capacity: count)
-    for index in 0..<count { rows.rows[index] = Int32(truncatingIfNeeded: groups[index]) }
-    let picked = stored(self.count).gathered(rows)
-    return isEncoded ? try codec.decode(picked)[0] : picked
+    try decoded(stored(of: groups, count: count))
   }
 
   /// Turns a column of stored values (a state) back into values.

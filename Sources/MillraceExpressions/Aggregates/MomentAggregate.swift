@@ -3,7 +3,7 @@ import MillraceColumnar
 
 /// Central moments of one number: variance, standard deviation, skewness, kurtosis. State: n, mean and the sums of powers of the
 /// distance from it, all DOUBLE, updated and merged by the formulas of Welford, Chan and Pébay.
-final class MomentAccumulator: Accumulator {
+final class MomentAccumulator: SelectiveAccumulator {
   enum Result: Sendable {
     case varianceSample, variancePopulation, deviationSample, deviationPopulation, skewness, kurtosis
 
@@ -78,10 +78,16 @@ final class MomentAccumulator: Accumulator {
     return out
   }
 
-  func states(groupCount: Int) -> [ColumnVector] {
-    let held = groups.base
+  func states(groupCount: Int) -> [ColumnVector] { states(groupCount) { $0 } }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    states(count) { Int(truncatingIfNeeded: groups[$0]) }
+  }
+
+  private func states(_ count: Int, _ group: (Int) -> Int) -> [ColumnVector] {
+    let held = groups.values
     let readers: [(Moments) -> Double] = [{ $0.n }, { $0.mean }, { $0.m2 }, { $0.m3 }, { $0.m4 }]
-    return readers.prefix(result.order + 1).map { read in DoubleColumn.make(groupCount) { read(held[$0]) } }
+    return readers.prefix(result.order + 1).map { read in DoubleColumn.make(count) { read(held[group($0)]) } }
   }
 
   func finish(groupCount: Int) -> ColumnVector {

@@ -3,7 +3,7 @@ import MillraceColumnar
 
 /// Statistics of pairs of numbers: covariance, correlation, the `regr_` family. Rows where either is NULL do not count.
 /// State: n, both means, the sum of products of distances and both sums of squares, all DOUBLE.
-final class PairAccumulator: Accumulator {
+final class PairAccumulator: SelectiveAccumulator {
   enum Result: Sendable {
     case covariancePopulation, covarianceSample, correlation
     case count, averageX, averageY, sumXX, sumYY, sumXY, slope, intercept, r2
@@ -63,10 +63,16 @@ final class PairAccumulator: Accumulator {
     withExtendedLifetime(flat) {}
   }
 
-  func states(groupCount: Int) -> [ColumnVector] {
-    let held = groups.base
+  func states(groupCount: Int) -> [ColumnVector] { states(groupCount) { $0 } }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    states(count) { Int(truncatingIfNeeded: groups[$0]) }
+  }
+
+  private func states(_ count: Int, _ group: (Int) -> Int) -> [ColumnVector] {
+    let held = groups.values
     let readers: [(Pairs) -> Double] = [{ $0.n }, { $0.x }, { $0.y }, { $0.xy }, { $0.xx }, { $0.yy }]
-    return readers.map { read in DoubleColumn.make(groupCount) { read(held[$0]) } }
+    return readers.map { read in DoubleColumn.make(count) { read(held[group($0)]) } }
   }
 
   func finish(groupCount: Int) -> ColumnVector {

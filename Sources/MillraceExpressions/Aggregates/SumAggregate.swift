@@ -6,7 +6,7 @@ enum OverflowMode: Sendable {
 }
 
 /// `sum` of integers and intervals in 64 bits. State: the sum (NULL while nothing was added), whether it overflowed.
-final class LongSumAccumulator: Accumulator {
+final class LongSumAccumulator: SelectiveAccumulator {
   private let sums = GroupArray<Int64>(0)
   private let seen = GroupArray<UInt8>(0)
   private let overflowed = GroupArray<UInt8>(0)
@@ -72,6 +72,14 @@ final class LongSumAccumulator: Accumulator {
     [sums.vector(.long, groupCount, validity: seen.validity(groupCount)), overflowed.vector(.boolean, groupCount)]
   }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    let validity = seen.validity(of: groups, count: count) { $0 != 0 }
+    return [
+      sums.vector(.long, of: groups, count: count, validity: validity),
+      overflowed.vector(.boolean, of: groups, count: count),
+    ]
+  }
+
   func finish(groupCount: Int) -> ColumnVector {
     let seen = self.seen.values, overflowed = self.overflowed.values, sums = self.sums.values
     var nulls = NullTracker(count: groupCount)
@@ -87,7 +95,7 @@ final class LongSumAccumulator: Accumulator {
 }
 
 /// `sum` of FLOAT and DOUBLE. State: the sum, NULL while nothing was added.
-final class DoubleSumAccumulator: Accumulator {
+final class DoubleSumAccumulator: SelectiveAccumulator {
   private let sums = GroupArray<Double>(0)
   private let seen = GroupArray<UInt8>(0)
 
@@ -110,13 +118,18 @@ final class DoubleSumAccumulator: Accumulator {
 
   func states(groupCount: Int) -> [ColumnVector] { [finish(groupCount: groupCount)] }
 
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    let validity = seen.validity(of: groups, count: count) { $0 != 0 }
+    return [sums.vector(.double, of: groups, count: count, validity: validity)]
+  }
+
   func finish(groupCount: Int) -> ColumnVector {
     sums.vector(.double, groupCount, validity: seen.validity(groupCount))
   }
 }
 
 /// `sum` and `avg` of DECIMAL. State: the unscaled sum (NULL after an overflow), the number of values.
-final class DecimalSumAccumulator: Accumulator {
+final class DecimalSumAccumulator: SelectiveAccumulator {
   private let sums = GroupArray<Int128>(0)
   private let counts = GroupArray<Int64>(0)
   private let overflowed = GroupArray<UInt8>(0)
@@ -166,6 +179,14 @@ final class DecimalSumAccumulator: Accumulator {
     var nulls = NullTracker(count: groupCount)
     for group in 0..<groupCount where overflowed[group] != 0 { nulls.setNull(group) }
     return [sums.vector(sumType, groupCount, validity: nulls.validity), counts.vector(.long, groupCount)]
+  }
+
+  func states(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    let validity = overflowed.validity(of: groups, count: count) { $0 == 0 }
+    return [
+      sums.vector(sumType, of: groups, count: count, validity: validity),
+      counts.vector(.long, of: groups, count: count),
+    ]
   }
 
   func finish(groupCount: Int) throws -> ColumnVector {

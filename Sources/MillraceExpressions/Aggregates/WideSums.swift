@@ -63,6 +63,19 @@ final class WideSums {
     return [self.lows.vector(.long, groupCount), ColumnVector(type: .long, count: groupCount, values: buffer)]
   }
 
+  /// The same of some groups.
+  func halves(of groups: UnsafePointer<UInt32>, count: Int) -> [ColumnVector] {
+    let low = lows.vector(.long, of: groups, count: count)
+    let buffer = MemoryBuffer(capacity: count * 8)
+    let target = buffer.base.assumingMemoryBound(to: Int64.self)
+    let lowValues = low.values(as: Int64.self)
+    for row in 0..<count { target[row] = lowValues[row] >> 63 }
+    if let highs = highs?.values {
+      for row in 0..<count { target[row] &+= highs[Int(truncatingIfNeeded: groups[row])] }
+    }
+    return [low, ColumnVector(type: .long, count: count, values: buffer)]
+  }
+
   /// Sums divided by counts; NULL where the count is 0.
   func means(_ counts: UnsafePointer<Int64>, _ groupCount: Int) -> ColumnVector {
     let lows = self.lows.values
