@@ -49,7 +49,8 @@ import Testing
     for path in run.files.paths where path.hasPrefix("/data/checkpoint/") && !path.hasSuffix("LOCK") {
       let bytes = try #require(run.files.bytes(path))
       let isLog = path.hasSuffix(".mlog")
-      let used = isLog ? (bytes.lastIndex { $0 != 0 } ?? 0) + 1 : bytes.count
+      let isInBlocks = isLog || path.hasSuffix(".snapshot") || path.hasSuffix(".delta")
+      let used = isInBlocks ? (bytes.lastIndex { $0 != 0 } ?? 0) + 1 : bytes.count
       for place in stride(from: 0, to: used, by: 37) {
         var broken = bytes
         broken[place] ^= 0x55

@@ -233,7 +233,7 @@ struct FakeRun {
   /// Whether it has dead letters and late rows, and sinks that leave out rows.
   var sides = false
   var tuning = CheckpointTuning(
-    segmentSize: 4096, inlineLimit: 150, snapshotMinimum: 450, fileLimit: 3, awaitsSnapshots: true)
+    segmentSize: 4096, inlineLimit: 150, snapshotMinimum: 450, snapshotRatio: 1, fileLimit: 3, awaitsSnapshots: true)
 
   func configuration() -> StreamingQueryConfiguration {
     var configuration = StreamingQueryConfiguration(

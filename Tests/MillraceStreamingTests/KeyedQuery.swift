@@ -176,7 +176,7 @@ struct KeyedRun {
       checkpointLocation: "/data/checkpoint", trigger: trigger,
       environment: Environment(files: files, clock: TickingClock(step)))
     configuration.tuning = CheckpointTuning(
-      segmentSize: 4096, inlineLimit: 100, snapshotMinimum: 300, fileLimit: 3, awaitsSnapshots: true)
+      segmentSize: 4096, inlineLimit: 100, snapshotMinimum: 300, snapshotRatio: 1, fileLimit: 3, awaitsSnapshots: true)
     configuration.asyncCommit = asyncCommit
     configuration.maxEmitDelay = maxEmitDelay
     let sinks = [

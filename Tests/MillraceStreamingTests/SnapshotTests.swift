@@ -82,7 +82,7 @@ import Testing
     executor.shownStore = gated
     let handle = try run.start(executor, run.sinks())
     JournaledSourceTests.wait { executor.computed.read { $0.count } == 12 }
-    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 60 }
+    JournaledSourceTests.wait { run.rows("/data-a/rows").count == 60 && handle.lastProgress?.batchID == 11 }
     // The first snapshot is begun once, at an early version, and no other beside it.
     let begun = gated.frozenAt.withLock { $0 }
     #expect(begun.count == 1 && (begun.first ?? 99) < 8)

@@ -11,6 +11,8 @@ final class GroupAccumulation {
   private var accumulators: [any Accumulator]
   /// The accumulator whose counting the table does where it can, if there is one.
   private let rowCounter: Int?
+  /// Counts rows where no accumulator does and it is asked for.
+  private let ownCounter: (any RowCountingAccumulator)?
   /// Whether the table may have counted rows that the accumulator does not know of.
   private var hasRowCounts = false
   /// The store whose rows the groups are, which is told what changes; nil for groups that are no state.
@@ -18,8 +20,8 @@ final class GroupAccumulation {
   private var groups: UnsafeMutablePointer<UInt32>
   private var capacity = 0
 
-  /// No groups.
-  init(_ plan: AggregationPlan) {
+  /// No groups. With `countsRows` there are `rowCounts` whatever is computed.
+  init(_ plan: AggregationPlan, countsRows: Bool = false) {
     self.plan = plan
     table = GroupTable(keyTypes: plan.keys.flatTypes)
     let accumulators = plan.functions.map { $0.makeAccumulator() }
@@ -27,6 +29,7 @@ final class GroupAccumulation {
     rowCounter = accumulators.indices.first { index in
       plan.aggregates[index].filter == nil && (accumulators[index] as? any RowCountingAccumulator)?.rowCounts != nil
     }
+    ownCounter = countsRows && rowCounter == nil ? BoundAggregate.makeRowCounter() : nil
     groups = .allocate(capacity: 1)
   }
 
@@ -39,6 +42,7 @@ final class GroupAccumulation {
     accumulators = plan.functions.map { $0.makeAccumulator() }
     // Its counts would have to be looked for in all slots with each batch.
     rowCounter = nil
+    ownCounter = nil
     groups = .allocate(capacity: 1)
     var next = 0
     try store.scan { _, values, count in
@@ -73,8 +77,12 @@ final class GroupAccumulation {
 
   /// Adds rows whose keys and arguments are computed.
   func add(_ rows: AggregationRows) throws {
-    let isCounted = locate(rows.keys, count: rows.count, countsRows: rowCounter != nil)
+    let isCounted = locate(rows.keys, count: rows.count, countsRows: rowCounter != nil || ownCounter != nil)
     if isCounted { hasRowCounts = true }
+    if !isCounted, let ownCounter {
+      ownCounter.reserve(groupCount: table.groupCount)
+      try ownCounter.update(groups: groups, rowCount: rows.count, arguments: [])
+    }
     let values = rows.values
     var next = 0
     for (index, accumulator) in accumulators.enumerated() {
@@ -157,18 +165,22 @@ final class GroupAccumulation {
 
   /// Gives the counting accumulator what the table has counted.
   private func settleRowCounts() {
-    guard hasRowCounts, let rowCounter, let counter = accumulators[rowCounter] as? any RowCountingAccumulator else {
-      return
-    }
+    guard hasRowCounts, let counter else { return }
     hasRowCounts = false
     counter.reserve(groupCount: groupCount)
     if let counts = counter.rowCounts { table.takeRowCounts(addingTo: counts) }
   }
 
-  /// Rows that came to each group, where an accumulator counts them.
+  /// What counts the rows of each group, if anything does.
+  private var counter: (any RowCountingAccumulator)? {
+    rowCounter.flatMap { accumulators[$0] as? any RowCountingAccumulator } ?? ownCounter
+  }
+
+  /// Rows that came to each group, where anything counts them.
   var rowCounts: UnsafePointer<Int64>? {
     settleRowCounts()
-    return rowCounter.flatMap { (accumulators[$0] as? any RowCountingAccumulator)?.rowCounts }.map { UnsafePointer($0) }
+    counter?.reserve(groupCount: groupCount)
+    return counter?.rowCounts.map { UnsafePointer($0) }
   }
 
   /// Makes all groups empty, and keeps them.
@@ -176,6 +188,7 @@ final class GroupAccumulation {
     settleRowCounts()
     accumulators = plan.functions.map { $0.makeAccumulator() }
     for accumulator in accumulators { accumulator.reserve(groupCount: groupCount) }
+    if let counts = ownCounter?.rowCounts { counts.update(repeating: 0, count: groupCount) }
   }
 
   /// Columns of partial results of all groups.

@@ -31,7 +31,7 @@ final class WorkerGroups {
   private var partitions = MemoryBuffer(capacity: 0)
 
   init(_ plan: AggregationPlan, idle: IdleWorkers? = nil) {
-    groups = GroupAccumulation(plan)
+    groups = GroupAccumulation(plan, countsRows: idle != nil)
     self.idle = idle
   }
 
@@ -71,7 +71,7 @@ final class WorkerGroups {
 
   /// Begins with another table.
   private func forget() {
-    groups = GroupAccumulation(groups.plan)
+    groups = GroupAccumulation(groups.plan, countsRows: idle != nil)
     rowCount = 0
     batchRowCount = 0
     nextCheck = Self.firstCheck
@@ -150,7 +150,7 @@ final class WorkerGroups {
     if toHandOn > 0 {
       if groups.groupCount > 0 { forget() }
     } else {
-      guard groups.rowCounts != nil, batchRowCount >= groups.groupCount * Self.worthwhileRatio else { return }
+      guard batchRowCount >= groups.groupCount * Self.worthwhileRatio else { return }
       groups.clearValues()
       settledCount = groups.groupCount
     }

@@ -1,5 +1,10 @@
 import MillraceColumnar
 
+extension BoundAggregate {
+  /// An accumulator that counts the rows of each group.
+  package static func makeRowCounter() -> any RowCountingAccumulator { CountAccumulator(skipsNulls: false) }
+}
+
 /// `count(*)`, `count(x, …)` and, over booleans, `count_if`.
 final class CountAccumulator: RowCountingAccumulator, SelectiveAccumulator {
   private let counts = GroupArray<Int64>(0)

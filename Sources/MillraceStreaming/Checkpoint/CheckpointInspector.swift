@@ -165,7 +165,9 @@ package struct CheckpointInspector {
   }
 
   private func check(_ base: StateBase, checksums: Bool) throws {
-    try checkFile(path(base), nil, byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
+    // It ends with a whole block.
+    try checkFile(
+      path(base), 0..<base.byteCount, byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
   }
 
   private func check(_ delta: DeltaLocation, checksums: Bool) throws {

@@ -16,20 +16,22 @@ struct SnapshotFile: Sendable {
     let folder = StateFiles.folder(directory, index)
     try files.createDirectory(folder)
     let path = StateFiles.snapshotPath(directory, index, version)
-    let file = try files.open("\(path).tmp", .create)
+    let file = try files.open("\(path).tmp", .createUncached)
     defer { try? file.close() }
-    var offset: Int64 = 0
+    var out = BlockWriter(file)
+    var byteCount = 0
     var checksum: UInt32 = 0
     try content { piece in
       var length = UInt32(piece.count)
       try withUnsafeBytes(of: &length) { header in
-        try file.write(header, at: offset)
+        try out.append(header)
         checksum = ck_crc32c(checksum, header.baseAddress, header.count)
       }
-      try file.write(piece, at: offset + 4)
+      try out.append(piece)
       checksum = ck_crc32c(checksum, piece.baseAddress, piece.count)
-      offset += 4 + Int64(piece.count)
+      byteCount += 4 + piece.count
     }
+    try out.finish()
     CrashPoint.pass(CrashPoints.snapshotAfterWrite)
     try file.sync()
     CrashPoint.pass(CrashPoints.snapshotAfterSync)
@@ -39,7 +41,7 @@ struct SnapshotFile: Sendable {
     try files.syncDirectory(folder)
     try files.syncDirectory(directory)
     CrashPoint.pass(CrashPoints.snapshotAfterDirectorySync)
-    return StateBase(operatorIndex: index, version: version, byteCount: Int(offset), checksum: checksum)
+    return StateBase(operatorIndex: index, version: version, byteCount: byteCount, checksum: checksum)
   }
 }
 

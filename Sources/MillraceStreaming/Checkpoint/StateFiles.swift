@@ -33,7 +33,7 @@ struct StateBase: Sendable, Hashable {
 /// The state of a query's operators on disk: a snapshot each, and what changed since, in the log or in files.
 ///
 /// Files bear the version in their name and count only once a log record names them. A snapshot is begun when the changes since the last one have
-/// become as large, so that what is kept and what a restart reads stay within about twice the state. It is written beside the batches that
+/// become twice as large, so that what is kept and what a restart reads stay within about three times the state. It is written beside the batches that
 /// follow, from what the stores held at its version, and comes into force with a commit after it is durable; until then
 /// the snapshot before it and all changes stay.
 final class StateFiles {
@@ -122,7 +122,8 @@ final class StateFiles {
   private var dueOperators: [Int] {
     operators.indices.filter { index in
       let state = operators[index]
-      return state.paths.count >= tuning.fileLimit || state.grownBytes >= max(state.baseBytes, tuning.snapshotMinimum)
+      return state.paths.count >= tuning.fileLimit
+        || state.grownBytes >= max(state.baseBytes * tuning.snapshotRatio, tuning.snapshotMinimum)
     }
   }
 

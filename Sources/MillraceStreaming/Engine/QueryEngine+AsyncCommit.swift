@@ -2,7 +2,8 @@ import MillraceColumnar
 import MillraceCore
 import MillraceExecution
 
-/// Commits on a thread of their own while the next batch is computed (`asyncCommit`).
+/// Commits on a thread of their own while the next batch is computed: all of them with `asyncCommit`, and those of batches that no sink
+/// gets anything of because their rows wait for a later one.
 ///
 /// ```
 /// query's thread   compute 0 │ compute 1          │ compute 2          │ …
@@ -13,6 +14,11 @@ import MillraceExecution
 /// which brings the batch's PLAN along. So recovery, and what it promises, are the same. Sinks, log and state files belong to the
 /// thread that commits for as long as it does, all else to the query's thread.
 extension QueryEngine {
+  /// Whether the batch is committed while the next is computed.
+  func commitsBeside(_ batchID: Int64) -> Bool {
+    isAsync || (capturesState && stateFiles != nil && leftOut(batchID).count == sinks.count)
+  }
+
   /// A batch that was computed and is not committed.
   struct ComputedBatch {
     /// Without tokens and changes of state, which are made by committing.
@@ -87,7 +93,8 @@ extension QueryEngine {
   /// Everything of a batch that is durable in the end: its rows in the sinks, the changes of state, and its record.
   private func settle(_ batch: ComputedBatch) throws {
     var commit = batch.commit
-    try beginSinks(commit.batchID, except: batch.leftOut, isMeasured: false)
+    // The query's thread begins the batch for sinks that get nothing of it.
+    if isAsync { try beginSinks(commit.batchID, except: batch.leftOut, isMeasured: false) }
     for (index, items) in batch.rows.enumerated() where !batch.leftOut.contains(index) {
       if let items { try outputs[index].write(items) }
     }

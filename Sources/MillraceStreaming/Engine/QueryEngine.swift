@@ -45,15 +45,17 @@ final class QueryEngine {
   /// The batch or epoch that sinks have begun.
   var begunBatch: Int64 = -1
   private var pendingSections: [MemoryBuffer] = []
-  /// Whether a batch is committed while the next is computed.
+  /// Whether each batch is committed while the next is computed, and its rows wait for that in memory.
   let isAsync: Bool
+  /// Whether what a batch changed in the stores can be taken out of them, to be written while they go on.
+  let capturesState: Bool
   /// With `isAsync`: where the rows of a batch wait for the commit before.
   let buffers: [(offset: Int, output: BufferedSinkOutput)]
-  /// With `isAsync`: the changes of state of the batch that was computed last.
+  /// The changes of state of the batch that was computed last, where it is committed beside the next.
   var capturedChanges: [CapturedChanges] = []
   /// The changes of state that were made durable while sinks were committing.
   var savedBeside: (version: Int64, changes: SavedChanges)?
-  /// With `isAsync`: the commit of the batch before.
+  /// The commit of the batch before, where it runs beside this one.
   var underway: CommitUnderway?
 
   init(
@@ -78,9 +80,8 @@ final class QueryEngine {
     byteOutputs = outputs.map { $0 as? ByteSinkOutput }
     flushers = sinks.map { $0.kind.sink as? any FlushingSink }
     // A store with versions of its own must not be changed before they are logged.
-    isAsync =
-      configuration.asyncCommit && configuration.trigger.followsAtOnce
-      && !executor.stateStores.contains { $0 is any DurableStateStore }
+    capturesState = !executor.stateStores.contains { $0 is any DurableStateStore }
+    isAsync = configuration.asyncCommit && configuration.trigger.followsAtOnce && capturesState
     buffers = isAsync ? outputs.enumerated().map { ($0.offset, BufferedSinkOutput($0.element)) } : []
     heldBatches = Array(repeating: nil, count: sinks.count)
     emissions = Array(repeating: (nil, .null), count: sinks.count)
@@ -211,19 +212,19 @@ final class QueryEngine {
       try flush(batchID)
       return .flushed
     case .commitSinks(let batchID):
-      // With `isAsync` the record's tokens and changes are made when it is written.
-      return .sinksCommitted(isAsync ? [] : try commitSinks(batchID))
+      // Beside the next batch the record's tokens and changes are made when it is written.
+      return .sinksCommitted(commitsBeside(batchID) ? [] : try commitSinks(batchID))
     case .saveState(let version):
-      if isAsync {
+      if commitsBeside(version - 1) {
         try captureState(version)
         return .stateSaved([])
       }
       return .stateSaved(try saveState(version))
     case .logCommit(let commit, let next):
-      if isAsync { try beginCommit(commit, next) } else { try logCommit(commit, next) }
+      if commitsBeside(commit.batchID) { try beginCommit(commit, next) } else { try logCommit(commit, next) }
       return .commitLogged
     case .publish(let commit):
-      if !isAsync { try publish(commit) }
+      if !commitsBeside(commit.batchID) { try publish(commit) }
       return .published
     case .wait(let time, let forInput):
       wait(until: time, forInput: forInput)
