@@ -116,6 +116,16 @@ import Testing
       ])
   }
 
+  /// Where no line of a window has an element, there is nothing to look for in it.
+  @Test func readsWindowsWithoutElements() throws {
+    let decoding = try Self.decoding(
+      Schema([StructField("x", .array(.structure([StructField("n", .long), StructField("s", .string)])))]))
+    for text in ["", "\n", "{\"x\":[]}\n{}\n"] {
+      let found = try rows(decoding, text)
+      #expect(found == (text.utf8.count > 1 ? [[.array([])], [.null]] : []))
+    }
+  }
+
   @Test func readsManyElements() throws {
     let json = "[" + (0..<1000).map(String.init).joined(separator: ",") + "]"
     #expect(try Self.one(json, .array(.integer)) == .array((0..<1000).map { .integer($0) }))

@@ -33,7 +33,7 @@ final class SpanTable {
 
   /// Makes room for `rows` rows; what was in the table is lost. No row is bad.
   func reserve(_ rows: Int) {
-    if rows > capacity {
+    if rows > capacity || capacity == 0 {
       free()
       capacity = rows + rows / 4 + 64
       for index in 0..<columnCount where isUsed[index] { columns[index] = .allocate(capacity: capacity) }
