@@ -392,17 +392,19 @@ static inline int fails(const wanted *field, const uint8_t *base, uint64_t value
   return length != field->equal_length || memcmp(base + ck_span_offset(value), field->equal, length) != 0;
 }
 
+// What stands in a column until its key has come.
+static const uint64_t not_found = ~0ull;
+
 static inline __attribute__((always_inline)) int walk_as(
     ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *const *columns, size_t row,
     const int is_complete) {
   int32_t missing = plan->count;
-  for (int32_t i = 0; i < plan->count; i++) columns[i][row] = 0;
+  for (int32_t i = 0; i < plan->count; i++) columns[i][row] = not_found;
   if (p >= end || *p != '{') return walk_malformed;
   if (plan->count == 0 && !is_complete) return walk_ok;
   const uint8_t *first = skip_blanks(++p, end);
-  if (first < end && *first == '}') return plan->filter_count ? walk_rejected : walk_ok;
-  uint64_t seen = 0;
-  for (int32_t at = 0;;) {
+  int is_empty = first < end && *first == '}';
+  for (int32_t at = 0; !is_empty;) {
     int32_t field;
     p = next_key(plan, p, end, &at, &field);
     if (!p) return walk_malformed;
@@ -411,12 +413,12 @@ static inline __attribute__((always_inline)) int walk_as(
     p = is_complete ? read_checked(base, p, end, &value) : read_value(base, p, end, &value);
     if (!p) return walk_malformed;
     if (field >= 0) {
-      columns[field][row] = value;
-      if (plan->fields[field].is_filtered && fails(&plan->fields[field], base, value)) return walk_rejected;
-      uint64_t bit = 1ull << (field & 63);
-      missing -= !(seen & bit);
-      seen |= bit;
-      if (missing == 0 && !is_complete && plan->count <= 64) return walk_ok;
+      int is_first = columns[field][row] == not_found;
+      // Where it may not be read to its end, it must not matter whether it is: of equal keys the first counts, else the last.
+      if (is_first || plan->is_complete) columns[field][row] = value;
+      if (plan->fields[field].is_filtered && !plan->is_complete && fails(&plan->fields[field], base, columns[field][row])) return walk_rejected;
+      missing -= is_first;
+      if (missing == 0 && !is_complete) return walk_ok;
     }
     if (p < end && *p != ',' && *p != '}') p = skip_blanks(p, end);
     if (p >= end) return walk_malformed;
@@ -424,8 +426,11 @@ static inline __attribute__((always_inline)) int walk_as(
     if (*p != ',') return walk_malformed;
     p++;
   }
-  for (int32_t i = 0; plan->filter_count && i < plan->count; i++)
-    if (plan->fields[i].is_filtered && ck_span_kind(columns[i][row]) == CK_NULL) return walk_rejected;
+  if (missing == 0 && plan->filter_count == 0) return walk_ok;
+  for (int32_t i = 0; i < plan->count; i++) {
+    if (columns[i][row] == not_found) columns[i][row] = 0;
+    if (plan->fields[i].is_filtered && fails(&plan->fields[i], base, columns[i][row])) return walk_rejected;
+  }
   return walk_ok;
 }
 

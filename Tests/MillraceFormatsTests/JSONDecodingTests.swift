@@ -126,6 +126,23 @@ import Testing
     }
   }
 
+  /// Whichever other columns and conditions there are. Read to the end, the last one counts.
+  @Test func ofEqualKeysTheFirstCounts() throws {
+    let text = #"{"s":"a","i":1,"s":"b","i":2,"s":"c","other":{"s":"d"}}"# + "\n" + #"{"s":null,"s":"a","i":1}"#
+    func found(_ columns: [Int], _ policy: BadRecordPolicy, filter: String? = nil) throws -> [[Value]] {
+      try rows(
+        Self.decoding(Self.schema, policy), text,
+        filters: filter.map { [PushedFilter(column: 0, .equal, .string($0))] } ?? [], columns: columns)
+    }
+    #expect(try found([0], .null) == [["a"], [.null]])
+    #expect(try found([1, 2, 0], .null) == [[.integer(1), .null, "a"], [.integer(1), .null, .null]])
+    #expect(try found([0, 2], .null, filter: "a") == [["a", .null]])
+    #expect(try found([0, 2], .null, filter: "c").isEmpty)
+    #expect(try found([0], .skip) == [["c"], ["a"]])
+    #expect(try found([0, 2], .skip, filter: "c") == [["c", .null]])
+    #expect(try found([0, 2], .skip, filter: "b").isEmpty)
+  }
+
   @Test func readsManyElements() throws {
     let json = "[" + (0..<1000).map(String.init).joined(separator: ",") + "]"
     #expect(try Self.one(json, .array(.integer)) == .array((0..<1000).map { .integer($0) }))

@@ -242,7 +242,7 @@ size_t ck_utf8_prefix(const uint8_t *p, size_t n);
 /// Which fields of JSON objects are wanted, and what was learned about the order of keys.
 typedef struct ck_json_plan ck_json_plan;
 /// A plan for `count` fields. A complete plan reads every object to its end, checks its grammar and takes the last of equal keys;
-/// another stops as soon as it has all fields.
+/// another stops as soon as it has all fields, and takes the first.
 ck_json_plan *ck_json_plan_new(int32_t count, int is_complete);
 /// Names a field.
 void ck_json_plan_field(ck_json_plan *plan, int32_t index, const void *name, size_t length);

@@ -4,9 +4,9 @@ import MillraceCore
 
 /// One JSON object per line, read as Spark's JSON source reads it, by a declared schema.
 ///
-/// Fields that nobody asks for are skipped, not parsed, and a line is left as soon as all wanted fields were found. So that every
-/// fault in a line is seen (and the last of equal keys wins), lines are read to their end when bad records are to be skipped or to
-/// fail the query, or when the corrupt-record column is asked for.
+/// Fields that nobody asks for are skipped, not parsed, and a line is left as soon as all wanted fields were found; of equal keys the
+/// first counts then. So that every fault in a line is seen (and the last of equal keys counts), lines are read to their end when bad
+/// records are to be skipped or to fail the query, or when the corrupt-record column is asked for.
 public struct JSONDecoding: Decoding {
   /// Always `json`.
   public let name = "json"
