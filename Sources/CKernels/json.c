@@ -348,7 +348,7 @@ static const uint8_t *plain_key(ck_json_plan *plan, const uint8_t *p, const uint
   if (p >= end || *p != '"') return NULL;
   int is_escaped;
   const uint8_t *close = string_end(p + 1, end, &is_escaped);
-  if (!close) return NULL;
+  if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
   *field = field_named(plan, p + 1, (size_t)(close - p - 1), is_escaped);
   p = skip_blanks(close + 1, end);
   if (p >= end || *p != ':') return NULL;
@@ -488,6 +488,7 @@ int ck_json_elements(
     p = skip_blanks(p, end);
     if (close == '}') {
       if (p >= end || *p != '"' || !(p = read_value(base, p, end, &key))) return 0;
+      if (ck_span_kind(key) == CK_ESCAPED && !is_string(base + ck_span_offset(key), p - 1, 1)) return 0;
       p = skip_blanks(p, end);
       if (p >= end || *p != ':') return 0;
       p = skip_blanks(p + 1, end);

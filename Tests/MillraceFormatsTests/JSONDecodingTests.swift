@@ -143,6 +143,12 @@ import Testing
     #expect(try found([0, 2], .skip, filter: "b").isEmpty)
   }
 
+  /// A key that is no JSON string makes no map, and never one with a NULL key.
+  @Test func mapsHaveNoKeysWithoutMeaning() throws {
+    #expect(try Self.one(#"{"\u0061":1}"#, .map(.string, .integer)) == .map([.init("a", .integer(1))]))
+    #expect(try Self.one(#"{"\q":1}"#, .map(.string, .integer)) == .null)
+  }
+
   @Test func readsManyElements() throws {
     let json = "[" + (0..<1000).map(String.init).joined(separator: ",") + "]"
     #expect(try Self.one(json, .array(.integer)) == .array((0..<1000).map { .integer($0) }))
@@ -203,7 +209,7 @@ import Testing
 
   @Test(arguments: [
     "{\"x\":01}", "{\"x\":1.}", "{\"x\":\"\\q\"}", "{\"x\":[1,]}", "{\"x\":{\"a\":1,}}", "{\"x\":[1}", "{\"x\":+1}",
-    "{\"x\":\"a\tb\"}", "{\"x\":{\"a\"}}",
+    "{\"x\":\"a\tb\"}", "{\"x\":{\"a\"}}", "{\"a\tb\":1}", "{\"\\q\":1}", "{\"\\u00g0\":1}",
   ]) func checksGrammarWhenAsked(_ line: String) throws {
     #expect(try rows(Self.decoding(Schema([StructField("y", .string)]), .skip), line + "\n{}").count == 1)
   }
