@@ -29,6 +29,9 @@ struct ck_json_plan {
   int32_t is_complete;
   int32_t filter_count;
   int32_t slot_count;
+  size_t longest_name;
+  // Room for a key of six times the longest name.
+  uint8_t *plain_key;
   slot slots[slot_limit];
 };
 
@@ -54,6 +57,11 @@ static uint8_t *copy_of(const void *p, size_t n) {
 void ck_json_plan_field(ck_json_plan *plan, int32_t index, const void *name, size_t length) {
   plan->fields[index].name = copy_of(name, length);
   plan->fields[index].name_length = (uint32_t)length;
+  if (length <= plan->longest_name) return;
+  plan->longest_name = length;
+  free(plan->plain_key);
+  plan->plain_key = malloc(6 * length);
+  if (!plan->plain_key) abort();
 }
 
 void ck_json_plan_equal(ck_json_plan *plan, int32_t index, const void *text, size_t length) {
@@ -71,6 +79,7 @@ void ck_json_plan_free(ck_json_plan *plan) {
     free(plan->fields[i].equal);
   }
   free(plan->fields);
+  free(plan->plain_key);
   free(plan);
 }
 
@@ -324,12 +333,12 @@ static inline const uint8_t *read_checked(
   }
 }
 
-static int32_t field_named(const ck_json_plan *plan, const uint8_t *key, size_t length, int is_escaped) {
-  uint8_t plain[256];
+static int32_t field_named(ck_json_plan *plan, const uint8_t *key, size_t length, int is_escaped) {
   if (is_escaped) {
-    if (length > sizeof plain) return -1;
-    length = ck_json_unescape(key, length, plain);
-    key = plain;
+    // Six bytes at most stand for one.
+    if (length > 6 * plan->longest_name) return -1;
+    length = ck_json_unescape(key, length, plan->plain_key);
+    key = plan->plain_key;
   }
   for (int32_t i = 0; i < plan->count; i++)
     if (plan->fields[i].name_length == length && !memcmp(plan->fields[i].name, key, length)) return i;

@@ -149,6 +149,17 @@ import Testing
     #expect(try Self.one(#"{"\q":1}"#, .map(.string, .integer)) == .null)
   }
 
+  /// Programs that write ASCII only need six bytes for each character of a key.
+  @Test(arguments: ["é", "", "a", String(repeating: "ключ", count: 30), String(repeating: "long", count: 200)])
+  func findsKeysWrittenWithEscapes(name: String) throws {
+    let escaped = name.unicodeScalars.map { scalar in
+      let digits = String(scalar.value, radix: 16)
+      return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+    let text = "{\"\(escaped.joined())x\":0,\"\(escaped.joined())\":1}"
+    #expect(try rows(Self.decoding(Schema([StructField(name, .integer)])), text) == [[.integer(1)]])
+  }
+
   @Test func readsManyElements() throws {
     let json = "[" + (0..<1000).map(String.init).joined(separator: ",") + "]"
     #expect(try Self.one(json, .array(.integer)) == .array((0..<1000).map { .integer($0) }))
