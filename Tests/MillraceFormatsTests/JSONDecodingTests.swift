@@ -88,6 +88,12 @@ import Testing
       UnsafeRawBufferPointer(start: buffer.base, count: bytes.count), owner: buffer,
       origin: RecordOrigin(name: "", offset: 0))
     #expect(batch.rows() == [["a\u{FFFD}\u{FFFD}b"], ["ok"]])
+    let filter = PushedFilter(column: 0, .equal, "a\u{FFFD}\u{FFFD}b")
+    let filtered = try Self.decoding(Schema([StructField("x", .string)])).makeDecoder(columns: [0], filters: [filter])
+    let found = try filtered.decode(
+      UnsafeRawBufferPointer(start: buffer.base, count: bytes.count), owner: buffer,
+      origin: RecordOrigin(name: "", offset: 0))
+    #expect(found.rows().first == ["a\u{FFFD}\u{FFFD}b"], "a condition is on the text that a query sees")
   }
 
   @Test func readsNestedValues() throws {

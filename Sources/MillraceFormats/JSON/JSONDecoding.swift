@@ -87,6 +87,8 @@ final class JSONDecoder: BadRecordKeeper {
     var required: [(field: Int, text: String)] = []
     for filter in filters where filter.comparison == .equal && filter.column != corruptColumn {
       guard schema.fields[filter.column].type == .string, case .string(let text) = filter.value else { continue }
+      // U+FFFD may stand for bytes that are no UTF-8.
+      if text.unicodeScalars.contains("\u{FFFD}") { continue }
       required.append((field(filter.column), text))
     }
     names = shown.map { schema.fields[$0].name }
