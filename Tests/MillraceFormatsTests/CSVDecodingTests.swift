@@ -96,6 +96,7 @@ import Testing
   @Test func readsTypes() throws {
     let types: [(DataType, String, Value)] = [
       (.boolean, "TRUE", .boolean(true)), (.boolean, "false", .boolean(false)), (.double, "1.5e2", .double(150)),
+      (.float, "1.000000178813934326171874", .double(Double(1.0000001 as Float))),
       (.decimal(precision: 6, scale: 2), "12.345", .decimal(1235)), (.date, "2024-01-31", .integer(19753)),
       (.timestamp, "2024-01-31 10:00:00", .integer(1_706_695_200_000_000)),
       (.long, "-9223372036854775808", .integer(.min)),

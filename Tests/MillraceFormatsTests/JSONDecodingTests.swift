@@ -24,6 +24,7 @@ import Testing
       ("\"5\"", .integer, .null), ("null", .integer, .null), ("300", .byte, .null), ("127", .byte, .integer(127)),
       ("1.5", .double, .double(1.5)), ("1e3", .double, .double(1000)), ("\"NaN\"", .string, "NaN"),
       ("7", .double, .double(7)),
+      ("1.000000178813934326171874", .float, .double(Double(1.0000001 as Float))),
       ("0.1", .double, .double(0.1)), ("123456789012345678901234567890", .double, .double(1.2345678901234568e29)),
       ("\"-Infinity\"", .double, .double(-.infinity)), ("\"1.5\"", .double, .null), ("true", .boolean, .boolean(true)),
       ("\"true\"", .boolean, .null), ("1", .boolean, .null),

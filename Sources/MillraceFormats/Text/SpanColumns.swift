@@ -47,11 +47,11 @@ extension SpanWindow {
     case .long: return integers(type, Int64.self, spans, count, isBad)
     case .float:
       return values(type, spans, count, isBad) { (text, length, kind) -> Float? in
-        Self.double(text, length, kind, isText: isText).map { Float($0) }
+        Self.floating(text, length, kind, isText: isText, NumberParsing.float)
       }
     case .double:
       return values(type, spans, count, isBad) { (text, length, kind) -> Double? in
-        Self.double(text, length, kind, isText: isText)
+        Self.floating(text, length, kind, isText: isText, NumberParsing.double)
       }
     case .decimal(let precision, let scale):
       return values(type, spans, count, isBad) { (text, length, kind) -> Int128? in
@@ -139,11 +139,15 @@ extension SpanWindow {
     return nil
   }
 
-  private static func double(_ text: UnsafePointer<UInt8>, _ count: Int, _ kind: UInt32, isText: Bool) -> Double? {
+  /// A number that `parse` reads, rounded once.
+  @inline(__always)
+  private static func floating<T: BinaryFloatingPoint>(
+    _ text: UnsafePointer<UInt8>, _ count: Int, _ kind: UInt32, isText: Bool, _ parse: (UnsafeRawBufferPointer) -> T?
+  ) -> T? {
     let bytes = UnsafeRawBufferPointer(start: text, count: count)
-    if isText && kind == CK_TEXT { return NumberParsing.double(bytes) }
+    if isText && kind == CK_TEXT { return parse(bytes) }
     guard count > 0 else { return nil }
-    if kind == CK_NUMBER && text[count - 1] &- 0x30 <= 9 { return NumberParsing.double(bytes) }
+    if kind == CK_NUMBER && text[count - 1] &- 0x30 <= 9 { return parse(bytes) }
     // Of words, and of JSON strings, only those for what a JSON number cannot say.
     guard kind == CK_NUMBER || kind == CK_TEXT, count <= 9 else { return nil }
     switch String(decoding: bytes, as: UTF8.self) {
