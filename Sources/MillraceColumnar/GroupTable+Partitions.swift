@@ -38,7 +38,8 @@ private struct PartNumbers {
 
   @inline(__always)
   func note(_ index: Int, _ key: StringView) {
-    parts[index &- range.lowerBound] = UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, isPacked: isPacked)) & UInt8(partCount - 1)
+    parts[index &- range.lowerBound] =
+      UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, isPacked: isPacked)) & UInt8(partCount - 1)
   }
 
   /// The wanted keys of each part, in order. All of them must have been noted.

@@ -63,7 +63,7 @@ public struct PosixFileSystem: FileSystem {
       descriptor = Glibc.open(path, flags & ~ck_uncached_flag() | O_CLOEXEC, 0o644)
     }
     if descriptor < 0 { throw Self.failure("opening", path) }
-    return PosixFile(path: path, descriptor: descriptor)
+    return PosixFile(path: path, descriptor: descriptor, isUncached: mode == .createUncached)
   }
 
   /// `rename(2)`.
@@ -177,9 +177,12 @@ final class PosixFile: File {
   let path: String
   private let descriptor: Mutex<Int32>
   private let hasFailedSync = Atomic<Bool>(false)
+  /// Whether it was opened to be written past the cache.
+  private let isUncached: Bool
 
-  init(path: String, descriptor: Int32) {
+  init(path: String, descriptor: Int32, isUncached: Bool = false) {
     self.path = path
+    self.isUncached = isUncached
     self.descriptor = Mutex(descriptor)
   }
 
@@ -213,21 +216,29 @@ final class PosixFile: File {
     guard let base = bytes.baseAddress else { return }
     let number = self.number
     var done = 0
+    var mayUseCache = isUncached
     while done < bytes.count {
       let put = pwrite(number, base + done, bytes.count - done, off_t(offset) + off_t(done))
       if put < 0 {
-        if errno == EINTR || (errno == EINVAL && useCache(number)) { continue }
+        if errno == EINTR { continue }
+        if errno == EINVAL && mayUseCache {
+          mayUseCache = false
+          try useCache(number)
+          continue
+        }
         throw PosixFileSystem.failure("writing", path)
       }
       done += put
     }
   }
 
-  /// Lets an uncached file be written through the cache from here on, since its file system wants other blocks; false for other files.
-  private func useCache(_ number: Int32) -> Bool {
+  /// Lets an uncached file be written through the cache from here on, since its file system wants other blocks. Another thread may have
+  /// done so already.
+  private func useCache(_ number: Int32) throws {
     let flags = fcntl(number, F_GETFL)
-    if flags < 0 || flags & ck_uncached_flag() == 0 { return false }
-    return fcntl(number, F_SETFL, flags & ~ck_uncached_flag()) == 0
+    if flags < 0 || fcntl(number, F_SETFL, flags & ~ck_uncached_flag()) != 0 {
+      throw PosixFileSystem.failure("writing", path)
+    }
   }
 
   func sync() throws {

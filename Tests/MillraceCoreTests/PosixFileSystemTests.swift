@@ -1,6 +1,8 @@
+import Dispatch
 import Foundation
 import Glibc
 import MillraceCore
+import Synchronization
 import Testing
 
 @Suite struct PosixFileSystemTests {
@@ -37,5 +39,24 @@ import Testing
     #expect(read.count == 7 * FileMode.uncachedBlock)
     #expect(read.prefix(2 * FileMode.uncachedBlock).allSatisfy { $0 == 0 })
     #expect(read.dropFirst(2 * FileMode.uncachedBlock).elementsEqual(bytes))
+  }
+
+  /// Where a file system refuses blocks, as it does what is no whole block, all threads that write go on through the cache.
+  @Test func refusedBlocksAreWrittenThroughTheCacheByAllThreads() throws {
+    let path = "\(FileManager.default.temporaryDirectory.path)/millrace-refused-\(getpid())"
+    defer { unlink(path) }
+    for _ in 0..<20 {
+      let file = try PosixFileSystem().open(path, .createUncached)
+      let waiting = Atomic(2), failed = Atomic(0)
+      DispatchQueue.concurrentPerform(iterations: 2) { part in
+        waiting.wrappingSubtract(1, ordering: .relaxed)
+        while waiting.load(ordering: .relaxed) > 0 {}
+        do {
+          try [UInt8](repeating: UInt8(part), count: 100).withUnsafeBytes { try file.write($0, at: Int64(part * 100)) }
+        } catch { failed.wrappingAdd(1, ordering: .relaxed) }
+      }
+      #expect(failed.load(ordering: .relaxed) == 0)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data((0..<200).map { UInt8($0 / 100) }))
+    }
   }
 }
