@@ -163,6 +163,26 @@ import Testing
     try Self.expectsRestart(run, total: 60)
   }
 
+  /// Pieces of any size come one behind the other, in whole blocks.
+  @Test(arguments: [[], [1], [4096], [700_001, 0, 700_001, 5, 1 << 20], [1 << 20], [3 << 20, 17]])
+  func blocksHoldThePieces(sizes: [Int]) throws {
+    let files = SimulatedFileSystem()
+    try files.createDirectory("/data")
+    let file = try files.open("/data/blocks", .createUncached)
+    var out = BlockWriter(file)
+    var expected: [UInt8] = []
+    for (index, size) in sizes.enumerated() {
+      let piece = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ index) }
+      try piece.withUnsafeBytes { try out.append($0) }
+      expected += piece
+    }
+    try out.finish()
+    let bytes = files.bytes("/data/blocks") ?? []
+    #expect(bytes.count % FileMode.uncachedBlock == 0 && bytes.count - expected.count < FileMode.uncachedBlock)
+    #expect(bytes.prefix(expected.count).elementsEqual(expected))
+    #expect(bytes.dropFirst(expected.count).allSatisfy { $0 == 0 })
+  }
+
   /// Checkpoints of the time when each operator had files of its own for its changes are read on.
   @Test func olderFilesOfChangesAreRead() throws {
     let files = SimulatedFileSystem()
