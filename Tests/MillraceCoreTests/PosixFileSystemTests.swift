@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Glibc
 import MillraceCore
@@ -41,21 +40,34 @@ import Testing
     #expect(read.dropFirst(2 * FileMode.uncachedBlock).elementsEqual(bytes))
   }
 
+  /// Two threads that begin at the same moment.
+  private final class Race: Sendable {
+    let waiting = Atomic(2), failed = Atomic(0), ended = Atomic(0)
+  }
+
   /// Where a file system refuses blocks, as it does what is no whole block, all threads that write go on through the cache.
   @Test func refusedBlocksAreWrittenThroughTheCacheByAllThreads() throws {
     let path = "\(FileManager.default.temporaryDirectory.path)/millrace-refused-\(getpid())"
     defer { unlink(path) }
     for _ in 0..<20 {
       let file = try PosixFileSystem().open(path, .createUncached)
-      let waiting = Atomic(2), failed = Atomic(0)
-      DispatchQueue.concurrentPerform(iterations: 2) { part in
-        waiting.wrappingSubtract(1, ordering: .relaxed)
-        while waiting.load(ordering: .relaxed) > 0 {}
-        do {
-          try [UInt8](repeating: UInt8(part), count: 100).withUnsafeBytes { try file.write($0, at: Int64(part * 100)) }
-        } catch { failed.wrappingAdd(1, ordering: .relaxed) }
+      let race = Race()
+      for part in 0..<2 {
+        Thread.detachNewThread {
+          race.waiting.wrappingSubtract(1, ordering: .relaxed)
+          while race.waiting.load(ordering: .relaxed) > 0 {}
+          do {
+            try [UInt8](repeating: UInt8(part), count: 100).withUnsafeBytes {
+              try file.write($0, at: Int64(part * 100))
+            }
+          } catch {
+            race.failed.wrappingAdd(1, ordering: .relaxed)
+          }
+          race.ended.wrappingAdd(1, ordering: .releasing)
+        }
       }
-      #expect(failed.load(ordering: .relaxed) == 0)
+      while race.ended.load(ordering: .acquiring) < 2 { usleep(100) }
+      #expect(race.failed.load(ordering: .relaxed) == 0)
       #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data((0..<200).map { UInt8($0 / 100) }))
     }
   }
