@@ -25,11 +25,13 @@ static void *aligned_room(size_t length, int protection) {
 
 void *ck_map(size_t size) {
   size_t length = whole_pages(size);
-  void *memory = aligned_room(length, PROT_READ | PROT_WRITE);
+  return aligned_room(length, PROT_READ | PROT_WRITE);
+}
+
+void ck_want_huge_pages(void *memory, size_t size) {
 #if defined(MADV_HUGEPAGE)
-  if (memory) madvise(memory, length, MADV_HUGEPAGE);
+  madvise(memory, whole_pages(size), MADV_HUGEPAGE);
 #endif
-  return memory;
 }
 
 void ck_unmap(void *memory, size_t size) { munmap(memory, whole_pages(size)); }

@@ -39,9 +39,7 @@ package enum RawMemory {
 
   private static let free = Mutex(Free())
 
-  /// Uninitialised memory, aligned to 64 bytes, to be given back with `deallocate`. A large block asks for huge pages: the
-  /// first touch of each small one costs half a microsecond, and a table that is looked up at random misses the processor's
-  /// list of pages less.
+  /// Uninitialised memory, aligned to 64 bytes, to be given back with `deallocate`.
   package static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
     kept(byteCount) ?? fresh(byteCount)
   }
@@ -51,6 +49,15 @@ package enum RawMemory {
     let reused = kept(byteCount)
     let block = reused ?? fresh(byteCount)
     if reused != nil || byteCount < mappedFrom { memset(block, 0, byteCount) }
+    return block
+  }
+
+  /// Zeroed memory that is looked up at random, of which a large block asks for huge pages, so that the processor's list of pages is missed
+  /// less. All else goes without: a virtual machine may have given free memory of that size back to its host, and then its first touch takes five
+  /// times as long.
+  package static func allocateScattered(byteCount: Int) -> UnsafeMutableRawPointer {
+    let block = allocateZeroed(byteCount: byteCount)
+    if byteCount >= mappedFrom { ck_want_huge_pages(block, byteCount) }
     return block
   }
 

@@ -37,7 +37,7 @@ struct SlotArray<Slot: GroupSlot> {
   private static func limit(_ count: Int) -> Int { count / 8 * 5 }
 
   private static func empty(_ count: Int) -> UnsafeMutablePointer<Slot> {
-    RawMemory.allocateZeroed(byteCount: count * MemoryLayout<Slot>.stride).bindMemory(to: Slot.self, capacity: count)
+    RawMemory.allocateScattered(byteCount: count * MemoryLayout<Slot>.stride).bindMemory(to: Slot.self, capacity: count)
   }
 
   /// `body` for each slot in use, in order.

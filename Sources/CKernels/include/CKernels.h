@@ -140,9 +140,10 @@ bool ck_pack_layout_is_valid(const ck_pack_layout *layout);
 /// The texts of packed rows, one behind the other.
 void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout, uint8_t *out);
 
-/// Zeroed memory of the process's own, aligned to 2 MiB, that asks for huge pages; NULL where there is none. To be given back with ck_unmap
-/// and the same size.
+/// Zeroed memory of the process's own, aligned to 2 MiB; NULL where there is none. To be given back with ck_unmap and the same size.
 void *ck_map(size_t size);
+/// Asks that memory of ck_map lie in huge pages as far as it was not touched yet.
+void ck_want_huge_pages(void *memory, size_t size);
 void ck_unmap(void *memory, size_t size);
 /// Gives back the end of memory of ck_map, all behind the first `smaller` bytes.
 void ck_trim(void *memory, size_t size, size_t smaller);
