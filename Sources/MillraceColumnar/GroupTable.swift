@@ -365,7 +365,10 @@ public final class GroupTable: @unchecked Sendable {
 
   /// The key as the table keeps it, with its bytes in the arena if it is long.
   @inline(__always)
-  func stored(_ key: StringView) -> StringView { isLong(key) ? arena.store(key) : key }
+  func stored(_ key: StringView) -> StringView {
+    // Nothing replaces the arena meanwhile, so that it need not be held on to for each key.
+    isLong(key) ? Unmanaged.passUnretained(arena)._withUnsafeGuaranteedRef { $0.store(key) } : key
+  }
 
   /// Whether a key's bytes do not fit into its 16.
   @inline(__always)

@@ -92,10 +92,14 @@ import Testing
     let count = Int.random(in: 0...300, using: &random)
     let numbers = (0..<count).map { _ in Int64.random(in: 0..<20, using: &random) }
     let texts = (0..<count).map { _ in "text number \(Int.random(in: 0..<5, using: &random))" }
-    let columns = [
-      ColumnVector.of(numbers.map { $0 == 0 ? .null : .integer($0) }, type: .long),
-      ColumnVector.of(texts.map { .string($0) }, type: .string),
-    ]
+    // With NULLs, without, or as a type whose values are not their own order.
+    let first =
+      switch seed % 3 {
+      case 0: ColumnVector.of(numbers.map { $0 == 0 ? .null : .integer($0) }, type: .long)
+      case 1: ColumnVector.of(numbers.map { .integer($0 - 7) }, type: .long)
+      default: ColumnVector.of(numbers.map { .double($0 == 3 ? .nan : Double(7 - $0)) }, type: .double)
+      }
+    let columns = [first, ColumnVector.of(texts.map { .string($0) }, type: .string)]
     let orders = columns.map { column in
       SortOrder(
         .attribute(Attribute("x", column.type)), isAscending: Bool.random(using: &random),

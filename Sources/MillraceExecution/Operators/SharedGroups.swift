@@ -77,17 +77,26 @@ final class SharedGroups: Sendable {
     }
   }
 
-  /// Each worker begins with another partition and leaves those that are taken for later.
+  /// Each worker begins with another partition and leaves those that are taken for later; it waits only where all that are left are taken.
   private func forEachPartition(_ body: (Int, GroupAccumulation) throws -> Void) throws {
     let first = turn.wrappingAdd(1, ordering: .relaxed).oldValue
     let plan = plan
-    var busy: [Int] = []
+    func isDone(_ index: Int) throws -> Bool {
+      try cells[index].partition.withLockIfAvailable { try body(index, $0.accumulation(plan)) } != nil
+    }
+    var left: [Int] = []
     for step in cells.indices {
       let index = (first &+ step) & (cells.count - 1)
-      let done: Void? = try cells[index].partition.withLockIfAvailable { try body(index, $0.accumulation(plan)) }
-      if done == nil { busy.append(index) }
+      if try !isDone(index) { left.append(index) }
     }
-    for index in busy { try cells[index].partition.withLock { try body(index, $0.accumulation(plan)) } }
+    while let next = left.first {
+      if let done = try left.firstIndex(where: isDone) {
+        left.remove(at: done)
+      } else {
+        left.removeFirst()
+        try cells[next].partition.withLock { try body(next, $0.accumulation(plan)) }
+      }
+    }
   }
 
   /// The groups of each partition, of which this then has none; empty if no worker gave any.

@@ -64,6 +64,7 @@ struct RowOrder {
 
   /// The values as signed integers in the same order; nil where the type does not fit.
   private static func words(_ column: ColumnVector) -> MemoryBuffer? {
+    if column.type.physical == .int64 { return column.buffer }
     let count = column.count
     let out = MemoryBuffer(capacity: count * 8)
     let target = out.base.assumingMemoryBound(to: Int64.self)
@@ -71,7 +72,6 @@ struct RowOrder {
     case .bool, .int8: for row in 0..<count { target[row] = Int64(column.values(as: Int8.self)[row]) }
     case .int16: for row in 0..<count { target[row] = Int64(column.values(as: Int16.self)[row]) }
     case .int32: for row in 0..<count { target[row] = Int64(column.values(as: Int32.self)[row]) }
-    case .int64: for row in 0..<count { target[row] = column.values(as: Int64.self)[row] }
     case .double: for row in 0..<count { target[row] = ordered(column.values(as: Double.self)[row]) }
     case .float: for row in 0..<count { target[row] = ordered(Double(column.values(as: Float.self)[row])) }
     default: return nil
@@ -128,14 +128,27 @@ struct RowOrder {
     if limit == 0 { return Selection(capacity: 0) }
     var heap: [Int32] = []
     heap.reserveCapacity(limit)
-    for row in 0..<Int32(truncatingIfNeeded: count) {
-      if heap.count < limit {
-        heap.append(row)
-        siftUp(&heap, heap.count - 1)
-      } else if precedes(row, heap[0]) {
-        heap[0] = row
-        siftDown(&heap, 0)
+    for row in 0..<Int32(truncatingIfNeeded: min(limit, count)) {
+      heap.append(row)
+      siftUp(&heap, heap.count - 1)
+    }
+    func replace(_ row: Int) {
+      let row = Int32(truncatingIfNeeded: row)
+      if !precedes(row, heap[0]) { return }
+      heap[0] = row
+      siftDown(&heap, 0)
+    }
+    if let first = keys.first, let words = first.words, !first.column.mayHaveNulls {
+      // Most rows lose by the first key.
+      let values = words.base.assumingMemoryBound(to: Int64.self)
+      let isAscending = first.isAscending
+      var bound = values[Int(heap[0])]
+      for row in heap.count..<count where isAscending ? values[row] <= bound : values[row] >= bound {
+        replace(row)
+        bound = values[Int(heap[0])]
       }
+    } else {
+      for row in heap.count..<count { replace(row) }
     }
     heap.sort { precedes($0, $1) }
     return selection(heap[...])
