@@ -27,15 +27,26 @@ public protocol StateStore: AnyObject, Sendable {
 /// A store that holds its rows in memory and leaves it to the engine to keep them: changes in the commit log or in files beside
 /// it, and now and then a snapshot.
 ///
-/// In each batch the engine calls `changes()` and then `commit`; it makes the bytes durable before the batch counts as done. A restart calls `apply` for each piece of
+/// In each batch the engine calls one of both `changes` and then `commit`; it makes the bytes durable before the batch counts as done. A restart calls `apply` for each piece of
 /// the last snapshot and for all changes after it, in order, and then `commit` once.
 public protocol ChangelogStateStore: StateStore {
   /// The changes since the last commit as bytes that `apply` understands.
   func changes() throws -> MemoryBuffer
-  /// Applies what `changes()` gave, when restoring.
+  /// The same in pieces of at most a few MiB, each of which `apply` understands, to be applied in their order; one for no changes. So large changes
+  /// go to their file without being in memory as a whole. Stores that do not implement it give one piece.
+  func changes(_ write: (UnsafeRawBufferPointer) throws -> Void) throws
+  /// Applies what `changes` gave, when restoring.
   func apply(_ changes: UnsafeRawBufferPointer) throws
   /// Writes everything in pieces of at most a few MiB that `apply` understands, for a snapshot.
   func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws
+}
+
+extension ChangelogStateStore {
+  /// All changes as one piece.
+  public func changes(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let bytes = try changes()
+    try write(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+  }
 }
 
 /// A store whose contents can be held fast for a moment and written while it goes on with the next version. What cannot do that gets

@@ -5,16 +5,50 @@ public import MillraceCore
 extension MemoryStateStore {
   /// What changed since the last version.
   public func changes() throws -> MemoryBuffer {
+    let out = ByteBuffer(capacity: expectedChangeBytes)
+    try writeChanges(to: out, pieceSize: .max) { _ in }
+    return out.take()
+  }
+
+  /// What changed since the last version, in pieces of about 1 MiB.
+  public func changes(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let pieceSize = 1 << 20
+    // Room that is not needed is never touched.
+    let out = ByteBuffer(capacity: min(expectedChangeBytes, 2 * pieceSize))
+    try writeChanges(to: out, pieceSize: pieceSize, write)
+    try write(out.bytes)
+  }
+
+  private var expectedChangeBytes: Int { 4096 + (changedRows.count + newRows.count) * expectedRowBytes }
+
+  /// Appends what changed to a buffer. When that has `pieceSize` bytes, they are a delta that is written and leaves the buffer; the last one stays.
+  private func writeChanges(
+    to out: ByteBuffer, pieceSize: Int, _ write: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
     let changed = inOrder(changedRows, marked: Mark.changed)
-    let out = ByteBuffer(capacity: 4096 + (changed.count + newRows.count) * expectedRowBytes)
-    let writer = StateDelta.Writer(out)
-    forEachSection(removed) { writer.remove($0) }
+    var writer = StateDelta.Writer(out)
+    var written = 0
+    let sectionRows = min(StateDelta.sectionRows, pieceRows)
+    func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) throws -> Void) throws {
+      try rows.withUnsafeBufferPointer { rows in
+        for start in stride(from: 0, to: rows.count, by: sectionRows) {
+          if out.count >= pieceSize {
+            writer.finish()
+            try write(out.bytes)
+            written += out.count
+            out.removeAll()
+            writer = StateDelta.Writer(out)
+          }
+          try body(UnsafeBufferPointer(rebasing: rows[start..<min(start + sectionRows, rows.count)]))
+        }
+      }
+    }
+    try forEachSection(removed) { writer.remove($0) }
     try forEachSection(changed) { try writer.change($0, values: values($0)) }
     try forEachSection(addedRows) { try writer.add($0, keys: keyColumns($0), values: values($0)) }
     writer.finish()
-    expectedRowBytes = out.count / max(changed.count + newRows.count, 1) + 1
-    return out.take()
+    expectedRowBytes = (written + out.count) / max(changed.count + newRows.count, 1) + 1
   }
 
   /// The new rows that are not removed, by number.
@@ -33,14 +67,6 @@ extension MemoryStateStore {
           target[count] = UInt32(truncatingIfNeeded: row)
           count &+= marks[row] & (mark | Mark.removed) == mark ? 1 : 0
         }
-      }
-    }
-  }
-
-  private func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) throws -> Void) rethrows {
-    try rows.withUnsafeBufferPointer { rows in
-      for start in stride(from: 0, to: rows.count, by: StateDelta.sectionRows) {
-        try body(UnsafeBufferPointer(rebasing: rows[start..<min(start + StateDelta.sectionRows, rows.count)]))
       }
     }
   }
@@ -91,7 +117,7 @@ extension MemoryStateStore {
     return frozen
   }
 
-  /// Rows in a piece of a snapshot.
+  /// Rows that have about 1 MiB together.
   private var pieceRows: Int {
     min(max((1 << 20) / max(memoryBytes / max(rowCount, 1), 1), 64), StateDelta.largestSection)
   }

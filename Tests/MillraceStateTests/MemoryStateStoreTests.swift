@@ -54,6 +54,51 @@ import Testing
     }
   }
 
+  /// Changes of more than a MiB come in pieces that together are the same.
+  @Test func largeChangesComeInPieces() throws {
+    let shape = Shape(keys: [.long, .string], values: [.string])
+    let store = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    var whole: [MemoryBuffer] = []
+    var pieces: [MemoryBuffer] = []
+    var counts: [Int] = []
+    func keys(_ rows: Range<Int>) -> [ColumnVector] {
+      [
+        ColumnVector.of(rows.map { .integer(Int64($0)) }, type: .long),
+        ColumnVector.of(rows.map { .string("key \($0)") }, type: .string),
+      ]
+    }
+    func put(_ rows: Range<Int>, _ text: String) throws {
+      let values = [ColumnVector.of(rows.map { .string("\(text) of row \($0)") }, type: .string)]
+      try store.put(keys: keys(rows), values: values, count: rows.count)
+    }
+    func end(_ version: Int64) throws {
+      whole.append(try store.changes())
+      let before = pieces.count
+      try store.changes { pieces.append(MemoryBuffer(copying: $0)) }
+      counts.append(pieces.count - before)
+      try store.commit(version: version)
+    }
+    let long = String(repeating: "value ", count: 200)
+    try put(0..<3000, long)
+    try end(1)
+    try put(1000..<1200, "short")
+    try put(1500..<4500, "another \(long)")
+    try store.remove(keys: keys(0..<900), count: 900)
+    try end(2)
+    try put(7..<9, "few")
+    try end(3)
+    try end(4)
+    #expect(counts[0] > 2 && counts[1] > 2)
+    #expect(counts[2...] == [1, 1])
+    #expect(pieces.allSatisfy { $0.capacity < 4 << 20 })
+    let expected = try StateRows.contents(store)
+    #expect(expected.count == 3602)
+    for log in [whole, pieces] {
+      let isSame = try StateRows.contents(Self.restored(shape, log)) == expected
+      #expect(isSame)
+    }
+  }
+
   private func compareRestored(
     _ store: MemoryStateStore, _ shape: Shape, _ log: [MemoryBuffer], _ random: inout SeededGenerator
   ) throws {

@@ -145,7 +145,7 @@ import Testing
     #expect(copy.json == plan.json && copy.seed == .max && copy.plans[1]?.splits[0].continuationKey == "k")
     let commit = CommitRecord(
       batchID: 9, offsets: [nil, Offset(.null), Offset(.int(5))], tokens: [.null, .string("t")],
-      deltas: [StateDeltaRecord(operatorIndex: 1, byteCount: 5, checksum: .max, isFile: true, fileOffset: 7)],
+      deltas: [StateDeltaRecord(operatorIndex: 1, byteCount: 5, checksum: .max, isFile: true, pieces: [7..<12])],
       watermark: 1,
       watermarks: [nil, 7], nextWatermark: 2, inputRows: 3, outputRows: [1, 2])
     let other = try CommitRecord(JSON(parsing: commit.json.text))

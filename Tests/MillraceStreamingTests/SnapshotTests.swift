@@ -183,6 +183,83 @@ import Testing
     #expect(bytes.dropFirst(expected.count).allSatisfy { $0 == 0 })
   }
 
+  /// Large changes lie in their file in pieces, each of which is checked.
+  @Test func piecesOfChangesAreReadAndChecked() throws {
+    let files = SimulatedFileSystem()
+    let executor = FakeExecutor(FakeSource(total: 0, perBatch: 1))
+    let text = String(repeating: "text ", count: 300)
+    let keys = [ColumnVector.of((0..<2500).map { .integer($0) }, type: .long)]
+    let values = keys + [ColumnVector.of((0..<2500).map { .string("\(text)\($0)") }, type: .string)]
+    try executor.store.put(keys: keys, values: values, count: 2500)
+    try files.createDirectory("/s")
+    let state = StateFiles(files: files, directory: "/s", executor: executor, tuning: CheckpointTuning())
+    let saved = try #require(try state.save(version: 7).records.first)
+    let pieces = try #require(saved.pieces)
+    #expect(saved.isFile && pieces.count > 2 && pieces.allSatisfy { $0.lowerBound % FileMode.uncachedBlock == 0 })
+    let record = try StateDeltaRecord(saved.json)
+    #expect(record == saved)
+    func restored() throws -> MemoryStateStore {
+      let store = MemoryStateStore(keyTypes: [.long], valueTypes: [.long, .string])
+      try ChangelogFiles(files: files, checkpointState: "/s", log: "").apply(
+        DeltaLocation(version: 7, record: record, segment: 1), to: store)
+      return store
+    }
+    let isSame = try StateRows.contents(restored()) == StateRows.contents(executor.store)
+    #expect(isSame)
+    let whole = try #require(files.bytes("/s/7.delta"))
+    for piece in pieces {
+      var damaged = whole
+      damaged[piece.lowerBound + piece.count / 2] ^= 4
+      files.setBytes("/s/7.delta", damaged)
+      let error = #expect(throws: MillraceError.self) { try restored() }
+      #expect(error?.code == "STATE_CORRUPT" && error?.message.contains("/s/7.delta") == true)
+    }
+    files.setBytes("/s/7.delta", Array(whole.prefix(pieces[pieces.count - 1].lowerBound + 1)))
+    #expect(throws: MillraceError.self) { try restored() }
+    // A record whose pieces have another length than all.
+    let wrong = try JSON(parsing: saved.json.text.replacing("\(pieces[0].count)", with: "\(pieces[0].count - 1)"))
+    #expect(throws: MillraceError.self) { try StateDeltaRecord(wrong) }
+  }
+
+  /// Blocks that are written behind several threads all come to the file.
+  @Test func writesBehindComeToTheFile() throws {
+    let files = SimulatedFileSystem()
+    try files.createDirectory("/s")
+    let file = ChangesFile(files, "/s", version: 1)
+    let places = Mutex<[(Range<Int>, [UInt8])]>([])
+    let threads = try (0..<3).map { thread in
+      try BackgroundTask("writer \(thread)") {
+        for piece in 0..<40 {
+          let bytes = (0..<(1 + piece * 701)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ piece &+ thread) }
+          let place = try bytes.withUnsafeBytes { try file.add($0, behind: piece % 8 != 0) }
+          places.withLock { $0.append((place, bytes)) }
+        }
+      }
+    }
+    for thread in threads { try thread.wait() }
+    try file.sync()
+    let written = try #require(files.bytes("/s/1.delta"))
+    for (place, bytes) in places.withLock({ $0 }) { #expect(written[place].elementsEqual(bytes)) }
+    #expect(places.withLock { $0.count } == 120)
+  }
+
+  /// A write behind that fails is told at the latest when the file is made durable.
+  @Test func aFailedWriteBehindIsTold() throws {
+    let files = SimulatedFileSystem()
+    try files.createDirectory("/s")
+    let bytes = [UInt8](repeating: 1, count: 9000)
+    for piecesBefore in [0, 1, 30] {
+      let file = ChangesFile(files, "/s", version: Int64(piecesBefore + 1))
+      _ = try bytes.withUnsafeBytes { try file.add($0) }
+      files.crash(at: piecesBefore)
+      #expect(throws: (any Error).self) {
+        for _ in 0...piecesBefore { _ = try bytes.withUnsafeBytes { try file.add($0, behind: true) } }
+        try file.sync()
+      }
+      files.reboot(.nothing)
+    }
+  }
+
   /// Checkpoints of the time when each operator had files of its own for its changes are read on.
   @Test func olderFilesOfChangesAreRead() throws {
     let files = SimulatedFileSystem()
@@ -194,10 +271,10 @@ import Testing
     let tuning = CheckpointTuning(inlineLimit: 10)
     let new = StateFiles(files: files, directory: "/s", executor: executor, tuning: tuning)
     let shared = try #require(try new.save(version: 7).records.first)
-    #expect(shared.isFile && shared.fileRange == 0..<shared.byteCount)
+    #expect(shared.isFile && shared.pieces == [0..<shared.byteCount])
     var old = shared
     old.operatorIndex = 2
-    old.fileOffset = nil
+    old.pieces = nil
     for (record, path) in [(shared, "/s/7.delta"), (old, "/s/2/7.delta")] {
       #expect(try StateDeltaRecord(record.json) == record)
       if files.bytes(path) == nil { try files.open(path, .create).close() }

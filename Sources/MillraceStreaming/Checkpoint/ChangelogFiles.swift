@@ -13,19 +13,33 @@ struct ChangelogFiles {
 
   /// Applies the changes of one batch.
   func apply(_ delta: DeltaLocation, to store: any ChangelogStateStore) throws {
-    let bytes: MemoryBuffer
+    let record = delta.record
     let path: String
+    var byteCount = 0
+    var checksum: UInt32 = 0
+    func take(_ bytes: MemoryBuffer, isLast: Bool) throws {
+      byteCount += bytes.capacity
+      checksum = ck_crc32c(checksum, bytes.base, bytes.capacity)
+      if isLast && (byteCount != record.byteCount || checksum != record.checksum) {
+        throw StateFiles.damaged(path, record.byteCount, byteCount)
+      }
+      do {
+        try store.apply(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+      } catch let error as MillraceError where error.code == "STATE_CORRUPT" && !isLast {
+        // The store sees a damaged piece before the checksum of all is known.
+        throw StateFiles.damaged(path, record.byteCount, byteCount)
+      }
+    }
     if let range = delta.range {
       path = CommitLog.path(log, delta.segment)
-      bytes = try CommitLog.read(files, path, range)
-    } else {
-      path = StateFiles.deltaPath(checkpointState, delta.version, delta.record)
-      bytes = try StateFiles.read(files, path, delta.record.fileRange)
+      try take(CommitLog.read(files, path, range), isLast: true)
+      return
     }
-    guard bytes.capacity == delta.record.byteCount,
-      ck_crc32c(0, bytes.base, bytes.capacity) == delta.record.checksum
-    else { throw StateFiles.damaged(path, delta.record.byteCount, bytes.capacity) }
-    try store.apply(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+    path = StateFiles.deltaPath(checkpointState, delta.version, record)
+    guard let pieces = record.pieces else { return try take(StateFiles.readAll(files, path), isLast: true) }
+    for (index, piece) in pieces.enumerated() {
+      try take(StateFiles.read(files, path, piece), isLast: index == pieces.count - 1)
+    }
   }
 
   /// Applies a snapshot.

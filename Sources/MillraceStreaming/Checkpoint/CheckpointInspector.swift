@@ -167,14 +167,14 @@ package struct CheckpointInspector {
   private func check(_ base: StateBase, checksums: Bool) throws {
     // It ends with a whole block.
     try checkFile(
-      path(base), 0..<base.byteCount, byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
+      path(base), [0..<base.byteCount], byteCount: base.byteCount, checksum: checksums ? base.checksum : nil)
   }
 
   private func check(_ delta: DeltaLocation, checksums: Bool) throws {
     let record = delta.record
     guard let range = delta.range else {
       return try checkFile(
-        path(delta), record.fileRange, byteCount: record.byteCount, checksum: checksums ? record.checksum : nil)
+        path(delta), record.pieces, byteCount: record.byteCount, checksum: checksums ? record.checksum : nil)
     }
     guard checksums else { return }
     let path = path(delta)
@@ -184,20 +184,24 @@ package struct CheckpointInspector {
     }
   }
 
-  /// A file, or the range of it that a record is about.
-  private func checkFile(_ path: String, _ range: Range<Int>?, byteCount: Int, checksum: UInt32?) throws {
+  /// A file, or the pieces of it that a record is about.
+  private func checkFile(_ path: String, _ pieces: [Range<Int>]?, byteCount: Int, checksum: UInt32?) throws {
     guard let size = try files.status(path).map({ Int($0.size) }) else {
       throw CheckpointDamage(path, 0, "the file is missing")
     }
-    let end = range?.upperBound ?? byteCount
-    if size < end || (range == nil && size != end) {
+    let end = pieces.map { $0.map(\.upperBound).max() ?? 0 } ?? byteCount
+    if size < end || (pieces == nil && size != end) {
       throw CheckpointDamage(path, min(size, end), "the file has \(size) bytes, \(end) were written")
     }
     guard let checksum else { return }
-    let bytes = try StateFiles.read(files, path, range)
-    if ck_crc32c(0, bytes.base, bytes.capacity) != checksum {
+    var found: UInt32 = 0
+    for piece in pieces ?? [0..<size] {
+      let bytes = try StateFiles.read(files, path, piece)
+      found = ck_crc32c(found, bytes.base, bytes.capacity)
+    }
+    if found != checksum {
       throw CheckpointDamage(
-        path, range?.lowerBound ?? 0, "the file's checksum is not the one that was written")
+        path, pieces?.first?.lowerBound ?? 0, "the file's checksum is not the one that was written")
     }
   }
 

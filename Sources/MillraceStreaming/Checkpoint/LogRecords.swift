@@ -68,13 +68,10 @@ struct StateDeltaRecord: Sendable, Hashable {
   var checksum: UInt32
   /// In a file, not in the log.
   var isFile: Bool
-  /// Where they begin in the file of all operators' changes of the version; nil in checkpoints that have a file for each of them.
-  var fileOffset: Int?
+  /// Where they lie in the file of all operators' changes of the version, piece by piece; nil in checkpoints that have a file for each operator.
+  var pieces: [Range<Int>]?
   /// Of a store that keeps its versions itself: what it gave for this one. There are no bytes then.
   var token: JSON?
-
-  /// Their place in the file; nil where it is theirs alone.
-  var fileRange: Range<Int>? { fileOffset.map { $0..<$0 + byteCount } }
 }
 
 extension PlanRecord {
@@ -158,21 +155,39 @@ extension CommitRecord {
 extension StateDeltaRecord {
   var json: JSON {
     var parts: [JSON] = [.int(Int64(operatorIndex)), .int(Int64(byteCount)), .int(Int64(checksum)), .bool(isFile)]
-    if token != nil || fileOffset != nil { parts.append(token ?? .null) }
-    if let fileOffset { parts.append(.int(Int64(fileOffset))) }
+    if token != nil || pieces != nil { parts.append(token ?? .null) }
+    // One piece is as long as all.
+    if let pieces, pieces.count == 1 {
+      parts.append(.int(Int64(pieces[0].lowerBound)))
+    } else if let pieces {
+      parts.append(.array(pieces.flatMap { [.int(Int64($0.lowerBound)), .int(Int64($0.count))] }))
+    }
     return .array(parts)
   }
 
   init(_ json: JSON) throws {
     guard let parts = json.array, (4...6).contains(parts.count), let index = parts[0].int,
       let count = parts[1].int, let checksum = parts[2].int, let isFile = parts[3].bool
-    else { throw MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external) }
+    else { throw Self.otherForm }
     operatorIndex = Int(index)
     byteCount = Int(count)
     self.checksum = UInt32(truncatingIfNeeded: checksum)
     self.isFile = isFile
-    fileOffset = parts.count == 6 ? parts[5].int.map { Int($0) } : nil
+    pieces = parts.count == 6 ? try Self.pieces(parts[5], byteCount: Int(count)) : nil
     token = parts.count == 5 ? parts[4] : nil
+  }
+
+  private static func pieces(_ json: JSON, byteCount: Int) throws -> [Range<Int>] {
+    if let offset = json.int, offset >= 0 { return [Int(offset)..<Int(offset) + byteCount] }
+    guard let numbers = json.array?.map({ Int($0.int ?? -1) }), numbers.count % 2 == 0, numbers.allSatisfy({ $0 >= 0 })
+    else { throw otherForm }
+    let pieces = stride(from: 0, to: numbers.count, by: 2).map { numbers[$0]..<numbers[$0] + numbers[$0 + 1] }
+    guard pieces.reduce(0, { $0 + $1.count }) == byteCount else { throw otherForm }
+    return pieces
+  }
+
+  private static var otherForm: MillraceError {
+    MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external)
   }
 }
 

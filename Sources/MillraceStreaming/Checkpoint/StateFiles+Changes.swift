@@ -10,8 +10,8 @@ enum CapturedChanges {
   case kept(token: JSON)
   /// The engine keeps them.
   case bytes(MemoryBuffer, checksum: UInt32)
-  /// They are in the version's file, from an offset on.
-  case written(byteCount: Int, checksum: UInt32, offset: Int)
+  /// They are in the version's file, in pieces.
+  case written([Range<Int>], checksum: UInt32)
 }
 
 /// What a commit record says of the changes of state, and those that stand in it.
@@ -20,64 +20,35 @@ struct SavedChanges {
   var sections: [MemoryBuffer] = []
 }
 
-/// The file of a version's large changes, of all operators, made with the first of them. Several threads may add to it at once. Changes begin at
-/// multiples of a block and go past the system's cache: it would take as much memory for them, and they are read only after a crash.
-private final class ChangesFile: Sendable {
-  private let files: any FileSystem
-  private let directory: String
-  private let path: String
-  private let file = Mutex<(any File)?>(nil)
-  /// Blocks that were given places.
-  private let blockCount = Atomic(0)
-  private static let block = FileMode.uncachedBlock
+/// The changes of one store, which come in pieces: a single small one is kept, all others go to the version's file.
+private struct ChangesWriter: ~Copyable {
+  private let file: ChangesFile
+  private let inlineLimit: Int
+  private var kept: MemoryBuffer?
+  private var pieces: [Range<Int>] = []
+  private var checksum: UInt32 = 0
 
-  init(_ files: any FileSystem, _ directory: String, version: Int64) {
-    self.files = files
-    self.directory = directory
-    path = "\(directory)/\(version).delta"
+  init(_ file: ChangesFile, inlineLimit: Int) {
+    self.file = file
+    self.inlineLimit = inlineLimit
   }
 
-  deinit { try? file.withLock { try $0?.close() } }
-
-  /// Writes changes and gives where they are.
-  func add(_ bytes: MemoryBuffer) throws -> Int {
-    let file = try open()
-    let blocks = (bytes.capacity + Self.block - 1) / Self.block
-    let offset = blockCount.wrappingAdd(blocks, ordering: .relaxed).oldValue * Self.block
-    // What does not begin at a block in memory is copied, and so is the last block, to be filled up.
-    let isAligned = Int(bitPattern: bytes.base) % Self.block == 0
-    let direct = isAligned ? bytes.capacity / Self.block * Self.block : 0
-    if direct > 0 { try file.write(UnsafeRawBufferPointer(start: bytes.base, count: direct), at: Int64(offset)) }
-    let left = bytes.capacity - direct
-    if left > 0 {
-      let size = blocks * Self.block - direct
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: Self.block)
-      defer { copy.deallocate() }
-      copy.initializeMemory(as: UInt8.self, repeating: 0)
-      copy.copyMemory(from: UnsafeRawBufferPointer(start: bytes.base + direct, count: left))
-      try file.write(UnsafeRawBufferPointer(copy), at: Int64(offset + direct))
+  mutating func add(_ bytes: UnsafeRawBufferPointer) throws {
+    checksum = ck_crc32c(checksum, bytes.baseAddress, bytes.count)
+    if let kept {
+      self.kept = nil
+      pieces.append(try file.add(UnsafeRawBufferPointer(start: kept.base, count: kept.capacity)))
+    } else if pieces.isEmpty && bytes.count <= inlineLimit {
+      kept = MemoryBuffer(copying: bytes)
+      return
     }
-    return offset
+    pieces.append(try file.add(bytes, behind: !pieces.isEmpty))
   }
 
-  private func open() throws -> any File {
-    try file.withLock { file in
-      if let file { return file }
-      CrashPoint.pass(CrashPoints.deltaBeforeWrite)
-      let new = try files.open(path, .createUncached)
-      file = new
-      return new
-    }
-  }
-
-  /// Makes the file durable, if there is one.
-  func sync() throws {
-    guard let file = file.withLock({ $0 }) else { return }
-    CrashPoint.pass(CrashPoints.deltaAfterWrite)
-    try file.sync()
-    CrashPoint.pass(CrashPoints.deltaAfterSync)
-    try files.syncDirectory(directory)
-    CrashPoint.pass(CrashPoints.deltaAfterDirectorySync)
+  /// After the last piece.
+  func finish() -> CapturedChanges {
+    if pieces.isEmpty { return .bytes(kept ?? MemoryBuffer(capacity: 0), checksum: checksum) }
+    return .written(pieces, checksum: checksum)
   }
 }
 
@@ -90,7 +61,12 @@ extension StateFiles {
   }
 
   /// Makes the changes of the batch ready for its commit record: small ones as sections, large ones in a durable file.
-  func save(version: Int64) throws -> SavedChanges { try write(capture(version: version), version: version) }
+  func save(version: Int64) throws -> SavedChanges {
+    let file = ChangesFile(files, directory, version: version)
+    let changes = try forEachStore { try save($0, version, file) }
+    try file.sync()
+    return saved(changes)
+  }
 
   /// The same beside `main`, which runs on the calling thread.
   func save(version: Int64, beside main: () throws -> Void) throws -> SavedChanges {
@@ -103,7 +79,7 @@ extension StateFiles {
     let left = Atomic(stores.count)
     let file = ChangesFile(files, directory, version: version)
     try executor.forEach(stores.count, as: .stateFiles, beside: main) { index in
-      slots[index] = try written(capture(index, version), file)
+      slots[index] = try save(index, version, file)
       // Whoever comes last has all of them.
       if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { try file.sync() }
     }
@@ -112,19 +88,33 @@ extension StateFiles {
 
   /// Takes the changes of the batch out of each store.
   func capture(version: Int64) throws -> [CapturedChanges] {
-    if isLarge { return try collected(stores.count) { try capture($0, version) } }
-    return try stores.indices.map { try capture($0, version) }
+    try forEachStore { index in
+      if let kept = try prepare(index, version) { return kept }
+      let bytes = try changelogStore(index).changes()
+      return .bytes(bytes, checksum: ck_crc32c(0, bytes.base, bytes.capacity))
+    }
   }
 
-  private func capture(_ index: Int, _ version: Int64) throws -> CapturedChanges {
-    if let store = stores[index] as? any DurableStateStore {
-      CrashPoint.pass(CrashPoints.stateBeforePrepare)
-      let token = try store.prepare(version: version)
-      CrashPoint.pass(CrashPoints.stateAfterPrepare)
-      return .kept(token: token)
-    }
-    let bytes = try changelogStore(index).changes()
-    return .bytes(bytes, checksum: ck_crc32c(0, bytes.base, bytes.capacity))
+  /// `body` of each store, on the workers where there is much to do.
+  private func forEachStore(_ body: (Int) throws -> CapturedChanges) throws -> [CapturedChanges] {
+    isLarge ? try collected(stores.count, body) : try stores.indices.map(body)
+  }
+
+  /// What a store that keeps its versions itself has to say of this one; nil for others.
+  private func prepare(_ index: Int, _ version: Int64) throws -> CapturedChanges? {
+    guard let store = stores[index] as? any DurableStateStore else { return nil }
+    CrashPoint.pass(CrashPoints.stateBeforePrepare)
+    let token = try store.prepare(version: version)
+    CrashPoint.pass(CrashPoints.stateAfterPrepare)
+    return .kept(token: token)
+  }
+
+  /// Takes the changes out of a store and writes them piece by piece, unless they are small.
+  private func save(_ index: Int, _ version: Int64, _ file: ChangesFile) throws -> CapturedChanges {
+    if let kept = try prepare(index, version) { return kept }
+    var writer = ChangesWriter(file, inlineLimit: tuning.inlineLimit)
+    try changelogStore(index).changes { try writer.add($0) }
+    return writer.finish()
   }
 
   /// Makes changes durable as far as they do not go into the log, by store. May be called from another thread than all else.
@@ -138,7 +128,8 @@ extension StateFiles {
   /// Writes changes that are too large for the log.
   private func written(_ changes: CapturedChanges, _ file: ChangesFile) throws -> CapturedChanges {
     guard case .bytes(let bytes, let checksum) = changes, bytes.capacity > tuning.inlineLimit else { return changes }
-    return .written(byteCount: bytes.capacity, checksum: checksum, offset: try file.add(bytes))
+    let place = try file.add(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+    return .written([place], checksum: checksum)
   }
 
   /// What the commit record says of changes, by store.
@@ -152,11 +143,11 @@ extension StateFiles {
         record.byteCount = bytes.capacity
         record.checksum = checksum
         saved.sections.append(bytes)
-      case .written(let byteCount, let checksum, let offset):
-        record.byteCount = byteCount
+      case .written(let pieces, let checksum):
+        record.byteCount = pieces.reduce(0) { $0 + $1.count }
         record.checksum = checksum
         record.isFile = true
-        record.fileOffset = offset
+        record.pieces = pieces
       }
       saved.records.append(record)
     }

@@ -85,7 +85,7 @@ final class StateFiles {
 
   /// The file of a version's changes, where they are too large for the log.
   static func deltaPath(_ directory: String, _ version: Int64, _ record: StateDeltaRecord) -> String {
-    let folder = record.fileOffset == nil ? folder(directory, record.operatorIndex) : directory
+    let folder = record.pieces == nil ? folder(directory, record.operatorIndex) : directory
     return "\(folder)/\(version).delta"
   }
 

@@ -124,7 +124,11 @@ struct StateStoreLife {
     if let durable = try current as? any DurableStateStore {
       log.token = try durable.prepare(version: version)
     } else if let changelog = try current as? any ChangelogStateStore {
-      log.changes.append(try changelog.changes())
+      if chance(2) {
+        log.changes.append(try changelog.changes())
+      } else {
+        try changelog.changes { log.changes.append(MemoryBuffer(copying: $0)) }
+      }
     } else {
       throw fault("the store is neither a ChangelogStateStore nor a DurableStateStore")
     }
