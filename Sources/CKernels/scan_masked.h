@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) uint32_t match_masked(
   }
   for (size_t i = 0; i < count; i++) {
     const uint8_t *text = texts[i].text;
-    if (plan->is_anchored_at_end && !is_last_line_end_plain(text + at[i], text + texts[i].n)) failed |= 1u << i;
+    if (plan->is_anchored_at_end && !is_last_line_end_plain(text, text + at[i], text + texts[i].n)) failed |= 1u << i;
     places[i][plan->start_slot] = (intptr_t)from;
     places[i][plan->end_slot] = (intptr_t)at[i];
   }

@@ -57,9 +57,10 @@ static inline int CK_VARIANT(is_literal)(const ck_scan_step *step, const uint8_t
   return ((wanted ^ found) & step->literal_mask) == 0;
 }
 
-static inline int CK_VARIANT(is_last_line_end)(const uint8_t *p, const uint8_t *end) {
+// Whether `$` stands at p: at the end, or before a last line end, which CR LF is one of.
+static inline int CK_VARIANT(is_last_line_end)(const uint8_t *text, const uint8_t *p, const uint8_t *end) {
   if (p == end) return 1;
-  if (p + 1 == end) return *p == '\n' || *p == '\r';
+  if (p + 1 == end) return *p == '\r' || (*p == '\n' && (p == text || p[-1] != '\r'));
   return p + 2 == end && p[0] == '\r' && p[1] == '\n';
 }
 
@@ -78,7 +79,7 @@ static inline int CK_VARIANT(match_at)(
     if (!CK_VARIANT(is_literal)(step, p, end, is_padded)) return 0;
     p += step->literal_length;
   }
-  if (plan->is_anchored_at_end && !CK_VARIANT(is_last_line_end)(p, end)) return 0;
+  if (plan->is_anchored_at_end && !CK_VARIANT(is_last_line_end)(text, p, end)) return 0;
   offsets[plan->start_slot] = from - text;
   offsets[plan->end_slot] = p - text;
   return 1;

@@ -76,7 +76,7 @@ struct CallText {
         text.append("'")
       } else if character == "\\" {
         let next = rest.popFirst() ?? "\\"
-        text.append(next == "n" ? "\n" : next == "t" ? "\t" : next)
+        text.append(["n": "\n", "r": "\r", "t": "\t"][next] ?? next)
       } else {
         text.append(character)
       }

@@ -34,6 +34,11 @@ import Testing
     (#"rlike('naïve', '\\bna\\b')"#, "false"), (#"rlike('na ive', '\\bna\\b')"#, "true"),
     (#"rlike('a\nb', 'a$')"#, "false"),
     (#"rlike('ab\n', 'b$')"#, "true"),
+    // A match may begin between CR and LF, and `$` does not stand there, whichever engine runs.
+    (#"regexp_instr('x\r\n]', '\\s?]')"#, "3"), (#"regexp_instr('x\r\n]', '(\\s|q)?]')"#, "3"),
+    (#"regexp_count('a\r\n\n', '\\s$')"#, "2"), (#"regexp_count('a\r\n\n', '(\\s|q)$')"#, "2"),
+    (#"regexp_instr('a\r\n', '\\s$')"#, "3"), (#"regexp_instr('a\r\n', '(\\s|q)$')"#, "3"),
+    (#"regexp_instr('a\r\nb', '(?m)(\\s|q)$')"#, "0"), (#"regexp_instr('a\r\n', '(a|q)$')"#, "1"),
     (#"rlike('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxz y', '(x+x+)+y')"#, "!REGEX_BUDGET"),
     (#"regexp_count('a1b22', '\\d+')"#, "2"), (#"regexp_count('abc', '')"#, "4"),
     (#"regexp_substr('a1b22', '\\d+')"#, "1"),

@@ -59,7 +59,9 @@ final class CompiledPattern: @unchecked Sendable {
     pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_ANYCRLF))
     var code: Int32 = 0
     var offset = 0
-    let bytes = Array(pattern.utf8)
+    // PCRE2 does not begin a match between the two characters of CR LF unless the pattern names one of them. Java does; naming one no times means
+    // nothing else.
+    let bytes = Array("\\n{0}\(pattern)".utf8)
     guard let compiled = pcre2_compile_8(bytes, bytes.count, options | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context)
     else {
       throw MillraceError.refused(source, message(code))

@@ -65,6 +65,10 @@ struct JavaPatternTranslator {
         output += try characterClass()
       case "(": try group()
       case "{": try repetition()
+      case "$":
+        position += 1
+        // Not between CR and LF, where PCRE2 finds a line that ends with LF.
+        output += #"(?!(?<=\r)\n)$"#
       default:
         position += 1
         output += isASCII && scalar.value > 127 ? "\\x{ff}" : String(scalar)

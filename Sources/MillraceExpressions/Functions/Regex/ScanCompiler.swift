@@ -222,9 +222,9 @@ struct ScanCompiler {
       let own = members(step)
       let next = firstSet(from: index + 1)
       if zip(own, next).contains(where: { $0 && $1 }) { return false }
-      // `$` may stand before a final line end; a class that takes only half of "\r\n" could have to give it back.
+      // `$` may stand before a final line end, but not within "\r\n"; a step that takes only half of that could have to give it back.
       let meetsEnd = isNullable(from: index + 1) && steps[index...].contains { $0.operation == .end }
-      if meetsEnd && own[13] != own[10] { return false }
+      if meetsEnd && (own[13] != own[10] || own[13] && step.most != .max) { return false }
     }
     return true
   }
