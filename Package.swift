@@ -144,7 +144,7 @@ let package = Package(
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting"]),
     tests("MillraceCore", ["MillraceColumnar"]),
-    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions"]),
+    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions", "MillraceTesting"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
     tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting", "CKernels"]),
     tests(

@@ -24,8 +24,7 @@ static void *aligned_room(size_t length, int protection) {
 }
 
 void *ck_map(size_t size) {
-  size_t length = whole_pages(size);
-  return aligned_room(length, PROT_READ | PROT_WRITE);
+  return aligned_room(whole_pages(size), PROT_READ | PROT_WRITE);
 }
 
 void ck_want_huge_pages(void *memory, size_t size) {

@@ -1,6 +1,7 @@
 import Glibc
 import MillraceColumnar
 import MillraceCore
+import MillraceTesting
 import Testing
 
 @testable import MillraceFormats
@@ -152,8 +153,10 @@ struct RandomConditions {
         throw error
       }
       let found = try text.rows(filtered, &random)
-      let wanted = all.filter { row in filters.allSatisfy { passes(row[columns.firstIndex(of: $0.column) ?? 0], $0) } }
-      if !isPart(found, of: all) || !isPart(wanted, of: found) {
+      let wanted = all.filter { row in
+        filters.allSatisfy { PlainFilter.passes(row[columns.firstIndex(of: $0.column) ?? 0], $0) }
+      }
+      if !PlainFilter.isPart(found, of: all) || !PlainFilter.isPart(wanted, of: found) {
         throw RandomTexts.Mismatch(what: "\(what), \(policy): \(found) of \(all), wanted \(wanted)")
       }
       if policy != .null, plain.badRecordCount < filtered.badRecordCount {
@@ -194,31 +197,4 @@ struct RandomConditions {
   /// Texts and numbers that the random texts hold often.
   static let strings = ["", "a", "b", "ab", "12", "é", "\u{FFFD}", "a\u{FFFD}", "a longer text than a view holds"]
   static let numbers: [Int64] = [0, 1, 7, -1, 12, 127, 200, 404, 2_147_483_647, -2_147_483_648, .max, .min]
-
-  private static func passes(_ value: Value, _ filter: PushedFilter) -> Bool {
-    let order: Int
-    switch (value, filter.value) {
-    case (.string(let one), .string(let other)):
-      let (one, other) = (Array(one.utf8), Array(other.utf8))
-      order = one == other ? 0 : one.lexicographicallyPrecedes(other) ? -1 : 1
-    case (.integer(let one), .integer(let other)): order = one == other ? 0 : one < other ? -1 : 1
-    case (.boolean(let one), .boolean(let other)): order = one == other ? 0 : 1
-    default: return false
-    }
-    switch filter.comparison {
-    case .equal: return order == 0
-    case .notEqual: return order != 0
-    case .less: return order < 0
-    case .lessOrEqual: return order <= 0
-    case .greater: return order > 0
-    case .greaterOrEqual: return order >= 0
-    }
-  }
-
-  /// Whether some rows stand among others in the same order.
-  private static func isPart(_ some: [[Value]], of others: [[Value]]) -> Bool {
-    var rest = some[...]
-    for row in others where row == rest.first { rest = rest.dropFirst() }
-    return rest.isEmpty
-  }
 }

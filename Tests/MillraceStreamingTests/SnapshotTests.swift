@@ -219,6 +219,12 @@ import Testing
     // A record whose pieces have another length than all.
     let wrong = try JSON(parsing: saved.json.text.replacing("\(pieces[0].count)", with: "\(pieces[0].count - 1)"))
     #expect(throws: MillraceError.self) { try StateDeltaRecord(wrong) }
+    for text in [
+      "[0,5,1,true,null,-1]", "[0,-5,1,true,null,7]", "[0,5,1,true,null,9223372036854775807]", "[0,5,1,true,null,[1]]",
+      "[0,5,1,true,null,[0,9223372036854775807,1,5]]", #"[0,5,1,true,null,"x"]"#,
+    ] {
+      #expect(throws: MillraceError.self, "\(text)") { try StateDeltaRecord(JSON(parsing: text)) }
+    }
   }
 
   /// Blocks that are written behind several threads all come to the file.

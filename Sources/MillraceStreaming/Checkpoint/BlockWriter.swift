@@ -31,7 +31,7 @@ struct BlockWriter: ~Copyable {
 
   /// Writes what is left.
   mutating func finish() throws {
-    let end = (used + FileMode.uncachedBlock - 1) / FileMode.uncachedBlock * FileMode.uncachedBlock
+    let end = FileMode.wholeBlocks(used)
     for index in used..<end { buffer[index] = 0 }
     used = end
     if used > 0 { try flush() }

@@ -14,9 +14,8 @@ final class ChangesFile: Sendable {
   private let directory: String
   private let path: String
   private let opened = Mutex<Opened?>(nil)
-  /// Blocks that were given places.
-  private let blockCount = Atomic(0)
-  private static let block = FileMode.uncachedBlock
+  /// Where the next changes go, behind all that were given places.
+  private let end = Atomic(0)
 
   init(_ files: any FileSystem, _ directory: String, version: Int64) {
     self.files = files
@@ -34,15 +33,15 @@ final class ChangesFile: Sendable {
   /// Writes changes, or a piece of them, and gives where they are; with `behind` on another thread, from a copy.
   func add(_ bytes: UnsafeRawBufferPointer, behind: Bool = false) throws -> Range<Int> {
     let file = try open()
-    let blocks = (bytes.count + Self.block - 1) / Self.block
-    let offset = blockCount.wrappingAdd(blocks, ordering: .relaxed).oldValue * Self.block
+    let offset = end.wrappingAdd(FileMode.wholeBlocks(bytes.count), ordering: .relaxed).oldValue
     if behind {
       try writeBehind().add(bytes, at: Int64(offset))
       return offset..<offset + bytes.count
     }
     // What does not begin at a block in memory is copied, and so is the last block, to be filled up.
-    let isAligned = Int(bitPattern: bytes.baseAddress) % Self.block == 0
-    let direct = isAligned ? bytes.count / Self.block * Self.block : 0
+    let block = FileMode.uncachedBlock
+    let isAligned = Int(bitPattern: bytes.baseAddress) % block == 0
+    let direct = isAligned ? bytes.count / block * block : 0
     if direct > 0 { try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<direct]), at: Int64(offset)) }
     if direct < bytes.count {
       let copy = AlignedBlocks(bytes.count - direct)

@@ -177,14 +177,17 @@ extension StateDeltaRecord {
     token = parts.count == 5 ? parts[4] : nil
   }
 
+  /// One piece is its offset, several are an offset and a length each.
   private static func pieces(_ json: JSON, byteCount: Int) throws -> [Range<Int>] {
-    if let offset = json.int, offset >= 0 { return [Int(offset)..<Int(offset) + byteCount] }
-    guard let numbers = json.array?.map({ Int($0.int ?? -1) }), numbers.count % 2 == 0, numbers.allSatisfy({ $0 >= 0 })
-    else { throw otherForm }
+    let numbers = json.int.map { [Int($0), byteCount] } ?? json.array?.map { Int($0.int ?? -1) } ?? [-1]
+    guard numbers.count % 2 == 0, numbers.allSatisfy({ (0...largestNumber).contains($0) }) else { throw otherForm }
     let pieces = stride(from: 0, to: numbers.count, by: 2).map { numbers[$0]..<numbers[$0] + numbers[$0 + 1] }
-    guard pieces.reduce(0, { $0 + $1.count }) == byteCount else { throw otherForm }
+    guard pieces.reduce(0, { $0 &+ $1.count }) == byteCount else { throw otherForm }
     return pieces
   }
+
+  /// Offsets and lengths beyond it are damage, which may not overflow.
+  private static let largestNumber = 1 << 60
 
   private static var otherForm: MillraceError {
     MillraceError("CHECKPOINT_CORRUPT", "a record of state changes has another form", fault: .external)

@@ -1,13 +1,17 @@
 import MillraceCore
 
+extension FileMode {
+  /// Bytes of the blocks that so many bytes need in an uncached file.
+  static func wholeBlocks(_ byteCount: Int) -> Int { (byteCount + uncachedBlock - 1) / uncachedBlock * uncachedBlock }
+}
+
 /// Memory from which an uncached file can be written.
 struct AlignedBlocks: @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
 
   /// Room for so many bytes and what fills up the last block.
   init(_ byteCount: Int) {
-    let size = (byteCount + FileMode.uncachedBlock - 1) / FileMode.uncachedBlock * FileMode.uncachedBlock
-    memory = .allocate(byteCount: size, alignment: FileMode.uncachedBlock)
+    memory = .allocate(byteCount: FileMode.wholeBlocks(byteCount), alignment: FileMode.uncachedBlock)
   }
 
   func deallocate() { memory.deallocate() }
@@ -18,7 +22,7 @@ struct AlignedBlocks: @unchecked Sendable {
   /// Takes bytes, and gives whole blocks with zeros behind them.
   func fill(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     memory.copyMemory(from: bytes)
-    let size = (bytes.count + FileMode.uncachedBlock - 1) / FileMode.uncachedBlock * FileMode.uncachedBlock
+    let size = FileMode.wholeBlocks(bytes.count)
     for index in bytes.count..<size { memory[index] = 0 }
     return UnsafeRawBufferPointer(rebasing: memory[..<size])
   }

@@ -46,7 +46,7 @@ public struct DecodingAcceptance {
       var tried = 0
       var leftOut = 0
       for filter in filters(whole) {
-        let wanted = whole.filter { passes($0[filter.column], filter) == true }
+        let wanted = whole.filter { PlainFilter.passes($0[filter.column], filter) }
         // A column that is not asked for may be in a condition, too.
         for columns in [all, all.filter { $0 != filter.column }] {
           let shown = whole.map { row in columns.map { row[$0] } }
@@ -54,7 +54,7 @@ public struct DecodingAcceptance {
           leftOut += whole.count - found.count
           tried += 1
           let expected = wanted.map { row in columns.map { row[$0] } }
-          if !Self.isPart(expected, of: found) || !Self.isPart(found, of: shown) {
+          if !PlainFilter.isPart(expected, of: found) || !PlainFilter.isPart(found, of: shown) {
             throw AcceptanceFault(
               "column \(filter.column) \(filter.comparison) \(filter.value): found \(found), wanted \(expected)")
           }
@@ -104,33 +104,5 @@ public struct DecodingAcceptance {
     case .boolean: [.equal, .notEqual]
     default: []
     }
-  }
-
-  /// Whether a row with this value passes; nil where it is NULL.
-  private func passes(_ found: Value, _ filter: PushedFilter) -> Bool? {
-    let order: Int
-    switch (found, filter.value) {
-    case (.string(let one), .string(let other)):
-      order =
-        one == other ? 0 : Array(one.utf8).lexicographicallyPrecedes(Array(other.utf8)) ? -1 : 1
-    case (.integer(let one), .integer(let other)): order = one == other ? 0 : one < other ? -1 : 1
-    case (.boolean(let one), .boolean(let other)): order = one == other ? 0 : -1
-    default: return nil
-    }
-    switch filter.comparison {
-    case .equal: return order == 0
-    case .notEqual: return order != 0
-    case .less: return order < 0
-    case .lessOrEqual: return order <= 0
-    case .greater: return order > 0
-    case .greaterOrEqual: return order >= 0
-    }
-  }
-
-  /// Whether some rows stand among others in the same order.
-  private static func isPart(_ some: [[Value]], of others: [[Value]]) -> Bool {
-    var rest = some[...]
-    for row in others where row == rest.first { rest = rest.dropFirst() }
-    return rest.isEmpty
   }
 }

@@ -39,6 +39,8 @@ import Testing
     (#"regexp_count('a\r\n\n', '\\s$')"#, "2"), (#"regexp_count('a\r\n\n', '(\\s|q)$')"#, "2"),
     (#"regexp_instr('a\r\n', '\\s$')"#, "3"), (#"regexp_instr('a\r\n', '(\\s|q)$')"#, "3"),
     (#"regexp_instr('a\r\nb', '(?m)(\\s|q)$')"#, "0"), (#"regexp_instr('a\r\n', '(a|q)$')"#, "1"),
+    (#"regexp_instr('a\r\n', '\\s\\Z')"#, "3"), (#"regexp_instr('a\r\n', 'a\\Z')"#, "1"),
+    (#"regexp_instr('a\r\n', '\\s(q|$?)')"#, "2"),
     (#"rlike('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxz y', '(x+x+)+y')"#, "!REGEX_BUDGET"),
     (#"regexp_count('a1b22', '\\d+')"#, "2"), (#"regexp_count('abc', '')"#, "4"),
     (#"regexp_substr('a1b22', '\\d+')"#, "1"),

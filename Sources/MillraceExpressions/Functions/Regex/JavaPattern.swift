@@ -67,8 +67,7 @@ struct JavaPatternTranslator {
       case "{": try repetition()
       case "$":
         position += 1
-        // Not between CR and LF, where PCRE2 finds a line that ends with LF.
-        output += #"(?!(?<=\r)\n)$"#
+        output += Self.outsideCRLF("$")
       default:
         position += 1
         output += isASCII && scalar.value > 127 ? "\\x{ff}" : String(scalar)
@@ -76,6 +75,9 @@ struct JavaPatternTranslator {
     }
     return output
   }
+
+  /// An end that is not between CR and LF, where PCRE2 finds a line that ends with LF.
+  private static func outsideCRLF(_ end: String) -> String { #"(?:(?!(?<=\r)\n)\#(end))"# }
 
   /// `(`, and what Java allows behind it.
   private mutating func group() throws {
@@ -173,7 +175,10 @@ struct JavaPatternTranslator {
       // PCRE2's compiled code (10.42) takes no character beyond ASCII for one of these outside a class.
       output += "[\\\(next)]"
       position += 2
-    case "d", "D", "s", "S", "w", "W", "h", "H", "v", "V", "R", "X", "A", "G", "Z", "z": copy(2, prefix: "")
+    case "d", "D", "s", "S", "w", "W", "h", "H", "v", "V", "R", "X", "A", "G", "z": copy(2, prefix: "")
+    case "Z":
+      position += 2
+      output += Self.outsideCRLF(#"\Z"#)
     case "b" where peek(2) == "{": throw failure("\\b{g} is not supported")
     case "b", "B":
       output += isASCII ? "\\\(next)" : next == "b" ? Self.wordBoundary : "(?!\(Self.wordBoundary))"
