@@ -22,19 +22,23 @@ package enum RawMemory {
     var blocks: [Block] = []
     var byteCount = 0
 
-    /// The smallest block that `size` bytes fit into without wasting a quarter.
+    /// The block of a size that was given back last: much of it is still in a cache of the processor. A mapped block may be up to a quarter
+    /// larger.
     mutating func take(_ size: Int) -> Block? {
-      var best: Int?
-      let isMapped = size >= mappedFrom
-      for index in blocks.indices.reversed() {
-        let held = blocks[index].size
-        if held < size || held > size + size / 4 || (held >= mappedFrom) != isMapped { continue }
-        if best.map({ blocks[index].size < blocks[$0].size }) ?? true { best = index }
-      }
-      guard let best else { return nil }
-      byteCount -= blocks[best].size
-      return blocks.remove(at: best)
+      let largest = size >= mappedFrom ? size + size / 4 : size
+      let found = blocks.lastIndex { $0.size >= size && $0.size <= largest }
+      guard let found else { return nil }
+      byteCount -= blocks[found].size
+      return blocks.remove(at: found)
     }
+  }
+
+  /// Bytes of a block for `byteCount`. Blocks that are kept come in eight sizes to each power of two, so that one fits again where a little
+  /// more is wanted, as it is from batch to batch.
+  private static func size(for byteCount: Int) -> Int {
+    guard byteCount >= keptFrom, byteCount < mappedFrom else { return byteCount }
+    let step = 1 << (Int.bitWidth - 4 - byteCount.leadingZeroBitCount)
+    return min((byteCount + step - 1) & -step, mappedFrom - 1)
   }
 
   private static let free = Mutex(Free())
@@ -77,13 +81,13 @@ package enum RawMemory {
   }
 
   private static func kept(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-    guard byteCount >= keptFrom, let block = free.withLock({ $0.take(byteCount) }) else { return nil }
+    guard byteCount >= keptFrom, let block = free.withLock({ $0.take(size(for: byteCount)) }) else { return nil }
     if byteCount >= mappedFrom { ck_trim(block.pointer, block.size, byteCount) }
     return block.pointer
   }
 
   private static func fresh(_ byteCount: Int) -> UnsafeMutableRawPointer {
-    guard byteCount >= mappedFrom else { return .allocate(byteCount: byteCount, alignment: 64) }
+    guard byteCount >= mappedFrom else { return .allocate(byteCount: size(for: byteCount), alignment: 64) }
     guard let block = ck_map(byteCount) else { outOfMemory(byteCount) }
     return block
   }
@@ -101,9 +105,10 @@ package enum RawMemory {
     guard byteCount >= keptFrom, byteCount <= keptLimit else {
       return giveBack(Block(pointer: pointer, size: byteCount))
     }
+    let block = Block(pointer: pointer, size: size(for: byteCount))
     let dropped = free.withLock { free -> [Block] in
-      free.blocks.append(Block(pointer: pointer, size: byteCount))
-      free.byteCount += byteCount
+      free.blocks.append(block)
+      free.byteCount += block.size
       var count = 0
       while free.byteCount > keptLimit {
         free.byteCount -= free.blocks[count].size
