@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 import MillraceColumnar
 import MillraceTesting
 import Testing
@@ -28,6 +29,11 @@ import Testing
     return writer.finish(.string, count: texts.count)
   }
 
+  private typealias Kernel = (
+    UnsafePointer<ck_view_words>?, Int, UInt8, UnsafeMutablePointer<ck_split_state>?, UnsafeMutablePointer<ck_list>?,
+    UnsafeMutablePointer<ck_view_words>?, Int
+  ) -> Int
+
   private static func parts(_ text: String) -> [String] {
     text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
   }
@@ -52,15 +58,24 @@ import Testing
     let column = Self.column(texts)
     let expected = texts.map(Self.parts)
     let capacity = expected.reduce(0) { $0 + $1.count }
-    let words = MemoryBuffer(capacity: capacity * 16)
-    let lists = MemoryBuffer(capacity: texts.count * 8)
-    var state = ck_split_state()
-    let lacking = ck_split_rows_plain(
-      UnsafeRawPointer(column.views).assumingMemoryBound(to: ck_view_words.self), texts.count, 32, &state,
-      lists.base.assumingMemoryBound(to: ck_list.self), words.base.assumingMemoryBound(to: ck_view_words.self), capacity
-    )
-    #expect(lacking == 0)
-    #expect(state.row == texts.count)
+    func split(_ kernel: Kernel) -> (words: MemoryBuffer, lists: MemoryBuffer) {
+      let words = MemoryBuffer(capacity: capacity * 16)
+      let lists = MemoryBuffer(capacity: texts.count * 8)
+      var state = ck_split_state()
+      let lacking = kernel(
+        UnsafeRawPointer(column.views).assumingMemoryBound(to: ck_view_words.self), texts.count, 32, &state,
+        lists.base.assumingMemoryBound(to: ck_list.self), words.base.assumingMemoryBound(to: ck_view_words.self),
+        capacity)
+      #expect(lacking == 0)
+      #expect(state.row == texts.count)
+      return (words, lists)
+    }
+    let (words, lists) = split(ck_split_rows_plain)
+    // Views are compared as two words, so what is behind a short text must be zero.
+    let chosen = split(ck_split_rows)
+    withExtendedLifetime((chosen, words)) {
+      #expect(memcmp(chosen.words.base, words.base, capacity * 16) == 0)
+    }
     let elements = words.base.assumingMemoryBound(to: StringView.self)
     let places = lists.base.assumingMemoryBound(to: ListView.self)
     for (row, parts) in expected.enumerated() {
