@@ -61,23 +61,38 @@ bool ck_hash_keys(const ck_view_words *keys, size_t count, uint32_t *hashes) {
   return run(keys, count, hashes);
 }
 
-// Rows by which a slot is fetched ahead of its comparison: what comes from the third-level cache is there by then.
-enum { LEAD = CK_HASHES_BEHIND };
+enum {
+  // Rows by which a slot is fetched ahead of its comparison: what comes from the third-level cache is there by then.
+  LEAD = CK_HASHES_BEHIND,
+  // The first word of a key whose second is zero and whose hash begins with 1.
+  ELSEWHERE = 2,
+};
 
-// One loop without a branch that the data decides: a miss is noted and written over by the next row if it is none.
+static inline bool is_same_key(const ck_view_words *left, const ck_view_words *right) {
+#if defined(__SSE2__)
+  __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)left), _mm_loadu_si128((const __m128i *)right));
+  return _mm_movemask_epi8(same) == 0xFFFF;
+#else
+  return ((left->word0 ^ right->word0) | (left->word1 ^ right->word1)) == 0;
+#endif
+}
+
+// One loop without a branch that the data decides: a miss is noted and written over by the next row if it is none. The last three parameters
+// are constants wherever it is called.
 static inline size_t match_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
-    uint16_t *misses, int counts, int fetches) {
+    uint16_t *misses, bool notes_groups, bool counts, bool fetches) {
   size_t lacking = 0;
   if (fetches)
     for (size_t row = 0; row < LEAD; row++) ck_prefetch(slots + (hashes[row] >> shift));
   for (size_t row = 0; row < count; row++) {
     if (fetches) ck_prefetch(slots + (hashes[row + LEAD] >> shift));
     ck_group_slot *slot = slots + (hashes[row] >> shift);
-    uint64_t difference = (slot->key.word0 ^ keys[row].word0) | (slot->key.word1 ^ keys[row].word1);
-    uint32_t mark = slot->mark;
-    size_t is_miss = (difference != 0) | (mark == 0);
-    groups[row] = mark - 1;
+    size_t is_miss = !is_same_key(&slot->key, keys + row);
+    if (notes_groups) {
+      is_miss |= slot->mark == 0;
+      groups[row] = slot->mark - 1;
+    }
     misses[lacking] = (uint16_t)row;
     lacking += is_miss;
     if (counts) slot->row_count += 1 - (int64_t)is_miss;
@@ -89,15 +104,28 @@ size_t ck_match_first(
     const ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
     uint16_t *misses, bool is_near) {
   ck_group_slot *table = (ck_group_slot *)slots;
-  return is_near ? match_first(table, shift, keys, hashes, count, groups, misses, 0, 0)
-                 : match_first(table, shift, keys, hashes, count, groups, misses, 0, 1);
+  return is_near ? match_first(table, shift, keys, hashes, count, groups, misses, true, false, false)
+                 : match_first(table, shift, keys, hashes, count, groups, misses, true, false, true);
 }
 
-size_t ck_count_first(
+size_t ck_match_and_count_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
     uint16_t *misses, bool is_near) {
-  return is_near ? match_first(slots, shift, keys, hashes, count, groups, misses, 1, 0)
-                 : match_first(slots, shift, keys, hashes, count, groups, misses, 1, 1);
+  return is_near ? match_first(slots, shift, keys, hashes, count, groups, misses, true, true, false)
+                 : match_first(slots, shift, keys, hashes, count, groups, misses, true, true, true);
+}
+
+// The key of an empty slot is zero, and so is one key of rows, whose hash is zero too: only the first slot can be taken for it wrongly. An empty
+// one has a key meanwhile whose hash begins with another bit, so that rows with that key are compared with other slots.
+size_t ck_count_first(
+    ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint16_t *misses,
+    bool is_near) {
+  bool is_empty = slots->mark == 0;
+  if (is_empty) slots->key = (ck_view_words){ELSEWHERE, 0};
+  size_t lacking = is_near ? match_first(slots, shift, keys, hashes, count, NULL, misses, false, true, false)
+                           : match_first(slots, shift, keys, hashes, count, NULL, misses, false, true, true);
+  if (is_empty) slots->key = (ck_view_words){0, 0};
+  return lacking;
 }
 
 static inline bool is_same_view(ck_view_words left, ck_view_words right) {

@@ -16,6 +16,16 @@ import Glibc
 /// Properties that change with each new group are not checked for overlapping access at run time, which cost more than the rest
 /// of adding one: no closure of this type's runs while they change.
 public final class GroupTable: @unchecked Sendable {
+  /// Whether rows are counted while their groups are found.
+  public enum Counting: Sendable {
+    /// They are not.
+    case none
+    /// They are, and their groups are given.
+    case besideGroups
+    /// They are, and then their groups are not given.
+    case alone
+  }
+
   /// What `find` gives for an absent key.
   public static let absent = UInt32.max
 
@@ -115,16 +125,18 @@ public final class GroupTable: @unchecked Sendable {
 
   /// The group of each of `count` rows; a key that is new becomes the next group.
   ///
-  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `countsRows` asks that the rows of each group be
+  /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `counting` asks that the rows of each group be
   /// counted on the way, where the slot is at hand, for `takeRowCounts`; gives whether they were.
   @discardableResult
   public func findOrInsert(
     _ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>,
-    isNew: UnsafeMutablePointer<UInt8>? = nil, countsRows: Bool = false
+    isNew: UnsafeMutablePointer<UInt8>? = nil, counting: Counting = .none
   ) -> Bool {
+    let countsRows = counting != .none
     guard count > 0 else { return countsRows }
     if keys.allSatisfy(\.isConstant) && count > 1 && (!countsRows || slots.count <= count) {
-      let isCounted = findOrInsert(keys, count: 1, into: groups, isNew: isNew, countsRows: countsRows)
+      let isCounted = findOrInsert(
+        keys, count: 1, into: groups, isNew: isNew, counting: countsRows ? .besideGroups : .none)
       if isCounted { countRows(count - 1, of: groups[0]) }
       for row in 1..<count { groups[row] = groups[0] }
       if let isNew { memset(isNew + 1, 0, count - 1) }
@@ -137,7 +149,7 @@ public final class GroupTable: @unchecked Sendable {
       let hashes = scratch.hash(words, length, isPacked: isPacked)
       let news = isNew.map { $0 + start }
       if references != nil { return findOrRefer(words, hashes, length, groups + start, news) }
-      let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: countsRows)
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch, counting)
       if missCount == 0 { return }
       if isPacked {
         insert(words, hashes, scratch, missCount, groups + start, news, isPacked: true, countsRows)
@@ -170,7 +182,7 @@ public final class GroupTable: @unchecked Sendable {
       if let references {
         return findReferred(references, words, hashes, length, groups + start, scratch)
       }
-      let missCount = matchFirst(words, hashes, length, groups + start, scratch, countsRows: false)
+      let missCount = matchFirst(words, hashes, length, groups + start, scratch, .none)
       if missCount == 0 { return }
       if isPacked {
         lookUp(words, hashes, scratch, missCount, groups + start, isPacked: true)
@@ -224,14 +236,17 @@ public final class GroupTable: @unchecked Sendable {
   /// the other rows go to `scratch.misses`; gives how many.
   private func matchFirst(
     _ words: UnsafePointer<StringView>, _ hashes: UnsafePointer<UInt32>, _ count: Int,
-    _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, countsRows: Bool
+    _ groups: UnsafeMutablePointer<UInt32>, _ scratch: Scratch, _ counting: Counting
   ) -> Int {
     let table = UnsafeMutableRawPointer(slots.base).assumingMemoryBound(to: ck_group_slot.self)
     let keys = UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self)
     let isNear = slots.count <= Self.nearSlots
-    return countsRows
-      ? ck_count_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
-      : ck_match_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
+    return switch counting {
+    case .none: ck_match_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
+    case .besideGroups:
+      ck_match_and_count_first(table, slots.shift, keys, hashes, count, groups, scratch.misses, isNear)
+    case .alone: ck_count_first(table, slots.shift, keys, hashes, count, scratch.misses, isNear)
+    }
   }
 
   @inline(__always)

@@ -225,18 +225,50 @@ import Testing
     var groups = [UInt32](repeating: 9, count: count)
     for text in ["a", "b", "a", "a key that is long enough"] {
       let key = ColumnVector.constant(.string(text), type: .string, count: count)
-      table.findOrInsert([key], count: count, into: &groups, countsRows: true)
+      table.findOrInsert([key], count: count, into: &groups, counting: .besideGroups)
       #expect(Set(groups).count == 1)
     }
     let all = GroupTable(keyTypes: [])
-    all.findOrInsert([], count: count, into: &groups, countsRows: true)
-    all.findOrInsert([], count: count, into: &groups, countsRows: true)
+    all.findOrInsert([], count: count, into: &groups, counting: .besideGroups)
+    all.findOrInsert([], count: count, into: &groups, counting: .besideGroups)
     var counts: [Int64] = [0, 0, 0]
     table.takeRowCounts(addingTo: &counts)
     #expect(counts == [2, 1, 1].map { Int64(count * $0) })
     var total: [Int64] = [0]
     all.takeRowCounts(addingTo: &total)
     #expect(total == [Int64(count * 2)])
+  }
+
+  /// Keys that are all zeros among others, as the keys of empty slots are: an empty text, and 0.
+  @Test(arguments: [DataType.string, .long], [1, 3, 40, 3000])
+  func countsRowsWithoutTheirGroups(type: DataType, keyCount: Int) {
+    var random = SeededGenerator(seed: UInt64(keyCount))
+    func value(_ key: Int) -> Value {
+      type == .long
+        ? .integer(Int64(key)) : .string(String(repeating: "k", count: key % 13) + (key < 13 ? "" : "\(key)"))
+    }
+    let alone = GroupTable(keyTypes: [type])
+    let beside = GroupTable(keyTypes: [type])
+    var expected: [Int: Int64] = [:]
+    for batch in 0..<20 {
+      // The first ones have no zeros.
+      let keys = (0..<5000).map { _ in Int.random(in: 0..<keyCount, using: &random) + (batch < 5 ? 1 : 0) }
+      let column = ColumnVector.of(keys.map(value), type: type)
+      var groups = [UInt32](repeating: 0, count: keys.count)
+      #expect(alone.findOrInsert([column], count: keys.count, into: &groups, counting: .alone))
+      #expect(beside.findOrInsert([column], count: keys.count, into: &groups, counting: .besideGroups))
+      for key in keys { expected[key, default: 0] += 1 }
+    }
+    #expect(alone.groupCount == expected.count && beside.groupCount == expected.count)
+    var counts = [Int64](repeating: 0, count: expected.count)
+    alone.takeRowCounts(addingTo: &counts)
+    var others = [Int64](repeating: 0, count: expected.count)
+    beside.takeRowCounts(addingTo: &others)
+    #expect(counts == others)
+    let known = expected.keys.sorted()
+    var groups = [UInt32](repeating: 0, count: known.count)
+    alone.find([.of(known.map(value), type: type)], count: known.count, into: &groups)
+    #expect(known.indices.allSatisfy { counts[Int(groups[$0])] == expected[known[$0]] })
   }
 
   /// Slots that only refer to groups count nothing, and slots that have counted stay as they are.
@@ -246,14 +278,15 @@ import Testing
     }
     var groups = [UInt32](repeating: 9, count: 3000)
     let atOnce = GroupTable(keyTypes: [.string])
-    let isCounted = atOnce.findOrInsert([keys(0..<3000)], count: 3000, into: &groups, countsRows: true)
+    let isCounted = atOnce.findOrInsert([keys(0..<3000)], count: 3000, into: &groups, counting: .besideGroups)
     #expect(!isCounted)
     var counts = [Int64](repeating: 0, count: 3000)
     atOnce.takeRowCounts(addingTo: &counts)
     #expect(counts.allSatisfy { $0 == 0 })
     let byAndBy = GroupTable(keyTypes: [.string])
     for start in stride(from: 0, to: 3000, by: 100) {
-      let isCounted = byAndBy.findOrInsert([keys(start..<start + 100)], count: 100, into: &groups, countsRows: true)
+      let isCounted = byAndBy.findOrInsert(
+        [keys(start..<start + 100)], count: 100, into: &groups, counting: .besideGroups)
       #expect(isCounted)
     }
     byAndBy.takeRowCounts(addingTo: &counts)

@@ -97,16 +97,20 @@ bool ck_hash_keys(const ck_view_words *keys, size_t count, uint32_t *hashes);
 /// The same without the processor's own instructions.
 bool ck_hash_keys_plain(const ck_view_words *keys, size_t count, uint32_t *hashes);
 /// How many hashes behind the last row the functions below may read, whatever they are.
-enum { CK_HASHES_BEHIND = 48 };
+enum { CK_HASHES_BEHIND = 128 };
 /// Compares each key with the one in the first slot for its hash (hash >> shift) and notes the slot's group. Rows whose key is not there go
 /// to `misses`; gives how many. A table that is near is in the cache, so that nothing need be fetched ahead.
 size_t ck_match_first(
     const ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
     uint16_t *misses, bool is_near);
 /// The same, and counts each row whose key is there.
-size_t ck_count_first(
+size_t ck_match_and_count_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint32_t *groups,
     uint16_t *misses, bool is_near);
+/// The same without groups. There must be two slots or more, and nobody else may read them meanwhile.
+size_t ck_count_first(
+    ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint16_t *misses,
+    bool is_near);
 /// A place that only refers to a group: the hash of its key, and the group + 1 (0: empty).
 typedef struct {
   uint32_t hash, mark;

@@ -77,7 +77,7 @@ final class GroupAccumulation {
 
   /// Adds rows whose keys and arguments are computed.
   func add(_ rows: AggregationRows) throws {
-    let isCounted = locate(rows.keys, count: rows.count, countsRows: rowCounter != nil || ownCounter != nil)
+    let isCounted = locate(rows.keys, count: rows.count, counting)
     if isCounted { hasRowCounts = true }
     if !isCounted, let ownCounter {
       ownCounter.reserve(groupCount: table.groupCount)
@@ -100,11 +100,17 @@ final class GroupAccumulation {
     }
   }
 
+  /// What the table is to count of rows that are added.
+  private var counting: GroupTable.Counting {
+    if rowCounter == nil && ownCounter == nil { return .none }
+    return accumulators.count == (rowCounter == nil ? 0 : 1) ? .alone : .besideGroups
+  }
+
   /// Finds or makes the group of each row, in `groups`. Gives whether the table has counted rows.
-  private func locate(_ keys: [ColumnVector], count: Int, countsRows: Bool = false) -> Bool {
+  private func locate(_ keys: [ColumnVector], count: Int, _ counting: GroupTable.Counting = .none) -> Bool {
     makeRoom(count)
     let known = table.groupCount
-    let isCounted = table.findOrInsert(keys, count: count, into: groups, countsRows: countsRows)
+    let isCounted = table.findOrInsert(keys, count: count, into: groups, counting: counting)
     store?.note(groups, count, newFrom: known)
     return isCounted
   }
