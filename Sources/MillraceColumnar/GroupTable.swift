@@ -264,7 +264,7 @@ public final class GroupTable: @unchecked Sendable {
       let group = view.find(words[row], hashes[row], &at, isPacked: isPacked)
       if group != GroupTable.absent {
         groups[row] = group
-        view.slots[at].rowCount &+= rowCount
+        if countsRows { view.count(at, hashes[row]) }
         continue
       }
       groups[row] = addGroup(words[row], hashes[row], at, rowCount)
@@ -304,17 +304,17 @@ public final class GroupTable: @unchecked Sendable {
     @inline(__always)
     func firstSlot(_ hash: UInt32) -> Int { Int(truncatingIfNeeded: hash &>> shift) }
 
-    /// Fetches what searches that are soon to come will read: the second slot, since every other one is on another line than the first, which
-    /// was fetched before; and, nearer, the bytes of a long key whose hash is the same.
+    /// Fetches what searches that are soon to come will read: the line behind that of the first slot, which has one or two of the slots that
+    /// follow; and, nearer, the bytes of a long key whose hash is the same.
     @inline(__always)
     func fetchAhead(
       of miss: Int, _ misses: UnsafePointer<UInt16>, _ count: Int, _ hashes: UnsafePointer<UInt32>, isPacked: Bool
     ) {
       if miss == 0 {
-        for early in 0..<min(count, GroupTable.lead) { fetchSecond(hashes[Int(truncatingIfNeeded: misses[early])]) }
+        for early in 0..<min(count, GroupTable.lead) { fetchNextLine(hashes[Int(truncatingIfNeeded: misses[early])]) }
       }
       if miss &+ GroupTable.lead < count {
-        fetchSecond(hashes[Int(truncatingIfNeeded: misses[miss &+ GroupTable.lead])])
+        fetchNextLine(hashes[Int(truncatingIfNeeded: misses[miss &+ GroupTable.lead])])
       }
       if !isPacked && miss &+ GroupTable.lead / 2 < count {
         let hash = hashes[Int(truncatingIfNeeded: misses[miss &+ GroupTable.lead / 2])]
@@ -325,7 +325,16 @@ public final class GroupTable: @unchecked Sendable {
     }
 
     @inline(__always)
-    private func fetchSecond(_ hash: UInt32) { ck_prefetch(slots + ((firstSlot(hash) &+ 1) & mask)) }
+    private func fetchNextLine(_ hash: UInt32) { ck_prefetch(slots + ((firstSlot(hash) &+ 2) & mask)) }
+
+    /// Counts a row at a slot that is not the first for its hash. What comes more often than that one's key takes its place: both are still found,
+    /// since there is no empty slot between, and the frequent one is found at once.
+    @inline(__always)
+    func count(_ at: Int, _ hash: UInt32) {
+      let first = firstSlot(hash)
+      slots[at].rowCount &+= 1
+      if slots[at].rowCount > slots[first].rowCount { swap(&slots[at], &slots[first]) }
+    }
 
     /// The key's group, or `absent` with `at` at the empty slot where it would go.
     @inline(__always)
