@@ -18,7 +18,8 @@ final class GroupMemory {
 
   deinit { if given == nil { RawMemory.deallocate(pointer, byteCount: capacity + Self.margin) } }
 
-  /// From this capacity on more is reserved at once: memory that is never touched costs nothing, and each copy of what is there does.
+  /// From this capacity on so much is reserved that growing further copies nothing: memory that is never touched costs nothing, and each copy
+  /// of what is there does.
   private static let sparseFrom = 128 << 10
   /// What kernels may read past the end.
   private static let margin = 64
@@ -43,7 +44,9 @@ final class GroupMemory {
 
   /// Makes it `size` bytes, the new ones uninitialised.
   func extend(to size: Int) {
-    if size > capacity { grow(to: max(size, capacity * (capacity < Self.sparseFrom ? 2 : 4))) }
+    if size > capacity {
+      grow(to: max(size, capacity < Self.sparseFrom ? capacity * 2 : max(capacity * 4, RawMemory.mappedFrom)))
+    }
     used = size
   }
 
