@@ -1,15 +1,37 @@
 import MillraceCore
 import Synchronization
 
-/// Input that appears index by index, for all sources of a case at once.
+/// Input that appears index by index, for all sources of a case at once: what appears between the looks of two sources is seen by neither
+/// before the first of them looks again, so that no batch has the input of one alone.
 final class StreamScript: Sendable {
-  private let available = Mutex(0)
+  private struct State {
+    /// Inputs that sources may offer once all look anew.
+    var available = 0
+    /// Inputs that they may offer now.
+    var seen = 0
+    /// Sources that have looked since.
+    var looked: Set<ObjectIdentifier> = []
+  }
 
-  /// Inputs that sources may offer.
-  var count: Int { available.withLock { $0 } }
+  private let state = Mutex(State())
+
+  /// Inputs that a source may offer.
+  func count(for source: ScriptSource) -> Int {
+    state.withLock { state in
+      if state.looked.isEmpty || state.looked.contains(ObjectIdentifier(source)) {
+        state.seen = state.available
+        state.looked = []
+      }
+      state.looked.insert(ObjectIdentifier(source))
+      return state.seen
+    }
+  }
+
+  /// Forgets which sources have looked: there are others from now on.
+  func restart() { state.withLock { $0.looked = [] } }
 
   /// Lets sources offer the inputs before `count`.
-  func release(_ count: Int) { available.withLock { $0 = count } }
+  func release(_ count: Int) { state.withLock { $0.available = count } }
 }
 
 /// A stream whose micro-batches are given: one input index to a batch.
@@ -35,7 +57,7 @@ final class ScriptSource: RowSource {
 
   func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
     var next = Int(offset?.json.int ?? 0)
-    let end = min(script.count, batches.count)
+    let end = min(script.count(for: self), batches.count)
     if !emptyCounts { while next < end && batches[next].rowCount == 0 { next += 1 } }
     guard next < end else { return nil }
     return SourcePlan(

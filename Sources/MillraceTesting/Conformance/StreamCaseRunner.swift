@@ -147,6 +147,7 @@ struct StreamCaseRunner {
     let session = try ConformanceRunner.session(
       test, connectors: [FragileSinkConnector(inner: MemoryConnector(hub), machine: machine)],
       environment: Environment(files: machine, clock: Environment.live.clock))
+    script.restart()
     try registerSources(session, script, isBacklog: isBacklog)
     var frame = try session.execute(statement: test.json["sql"]?.string ?? "")
     for step in test.json["pipeline"]?.array ?? [] { frame = try apply(step, frame, session) }
