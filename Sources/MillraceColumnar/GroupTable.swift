@@ -97,9 +97,6 @@ public final class GroupTable: @unchecked Sendable {
   static let block = 2048
   /// Rows by which further slots are fetched ahead of the search.
   private static let lead = 24
-  /// Keys from which on so much room is reserved that growing further copies nothing: memory that is never touched costs nothing, and each
-  /// copy of what is there does.
-  private static let sparseFrom = 8192
   /// Slots that are in the first-level cache anyway.
   private static let nearSlots = 1024
 
@@ -403,10 +400,7 @@ public final class GroupTable: @unchecked Sendable {
 
   private func appendGroup() -> Int {
     precondition(groupCount < Int(UInt32.max) - 1, "a table holds at most 2^32 - 2 groups")
-    if groupCount == keyCapacity {
-      let isSparse = keyCapacity >= Self.sparseFrom
-      growKeys(to: isSparse ? max(keyCapacity * 4, RawMemory.mappedFrom / 16) : keyCapacity * 2)
-    }
+    if groupCount == keyCapacity { growKeys(to: RawMemory.sizeBeyond(keyCapacity * 16) / 16) }
     groupCount += 1
     return groupCount - 1
   }

@@ -9,6 +9,8 @@ package enum RawMemory {
   package static let mappedFrom = 4 << 20
   /// Smaller blocks are the allocator's business.
   private static let keptFrom = 128 << 10
+  /// From this size on a block that was outgrown gets one that grows further without a copy.
+  private static let sparseFrom = 128 << 10
   /// Bytes of free blocks that are kept, at most.
   private static let keptLimit = 32 << 20
 
@@ -78,6 +80,12 @@ package enum RawMemory {
     memcpy(block, pointer, used)
     deallocate(pointer, byteCount: byteCount)
     return block
+  }
+
+  /// How large a block becomes that was outgrown at `byteCount`. A large one reserves so much that growing further copies nothing: memory that is
+  /// never touched costs nothing, and each copy of what is there does.
+  package static func sizeBeyond(_ byteCount: Int) -> Int {
+    byteCount < sparseFrom ? byteCount * 2 : max(byteCount * 4, mappedFrom)
   }
 
   private static func kept(_ byteCount: Int) -> UnsafeMutableRawPointer? {

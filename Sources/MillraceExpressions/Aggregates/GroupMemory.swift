@@ -18,9 +18,6 @@ final class GroupMemory {
 
   deinit { if given == nil { RawMemory.deallocate(pointer, byteCount: capacity + Self.margin) } }
 
-  /// From this capacity on so much is reserved that growing further copies nothing: memory that is never touched costs nothing, and each copy
-  /// of what is there does.
-  private static let sparseFrom = 128 << 10
   /// What kernels may read past the end.
   private static let margin = 64
 
@@ -44,9 +41,7 @@ final class GroupMemory {
 
   /// Makes it `size` bytes, the new ones uninitialised.
   func extend(to size: Int) {
-    if size > capacity {
-      grow(to: max(size, capacity < Self.sparseFrom ? capacity * 2 : max(capacity * 4, RawMemory.mappedFrom)))
-    }
+    if size > capacity { grow(to: max(size, RawMemory.sizeBeyond(capacity))) }
     used = size
   }
 
