@@ -113,4 +113,50 @@ import Testing
       #expect((0..<top.count).map { top.rows[$0] } == Array(all.prefix(limit)), "the first \(limit) of \(count)")
     }
   }
+
+  /// Keys that are equal in many bits: long beginnings, few values, values of two words, ends inside a word. Ordered as comparing values
+  /// orders them.
+  @Test(arguments: 0..<30) func manyRowsAreInTheOrderOfTheirValues(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let count = [9, 200, 3000].randomElement(using: &random) ?? 0
+    let stem = String(repeating: "the same beginning ", count: [0, 1, 40].randomElement(using: &random) ?? 0)
+    let types: [DataType] = [.string, .long, .decimal(precision: 38, scale: 0), .double, .binary, .array(.integer)]
+    let columns = (0..<3).map { _ -> ColumnVector in
+      let type = types.randomElement(using: &random) ?? .long
+      let span = [2, 30, 100_000].randomElement(using: &random) ?? 2
+      let hasNulls = Bool.random(using: &random)
+      return ColumnVector.of(
+        (0..<count).map { _ in
+          let number = Int64.random(in: 0..<Int64(span), using: &random)
+          if hasNulls && number % 5 == 0 { return .null }
+          switch type {
+          case .string: return .string(stem + String(repeating: "x", count: Int(number % 17)) + String(number / 17))
+          case .binary: return .binary(Array(repeating: 0, count: Int(number % 19)))
+          case .decimal: return .decimal(Int128(number - 9) << (number % 2 == 0 ? 60 : 3))
+          case .double: return .double(number % 7 == 0 ? .nan : number % 3 == 0 ? -0.0 : Double(9 - number))
+          case .array: return .array([.integer(number)])
+          default: return .integer(number - 9)
+          }
+        }, type: type)
+    }
+    let orders = columns.map { column in
+      SortOrder(
+        .attribute(Attribute("x", column.type)), isAscending: Bool.random(using: &random),
+        nullsFirst: Bool.random(using: &random))
+    }
+    func precedes(_ a: Int, _ b: Int) -> Bool {
+      for (column, order) in zip(columns, orders) {
+        let isNull = (column.isNull(a), column.isNull(b))
+        if isNull.0 && isNull.1 { continue }
+        if isNull.0 || isNull.1 { return isNull.0 == order.nullsFirst }
+        let compared = ValueOrder.compareValues(column, a, column, b)
+        if compared != 0 { return order.isAscending == (compared < 0) }
+      }
+      return a < b
+    }
+    let sorted = RowOrder(columns, orders).sorted()
+    #expect(sorted.count == count)
+    let rows = (0..<count).map { Int(sorted.rows[$0]) }
+    #expect(rows == (0..<count).sorted(by: precedes), "\(orders.map(\.expression.type)), \(count) rows")
+  }
 }
