@@ -79,7 +79,7 @@ public final class QueryExecutor: BatchExecutor {
           rules: keepsLateRows ? Optimizer.rulesKeepingLateRows : Optimizer.rules)
         let profile = pool.profiler.addSink(output.name, output.outputMode)
         let planner = PhysicalPlanner(
-          scans: scans, mode: output.outputMode, isStreaming: plan.isStreaming, stores: stores, watermarks: watermarks,
+          scans: scans, mode: output.outputMode, stores: stores, watermarks: watermarks,
           profile: profile, observations: observations, lateOutput: keepsLateRows ? output.name : nil)
         let tap = taps?.point(.sink, output.name).map { RowTap(point: $0, schema: plan.schema) }
         let operatorCount = stores.fingerprints.count

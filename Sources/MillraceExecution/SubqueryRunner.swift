@@ -123,7 +123,7 @@ struct SubqueryRunner {
     let environment = Environment.live
     let stores = StateStores(provider: NoState(), directory: nil, environment: environment)
     let planner = PhysicalPlanner(
-      scans: ScanGroups(bindings, pool: pool), mode: .append, isStreaming: false, stores: stores,
+      scans: ScanGroups(bindings, pool: pool), mode: .append, stores: stores,
       watermarks: Watermarks(), profile: profile, observations: observations)
     return profile.collected(try planner.plan(try Optimizer.optimize(plan)))
   }

@@ -293,9 +293,8 @@ public struct DeduplicateNode: Sendable {
 }
 
 extension LogicalPlan {
-  /// DISTINCT. Over a stream it is an aggregation without aggregates, as in Spark: output modes decide when rows come out.
+  /// DISTINCT: an aggregation without aggregates, as in Spark, so that over a stream output modes decide when rows come out.
   static func distinct(_ plan: LogicalPlan) -> LogicalPlan {
-    guard plan.isStreaming else { return .deduplicate(DeduplicateNode(keys: plan.output, child: plan)) }
     let keys = plan.output.map { NamedExpression(passing: $0) }
     return .aggregate(AggregateNode(grouping: keys, aggregates: [], child: plan))
   }

@@ -168,6 +168,27 @@ struct ProfileTests {
     #expect(statement.output.contains("Filter >(id, 4)") && statement.output.contains("|process: "))
   }
 
+  /// Parts of a union read a table together; the table of a join is built before, from a read of its own.
+  @Test(arguments: [
+    ("SELECT k FROM t WHERE v = 'a' UNION ALL SELECT k + 10 FROM t", 36, 1),
+    ("SELECT count(*) AS k FROM t UNION ALL SELECT k FROM t UNION ALL SELECT max(k) FROM t", 10, 2),
+    ("SELECT k FROM (SELECT k, v FROM t GROUP BY CUBE (k, v)) WHERE k IS NOT NULL", 8, 3),
+    ("SELECT k FROM t UNION SELECT k FROM t WHERE v <> 'a'", 3, 1),
+    ("SELECT k FROM t EXCEPT SELECT k FROM t WHERE v = 'a'", 2, 1),
+    ("SELECT a.k FROM t a JOIN t b ON a.k = b.k UNION ALL SELECT k FROM t", 14, 1),
+    ("SELECT a.k FROM t a FULL JOIN t b ON a.v = b.v UNION ALL SELECT k FROM t", 10, 1),
+    ("SELECT a.k FROM t a JOIN (SELECT k FROM t UNION ALL SELECT k FROM t) b ON a.k = b.k", 18, 1),
+  ])
+  func partsOfAUnionReadATableOnce(sql: String, sum: Int, shared: Int) async throws {
+    let sandbox = Sandbox()
+    sandbox.write("t.csv", "k,v\n1,a\n2,b\n2,c\n")
+    let whole = "SELECT sum(k) AS total FROM (\(sql))"
+    let rows = try await Command.millrace(["sql", whole, "--table", "t=t.csv", "--json"], in: sandbox)
+    #expect(rows.output.contains("{\"total\":\(sum)}"), "\(rows.output) \(rows.error)")
+    let tree = try await Command.millrace(["sql", "--analyze", whole, "--table", "t=t.csv"], in: sandbox)
+    #expect(tree.output.split(separator: "(read once, see ").count - 1 == shared, "\(tree.output)")
+  }
+
   @Test func whatCannotBeWrittenIsRefusedFirst() async throws {
     let sandbox = Sandbox()
     sandbox.write("p.json", WrongInputTests.file())

@@ -22,6 +22,19 @@ import Testing
     ("SELECT count(*), sum(k), avg(k), max(v) FROM t", "6,5,1.25,b"),
     ("SELECT count(*) FILTER (WHERE v = 'a'), sum(k) FILTER (WHERE v = 'b') FROM t", "3,NULL"),
     ("SELECT count(DISTINCT v), count(DISTINCT k, v), sum(DISTINCT k) FROM t", "2,2,3"),
+    ("SELECT v, count(DISTINCT k), max(k), count(*) FROM t GROUP BY v", "NULL,1,1,1 a,2,2,3 b,0,NULL,2"),
+    ("SELECT count(DISTINCT k, v), sum(k) FILTER (WHERE v = 'a'), count(DISTINCT k, v) FROM t", "2,4,2"),
+    ("SELECT count(DISTINCT v) FILTER (WHERE k = 2), count(DISTINCT v) FROM t", "1,2"),
+    ("SELECT count(DISTINCT NULL), count(DISTINCT x), count(DISTINCT array(x)) FROM f", "0,3,4"),
+    ("SELECT count(DISTINCT array(x)), avg(DISTINCT x) FROM f", "4,nan"),
+    ("SELECT count(DISTINCT array(x)), count(*) FROM f", "4,6"),
+    ("SELECT count(DISTINCT k), min(k) FROM none", "0,NULL"),
+    ("SELECT v, count(DISTINCT k) FROM none GROUP BY v", ""),
+    (
+      "SELECT s.a, count(DISTINCT s.b) FROM (SELECT named_struct('a', v, 'b', k) AS s FROM t) GROUP BY s.a",
+      "NULL,1 a,2 b,0"
+    ),
+    ("SELECT collect_list(DISTINCT k), count(DISTINCT k) FROM t WHERE k = 1", "[1],1"),
     ("SELECT k + 1, count(*) AS n FROM t GROUP BY k + 1 HAVING n > 1", "2,3 NULL,2"),
     ("SELECT max(n) FROM (SELECT count(*) AS n FROM t GROUP BY k)", "3"),
     // No rows: one group without keys, none with.

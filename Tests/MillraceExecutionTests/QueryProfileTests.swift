@@ -76,7 +76,7 @@ import Testing
     ("SELECT a, count(*) FROM t GROUP BY a", "Project 3 (Aggregate 3 (T))"),
     // Sorting cuts batches where they are made; they count whole all the same.
     ("SELECT a, count(*) AS n FROM t GROUP BY a ORDER BY n LIMIT 1", "Limit 1 (Sort 1 (Project 3 (Aggregate 3 (T))))"),
-    ("SELECT DISTINCT a FROM t", "Deduplicate 3 (T)"),
+    ("SELECT DISTINCT a FROM t", "Aggregate 3 (T)"),
     ("SELECT t.a FROM t JOIN u ON t.a = u.b", "Project 2 (Join 2 (T, U))"),
     ("SELECT t.a FROM u RIGHT JOIN t ON t.a = u.b", "Project 4 (Project 4 (Join 4 (T, U)))"),
     ("SELECT a, b FROM t FULL JOIN u ON a = b", "Join 5 (T, U)"),

@@ -239,7 +239,7 @@ import Testing
       try Self.pruned("SELECT a FROM (SELECT DISTINCT a, b FROM t)"),
       """
       Project [a]
-      +- Deduplicate  [a, b]
+      +- Aggregate keys [a, b], functions []
          +- Project [a, b]
             +- Scan t [a, b]
       """)

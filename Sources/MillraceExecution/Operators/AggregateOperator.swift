@@ -51,12 +51,6 @@ final class AggregateOperator: PhysicalOperator {
   func execute(_ context: BatchContext) throws -> [RecordBatch] { try execute(context) { $0 } }
 
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
-    let partials = try input.partials(plan, context)
-    // Partitions would lose the order in which groups first came, which reads better: only where that costs time.
-    let isLarge = partials.count > 1 && partials.groupCount >= PartialGroups.parallelFrom && plan.sessions == nil
-    let merged = try partials.merged(partitions: isLarge ? PartialGroups.partitionCount : 1, pool) { groups, _ in
-      groups.groupCount == 0 ? nil : try reduce(try groups.mergingSessions().finish())
-    }
-    return merged.compactMap { $0 }
+    try input.partials(plan, context).finished(pool, reducing: reduce)
   }
 }

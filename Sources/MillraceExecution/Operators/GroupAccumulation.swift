@@ -159,6 +159,29 @@ final class GroupAccumulation {
     }
   }
 
+  /// Adds the groups of an aggregation by these keys and the arguments of DISTINCT aggregates: those aggregates take the arguments, which
+  /// come once for each key, and the others its partial results.
+  func add(groupsOf finer: GroupAccumulation, isDistinct: [Bool]) throws {
+    let count = finer.groupCount
+    if count == 0 { return }
+    let flat = finer.flatKeys()
+    let keyCount = plan.keys.types.count
+    let arguments = Array(try finer.plan.keys.decode(flat, count: count)[keyCount...])
+    let width = finer.plan.keys.firstColumn(of: keyCount)
+    _ = locate(width == 0 ? plan.keys.encode([], count: count) : Array(flat[..<width]), count: count)
+    var states = try finer.states()[...]
+    for (index, accumulator) in accumulators.enumerated() {
+      accumulator.reserve(groupCount: table.groupCount)
+      if isDistinct[index] {
+        try accumulator.update(groups: groups, rowCount: count, arguments: arguments)
+      } else {
+        let own = plan.functions[index].stateTypes.count
+        try accumulator.merge(groups: groups, rowCount: count, states: Array(states.prefix(own)))
+        states = states.dropFirst(own)
+      }
+    }
+  }
+
   /// Flat key columns of all groups.
   func flatKeys() -> [ColumnVector] { table.keyColumns() }
 

@@ -65,4 +65,18 @@ final class PartialGroups {
       return try body(groups, partition)
     }
   }
+
+  /// In how many partitions a bounded aggregation puts the parts together. Several would lose the order in which groups first came, which
+  /// reads better: only where that costs time.
+  var resultPartitions: Int {
+    count > 1 && groupCount >= Self.parallelFrom && plan.sessions == nil ? Self.partitionCount : 1
+  }
+
+  /// Keys and final results of all groups.
+  func finished(_ pool: WorkerPool, reducing reduce: BatchChange) throws -> [RecordBatch] {
+    try merged(partitions: resultPartitions, pool) { groups, _ in
+      groups.groupCount == 0 ? nil : try reduce(try groups.mergingSessions().finish())
+    }
+    .compactMap { $0 }
+  }
 }

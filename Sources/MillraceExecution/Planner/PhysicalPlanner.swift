@@ -7,12 +7,11 @@ import MillraceState
 
 /// Turns an optimized logical plan into chains beside the scans and operators above them.
 final class PhysicalPlanner {
-  private let scans: ScanGroups
-  private let mode: OutputMode
-  private let isStreaming: Bool
-  private let stores: StateStores
+  let scans: ScanGroups
+  let mode: OutputMode
+  let stores: StateStores
   private let watermarks: Watermarks
-  private let profile: PlanProfile
+  let profile: PlanProfile
   /// Name of the output, where late rows are kept; else nil.
   private let lateOutput: String?
   private let observations: Observations
@@ -26,14 +25,13 @@ final class PhysicalPlanner {
   }
 
   init(
-    scans: ScanGroups, mode: OutputMode, isStreaming: Bool, stores: StateStores, watermarks: Watermarks,
+    scans: ScanGroups, mode: OutputMode, stores: StateStores, watermarks: Watermarks,
     profile: PlanProfile, observations: Observations, lateOutput: String? = nil
   ) {
     self.observations = observations
     self.lateOutput = lateOutput
     self.scans = scans
     self.mode = mode
-    self.isStreaming = isStreaming
     self.stores = stores
     self.watermarks = watermarks
     self.profile = profile
@@ -84,8 +82,8 @@ final class PhysicalPlanner {
     case .union(let inputs, _): return try union(inputs)
     case .setOperation(let kind, let isAll, let left, let right):
       let types = left.output.map(\.type)
-      return .serial(
-        SetOperationOperator(kind, isAll: isAll, try collected(left), try collected(right), types: types))
+      let sides = try scans.sharing { (try collected(left), try collected(right)) }
+      return .serial(SetOperationOperator(kind, isAll: isAll, sides.0, sides.1, types: types))
     case .window(let window):
       return .serial(try WindowOperator(try collected(window.child), window, input: window.child.output))
     case .deduplicate(let deduplicate): return .serial(try self.deduplicate(deduplicate))
@@ -101,7 +99,7 @@ final class PhysicalPlanner {
   }
 
   /// `rand()` and its kin give values by worker and row, so which worker takes a row must not be left to chance.
-  private func keepAssignment(of fragment: Fragment, for expressions: [Expression]) {
+  func keepAssignment(of fragment: Fragment, for expressions: [Expression]) {
     guard case .chains(let chains) = fragment, !expressions.allSatisfy(\.isDeterministic) else { return }
     for chain in chains { chain.chain.needsFixedAssignment = true }
   }
@@ -164,7 +162,7 @@ final class PhysicalPlanner {
   }
 
   private func union(_ inputs: [LogicalPlan]) throws -> Fragment {
-    let parts = try inputs.map { input in (fragment: try plan(input), node: profile.lastInput) }
+    let parts = try scans.sharing { try inputs.map { input in (fragment: try plan(input), node: profile.lastInput) } }
     var chains: [ChainPlan] = []
     for part in parts {
       guard case .chains(let more) = part.fragment else {
@@ -196,99 +194,7 @@ final class PhysicalPlanner {
     return StatefulLimitOperator(rows, count: count, store: store, metricsIndex: index)
   }
 
-  // MARK: Aggregation
-
-  private func aggregate(_ node: AggregateNode) throws -> any PhysicalOperator {
-    let fragment = try plan(node.child)
-    let aggregation = try AggregationPlan(node, input: node.child.output)
-    var input: AggregationInput
-    switch fragment {
-    case .serial(let child): input = .rows(child)
-    case .chains(let chains):
-      let shared = SharedGroups(aggregation, workers: scans.pool.count)
-      // Groups of sessions are merged by their times, not by their keys alone.
-      let isShared = !aggregation.isOrderSensitive && aggregation.sessions == nil
-      keepAssignment(of: fragment, for: aggregation.keys.expressions + aggregation.functions.flatMap(\.arguments))
-      let partial = profile.add(.partial)
-      for chain in chains {
-        let own = try AggregationPlan(renamed(node, to: chain.output), input: chain.output)
-        let idle = IdleWorkers()
-        let keepsWorkers = !aggregation.keys.expressions.isEmpty
-        chain.chain.begin = { try shared.begin($0) }
-        chain.chain.makeTerminal = {
-          let worker = idle.take() ?? WorkerGroups(own, idle: keepsWorkers && shared.isResident ? idle : nil)
-          return AggregateTerminal(worker, shared: isShared ? shared : nil)
-        }
-        chain.chain.terminalSlot = partial
-        chain.chain.holdsRows = false
-        if aggregation.isOrderSensitive { chain.chain.needsFixedAssignment = true }
-      }
-      input = .chains(chains, shared)
-    }
-    guard node.child.isStreaming else { return AggregateOperator(aggregation, input, pool: scans.pool) }
-    let times = node.child.eventTimes
-    let timeKey = node.grouping.indices.first { times.contains(node.grouping[$0].expression) }
-    let keyNames = node.grouping.map { "\($0.attribute.name) \($0.attribute.type)" }.joined(separator: ", ")
-    let names = zip(node.aggregates, aggregation.functions).map { aggregate, function in
-      let arguments = aggregate.function.arguments.map(\.type.sql).joined(separator: ", ")
-      let layout = aggregate.function.stateLayout
-      return "\(function.name)(\(aggregate.isDistinct ? "DISTINCT " : "")\(arguments)) \(function.type)"
-        + (layout.isEmpty ? "" : " kept as (\(layout))")
-    }
-    let windows = node.grouping.compactMap { key -> String? in
-      if case .call(let function, let arguments) = key.expression, function.name == TimeWindow.structName,
-        case .call(let start, _)? = arguments.first
-      {
-        start.variant
-      } else {
-        nil
-      }
-    }
-    profile.keepsState()
-    let partitionCount = StatefulAggregateOperator.partitionCount(aggregation)
-    let (own, index) = try stores.open(
-      name: "aggregation", partitions: partitionCount, keyTypes: aggregation.keys.flatTypes,
-      valueTypes: aggregation.stateTypes,
-      names: StateStores.Names(
-        keys: aggregation.keys.flatNames(node.grouping.map(\.attribute.name)),
-        values: aggregation.functions.flatMap { function in function.stateTypes.map { _ in function.name } }),
-      content: "keys [\(keyNames)], aggregates [\(names.joined(separator: ", "))]"
-        + (windows.isEmpty ? "" : ", window \(windows.joined(separator: ", "))") + ", mode \(mode.rawValue)",
-      runsOnWatermark: mode != .complete && node.child.hasWatermark)
-    let partitions = own.map { store in
-      StatePartition(
-        store, aggregation, mode: mode, eventTime: timeKey.flatMap { aggregation.keys.eventTime(of: $0) },
-        delay: node.child.watermarkDelay)
-    }
-    if let timeKey, mode != .complete || aggregation.sessions != nil,
-      let capture = lateCapture(StatefulAggregateOperator.name(aggregation), index, node.child)
-    {
-      input = try keepingLate(input, of: node, timeKey: timeKey, capture)
-    }
-    return StatefulAggregateOperator(aggregation, input, partitions, metricsIndex: index, pool: scans.pool)
-  }
-
-  /// The aggregation over an input of a union, whose columns have other identities.
-  private func renamed(_ node: AggregateNode, to output: [Attribute]) -> AggregateNode {
-    let original = node.child.output
-    if zip(original, output).allSatisfy({ $0 == $1 }) { return node }
-    let targets = Dictionary(zip(original.map(\.id), output), uniquingKeysWith: { first, _ in first })
-    func moved(_ expression: Expression) -> Expression {
-      expression.rewritten { part in
-        guard case .attribute(let attribute) = part, var target = targets[attribute.id] else { return nil }
-        // All inputs must carry their keys alike, whether or not this one has NULLs.
-        target.isNullable = attribute.isNullable
-        return .attribute(target)
-      }
-    }
-    var copy = node
-    copy.grouping = node.grouping.map { NamedExpression($0.attribute, moved($0.expression)) }
-    for index in copy.aggregates.indices {
-      copy.aggregates[index].function.arguments = copy.aggregates[index].function.arguments.map(moved)
-      copy.aggregates[index].filter = copy.aggregates[index].filter.map(moved)
-    }
-    return copy
-  }
+  // MARK: Operators with state
 
   private func deduplicate(_ node: DeduplicateNode) throws -> any PhysicalOperator {
     let child = try collected(node.child)
@@ -355,7 +261,8 @@ final class PhysicalPlanner {
     }
     let left = try plan(node.left)
     let leftNode = profile.lastInput
-    let right = try collected(node.right)
+    // The table is built before the left side is read.
+    let right = try scans.apart { try collected(node.right) }
     let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
     if node.kind == .full {
       let left = profile.collected(left, of: leftNode)
@@ -418,33 +325,13 @@ final class PhysicalPlanner {
   // MARK: Late rows
 
   /// What makes late rows of an operator's input, where they are kept.
-  private func lateCapture(_ operatorName: String, _ operatorID: Int, _ input: LogicalPlan) -> LateRowCapture? {
+  func lateCapture(_ operatorName: String, _ operatorID: Int, _ input: LogicalPlan) -> LateRowCapture? {
     guard let lateOutput else { return nil }
     let times = input.eventTimes
     return LateRowCapture(
       output: lateOutput, operatorName: operatorName, operatorID: operatorID,
       schema: Schema(input.output.map { StructField($0.name, $0.type) }),
       time: input.output.firstIndex { times.delays[$0.id] != nil })
-  }
-
-  /// Puts a step that keeps late rows in front of an aggregation.
-  private func keepingLate(
-    _ input: AggregationInput, of node: AggregateNode, timeKey: Int, _ capture: LateRowCapture
-  ) throws -> AggregationInput {
-    let delay = node.child.watermarkDelay
-    func step(_ node: AggregateNode, _ columns: [Attribute]) throws -> LateRowOperator {
-      try LateRowOperator(
-        key: node.grouping[timeKey].expression, input: columns, capture: capture, delay: delay)
-    }
-    switch input {
-    case .rows(let child): return .rows(MapOperator(child, [try step(node, node.child.output)]))
-    case .chains(let chains, _):
-      let slot = profile.add(.run)
-      for chain in chains {
-        chain.chain.append(try step(renamed(node, to: chain.output), chain.output), slot: slot)
-      }
-      return input
-    }
   }
 
   /// The join with its sides exchanged, and the columns put back in order.

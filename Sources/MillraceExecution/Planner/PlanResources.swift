@@ -4,12 +4,15 @@ import MillraceExpressions
 import MillraceFormats
 import MillracePlan
 
-/// The scans of a query by relation id. Streams are read once for all their uses; each use of a static input reads it anew.
+/// The scans of a query by relation id. Streams are read once for all their uses, and so is a static input for those whose rows come out
+/// together; each other use of it reads it anew.
 final class ScanGroups {
   private let bindings: [Int: ScanBinding]
   let pool: WorkerPool
   private var streams: [Int: ScanGroup] = [:]
   private(set) var streamOrder: [ScanGroup] = []
+  /// Static inputs that are shared by what is being planned; nil where none is.
+  private var together: [Int: ScanGroup]?
 
   init(_ bindings: [Int: ScanBinding], pool: WorkerPool) {
     self.bindings = bindings
@@ -24,12 +27,33 @@ final class ScanGroups {
     return plan.children.map { reload(of: $0) }.reduce(.never) { $0.combined(with: $1) }
   }
 
+  /// Plans parts that run one after another, before any of their rows are used: a static input is read once for all of them.
+  func sharing<Result>(_ plan: () throws -> Result) rethrows -> Result {
+    if together != nil { return try plan() }
+    together = [:]
+    defer { together = nil }
+    return try plan()
+  }
+
+  /// Plans a part that runs before others of `sharing` are read.
+  func apart<Result>(_ plan: () throws -> Result) rethrows -> Result {
+    let outer = together
+    together = nil
+    defer { together = outer }
+    return try plan()
+  }
+
   func group(_ id: Int) throws -> ScanGroup {
     if let known = streams[id] { return known }
     guard let binding = bindings[id] else {
       throw MillraceError("INTERNAL_ERROR", "relation \(id) has no source", fault: .bug)
     }
-    guard binding.isStreaming else { return ScanGroup(binding, streamIndex: nil, pool: pool) }
+    guard binding.isStreaming else {
+      if let known = together?[id] { return known }
+      let group = ScanGroup(binding, streamIndex: nil, pool: pool)
+      together?[id] = group
+      return group
+    }
     let group = ScanGroup(binding, streamIndex: streamOrder.count, pool: pool)
     streams[id] = group
     streamOrder.append(group)
