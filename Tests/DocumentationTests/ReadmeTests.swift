@@ -30,7 +30,7 @@ import Testing
   }
 
   /// Word count as the README has it, over a server at the README's port; where the port is taken there is nothing to see.
-  @Test(.timeLimit(.minutes(1))) func wordCountCounts() async throws {
+  @Test(.timeLimit(.minutes(5))) func wordCountCounts() async throws {
     guard let server = LineServer(port: 9999, ["apache spark\n", "apache hadoop\n"]) else { return }
     let (queries, started) = AsyncStream<StreamingQuery>.makeStream()
     async let run: Void = wordCount { started.yield($0) }

@@ -6,7 +6,7 @@ import Testing
 
 /// The example of Spark's Swift client runs here unchanged.
 @Suite(.serialized) struct SparkExampleTests {
-  @Test(.timeLimit(.minutes(1))) func streamingExampleCounts() async throws {
+  @Test(.timeLimit(.minutes(5))) func streamingExampleCounts() async throws {
     guard let server = LineServer(port: 9996, ["apache spark\n", "apache hadoop\n"]) else { return }
     async let run: Void = networkWordCount(host: "localhost", port: 9996)
     let spark = try await SparkSession.builder.getOrCreate()
