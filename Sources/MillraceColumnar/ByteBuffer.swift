@@ -1,12 +1,15 @@
 import Glibc
 
 /// Bytes that grow at the end; for encoders and logs. Used by one thread at a time.
+///
+/// What changes with each append is not checked for overlapping access at run time, which cost as much as appending: no closure of this type's
+/// runs while it changes.
 public final class ByteBuffer: @unchecked Sendable {
   /// First byte; moves when the buffer grows.
-  private var base: UnsafeMutableRawPointer
+  @exclusivity(unchecked) private var base: UnsafeMutableRawPointer
   /// Bytes written.
-  public private(set) var count = 0
-  private var capacity: Int
+  @exclusivity(unchecked) public private(set) var count = 0
+  @exclusivity(unchecked) private var capacity: Int
   /// What the room is a part of, where bytes in front of it were handed out.
   private var block: MemoryBuffer?
 

@@ -189,6 +189,13 @@ public struct StringWriter {
     copy.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Appends the UTF-8 of a character to the present row.
+  @inlinable
+  public mutating func append(_ scalar: Unicode.Scalar) {
+    if scalar.isASCII { return append(UInt8(truncatingIfNeeded: scalar.value)) }
+    UTF8.encode(scalar)?.forEach { append($0) }
+  }
+
   /// Bytes in the present row so far.
   @inlinable public var byteCount: Int { used }
 

@@ -13,21 +13,25 @@ public struct DateTimeFormatter: Sendable {
 
   /// Appends the text of an instant.
   public func write(instant: Int64, to writer: inout StringWriter) {
-    let offset = zone.offset(atUTC: instant.flooredSecond)
-    let local = instant &+ Int64(offset) &* 1_000_000
-    let (day, time) = CivilDateTime.split(local)
-    let moment = Moment(
-      day: day, date: CivilDate(days: day), time: time, offset: offset, instant: instant)
+    let moment = Moment(instant, zone)
     for item in pattern.items { write(item, moment, &writer) }
   }
 
-  private struct Moment {
+  /// An instant on the clock of a zone.
+  struct Moment {
     let day: Int
     let date: CivilDate
     /// Microseconds since midnight.
     let time: Int
     let offset: Int
     let instant: Int64
+
+    init(_ instant: Int64, _ zone: TimeZoneRules) {
+      offset = zone.offset(atUTC: instant.flooredSecond)
+      (day, time) = CivilDateTime.split(instant &+ Int64(offset) &* 1_000_000)
+      date = CivilDate(days: day)
+      self.instant = instant
+    }
 
     var hour: Int { time / 3_600_000_000 }
 
@@ -37,19 +41,28 @@ public struct DateTimeFormatter: Sendable {
       case .month: date.month
       case .day: date.day
       case .dayOfYear: date.dayOfYear
-      case .hour: hour
+      case .hour, .clockHour, .hourOfHalf, .clockHourOfHalf, .minute, .second: Moment.value(field, time: time)
+      case .quarter: (date.month - 1) / 3 + 1
+      case .weekOfMonth: (date.day - 1) / 7 + 1
+      }
+    }
+
+    /// A field of the clock so many microseconds after midnight.
+    @inline(__always)
+    static func value(_ field: DateTimePattern.Field, time: Int) -> Int {
+      let hour = time / 3_600_000_000
+      return switch field {
       case .clockHour: hour == 0 ? 24 : hour
       case .hourOfHalf: hour % 12
       case .clockHourOfHalf: hour % 12 == 0 ? 12 : hour % 12
       case .minute: time / 60_000_000 % 60
       case .second: time / 1_000_000 % 60
-      case .quarter: (date.month - 1) / 3 + 1
-      case .weekOfMonth: (date.day - 1) / 7 + 1
+      default: hour
       }
     }
   }
 
-  private func write(_ item: DateTimePattern.Item, _ moment: Moment, _ writer: inout StringWriter) {
+  func write(_ item: DateTimePattern.Item, _ moment: Moment, _ writer: inout StringWriter) {
     switch item {
     case .literal(let byte): writer.append(byte)
     case .number(let field, let least, _, _, _):

@@ -10,4 +10,8 @@ public enum HexDigit {
     default: nil
     }
   }
+
+  /// The digit for 0…15, letters small.
+  @inlinable @inline(__always)
+  public static func lowercase(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 &+ value : 0x57 &+ value }
 }

@@ -79,29 +79,57 @@ enum ArraySets {
     let codec = RowCodec([type.elementType ?? .void])
     let keys = elements.map { codec.encode([$0], rowCount: $0.count) }
     let second = elements[0].count
-    let kept = GroupedSet(), others = GroupedSet()
+    var kept = RowSet(), others = RowSet()
     var maker = ListMaker(arguments, rowCount: count)
     for row in 0..<maker.rows {
-      let group = UInt32(truncatingIfNeeded: row)
       let ranges = sources.compactMap { $0[row] }
       guard ranges.count == sources.count else {
         maker.endNull()
         continue
       }
+      kept.begin(row)
+      others.begin(row)
       if operation != .union {
-        for index in ranges[1] { _ = others.insert(keys[1].views[index], group: group) }
+        for index in ranges[1] { _ = others.insert(keys[1].views[index]) }
       }
       for index in ranges[0] {
         let key = keys[0].views[index]
-        if operation == .except && others.contains(key, group: group) { continue }
-        if operation == .intersect && !others.contains(key, group: group) { continue }
-        if kept.insert(key, group: group) { maker.append(index) }
+        if operation == .except && others.contains(key) { continue }
+        if operation == .intersect && !others.contains(key) { continue }
+        if kept.insert(key) { maker.append(index) }
       }
       if operation == .union && ranges.count > 1 {
-        for index in ranges[1] where kept.insert(keys[1].views[index], group: group) { maker.append(second + index) }
+        for index in ranges[1] where kept.insert(keys[1].views[index]) { maker.append(second + index) }
       }
       maker.end()
     }
     return maker.finish(type, elements)
+  }
+}
+
+/// The values of one row at a time. The first few are compared one by one, which takes less than their hashes.
+private struct RowSet {
+  private static let few = 16
+  private var first: [StringView] = []
+  private let rest = GroupedSet()
+  private var row: UInt32 = 0
+
+  /// Begins with no values of a row.
+  mutating func begin(_ row: Int) {
+    first.removeAll(keepingCapacity: true)
+    self.row = UInt32(truncatingIfNeeded: row)
+  }
+
+  func contains(_ value: StringView) -> Bool {
+    if first.contains(where: { $0 == value }) { return true }
+    return first.count == Self.few && rest.contains(value, group: row)
+  }
+
+  /// Whether the value is new.
+  mutating func insert(_ value: StringView) -> Bool {
+    if first.contains(where: { $0 == value }) { return false }
+    if first.count == Self.few { return rest.insert(value, group: row) }
+    first.append(value)
+    return true
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import MillraceColumnar
 
 /// Encodings of bytes.
@@ -110,22 +111,46 @@ enum EncodingFunctions {
     return true
   }
 
+  /// From the system's random bytes, a block of them at a time.
   private static func uuids(_ count: Int) -> ColumnVector {
     var writer = StringWriter(rows: max(count, 1))
-    var generator = SystemRandomNumberGenerator()
-    let digits = Array("0123456789abcdef".utf8)
-    for _ in 0..<count {
-      // Version 4, variant 1.
-      let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
-      let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-      for place in 0..<32 {
-        if place == 8 || place == 12 || place == 16 || place == 20 { writer.append(UInt8(ascii: "-")) }
-        let word: UInt64 = place < 16 ? high : low
-        writer.append(digits[Int(word >> UInt64(60 - place % 16 * 4) & 15)])
+    let block = 16
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2 * block) { words in
+      for row in 0..<count {
+        let place = row % block
+        if place == 0 { fill(words) }
+        UUIDText.append(words[2 * place], words[2 * place + 1], to: &writer)
+        writer.end()
       }
-      writer.end()
     }
     return writer.finish(.string, count: count)
+  }
+
+  private static func fill(_ words: UnsafeMutableBufferPointer<UInt64>) {
+    // Up to 256 bytes come at once.
+    if let base = words.baseAddress, getentropy(base, words.count * 8) == 0 { return }
+    var generator = SystemRandomNumberGenerator()
+    for index in words.indices { words[index] = generator.next() }
+  }
+}
+
+/// UUIDs as text.
+enum UUIDText {
+  /// Appends one of version 4: random but for six fixed bits.
+  static func append(_ high: UInt64, _ low: UInt64, to writer: inout StringWriter) {
+    let first = high & ~0xF000 | 0x4000, second = low & ~(3 << 62) | 2 << 62
+    let target = writer.reserve(36).assumingMemoryBound(to: UInt8.self)
+    var place = 0
+    for digit in 0..<32 {
+      if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+        target[place] = 0x2D
+        place &+= 1
+      }
+      let word = digit < 16 ? first : second
+      target[place] = HexDigit.lowercase(UInt8(truncatingIfNeeded: word &>> UInt64(60 &- (digit & 15) &* 4)) & 15)
+      place &+= 1
+    }
+    writer.advance(36)
   }
 }
 

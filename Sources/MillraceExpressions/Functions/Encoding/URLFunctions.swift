@@ -15,7 +15,8 @@ enum URLFunctions {
       (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce(name, arguments, [.string, .string, .string], counts: 2...3, context)
       return Bind.call(name, bound, .string, canFail: !isTry, isNullable: true) { vectors, count in
-        try RowLoop.parts(vectors, count) { row in
+        let fixedPart = vectors[1].isConstant && !vectors[1].isNull(0) ? Part(vectors[1].bytes(0)) : nil
+        return try RowLoop.parts(vectors, count) { row in
           let bytes = vectors[0].bytes(row)
           guard let url = ParsedURL(bytes) else {
             if isTry { return nil }
@@ -23,13 +24,27 @@ enum URLFunctions {
               "INVALID_URL", "'\(String(decoding: bytes.prefix(200), as: UTF8.self))' is no URL",
               hint: "try_parse_url gives NULL for such texts")
           }
-          let part = String(decoding: vectors[1].bytes(row), as: UTF8.self)
-          guard vectors.count == 3 else { return url.part(part).map { StringView(bytes, $0) } }
-          guard part == "QUERY", let query = url.query else { return nil }
+          guard let part = fixedPart ?? Part(vectors[1].bytes(row)) else { return nil }
+          guard vectors.count == 3 else { return url.range(of: part).map { StringView(bytes, $0) } }
+          guard part == .query, let query = url.query else { return nil }
           return value(of: vectors[2].bytes(row), bytes, query).map { StringView(bytes, $0) }
         }
       }
     }
+  }
+
+  /// The parts by Spark's names.
+  fileprivate enum Part: String {
+    case host = "HOST"
+    case path = "PATH"
+    case query = "QUERY"
+    case fragment = "REF"
+    case scheme = "PROTOCOL"
+    case file = "FILE"
+    case authority = "AUTHORITY"
+    case userInfo = "USERINFO"
+
+    init?(_ name: UnsafeRawBufferPointer) { self.init(rawValue: String(decoding: name, as: UTF8.self)) }
   }
 
   /// The value of `key=` in a query.
@@ -108,7 +123,8 @@ struct ParsedURL {
       end = colon
     }
     // What is no host name belongs to a registry: it has neither host nor user.
-    let isName = bytes[start..<end].allSatisfy { isASCIIAlphanumeric($0) || ".-[]:".utf8.contains($0) }
+    let names = ASCIISet.host
+    let isName = bytes[start..<end].allSatisfy { names.contains($0) }
     guard isName, start < end else { return }
     userInfo = info
     host = start..<end
@@ -116,34 +132,57 @@ struct ParsedURL {
 
   private static func isScheme(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
     guard let first = bytes[range].first, first | 0x20 >= 0x61, first | 0x20 <= 0x7A else { return false }
-    return bytes[range].allSatisfy { isASCIIAlphanumeric($0) || "+-.".utf8.contains($0) }
+    let letters = ASCIISet.scheme
+    return bytes[range].allSatisfy { letters.contains($0) }
   }
 
   /// No blanks, control characters or excluded marks, and whole escapes.
   private static func isPermitted(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    for (index, byte) in bytes.enumerated() {
-      if byte <= 0x20 || byte == 0x7F || "\"<>\\^`{|}".utf8.contains(byte) { return false }
-      if byte == UInt8(ascii: "%") {
-        guard index + 2 < bytes.count, HexDigit.value(bytes[index + 1]) != nil,
-          HexDigit.value(bytes[index + 2]) != nil
-        else { return false }
-      }
+    let special = ASCIISet.special
+    for index in 0..<bytes.count where special.contains(bytes[index]) {
+      guard bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, HexDigit.value(bytes[index + 1]) != nil,
+        HexDigit.value(bytes[index + 2]) != nil
+      else { return false }
     }
     return true
   }
 
-  /// The range of a part by Spark's name.
-  func part(_ name: String) -> Range<Int>? {
-    switch name {
-    case "HOST": host
-    case "PATH": path
-    case "QUERY": query
-    case "REF": fragment
-    case "PROTOCOL": scheme
-    case "FILE": path.lowerBound..<(query?.upperBound ?? path.upperBound)
-    case "AUTHORITY": authority
-    case "USERINFO": userInfo
-    default: nil
+  /// Where a part lies; nil if there is none.
+  fileprivate func range(of part: URLFunctions.Part) -> Range<Int>? {
+    switch part {
+    case .host: host
+    case .path: path
+    case .query: query
+    case .fragment: fragment
+    case .scheme: scheme
+    case .file: path.lowerBound..<(query?.upperBound ?? path.upperBound)
+    case .authority: authority
+    case .userInfo: userInfo
     }
+  }
+
+  /// Some of the ASCII characters.
+  private struct ASCIISet {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    init(_ characters: some Sequence<UInt8>) {
+      for byte in characters { if byte < 64 { low |= 1 << UInt64(byte) } else { high |= 1 << UInt64(byte - 64) } }
+    }
+
+    @inline(__always)
+    func contains(_ byte: UInt8) -> Bool {
+      byte < 128 && (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 == 1
+    }
+
+    private static let alphanumeric =
+      Array(UInt8(ascii: "0")...UInt8(ascii: "9"))
+      + Array(UInt8(ascii: "A")...UInt8(ascii: "Z")) + Array(UInt8(ascii: "a")...UInt8(ascii: "z"))
+    /// What a host name consists of, an address in brackets included.
+    static let host = ASCIISet(alphanumeric + ".-[]:".utf8)
+    /// What follows the first letter of a scheme.
+    static let scheme = ASCIISet(alphanumeric + "+-.".utf8)
+    /// Blanks, control characters and marks that no URL has, and the sign that begins an escape.
+    static let special = ASCIISet(Array(0...0x20) + [0x7F] + "\"<>\\^`{|}%".utf8)
   }
 }

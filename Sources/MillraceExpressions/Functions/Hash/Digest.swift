@@ -6,15 +6,17 @@ protocol Digest: SendableMetatype {
   /// Bytes of the length field.
   static var lengthSize: Int { get }
   static var isBigEndian: Bool { get }
+  /// Bytes of a digest.
+  static var byteCount: Int { get }
   init()
   mutating func process(_ block: UnsafeRawPointer)
-  /// The digest after the last block.
-  var bytes: [UInt8] { get }
+  /// Writes the digest after the last block, `byteCount` bytes, to an address that is a multiple of eight.
+  func write(to target: UnsafeMutableRawPointer)
 }
 
 extension Digest {
-  /// The digest of a message.
-  static func digest(_ message: UnsafeRawBufferPointer) -> [UInt8] {
+  /// Writes the digest of a message, `byteCount` bytes, to an address that is a multiple of eight.
+  static func digest(_ message: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
     var state = Self()
     let whole = message.count / blockSize * blockSize
     if let base = message.baseAddress {
@@ -22,27 +24,40 @@ extension Digest {
     }
     let rest = message.count - whole
     let tail = rest + 1 + lengthSize > blockSize ? blockSize * 2 : blockSize
-    withUnsafeTemporaryAllocation(byteCount: tail, alignment: 8) { buffer in
-      guard let target = buffer.baseAddress else { return }
-      memset(target, 0, tail)
-      if rest > 0, let base = message.baseAddress { memcpy(target, base + whole, rest) }
-      target.storeBytes(of: 0x80, toByteOffset: rest, as: UInt8.self)
+    withUnsafeTemporaryAllocation(byteCount: blockSize * 2, alignment: 8) { buffer in
+      guard let end = buffer.baseAddress else { return }
+      memset(end, 0, tail)
+      if rest > 0, let base = message.baseAddress { memcpy(end, base + whole, rest) }
+      end.storeBytes(of: 0x80, toByteOffset: rest, as: UInt8.self)
       let bits = UInt64(message.count) << 3
-      target.storeBytes(
+      end.storeBytes(
         of: isBigEndian ? bits.bigEndian : bits.littleEndian, toByteOffset: isBigEndian ? tail - 8 : tail - lengthSize,
         as: UInt64.self)
-      for offset in stride(from: 0, to: tail, by: blockSize) { state.process(target + offset) }
+      for offset in stride(from: 0, to: tail, by: blockSize) { state.process(end + offset) }
     }
-    return state.bytes
+    state.write(to: target)
   }
 
-  /// The keyed digest of RFC 2104.
-  static func authenticationCode(_ message: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> [UInt8] {
-    var padded = key.count > blockSize ? digest(key) : Array(key)
-    padded += [UInt8](repeating: 0, count: blockSize - padded.count)
-    let inner = (padded.map { $0 ^ 0x36 } + Array(message)).withUnsafeBytes { digest($0) }
-    return (padded.map { $0 ^ 0x5C } + inner).withUnsafeBytes { digest($0) }
+  /// The digest of a message.
+  static func digest(_ message: UnsafeRawBufferPointer) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+      count = byteCount
+      if let base = buffer.baseAddress { digest(message, to: base) }
+    }
   }
+}
+
+/// A table that hash functions read without checks: fixed for good.
+struct DigestTable<Word: BitwiseCopyable>: @unchecked Sendable {
+  private let words: UnsafeMutablePointer<Word>
+
+  init(_ values: [Word]) {
+    words = .allocate(capacity: values.count)
+    for (index, value) in values.enumerated() { words[index] = value }
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Word { words[index] }
 }
 
 /// MD5.
@@ -50,36 +65,50 @@ struct MD5: Digest {
   static let blockSize = 64
   static let lengthSize = 8
   static let isBigEndian = false
+  static let byteCount = 16
   private var state: (UInt32, UInt32, UInt32, UInt32) = (0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476)
 
   /// floor(2³² · |sin(i + 1)|), as RFC 1321 defines the table.
-  private static let sines: [UInt32] = (0..<64).map {
-    UInt32(truncatingIfNeeded: Int64(abs(sin(Double($0 + 1))) * 0x1p32))
-  }
-  private static let shifts: [UInt32] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]
+  private static let sines = DigestTable(
+    (0..<64).map { UInt32(truncatingIfNeeded: Int64(abs(sin(Double($0 + 1))) * 0x1p32)) })
 
   mutating func process(_ block: UnsafeRawPointer) {
     var (a, b, c, d) = state
-    for step in 0..<64 {
-      let mixed: UInt32
-      let word: Int
-      switch step >> 4 {
-      case 0: (mixed, word) = (b & c | ~b & d, step)
-      case 1: (mixed, word) = (d & b | ~d & c, (5 &* step &+ 1) & 15)
-      case 2: (mixed, word) = (b ^ c ^ d, (3 &* step &+ 5) & 15)
-      default: (mixed, word) = (c ^ (b | ~d), (7 &* step) & 15)
-      }
+    let sines = Self.sines
+    @inline(__always)
+    func turn(_ step: Int, _ mixed: UInt32, _ word: Int, _ shift: UInt32) {
       let sum =
-        a &+ mixed &+ MD5.sines[step]
-        &+ UInt32(littleEndian: block.loadUnaligned(fromByteOffset: word * 4, as: UInt32.self))
-      let shift = MD5.shifts[(step >> 4) * 4 + (step & 3)]
-      (a, d, c, b) = (d, c, b, b &+ (sum << shift | sum >> (32 - shift)))
+        a &+ mixed &+ sines[step]
+        &+ UInt32(littleEndian: block.loadUnaligned(fromByteOffset: word &* 4, as: UInt32.self))
+      (a, d, c, b) = (d, c, b, b &+ (sum &<< shift | sum &>> (32 &- shift)))
     }
+    // Four steps of the loop, each with a rotation of its own.
+    @inline(__always)
+    func turns(
+      _ round: Int, _ factor: Int, _ first: Int, _ shifts: (UInt32, UInt32, UInt32, UInt32), _ mixed: () -> UInt32
+    ) {
+      var step = round &* 16
+      while step < round &* 16 &+ 16 {
+        turn(step, mixed(), (factor &* step &+ first) & 15, shifts.0)
+        turn(step &+ 1, mixed(), (factor &* (step &+ 1) &+ first) & 15, shifts.1)
+        turn(step &+ 2, mixed(), (factor &* (step &+ 2) &+ first) & 15, shifts.2)
+        turn(step &+ 3, mixed(), (factor &* (step &+ 3) &+ first) & 15, shifts.3)
+        step &+= 4
+      }
+    }
+    turns(0, 1, 0, (7, 12, 17, 22)) { b & c | ~b & d }
+    turns(1, 5, 1, (5, 9, 14, 20)) { d & b | ~d & c }
+    turns(2, 3, 5, (4, 11, 16, 23)) { b ^ c ^ d }
+    turns(3, 7, 0, (6, 10, 15, 21)) { c ^ (b | ~d) }
     state = (state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d)
   }
 
-  var bytes: [UInt8] {
-    [state.0, state.1, state.2, state.3].flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+  func write(to target: UnsafeMutableRawPointer) {
+    let words = target.assumingMemoryBound(to: UInt32.self)
+    words[0] = state.0.littleEndian
+    words[1] = state.1.littleEndian
+    words[2] = state.2.littleEndian
+    words[3] = state.3.littleEndian
   }
 }
 
@@ -88,31 +117,43 @@ struct SHA1: Digest {
   static let blockSize = 64
   static let lengthSize = 8
   static let isBigEndian = true
-  private var state: [UInt32] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0]
-  private var words = [UInt32](repeating: 0, count: 80)
+  static let byteCount = 20
+  private var state: (UInt32, UInt32, UInt32, UInt32, UInt32) = (
+    0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0
+  )
 
   mutating func process(_ block: UnsafeRawPointer) {
-    for index in 0..<16 {
-      words[index] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self))
-    }
-    for index in 16..<80 {
-      let mixed = words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]
-      words[index] = mixed << 1 | mixed >> 31
-    }
-    var (a, b, c, d, e) = (state[0], state[1], state[2], state[3], state[4])
-    for index in 0..<80 {
-      let choice: UInt32
-      switch index {
-      case 0..<20: choice = (b & c | ~b & d) &+ 0x5A82_7999
-      case 20..<40: choice = (b ^ c ^ d) &+ 0x6ED9_EBA1
-      case 40..<60: choice = (b & c | b & d | c & d) &+ 0x8F1B_BCDC
-      default: choice = (b ^ c ^ d) &+ 0xCA62_C1D6
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 80) { buffer in
+      guard let words = buffer.baseAddress else { return }
+      for index in 0..<16 {
+        words[index] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self))
       }
-      let next = (a << 5 | a >> 27) &+ choice &+ e &+ words[index]
-      (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, next)
+      for index in 16..<80 {
+        let mixed = words[index &- 3] ^ words[index &- 8] ^ words[index &- 14] ^ words[index &- 16]
+        words[index] = mixed << 1 | mixed >> 31
+      }
+      var (a, b, c, d, e) = state
+      @inline(__always)
+      func turns(_ range: Range<Int>, _ constant: UInt32, _ choice: () -> UInt32) {
+        for index in range {
+          let next = (a << 5 | a >> 27) &+ choice() &+ constant &+ e &+ words[index]
+          (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, next)
+        }
+      }
+      turns(0..<20, 0x5A82_7999) { b & c | ~b & d }
+      turns(20..<40, 0x6ED9_EBA1) { b ^ c ^ d }
+      turns(40..<60, 0x8F1B_BCDC) { b & c | b & d | c & d }
+      turns(60..<80, 0xCA62_C1D6) { b ^ c ^ d }
+      state = (state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d, state.4 &+ e)
     }
-    for (index, value) in [a, b, c, d, e].enumerated() { state[index] &+= value }
   }
 
-  var bytes: [UInt8] { state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - $0 * 8)) } } }
+  func write(to target: UnsafeMutableRawPointer) {
+    let words = target.assumingMemoryBound(to: UInt32.self)
+    words[0] = state.0.bigEndian
+    words[1] = state.1.bigEndian
+    words[2] = state.2.bigEndian
+    words[3] = state.3.bigEndian
+    words[4] = state.4.bigEndian
+  }
 }

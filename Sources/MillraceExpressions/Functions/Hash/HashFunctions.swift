@@ -64,7 +64,7 @@ enum HashFunctions {
     let values = try Arguments.coerce(name, arguments, [.binary], context)
     return .operation(name, .string, values) { vectors, _, _ in
       ColumnVector.mapStrings(.string, vectors[0]) { bytes, writer in
-        writer.append(hexadecimal: Kind.digest(bytes))
+        writer.append(digest: Kind.self, of: bytes)
         return true
       }
     }
@@ -80,8 +80,7 @@ enum HashFunctions {
       for row in 0..<stored {
         if vectors[0].isNull(row) || vectors[1].isNull(row) {
           writer.endNull()
-        } else if let digest = sha2(vectors[0].bytes(row), Int(lengths[vectors[1].slot(row)])) {
-          writer.append(hexadecimal: digest)
+        } else if append(sha2: Int(lengths[vectors[1].slot(row)]), of: vectors[0].bytes(row), to: &writer) {
           writer.end()
         } else {
           writer.endNull()
@@ -91,22 +90,32 @@ enum HashFunctions {
     }
   }
 
-  private static func sha2(_ bytes: UnsafeRawBufferPointer, _ bits: Int) -> [UInt8]? {
+  /// Appends the digest of so many bits; false if there is none.
+  private static func append(sha2 bits: Int, of bytes: UnsafeRawBufferPointer, to writer: inout StringWriter) -> Bool {
     switch bits {
-    case 224: SHA224.digest(bytes)
-    case 0, 256: SHA256.digest(bytes)
-    case 384: SHA384.digest(bytes)
-    case 512: SHA512.digest(bytes)
-    default: nil
+    case 224: writer.append(digest: SHA224.self, of: bytes)
+    case 0, 256: writer.append(digest: SHA256.self, of: bytes)
+    case 384: writer.append(digest: SHA384.self, of: bytes)
+    case 512: writer.append(digest: SHA512.self, of: bytes)
+    default: return false
     }
+    return true
   }
 }
 
 extension StringWriter {
-  fileprivate mutating func append(hexadecimal bytes: [UInt8]) {
-    for byte in bytes {
-      for digit in [byte >> 4, byte & 15] { append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
+  /// Appends a digest in hexadecimal digits.
+  fileprivate mutating func append<Kind: Digest>(digest: Kind.Type, of message: UnsafeRawBufferPointer) {
+    let target = reserve(Kind.byteCount * 2).assumingMemoryBound(to: UInt8.self)
+    withUnsafeTemporaryAllocation(byteCount: Kind.byteCount, alignment: 8) { bytes in
+      guard let base = bytes.baseAddress else { return }
+      Kind.digest(message, to: base)
+      for (index, byte) in bytes.enumerated() {
+        target[index &* 2] = HexDigit.lowercase(byte >> 4)
+        target[index &* 2 &+ 1] = HexDigit.lowercase(byte & 15)
+      }
     }
+    advance(Kind.byteCount * 2)
   }
 }
 

@@ -1,8 +1,8 @@
 /// What SHA-256 and SHA-512 differ in.
 protocol SHA2Variant {
-  associatedtype Word: FixedWidthInteger & UnsignedInteger
+  associatedtype Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable
   static var rounds: Int { get }
-  static var constants: [Word] { get }
+  static var constants: DigestTable<Word> { get }
   /// Rotations, and a shift as the last of the small sums.
   static var bigSum0: (Word, Word, Word) { get }
   static var bigSum1: (Word, Word, Word) { get }
@@ -13,34 +13,36 @@ protocol SHA2Variant {
 /// 32-bit words.
 enum SHA2Narrow: SHA2Variant {
   static let rounds = 64
-  static let constants = SHA2Constants.words.map { UInt32(truncatingIfNeeded: $0 >> 32) }
-  static let bigSum0: (UInt32, UInt32, UInt32) = (2, 13, 22)
-  static let bigSum1: (UInt32, UInt32, UInt32) = (6, 11, 25)
-  static let smallSum0: (UInt32, UInt32, UInt32) = (7, 18, 3)
-  static let smallSum1: (UInt32, UInt32, UInt32) = (17, 19, 10)
+  static let constants = DigestTable(SHA2Constants.words.map { UInt32(truncatingIfNeeded: $0 >> 32) })
+  @inline(__always) static var bigSum0: (UInt32, UInt32, UInt32) { (2, 13, 22) }
+  @inline(__always) static var bigSum1: (UInt32, UInt32, UInt32) { (6, 11, 25) }
+  @inline(__always) static var smallSum0: (UInt32, UInt32, UInt32) { (7, 18, 3) }
+  @inline(__always) static var smallSum1: (UInt32, UInt32, UInt32) { (17, 19, 10) }
 }
 
 /// 64-bit words.
 enum SHA2Wide: SHA2Variant {
   static let rounds = 80
-  static let constants = SHA2Constants.words
-  static let bigSum0: (UInt64, UInt64, UInt64) = (28, 34, 39)
-  static let bigSum1: (UInt64, UInt64, UInt64) = (14, 18, 41)
-  static let smallSum0: (UInt64, UInt64, UInt64) = (1, 8, 7)
-  static let smallSum1: (UInt64, UInt64, UInt64) = (19, 61, 6)
+  static let constants = DigestTable(SHA2Constants.words)
+  @inline(__always) static var bigSum0: (UInt64, UInt64, UInt64) { (28, 34, 39) }
+  @inline(__always) static var bigSum1: (UInt64, UInt64, UInt64) { (14, 18, 41) }
+  @inline(__always) static var smallSum0: (UInt64, UInt64, UInt64) { (1, 8, 7) }
+  @inline(__always) static var smallSum1: (UInt64, UInt64, UInt64) { (19, 61, 6) }
 }
 
 /// The compression function of FIPS 180-4 over either word size.
 struct SHA2State<Variant: SHA2Variant> {
   typealias Word = Variant.Word
-  private(set) var state: [Word]
-  private var schedule = [Word](repeating: 0, count: Variant.rounds)
+  private var state: (Word, Word, Word, Word, Word, Word, Word, Word)
 
-  init(_ initial: [Word]) { state = initial }
+  /// Begins with eight words.
+  init(_ initial: DigestTable<Word>) {
+    state = (initial[0], initial[1], initial[2], initial[3], initial[4], initial[5], initial[6], initial[7])
+  }
 
   @inline(__always)
   private static func rotate(_ value: Word, _ count: Word) -> Word {
-    value &>> count | value &<< (Word(Word.bitWidth) - count)
+    value &>> count | value &<< (Word(truncatingIfNeeded: Word.bitWidth) &- count)
   }
 
   @inline(__always)
@@ -53,47 +55,58 @@ struct SHA2State<Variant: SHA2Variant> {
     rotate(value, by.0) ^ rotate(value, by.1) ^ value &>> by.2
   }
 
+  @inline(__always)
   mutating func process(_ block: UnsafeRawPointer) {
     let width = MemoryLayout<Word>.size
-    for index in 0..<16 {
-      schedule[index] = Word(bigEndian: block.loadUnaligned(fromByteOffset: index * width, as: Word.self))
+    withUnsafeTemporaryAllocation(of: Word.self, capacity: 80) { buffer in
+      guard let schedule = buffer.baseAddress else { return }
+      for index in 0..<16 {
+        schedule[index] = Word(bigEndian: block.loadUnaligned(fromByteOffset: index &* width, as: Word.self))
+      }
+      for index in 16..<Variant.rounds {
+        let first = Self.shifted(schedule[index &- 15], Variant.smallSum0)
+        let second = Self.shifted(schedule[index &- 2], Variant.smallSum1)
+        schedule[index] = schedule[index &- 16] &+ first &+ schedule[index &- 7] &+ second
+      }
+      var (a, b, c, d, e, f, g, h) = state
+      let constants = Variant.constants
+      for index in 0..<Variant.rounds {
+        let choice: Word = e & f ^ ~e & g
+        let first = h &+ Self.sum(e, Variant.bigSum1) &+ choice &+ constants[index] &+ schedule[index]
+        let majority: Word = a & b ^ a & c ^ b & c
+        let second = Self.sum(a, Variant.bigSum0) &+ majority
+        (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+      }
+      state = (
+        state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d, state.4 &+ e, state.5 &+ f, state.6 &+ g, state.7 &+ h
+      )
     }
-    for index in 16..<Variant.rounds {
-      let first = Self.shifted(schedule[index - 15], Variant.smallSum0)
-      let second = Self.shifted(schedule[index - 2], Variant.smallSum1)
-      schedule[index] = schedule[index - 16] &+ first &+ schedule[index - 7] &+ second
-    }
-    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    let constants = Variant.constants
-    for index in 0..<Variant.rounds {
-      let choice: Word = e & f ^ ~e & g
-      let first = h &+ Self.sum(e, Variant.bigSum1) &+ choice &+ constants[index] &+ schedule[index]
-      let majority: Word = a & b ^ a & c ^ b & c
-      let second = Self.sum(a, Variant.bigSum0) &+ majority
-      (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
-    }
-    for (index, value) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= value }
   }
 
-  func bytes(_ count: Int) -> [UInt8] {
-    let width = Word.bitWidth
-    let all = state.flatMap { word in
-      stride(from: width - 8, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> Word($0)) }
+  /// Writes the first `byteCount` bytes of the state.
+  @inline(__always)
+  func write(to target: UnsafeMutableRawPointer, _ byteCount: Int) {
+    let words = (
+      state.0.bigEndian, state.1.bigEndian, state.2.bigEndian, state.3.bigEndian, state.4.bigEndian,
+      state.5.bigEndian, state.6.bigEndian, state.7.bigEndian
+    )
+    withUnsafeBytes(of: words) { bytes in
+      if let base = bytes.baseAddress { target.copyMemory(from: base, byteCount: byteCount) }
     }
-    return Array(all.prefix(count))
   }
 }
 
-/// SHA-224 and SHA-256.
+/// SHA-224.
 struct SHA224: Digest {
   static let blockSize = 64
   static let lengthSize = 8
   static let isBigEndian = true
-  private var core = SHA2State<SHA2Narrow>(SHA2Constants.initial384.map { UInt32(truncatingIfNeeded: $0) })
+  static let byteCount = 28
+  private static let initial = DigestTable(SHA2Constants.initial384.map { UInt32(truncatingIfNeeded: $0) })
+  private var core = SHA2State<SHA2Narrow>(initial)
 
   mutating func process(_ block: UnsafeRawPointer) { core.process(block) }
-  var bytes: [UInt8] { core.bytes(28) }
+  func write(to target: UnsafeMutableRawPointer) { core.write(to: target, Self.byteCount) }
 }
 
 /// SHA-256.
@@ -101,10 +114,12 @@ struct SHA256: Digest {
   static let blockSize = 64
   static let lengthSize = 8
   static let isBigEndian = true
-  private var core = SHA2State<SHA2Narrow>(SHA2Constants.initial512.map { UInt32(truncatingIfNeeded: $0 >> 32) })
+  static let byteCount = 32
+  private static let initial = DigestTable(SHA2Constants.initial512.map { UInt32(truncatingIfNeeded: $0 >> 32) })
+  private var core = SHA2State<SHA2Narrow>(initial)
 
   mutating func process(_ block: UnsafeRawPointer) { core.process(block) }
-  var bytes: [UInt8] { core.bytes(32) }
+  func write(to target: UnsafeMutableRawPointer) { core.write(to: target, Self.byteCount) }
 }
 
 /// SHA-384.
@@ -112,10 +127,12 @@ struct SHA384: Digest {
   static let blockSize = 128
   static let lengthSize = 16
   static let isBigEndian = true
-  private var core = SHA2State<SHA2Wide>(SHA2Constants.initial384)
+  static let byteCount = 48
+  private static let initial = DigestTable(SHA2Constants.initial384)
+  private var core = SHA2State<SHA2Wide>(initial)
 
   mutating func process(_ block: UnsafeRawPointer) { core.process(block) }
-  var bytes: [UInt8] { core.bytes(48) }
+  func write(to target: UnsafeMutableRawPointer) { core.write(to: target, Self.byteCount) }
 }
 
 /// SHA-512.
@@ -123,10 +140,12 @@ struct SHA512: Digest {
   static let blockSize = 128
   static let lengthSize = 16
   static let isBigEndian = true
-  private var core = SHA2State<SHA2Wide>(SHA2Constants.initial512)
+  static let byteCount = 64
+  private static let initial = DigestTable(SHA2Constants.initial512)
+  private var core = SHA2State<SHA2Wide>(initial)
 
   mutating func process(_ block: UnsafeRawPointer) { core.process(block) }
-  var bytes: [UInt8] { core.bytes(64) }
+  func write(to target: UnsafeMutableRawPointer) { core.write(to: target, Self.byteCount) }
 }
 
 /// The constants of FIPS 180-4, which are fractions of roots of the first primes, computed as such.

@@ -146,9 +146,7 @@ struct JSONScanner {
   /// The number at the position as it is written.
   mutating func number() -> JSONNumber? {
     let start = position
-    if takeWord("NaN") || takeWord("Infinity") || takeWord("-Infinity") || takeWord("+Infinity") || takeWord("INF")
-      || takeWord("-INF") || takeWord("+INF")
-    {
+    if beginsWithLetter && takeNonFinite() {
       return JSONNumber(bytes: slice(start..<position), isInteger: false, isFinite: false)
     }
     if position < count, base[position] == 0x2D { position += 1 }
@@ -168,6 +166,18 @@ struct JSONScanner {
       guard digits() > 0 else { return nil }
     }
     return JSONNumber(bytes: slice(start..<position), isInteger: isInteger, isFinite: true)
+  }
+
+  /// Whether a letter follows, perhaps behind a sign.
+  private var beginsWithLetter: Bool {
+    var at = position
+    if at < count, base[at] == 0x2D || base[at] == 0x2B { at += 1 }
+    return at < count && base[at] >= 0x41
+  }
+
+  private mutating func takeNonFinite() -> Bool {
+    takeWord("NaN") || takeWord("Infinity") || takeWord("-Infinity") || takeWord("+Infinity") || takeWord("INF")
+      || takeWord("-INF") || takeWord("+INF")
   }
 
   private mutating func digits() -> Int {

@@ -21,6 +21,7 @@ struct JSONWriter {
     let writer = JSONWriter(options)
     let (rows, isConstant) = storedRows([column], column.count)
     let prepared = withTimesAsText(column, options)
+    let part = Part(prepared, options: writer)
     var strings = StringWriter(rows: rows)
     for row in 0..<rows {
       if prepared.isNull(row) {
@@ -28,7 +29,7 @@ struct JSONWriter {
         continue
       }
       writer.out.removeAll()
-      writer.append(prepared, row, 0)
+      writer.append(part, row, 0)
       strings.append(writer.out.bytes)
       strings.end()
     }
@@ -97,92 +98,126 @@ struct JSONWriter {
     for _ in 0..<depth { out.append("  ") }
   }
 
-  private func append(colon isSpaced: Bool) { out.append(isSpaced ? " : " : ":") }
+  private func append(colon isSpaced: Bool) { if isSpaced { out.append(" : ") } else { out.append(UInt8(0x3A)) } }
 
   private func closeObject(_ depth: Int, isEmpty: Bool) {
     if isPretty { if isEmpty { out.append(UInt8(0x20)) } else { newLine(depth) } }
     out.append(UInt8(0x7D))
   }
 
-  private func append(_ column: ColumnVector, _ row: Int, _ depth: Int) {
-    if column.isNull(row) || column.type == .void { return out.append("null") }
-    let at = column.slot(row)
-    switch column.type {
-    case .structure(let fields): appendStructure(column, fields, column.isConstant ? 0 : row, depth)
-    case .array:
-      out.append(UInt8(0x5B))
-      for (index, element) in column.values(as: ListView.self)[at].range.enumerated() {
-        if index > 0 { out.append(UInt8(0x2C)) }
-        if isPretty { out.append(UInt8(0x20)) }
-        append(column.children[0], element, depth)
+  /// A column and how its values are written.
+  private final class Part {
+    enum Form {
+      case structure, array, map, boolean, text, binary, variant, float, double, other, none
+    }
+
+    let column: ColumnVector
+    let form: Form
+    let parts: [Part]
+    /// Names of a struct's fields in quotes, in the order in which they are written.
+    let names: [[UInt8]]
+    let order: [Int]
+    let texts: CellText
+    /// Whether the text of a value stands in quotes.
+    let isQuoted: Bool
+
+    init(_ column: ColumnVector, options: JSONWriter) {
+      self.column = column
+      parts = column.children.map { Part($0, options: options) }
+      let fields = column.type.fields ?? []
+      names = fields.map { field in
+        let quoted = ByteBuffer(capacity: field.name.utf8.count + 2)
+        var name = field.name
+        name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: quoted) }
+        return Array(quoted.bytes)
       }
-      if isPretty { out.append(UInt8(0x20)) }
-      out.append(UInt8(0x5D))
-    case .map: appendMap(column, column.values(as: ListView.self)[at].range, depth)
-    default: appendLeaf(column, row, at)
+      order = options.sortsKeys ? fields.indices.sorted { fields[$0].name < fields[$1].name } : Array(fields.indices)
+      texts = CellText(column.type)
+      isQuoted = !column.type.isNumeric
+      form =
+        switch column.type {
+        case .void: .none
+        case .structure: .structure
+        case .array: .array
+        case .map: .map
+        case .boolean: .boolean
+        case .variant: .variant
+        case .binary: .binary
+        case .float: .float
+        case .double: .double
+        default: column.type.physical == .view ? .text : .other
+        }
     }
   }
 
-  private func appendStructure(_ column: ColumnVector, _ fields: [StructField], _ row: Int, _ depth: Int) {
+  private func append(_ part: Part, _ row: Int, _ depth: Int) {
+    let column = part.column
+    if column.isNull(row) || part.form == .none { return out.append("null") }
+    let at = column.slot(row)
+    switch part.form {
+    case .structure: appendStructure(part, column.isConstant ? 0 : row, depth)
+    case .array:
+      out.append(UInt8(0x5B))
+      var isFirst = true
+      for element in column.values(as: ListView.self)[at].range {
+        if !isFirst { out.append(UInt8(0x2C)) }
+        isFirst = false
+        if isPretty { out.append(UInt8(0x20)) }
+        append(part.parts[0], element, depth)
+      }
+      if isPretty { out.append(UInt8(0x20)) }
+      out.append(UInt8(0x5D))
+    case .map: appendMap(part, column.values(as: ListView.self)[at].range, depth)
+    case .boolean: out.append(column.values(as: UInt8.self)[at] != 0 ? "true" : "false")
+    case .text: JSONQuoting.append(column.bytes(row), to: out)
+    case .variant: variants.append(VariantValue(column.bytes(row)), to: out)
+    case .binary:
+      out.append(UInt8(0x22))
+      Base64Text.append(column.bytes(row), to: out)
+      out.append(UInt8(0x22))
+    case .float: appendText(part, row, isQuoted: !column.values(as: Float.self)[at].isFinite)
+    case .double: appendText(part, row, isQuoted: !column.values(as: Double.self)[at].isFinite)
+    case .other, .none: appendText(part, row, isQuoted: part.isQuoted)
+    }
+  }
+
+  private func appendStructure(_ part: Part, _ row: Int, _ depth: Int) {
     out.append(UInt8(0x7B))
     var isFirst = true
-    let order = sortsKeys ? fields.indices.sorted { fields[$0].name < fields[$1].name } : Array(fields.indices)
-    for (field, child) in order.lazy.map({ (fields[$0], column.children[$0]) }) {
-      if ignoresNullFields && (child.isNull(row) || child.type == .void) { continue }
+    for field in part.order {
+      let child = part.parts[field]
+      if ignoresNullFields && (child.column.isNull(row) || child.form == .none) { continue }
       beginMember(depth, isFirst: isFirst)
       isFirst = false
-      var name = field.name
-      name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
+      part.names[field].withUnsafeBytes { out.append($0) }
       append(colon: isPretty)
       append(child, row, depth + 1)
     }
     closeObject(depth, isEmpty: isFirst)
   }
 
-  private func appendMap(_ column: ColumnVector, _ range: Range<Int>, _ depth: Int) {
-    let keys = column.children[0]
+  private func appendMap(_ part: Part, _ range: Range<Int>, _ depth: Int) {
+    let names = part.parts[0], keys = names.column
     out.append(UInt8(0x7B))
-    let texts = CellText(keys.type)
     var order = Array(range)
-    if sortsKeys { order.sort { texts.string(keys, $0) < texts.string(keys, $1) } }
+    if sortsKeys { order.sort { names.texts.string(keys, $0) < names.texts.string(keys, $1) } }
     for (place, index) in order.enumerated() {
       beginMember(depth, isFirst: place == 0)
-      if keys.type == .string {
+      if names.form == .text {
         JSONQuoting.append(keys.bytes(index), to: out)
       } else {
-        var name = keys.type.isNested ? JavaText.text(keys, index) : texts.string(keys, index)
+        var name = keys.type.isNested ? JavaText.text(keys, index) : names.texts.string(keys, index)
         name.withUTF8 { JSONQuoting.append(UnsafeRawBufferPointer($0), to: out) }
       }
       append(colon: isPretty)
-      append(column.children[1], index, depth + 1)
+      append(part.parts[1], index, depth + 1)
     }
     closeObject(depth, isEmpty: range.isEmpty)
   }
 
-  private func appendLeaf(_ column: ColumnVector, _ row: Int, _ at: Int) {
-    switch column.type.physical {
-    case .bool: out.append(column.values(as: UInt8.self)[at] != 0 ? "true" : "false")
-    case .view:
-      if column.type == .variant {
-        variants.append(VariantValue(column.bytes(row)), to: out)
-      } else if column.type == .binary {
-        out.append(UInt8(0x22))
-        Base64Text.append(column.bytes(row), to: out)
-        out.append(UInt8(0x22))
-      } else {
-        JSONQuoting.append(column.bytes(row), to: out)
-      }
-    case .float, .double:
-      let isFinite =
-        column.type == .float ? column.values(as: Float.self)[at].isFinite : column.values(as: Double.self)[at].isFinite
-      appendText(column, row, isQuoted: !isFinite)
-    default: appendText(column, row, isQuoted: !column.type.isNumeric)
-    }
-  }
-
-  private func appendText(_ column: ColumnVector, _ row: Int, isQuoted: Bool) {
+  private func appendText(_ part: Part, _ row: Int, isQuoted: Bool) {
     if isQuoted { out.append(UInt8(0x22)) }
-    CellText(column.type).append(column, row, to: out)
+    part.texts.append(part.column, row, to: out)
     if isQuoted { out.append(UInt8(0x22)) }
   }
 }

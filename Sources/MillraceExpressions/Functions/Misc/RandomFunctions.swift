@@ -30,7 +30,7 @@ enum RandomFunctions {
         let first = rows.advance(by: count, context)
         for row in first..<first + count {
           var source = RandomSource(seed, context, row: row)
-          appendUUID(source.next(), source.next(), to: &writer)
+          UUIDText.append(source.next(), source.next(), to: &writer)
           writer.end()
         }
         return writer.finish(.string, count: count)
@@ -103,18 +103,6 @@ enum RandomFunctions {
     let target = out.base.assumingMemoryBound(to: Double.self)
     for row in 0..<count { target[row] = body(row) }
     return ColumnVector(type: type, count: count, values: out)
-  }
-
-  /// Version 4: random but for six fixed bits.
-  private static func appendUUID(_ high: UInt64, _ low: UInt64, to writer: inout StringWriter) {
-    let words = [high & ~0xF000 | 0x4000, low & ~(3 << 62) | 2 << 62]
-    for (part, word) in words.enumerated() {
-      for digit in 0..<16 {
-        if part == 0 && (digit == 8 || digit == 12) || part == 1 && (digit == 0 || digit == 4) { writer.append(0x2D) }
-        let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - digit * 4)) & 15
-        writer.append(value < 10 ? 0x30 + value : 0x57 + value)
-      }
-    }
   }
 }
 

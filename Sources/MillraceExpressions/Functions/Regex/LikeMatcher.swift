@@ -14,7 +14,33 @@ struct LikeMatcher: Sendable {
     case suffix([UInt8])
     case contains([UInt8])
     case prefixAndSuffix([UInt8], [UInt8])
-    case general([Token])
+    case general(Parts)
+  }
+
+  /// The parts of a pattern, texts as ranges of one array, so that a walk through them holds on to nothing.
+  private struct Parts: Sendable {
+    struct Part: BitwiseCopyable {
+      enum Kind: UInt8, BitwiseCopyable { case text, one, many }
+      var kind: Kind
+      /// Where its text lies.
+      var start = 0
+      var count = 0
+    }
+
+    var texts: [UInt8] = []
+    var parts: [Part] = []
+
+    init(_ tokens: [Token]) {
+      for token in tokens {
+        switch token {
+        case .text(let text):
+          parts.append(Part(kind: .text, start: texts.count, count: text.count))
+          texts += text
+        case .one: parts.append(Part(kind: .one))
+        case .many: parts.append(Part(kind: .many))
+        }
+      }
+    }
   }
 
   private let shape: Shape
@@ -63,7 +89,7 @@ struct LikeMatcher: Sendable {
     case (2, .many, .text(let text), _): return .suffix(text)
     case (3, .many, .text(let text), .many): return .contains(text)
     case (3, .text(let head), .many, .text(let tail)): return .prefixAndSuffix(head, tail)
-    default: return .general(tokens)
+    default: return .general(Parts(tokens))
     }
   }
 
@@ -77,52 +103,62 @@ struct LikeMatcher: Sendable {
     case .prefixAndSuffix(let head, let tail):
       return bytes.count >= head.count + tail.count && head.withUnsafeBytes { bytes.matches($0, at: 0) }
         && tail.withUnsafeBytes { bytes.matches($0, at: bytes.count - tail.count) }
-    case .general(let tokens): return Self.walk(tokens, bytes)
+    case .general(let pattern):
+      return pattern.parts.withUnsafeBufferPointer { parts in
+        pattern.texts.withUnsafeBytes { Walk(parts: parts, texts: $0, bytes: bytes).matches() }
+      }
     }
   }
 
   /// Takes each `%` as short as possible and returns to the last one only, which suffices for such patterns.
-  private static func walk(_ tokens: [Token], _ bytes: UnsafeRawBufferPointer) -> Bool {
-    var at = 0, token = 0
-    var lastMany = -1, retry = 0
-    while true {
-      if token < tokens.count, case .many = tokens[token] {
-        guard let next = candidate(tokens, behind: token, bytes, at) else { return false }
-        lastMany = token
+  private struct Walk {
+    let parts: UnsafeBufferPointer<Parts.Part>
+    let texts: UnsafeRawBufferPointer
+    let bytes: UnsafeRawBufferPointer
+
+    func matches() -> Bool {
+      var at = 0, part = 0
+      var lastMany = -1, retry = 0
+      while true {
+        if part < parts.count, parts[part].kind == .many {
+          guard let next = candidate(behind: part, at) else { return false }
+          lastMany = part
+          retry = next
+          at = next
+          part += 1
+          continue
+        }
+        if part == parts.count {
+          if at == bytes.count { return true }
+        } else if let next = step(parts[part], at) {
+          at = next
+          part += 1
+          continue
+        }
+        guard lastMany >= 0, retry < bytes.count else { return false }
+        let behind = retry + utf8Length(bytes[retry])
+        guard behind <= bytes.count, let next = candidate(behind: lastMany, behind) else { return false }
         retry = next
         at = next
-        token += 1
-        continue
+        part = lastMany + 1
       }
-      if token == tokens.count {
-        if at == bytes.count { return true }
-      } else if let next = step(tokens[token], bytes, at) {
-        at = next
-        token += 1
-        continue
-      }
-      guard lastMany >= 0, retry < bytes.count else { return false }
-      let behind = retry + utf8Length(bytes[retry])
-      guard behind <= bytes.count, let next = candidate(tokens, behind: lastMany, bytes, behind) else { return false }
-      retry = next
-      at = next
-      token = lastMany + 1
     }
-  }
 
-  /// Where what follows the `%` at `many` can begin, from `at` on. A text is searched for: trying each character costs a hundred
-  /// times as much.
-  private static func candidate(_ tokens: [Token], behind many: Int, _ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int?
-  {
-    guard many + 1 < tokens.count, case .text(let text) = tokens[many + 1] else { return at }
-    return text.withUnsafeBytes { bytes.offset(of: $0, from: at) }
-  }
+    private func text(_ part: Parts.Part) -> UnsafeRawBufferPointer { texts.part(part.start..<part.start + part.count) }
 
-  private static func step(_ token: Token, _ bytes: UnsafeRawBufferPointer, _ at: Int) -> Int? {
-    switch token {
-    case .text(let text): return text.withUnsafeBytes { bytes.matches($0, at: at) } ? at + text.count : nil
-    case .one: return at < bytes.count ? min(at + utf8Length(bytes[at]), bytes.count) : nil
-    case .many: return at
+    /// Where what follows the `%` at `many` can begin, from `at` on. A text is searched for: trying each character costs a hundred
+    /// times as much.
+    private func candidate(behind many: Int, _ at: Int) -> Int? {
+      guard many + 1 < parts.count, parts[many + 1].kind == .text else { return at }
+      return bytes.offset(of: text(parts[many + 1]), from: at)
+    }
+
+    private func step(_ part: Parts.Part, _ at: Int) -> Int? {
+      switch part.kind {
+      case .text: bytes.matches(text(part), at: at) ? at + part.count : nil
+      case .one: at < bytes.count ? min(at + utf8Length(bytes[at]), bytes.count) : nil
+      case .many: at
+      }
     }
   }
 }

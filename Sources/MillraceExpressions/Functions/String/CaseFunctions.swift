@@ -54,9 +54,21 @@ enum CaseFunctions {
 
   private static func initcap(_ vectors: [ColumnVector], _ count: Int) -> ColumnVector {
     RowLoop.strings(vectors, count) { row, writer in
+      let bytes = vectors[0].bytes(row)
       var isStart = true
-      for scalar in String(decoding: vectors[0].bytes(row), as: UTF8.self).lowercased().unicodeScalars {
-        writer.append(isStart ? scalar.properties.titlecaseMapping : String(scalar))
+      if bytes.isASCII {
+        let target = writer.reserve(bytes.count).assumingMemoryBound(to: UInt8.self)
+        for index in 0..<bytes.count {
+          let byte = bytes[index]
+          let isLetter = (byte | 0x20) &- 0x61 < 26
+          target[index] = isLetter ? isStart ? byte & ~0x20 : byte | 0x20 : byte
+          isStart = byte == 0x20
+        }
+        writer.advance(bytes.count)
+        return true
+      }
+      for scalar in String(decoding: bytes, as: UTF8.self).lowercased().unicodeScalars {
+        if isStart { writer.append(scalar.properties.titlecaseMapping) } else { writer.append(scalar) }
         isStart = scalar == " "
       }
       return true

@@ -32,19 +32,29 @@ enum DistanceFunctions {
   ]
 
   private static func levenshtein(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+    if left.isASCII && right.isASCII { return edits(left, right) }
     let a = Array(String(decoding: left, as: UTF8.self).unicodeScalars)
     let b = Array(String(decoding: right, as: UTF8.self).unicodeScalars)
-    var previous = Array(0...b.count)
-    for (row, scalar) in a.enumerated() {
-      var current = [row + 1]
-      current.reserveCapacity(b.count + 1)
-      for (column, other) in b.enumerated() {
-        let change = previous[column] + (scalar == other ? 0 : 1)
-        current.append(min(change, previous[column + 1] + 1, current[column] + 1))
+    return a.withUnsafeBufferPointer { a in b.withUnsafeBufferPointer { edits(a, $0) } }
+  }
+
+  @inline(__always)
+  private static func edits<Characters: RandomAccessCollection>(_ a: Characters, _ b: Characters) -> Int
+  where Characters.Index == Int, Characters.Element: Equatable {
+    // The distances of one beginning of `a` from all of `b`, then of the next.
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: b.count + 1) { distances in
+      for column in 0...b.count { distances.initializeElement(at: column, to: column) }
+      for row in 0..<a.count {
+        var diagonal = distances[0]
+        distances[0] = row &+ 1
+        for column in 0..<b.count {
+          let change = diagonal &+ (a[row] == b[column] ? 0 : 1)
+          diagonal = distances[column &+ 1]
+          distances[column &+ 1] = min(change, diagonal &+ 1, distances[column] &+ 1)
+        }
       }
-      previous = current
+      return distances[b.count]
     }
-    return previous[b.count]
   }
 
   /// Codes of A…Z; 7 for H and W, which do not separate equal codes, 0 for vowels, which do.

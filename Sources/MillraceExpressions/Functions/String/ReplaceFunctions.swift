@@ -128,25 +128,20 @@ enum ReplaceFunctions {
 
   private static func translate(_ vectors: [ColumnVector], _ count: Int) -> ColumnVector {
     var known: (from: StringView, to: StringView)?
-    var map: [Unicode.Scalar: Unicode.Scalar?] = [:]
+    var map = CharacterMap { $0 }
     return RowLoop.strings(vectors, count) { row, writer in
       let from = vectors[1].views[vectors[1].slot(row)], to = vectors[2].views[vectors[2].slot(row)]
       if !(known.map { $0.from == from && $0.to == to } ?? false) {
         known = (from, to)
-        map = [:]
+        var changes: [Unicode.Scalar: Unicode.Scalar?] = [:]
         var targets = Array(to.string.unicodeScalars)[...]
         for scalar in from.string.unicodeScalars {
           let target = targets.popFirst()
-          if map[scalar] == nil { map[scalar] = .some(target) }
+          if changes[scalar] == nil { changes[scalar] = .some(target) }
         }
+        map = CharacterMap { [changes] in changes[$0] ?? $0 }
       }
-      for scalar in String(decoding: vectors[0].bytes(row), as: UTF8.self).unicodeScalars {
-        switch map[scalar] {
-        case .none: writer.append(String(scalar))
-        case .some(let target?): writer.append(String(target))
-        case .some(.none): break
-        }
-      }
+      map.write(vectors[0].bytes(row), to: &writer)
       return true
     }
   }
@@ -171,17 +166,51 @@ enum ReplaceFunctions {
     }
     let bound = try Arguments.coerce("mask", [arguments[0]], [.strict(.string)], context)
     let chosen = marks
+    let map = CharacterMap { scalar in
+      let properties = scalar.properties
+      let kind =
+        properties.isUppercase
+        ? 0 : properties.isLowercase ? 1 : properties.generalCategory == .decimalNumber ? 2 : 3
+      return chosen[kind] ?? scalar
+    }
     return Bind.call("mask", bound, .string, variant: "\(marks)") { vectors, count in
       RowLoop.strings(vectors, count) { row, writer in
-        for scalar in String(decoding: vectors[0].bytes(row), as: UTF8.self).unicodeScalars {
-          let properties = scalar.properties
-          let kind =
-            properties.isUppercase
-            ? 0 : properties.isLowercase ? 1 : properties.generalCategory == .decimalNumber ? 2 : 3
-          writer.append(String(chosen[kind] ?? scalar))
-        }
+        map.write(vectors[0].bytes(row), to: &writer)
         return true
       }
+    }
+  }
+}
+
+/// Texts with each character replaced by another or removed; ASCII by a table.
+private struct CharacterMap: Sendable {
+  private let map: @Sendable (Unicode.Scalar) -> Unicode.Scalar?
+  /// Of each ASCII character, what comes in its place; nil where that is more than one byte for some.
+  private let table: [Int16]?
+  private static let removed: Int16 = -1
+
+  init(_ map: @escaping @Sendable (Unicode.Scalar) -> Unicode.Scalar?) {
+    self.map = map
+    let targets = (0..<128).map { map(Unicode.Scalar(UInt8($0))) }
+    let isNarrow = targets.allSatisfy { $0.map(\.isASCII) ?? true }
+    table = isNarrow ? targets.map { $0.map { Int16($0.value) } ?? Self.removed } : nil
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, to writer: inout StringWriter) {
+    if let table, bytes.isASCII {
+      let target = writer.reserve(bytes.count).assumingMemoryBound(to: UInt8.self)
+      var used = 0
+      table.withUnsafeBufferPointer { table in
+        for byte in bytes {
+          let mark = table[Int(byte)]
+          target[used] = UInt8(truncatingIfNeeded: mark)
+          used &+= mark == Self.removed ? 0 : 1
+        }
+      }
+      return writer.advance(used)
+    }
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      if let target = map(scalar) { writer.append(target) }
     }
   }
 }
