@@ -15,6 +15,18 @@ public enum RadixSort {
     }
   }
 
+  /// A word that orders as integers do.
+  @inlinable
+  public static func word(of value: Int64) -> UInt64 { UInt64(bitPattern: value) ^ 1 << 63 }
+
+  /// A word that orders as numbers do in Spark: NaN is the largest, and -0 equals 0.
+  @inlinable
+  public static func word(of value: Double) -> UInt64 {
+    if value.isNaN { return .max }
+    let bits = (value == 0 ? 0 : value).bitPattern
+    return bits >> 63 == 0 ? bits | 1 << 63 : ~bits
+  }
+
   /// Eight bytes from `offset` on as a word that orders as they do, zeros for those behind the end.
   @inlinable
   public static func word(of bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt64 {

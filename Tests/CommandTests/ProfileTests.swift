@@ -168,11 +168,15 @@ struct ProfileTests {
     #expect(statement.output.contains("Filter >(id, 4)") && statement.output.contains("|process: "))
   }
 
-  /// Parts of a union read a table together; the table of a join is built before, from a read of its own.
+  /// Parts of a union read a table together, and so do DISTINCT aggregates; the table of a join is built before, from a read of its own.
   @Test(arguments: [
     ("SELECT k FROM t WHERE v = 'a' UNION ALL SELECT k + 10 FROM t", 36, 1),
     ("SELECT count(*) AS k FROM t UNION ALL SELECT k FROM t UNION ALL SELECT max(k) FROM t", 10, 2),
     ("SELECT k FROM (SELECT k, v FROM t GROUP BY CUBE (k, v)) WHERE k IS NOT NULL", 8, 3),
+    ("SELECT count(DISTINCT k) * 100 + count(DISTINCT v) * 10 + count(*) AS k FROM t", 233, 1),
+    ("SELECT count(DISTINCT k) * 10 + count(DISTINCT v) + max(k) AS k FROM t WHERE v > 'a' GROUP BY k", 14, 1),
+    ("SELECT count(DISTINCT k) + count(DISTINCT v) AS k FROM (SELECT k, v, rand() FROM t LIMIT 2)", 4, 0),
+    ("SELECT count(DISTINCT k) + count(DISTINCT v) AS k FROM t WHERE k > 5", 0, 1),
     ("SELECT k FROM t UNION SELECT k FROM t WHERE v <> 'a'", 3, 1),
     ("SELECT k FROM t EXCEPT SELECT k FROM t WHERE v = 'a'", 2, 1),
     ("SELECT a.k FROM t a JOIN t b ON a.k = b.k UNION ALL SELECT k FROM t", 14, 1),

@@ -160,8 +160,8 @@ final class GroupAccumulation {
   }
 
   /// Adds the groups of an aggregation by these keys and the arguments of DISTINCT aggregates: those aggregates take the arguments, which
-  /// come once for each key, and the others its partial results.
-  func add(groupsOf finer: GroupAccumulation, isDistinct: [Bool]) throws {
+  /// come once for each key, and others its partial results.
+  func add(groupsOf finer: GroupAccumulation, _ roles: [DistinctAggregation.Role]) throws {
     let count = finer.groupCount
     if count == 0 { return }
     let flat = finer.flatKeys()
@@ -172,12 +172,13 @@ final class GroupAccumulation {
     var states = try finer.states()[...]
     for (index, accumulator) in accumulators.enumerated() {
       accumulator.reserve(groupCount: table.groupCount)
-      if isDistinct[index] {
-        try accumulator.update(groups: groups, rowCount: count, arguments: arguments)
-      } else {
+      switch roles[index] {
+      case .arguments: try accumulator.update(groups: groups, rowCount: count, arguments: arguments)
+      case .states:
         let own = plan.functions[index].stateTypes.count
         try accumulator.merge(groups: groups, rowCount: count, states: Array(states.prefix(own)))
         states = states.dropFirst(own)
+      case .none: break
       }
     }
   }

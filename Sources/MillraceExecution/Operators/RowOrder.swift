@@ -44,12 +44,7 @@ struct RowOrder {
     return out
   }
 
-  /// NaN is largest, and -0 equals 0.
-  private static func ordered(_ value: Double) -> Int64 {
-    if value.isNaN { return .max }
-    let bits = Int64(bitPattern: (value == 0 ? 0 : value).bitPattern)
-    return bits >= 0 ? bits : bits ^ .max
-  }
+  private static func ordered(_ value: Double) -> Int64 { Int64(bitPattern: RadixSort.word(of: value) ^ 1 << 63) }
 
   /// Whether row `a` comes before row `b`, by the keys from `first` on; equal rows keep their order.
   @inline(__always)

@@ -51,13 +51,29 @@ extension PhysicalPlanner {
   }
 
   private func boundedAggregate(_ node: AggregateNode) throws -> any PhysicalOperator {
-    guard let distinct = DistinctAggregation(node) else {
+    guard let distinct = DistinctAggregation(node), distinct.parts.count == 1 || canRepeat(node.child) else {
       let (aggregation, input) = try aggregationInput(node)
       return AggregateOperator(aggregation, input, pool: scans.pool)
     }
-    let (finer, input) = try aggregationInput(distinct.finer)
+    let parts = try scans.sharing {
+      try distinct.parts.map { part in
+        let (finer, input) = try aggregationInput(part.finer)
+        return DistinctAggregateOperator.Part(plan: finer, input: input, roles: part.roles)
+      }
+    }
     let coarser = try AggregationPlan(distinct.coarser, input: node.child.output)
-    return DistinctAggregateOperator(distinct, finer: finer, coarser: coarser, input, pool: scans.pool)
+    return DistinctAggregateOperator(parts, coarser: coarser, pool: scans.pool)
+  }
+
+  /// Whether the rows of a plan can be had several times from one scan, for little more.
+  private func canRepeat(_ plan: LogicalPlan) -> Bool {
+    guard plan.expressions.allSatisfy(\.isDeterministic) else { return false }
+    return switch plan {
+    case .relation(let leaf): if case .scan = leaf.content { true } else { false }
+    case .project(_, let child), .filter(_, let child), .alias(_, let child): canRepeat(child)
+    case .union(let inputs, _): inputs.allSatisfy { canRepeat($0) }
+    default: false
+    }
   }
 
   /// What an aggregation computes, and where its rows come from: chains that end in it, or an operator.
