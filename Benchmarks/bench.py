@@ -55,6 +55,8 @@ def options():
     p.add_argument("--only-millrace", action="store_true", help="no peers; no page is written")
     p.add_argument("--again", action="store_true", help="measure also what is measured already")
     p.add_argument("--micro", nargs=argparse.REMAINDER, metavar="OPTION", help="only the micro-benchmarks of the kernels, with their own options (--check without any)")
+    p.add_argument("--wide", nargs=argparse.REMAINDER, metavar="OPTION", help="only many other queries beside DuckDB, with their own options; answers are compared")
+    p.add_argument("--functions", nargs=argparse.REMAINDER, metavar="OPTION", help="only the functions, one by one, with their own options")
     p.add_argument("--millrace", metavar="FILE", help="a built command instead of a fresh release build")
     p.add_argument("--millrace-zlib", metavar="FILE", help="one built without ISA-L, for section zlib")
     p.add_argument("--python", metavar="FILE", help="an interpreter that has the peers, instead of a virtual environment made here")
@@ -86,6 +88,9 @@ def main():
     o = options()
     if o.micro is not None:
         micro(o.micro)
+    for name in ("wide", "functions"):
+        if getattr(o, name) is not None:
+            os.execv(sys.executable, [sys.executable, os.path.join(tools.HERE, "wide", name + ".py"), *getattr(o, name)])
     bench = sections.Bench(o)
     wanted = o.sections or [name for name in ("latency", "connectors") if getattr(o, name)] or ["queries"]
     units = []

@@ -9,6 +9,7 @@ public enum RadixSort {
     public var value: UInt64
 
     /// Makes an entry.
+    @inlinable
     public init(word: UInt64, value: UInt64) {
       self.word = word
       self.value = value

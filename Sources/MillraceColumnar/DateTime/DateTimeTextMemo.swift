@@ -72,8 +72,10 @@ public struct DateTimeTextMemo {
     let (last, isHigh) = first.addingReportingOverflow(unit - 1)
     if isLow || isHigh || last == .max { return }
     // The clock may be put forward or back within the unit.
-    let offsets = [first, last].map { formatter.zone.offset(atUTC: $0.flooredSecond) }
-    if offsets != [moment.offset, moment.offset] { return }
+    let zone = formatter.zone
+    let isSteady =
+      zone.offset(atUTC: first.flooredSecond) == moment.offset && zone.offset(atUTC: last.flooredSecond) == moment.offset
+    if !isSteady { return }
     text = Array(UnsafeRawBufferPointer(start: writer.scratch + before, count: writer.used - before))
     start = first
     end = last + 1

@@ -71,7 +71,7 @@ struct JSONWriter {
     _ column: ColumnVector, _ pattern: DateTimePattern?, _ usual: String, _ zone: TimeZoneRules
   ) -> ColumnVector {
     guard let pattern = try? pattern ?? DateTimePattern(usual, for: .writing) else { return column }
-    let formatter = DateTimeFormatter(pattern, zone: zone)
+    var memo = DateTimeTextMemo(DateTimeFormatter(pattern, zone: zone))
     let flat = column.flattened()
     var writer = StringWriter(rows: flat.count)
     for row in 0..<flat.count {
@@ -81,7 +81,7 @@ struct JSONWriter {
       }
       let instant =
         flat.type == .date ? Int64(flat.values(as: Int32.self)[row]) * 86_400_000_000 : flat.values(as: Int64.self)[row]
-      formatter.write(instant: instant, to: &writer)
+      memo.write(instant: instant, to: &writer)
       writer.end()
     }
     return writer.finish(.string, count: flat.count)
