@@ -73,9 +73,7 @@ public struct DateTimeTextMemo {
     if isLow || isHigh || last == .max { return }
     // The clock may be put forward or back within the unit.
     let zone = formatter.zone
-    let isSteady =
-      zone.offset(atUTC: first.flooredSecond) == moment.offset && zone.offset(atUTC: last.flooredSecond) == moment.offset
-    if !isSteady { return }
+    for moved in [first, last] where zone.offset(atUTC: moved.flooredSecond) != moment.offset { return }
     text = Array(UnsafeRawBufferPointer(start: writer.scratch + before, count: writer.used - before))
     start = first
     end = last + 1
