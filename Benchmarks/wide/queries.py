@@ -28,7 +28,7 @@ QUERIES = [
     Query("sum-double-many", "SELECT count(*) AS n FROM (SELECT user_id, sum(geo.lat) AS s FROM e GROUP BY user_id)"),
     Query("cube", "SELECT ad_type, event_type, geo.country AS country, count(*) AS n FROM e GROUP BY CUBE (ad_type, event_type, country)"),
     Query("pivot", "SELECT * FROM (SELECT geo.country AS country, event_type, latency_us FROM e) PIVOT (count(*) AS n, max(latency_us) AS a FOR event_type IN ('view', 'click'))",
-          "SELECT geo.country, count(*) FILTER (event_type = 'view'), max(latency_us) FILTER (event_type = 'view'), count(*) FILTER (event_type = 'click'), max(latency_us) FILTER (event_type = 'click') FROM e GROUP BY 1", True),
+          "SELECT geo.country, count(*) FILTER (event_type = 'view'), max(latency_us) FILTER (event_type = 'view'), count(*) FILTER (event_type = 'click'), max(latency_us) FILTER (event_type = 'click') FROM e GROUP BY 1"),
     Query("two-keys-many", "SELECT count(*) AS n FROM (SELECT page_id, ad_id, count(*) FROM e GROUP BY page_id, ad_id)"),
     Query("times-many", "SELECT count(*) AS n FROM (SELECT event_time, count(*) FROM e GROUP BY event_time)"),
     Query("distinct-rows", "SELECT count(*) AS n FROM (SELECT DISTINCT geo.country, geo.city, ad_type, event_type, latency_us FROM e)"),
@@ -52,7 +52,7 @@ QUERIES = [
     # Events: order, windows, joins, sets
     Query("top", "SELECT user_id, latency_us FROM e ORDER BY latency_us DESC, user_id LIMIT 10"),
     Query("sort", "SELECT count(DISTINCT user_id) AS n FROM (SELECT user_id FROM e ORDER BY event_time, ip, user_id LIMIT 500000)"),
-    Query("row-number", "SELECT sum(r) AS s FROM (SELECT latency_us, row_number() OVER (ORDER BY latency_us, user_id) AS r FROM e) WHERE latency_us > 5000", None, True),
+    Query("row-number", "SELECT sum(r) AS s FROM (SELECT latency_us, row_number() OVER (ORDER BY latency_us, user_id) AS r FROM e) WHERE latency_us > 5000"),
     Query("lag", WINDOWS % ("lag(event_time) OVER (PARTITION BY user_id ORDER BY event_time) AS p", "p IS NOT NULL")),
     Query("rank", WINDOWS % ("rank() OVER (PARTITION BY page_id ORDER BY latency_us DESC) AS r", "r <= 3")),
     Query("average-over", WINDOWS % ("latency_us, avg(latency_us) OVER (PARTITION BY page_id) AS a", "latency_us > a")),

@@ -8,13 +8,9 @@ enum SQLiteKeyOrder {
   static func places(of columns: [ColumnVector]) -> MemoryBuffer {
     let flat = columns.map { $0.flattened() }
     let count = flat.reduce(0) { $0 + $1.count }
-    let size = count * MemoryLayout<RadixSort.Entry>.stride
-    let rows = MemoryBuffer(capacity: size)
+    let rows = MemoryBuffer(capacity: count * MemoryLayout<RadixSort.Entry>.stride)
     let first = rows.base.assumingMemoryBound(to: RadixSort.Entry.self)
-    if fill(first, flat) {
-      let spare = MemoryBuffer(capacity: size)
-      RadixSort.sort(first, count, spare: spare.base.assumingMemoryBound(to: RadixSort.Entry.self))
-    }
+    if fill(first, flat) { RadixSort.sort(first, count) }
     let result = MemoryBuffer(capacity: count * MemoryLayout<SQLitePlace>.stride)
     let places = result.base.assumingMemoryBound(to: SQLitePlace.self)
     for index in 0..<count {
@@ -22,7 +18,7 @@ enum SQLiteKeyOrder {
       places[index] = SQLitePlace(
         batch: UInt32(truncatingIfNeeded: place >> 32), row: UInt32(truncatingIfNeeded: place))
     }
-    return result
+    return withExtendedLifetime(rows) { result }
   }
 
   private static func fill(_ rows: UnsafeMutablePointer<RadixSort.Entry>, _ columns: [ColumnVector]) -> Bool {
@@ -39,7 +35,7 @@ enum SQLiteKeyOrder {
       func integers<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) {
         let values = column.values(as: T.self)
         for number in 0..<column.count {
-          put(number, UInt64(bitPattern: Int64(truncatingIfNeeded: values[number])) ^ 1 << 63)
+          put(number, RadixSort.word(of: Int64(truncatingIfNeeded: values[number])))
         }
       }
       switch type {

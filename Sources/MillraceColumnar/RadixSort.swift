@@ -47,16 +47,17 @@ public enum RadixSort {
   /// Entries of which so few are compared with each other, since the tables of a sort by digits cost more.
   private static let comparedTo = 256
 
-  /// Sorts `count` entries, whose values ascend, by their words; those of equal words by their values. `spare` has room for as many.
+  /// Sorts `count` entries, whose values ascend, by their words; those of equal words by their values.
+  public static func sort(_ entries: UnsafeMutablePointer<Entry>, _ count: Int) {
+    let spare = MemoryBuffer(capacity: count * MemoryLayout<Entry>.stride)
+    withExtendedLifetime(spare) { sort(entries, count, spare: spare.base.assumingMemoryBound(to: Entry.self)) }
+  }
+
+  /// The same where `spare` has room for as many.
   public static func sort(_ entries: UnsafeMutablePointer<Entry>, _ count: Int, spare: UnsafeMutablePointer<Entry>) {
-    if count <= comparedTo {
-      var few = UnsafeMutableBufferPointer(start: entries, count: count)
-      few.sort {
-        $0.word != $1.word ? $0.word < $1.word : $0.value < $1.value
-      }
-    } else {
-      sortByDigits(entries, count, spare)
-    }
+    if count > comparedTo { return sortByDigits(entries, count, spare) }
+    var few = UnsafeMutableBufferPointer(start: entries, count: count)
+    few.sort { $0.word != $1.word ? $0.word < $1.word : $0.value < $1.value }
   }
 
   /// A byte after the other from the last; what is equal in all entries costs nothing.
@@ -91,6 +92,6 @@ public enum RadixSort {
       }
       swap(&from, &to)
     }
-    if from != entries { entries.update(from: from, count: count) }
+    withExtendedLifetime(counts) { if from != entries { entries.update(from: from, count: count) } }
   }
 }

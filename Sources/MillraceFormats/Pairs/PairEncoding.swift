@@ -49,7 +49,6 @@ final class PairEncoder: Encoder {
   private let separator: UInt8
   private let isLogfmt: Bool
   private let zone: TimeZoneRules
-  private static let digits = Array("0123456789abcdef".utf8)
 
   init(_ schema: Schema, _ syntax: PairEncoding.Syntax, _ zone: TimeZoneRules) {
     types = schema.types
@@ -108,8 +107,8 @@ final class PairEncoder: Encoder {
         escape(0x75, &writer)
         writer.put(0x30)
         writer.put(0x30)
-        writer.put(Self.digits[Int(byte >> 4)])
-        writer.put(Self.digits[Int(byte & 15)])
+        writer.put(HexDigit.lowercase(byte >> 4))
+        writer.put(HexDigit.lowercase(byte & 15))
       default: writer.put(byte)
       }
     }

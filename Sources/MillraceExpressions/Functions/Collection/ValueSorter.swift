@@ -40,12 +40,12 @@ enum ValueSorter {
 
   @inline(__always)
   private static func sortByWords(_ rows: UnsafeMutableBufferPointer<Int32>, _ word: (Int) -> UInt64) {
-    let memory = (0..<2).map { _ in MemoryBuffer(capacity: rows.count * MemoryLayout<RadixSort.Entry>.stride) }
-    let entries = memory[0].base.assumingMemoryBound(to: RadixSort.Entry.self)
+    let memory = MemoryBuffer(capacity: rows.count * MemoryLayout<RadixSort.Entry>.stride)
+    let entries = memory.base.assumingMemoryBound(to: RadixSort.Entry.self)
     for (index, row) in rows.enumerated() {
       entries[index] = RadixSort.Entry(word: word(Int(row)), value: UInt64(truncatingIfNeeded: row))
     }
-    RadixSort.sort(entries, rows.count, spare: memory[1].base.assumingMemoryBound(to: RadixSort.Entry.self))
+    RadixSort.sort(entries, rows.count)
     for index in rows.indices { rows[index] = Int32(truncatingIfNeeded: entries[index].value) }
     withExtendedLifetime(memory) {}
   }
