@@ -12,6 +12,9 @@ public final class MemoryBuffer: @unchecked Sendable {
   /// What `RawMemory` was asked for.
   private let allocated: Int
 
+  /// All usable bytes.
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: capacity) }
+
   /// Allocates uninitialised memory.
   public init(capacity: Int) {
     self.capacity = capacity

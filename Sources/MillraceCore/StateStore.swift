@@ -45,7 +45,7 @@ extension ChangelogStateStore {
   /// All changes as one piece.
   public func changes(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
     let bytes = try changes()
-    try write(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+    try write(bytes.bytes)
   }
 }
 

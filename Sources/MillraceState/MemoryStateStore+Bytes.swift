@@ -30,32 +30,40 @@ extension MemoryStateStore {
     var writer = StateDelta.Writer(out)
     var written = 0
     let sectionRows = min(StateDelta.sectionRows, pieceRows)
-    func forEachSection(_ rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) throws -> Void) throws {
-      try rows.withUnsafeBufferPointer { rows in
-        for start in stride(from: 0, to: rows.count, by: sectionRows) {
-          if out.count >= pieceSize {
-            writer.finish()
-            try write(out.bytes)
-            written += out.count
-            out.removeAll()
-            writer = StateDelta.Writer(out)
-          }
-          try body(UnsafeBufferPointer(rebasing: rows[start..<min(start + sectionRows, rows.count)]))
+    func forEachSection(_ count: Int, _ body: (Range<Int>) throws -> Void) throws {
+      for start in stride(from: 0, to: count, by: sectionRows) {
+        if out.count >= pieceSize {
+          writer.finish()
+          try write(out.bytes)
+          written += out.count
+          out.removeAll()
+          writer = StateDelta.Writer(out)
         }
+        try body(start..<min(start + sectionRows, count))
       }
     }
-    try forEachSection(removed) { writer.remove($0) }
-    try forEachSection(changed) { try writer.change($0, values: values($0)) }
-    try forEachSection(addedRows) { try writer.add($0, keys: keyColumns($0), values: values($0)) }
+    func forEachSection(of rows: [UInt32], _ body: (UnsafeBufferPointer<UInt32>) throws -> Void) throws {
+      try rows.withUnsafeBufferPointer { rows in
+        try forEachSection(rows.count) { try body(UnsafeBufferPointer(rebasing: rows[$0])) }
+      }
+    }
+    try forEachSection(of: removed) { writer.remove($0) }
+    try forEachSection(of: changed) { try writer.change($0, values: values($0)) }
+    if removedRows.isEmpty, newRows.runs.count == 1, let run = newRows.runs.first {
+      // As they are where no row is used again: they need no list.
+      try forEachSection(run.count) { section in
+        let rows = run.dropFirst(section.lowerBound).prefix(section.count)
+        try Array(rows).withUnsafeBufferPointer { try writer.add($0, keys: keyColumns($0), values: values($0)) }
+      }
+    } else {
+      try forEachSection(of: addedRows) { try writer.add($0, keys: keyColumns($0), values: values($0)) }
+    }
     writer.finish()
     expectedRowBytes = (written + out.count) / max(changed.count + newRows.count, 1) + 1
   }
 
   /// The new rows that are not removed, by number.
-  var addedRows: [UInt32] {
-    if removedRows.isEmpty && newRows.runs.count == 1 { return newRows.rows }
-    return inOrder(newRows.rows, marked: Mark.new)
-  }
+  var addedRows: [UInt32] { inOrder(newRows.rows, marked: Mark.new) }
 
   /// The rows of a list that are not removed, by number. Where they are many of the store's, their marks are looked through: sorting
   /// would cost more than all else of a large change.

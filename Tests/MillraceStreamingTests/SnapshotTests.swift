@@ -227,6 +227,38 @@ import Testing
     }
   }
 
+  /// Changes that only add rows are what a snapshot would be, so none is written; it is once the same rows have changed often enough.
+  @Test func aGrowingStateNeedsNoSnapshot() throws {
+    let files = SimulatedFileSystem()
+    try files.createDirectory("/s")
+    let executor = FakeExecutor(FakeSource(total: 0, perBatch: 1))
+    let tuning = CheckpointTuning(snapshotMinimum: 1000, snapshotRatio: 2, fileLimit: 1000)
+    let state = StateFiles(files: files, directory: "/s", executor: executor, tuning: tuning)
+    var version: Int64 = 0
+    func snapshots(afterPutting keys: Range<Int64>) throws -> [StateBase] {
+      version += 1
+      let column = ColumnVector.of(keys.map { .integer($0) }, type: .long)
+      let texts = ColumnVector.of(keys.map { .string("a value \($0 &* version)") }, type: .string)
+      try executor.store.put(keys: [column], values: [column, texts], count: keys.count)
+      let saved = try state.save(version: version)
+      state.committed(saved.records, version: version, segment: 0)
+      try executor.store.commit(version: version)
+      try state.beginSnapshots(version: version)
+      return try state.finishedSnapshots(waiting: true)
+    }
+    for batch in 0..<40 as Range<Int64> {
+      #expect(try snapshots(afterPutting: batch * 200..<(batch + 1) * 200).isEmpty, "batch \(batch)")
+    }
+    // All rows change once: no more than the state. Then they change again, and a third time.
+    var fresh: [StateBase] = []
+    var rounds = 0
+    while fresh.isEmpty && rounds < 5 {
+      fresh = try snapshots(afterPutting: 0..<8000)
+      rounds += 1
+    }
+    #expect(rounds == 2 && fresh.map(\.version) == [version])
+  }
+
   /// Blocks that are written behind several threads all come to the file.
   @Test func writesBehindComeToTheFile() throws {
     let files = SimulatedFileSystem()
@@ -237,7 +269,7 @@ import Testing
       try BackgroundTask("writer \(thread)") {
         for piece in 0..<40 {
           let bytes = (0..<(1 + piece * 701)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ piece &+ thread) }
-          let place = try bytes.withUnsafeBytes { try file.add($0, behind: piece % 8 != 0) }
+          let place = try bytes.withUnsafeBytes { try piece % 8 == 0 ? file.add($0) : file.addBehind($0) }
           places.withLock { $0.append((place, bytes)) }
         }
       }
@@ -259,7 +291,7 @@ import Testing
       _ = try bytes.withUnsafeBytes { try file.add($0) }
       files.crash(at: piecesBefore)
       #expect(throws: (any Error).self) {
-        for _ in 0...piecesBefore { _ = try bytes.withUnsafeBytes { try file.add($0, behind: true) } }
+        for _ in 0...piecesBefore { _ = try bytes.withUnsafeBytes { try file.addBehind($0) } }
         try file.sync()
       }
       files.reboot(.nothing)

@@ -24,7 +24,7 @@ struct ChangelogFiles {
         throw StateFiles.damaged(path, record.byteCount, byteCount)
       }
       do {
-        try store.apply(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
+        try store.apply(bytes.bytes)
       } catch let error as MillraceError where error.code == "STATE_CORRUPT" && !isLast {
         // The store sees a damaged piece before the checksum of all is known.
         throw StateFiles.damaged(path, record.byteCount, byteCount)

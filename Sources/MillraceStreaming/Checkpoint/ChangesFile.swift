@@ -30,14 +30,10 @@ final class ChangesFile: Sendable {
     }
   }
 
-  /// Writes changes, or a piece of them, and gives where they are; with `behind` on another thread, from a copy.
-  func add(_ bytes: UnsafeRawBufferPointer, behind: Bool = false) throws -> Range<Int> {
+  /// Writes changes that are all of a store's, and gives where they are.
+  func add(_ bytes: UnsafeRawBufferPointer) throws -> Range<Int> {
     let file = try open()
-    let offset = end.wrappingAdd(FileMode.wholeBlocks(bytes.count), ordering: .relaxed).oldValue
-    if behind {
-      try writeBehind().add(bytes, at: Int64(offset))
-      return offset..<offset + bytes.count
-    }
+    let offset = place(bytes.count)
     // What does not begin at a block in memory is copied, and so is the last block, to be filled up.
     let block = FileMode.uncachedBlock
     let isAligned = Int(bitPattern: bytes.baseAddress) % block == 0
@@ -49,6 +45,17 @@ final class ChangesFile: Sendable {
       try file.write(copy.fill(UnsafeRawBufferPointer(rebasing: bytes[direct...])), at: Int64(offset + direct))
     }
     return offset..<offset + bytes.count
+  }
+
+  /// Writes a piece of changes on another thread, from a copy, and gives where it will be. What goes wrong with it, a later call throws.
+  func addBehind(_ bytes: UnsafeRawBufferPointer) throws -> Range<Int> {
+    let offset = place(bytes.count)
+    try writeBehind().add(bytes, at: Int64(offset))
+    return offset..<offset + bytes.count
+  }
+
+  private func place(_ byteCount: Int) -> Int {
+    end.wrappingAdd(FileMode.wholeBlocks(byteCount), ordering: .relaxed).oldValue
   }
 
   private func open() throws -> any File {

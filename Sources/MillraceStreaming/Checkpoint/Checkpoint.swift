@@ -165,7 +165,7 @@ struct CheckpointMeta {
 
   init(_ files: any FileSystem, _ path: String) throws {
     let bytes = try StateFiles.readAll(files, path)
-    let text = String(decoding: UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), as: UTF8.self)
+    let text = String(decoding: bytes.bytes, as: UTF8.self)
     guard let json = try? JSON(parsing: text) else { throw CheckpointError.corrupt(path, 0, "it is not JSON") }
     let format = try json.need("format", \.int)
     guard format <= Checkpoint.format else {

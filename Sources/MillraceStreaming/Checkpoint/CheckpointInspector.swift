@@ -224,7 +224,7 @@ package struct CheckpointInspector {
         }
         gather(path, &report) { report in
           let bytes = try StateFiles.readAll(files, path)
-          let stop = IngestJournal.walk(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), from: segment)
+          let stop = IngestJournal.walk(bytes.bytes, from: segment)
           end = stop.offset
           if stop.isClean { return }
           guard segment == last else { throw CheckpointDamage(path, stop.place, "a record is broken") }

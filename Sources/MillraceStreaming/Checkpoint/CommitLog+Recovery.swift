@@ -137,7 +137,7 @@ struct LogScan {
     for segment in segments {
       let path = CommitLog.path(directory, segment)
       let bytes = try Self.read(files: files, path, nil)
-      let view = UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity)
+      let view = bytes.bytes
       end = 0
       seen.append(Seen(number: segment, byteCount: view.count))
       while let frame = try LogFrame(view, at: end, seed: seed, path: path) {

@@ -47,7 +47,7 @@ struct LogFrame {
     out.append(text)
     for section in sections {
       out.append(raw: UInt32(section.capacity))
-      out.append(UnsafeRawBufferPointer(start: section.base, count: section.capacity))
+      out.append(section.bytes)
     }
     let length = out.count - start - headerSize
     while out.count % 8 != 0 { out.append(0 as UInt8) }

@@ -20,7 +20,7 @@ package struct SchemaPin: Sendable {
   package func read() throws -> String? {
     guard try files.status(path) != nil else { return nil }
     let bytes = try StateFiles.readAll(files, path)
-    let text = String(decoding: UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), as: UTF8.self)
+    let text = String(decoding: bytes.bytes, as: UTF8.self)
     guard let json = try? JSON(parsing: text), json["version"]?.int == 1, let ddl = json["schema"]?.string else {
       throw MillraceError("CHECKPOINT_CORRUPT", "'\(path)' does not name columns", fault: .external)
     }

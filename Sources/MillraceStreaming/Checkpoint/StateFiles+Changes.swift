@@ -10,8 +10,15 @@ enum CapturedChanges {
   case kept(token: JSON)
   /// The engine keeps them.
   case bytes(MemoryBuffer, checksum: UInt32)
-  /// They are in the version's file, in pieces.
+  /// They are in the version's file, in pieces, or on their way there.
   case written([Range<Int>], checksum: UInt32)
+}
+
+/// What a version changed in all stores, taken out of them and not durable yet.
+struct CapturedState {
+  /// Of each store.
+  fileprivate var changes: [CapturedChanges]
+  fileprivate let file: ChangesFile
 }
 
 /// What a commit record says of the changes of state, and those that stand in it.
@@ -20,29 +27,30 @@ struct SavedChanges {
   var sections: [MemoryBuffer] = []
 }
 
-/// The changes of one store, which come in pieces: a single small one is kept, all others go to the version's file.
+/// The changes of one store, which come in pieces: a single one that is not large is kept, all others are on their way to the version's file at once.
 private struct ChangesWriter: ~Copyable {
+  /// Most bytes that are kept.
+  private static let keptLimit = 512 << 10
+
   private let file: ChangesFile
-  private let inlineLimit: Int
   private var kept: MemoryBuffer?
   private var pieces: [Range<Int>] = []
   private var checksum: UInt32 = 0
 
-  init(_ file: ChangesFile, inlineLimit: Int) {
+  init(_ file: ChangesFile) {
     self.file = file
-    self.inlineLimit = inlineLimit
   }
 
   mutating func add(_ bytes: UnsafeRawBufferPointer) throws {
     checksum = ck_crc32c(checksum, bytes.baseAddress, bytes.count)
     if let kept {
       self.kept = nil
-      pieces.append(try file.add(UnsafeRawBufferPointer(start: kept.base, count: kept.capacity)))
-    } else if pieces.isEmpty && bytes.count <= inlineLimit {
+      pieces.append(try file.addBehind(kept.bytes))
+    } else if pieces.isEmpty && bytes.count <= Self.keptLimit {
       kept = MemoryBuffer(copying: bytes)
       return
     }
-    pieces.append(try file.add(bytes, behind: !pieces.isEmpty))
+    pieces.append(try file.addBehind(bytes))
   }
 
   /// After the last piece.
@@ -61,15 +69,11 @@ extension StateFiles {
   }
 
   /// Makes the changes of the batch ready for its commit record: small ones as sections, large ones in a durable file.
-  func save(version: Int64) throws -> SavedChanges {
-    let file = ChangesFile(files, directory, version: version)
-    let changes = try forEachStore { try save($0, version, file) }
-    try file.sync()
-    return saved(changes)
-  }
+  func save(version: Int64) throws -> SavedChanges { try finish(capture(version: version)) }
 
   /// The same beside `main`, which runs on the calling thread.
   func save(version: Int64, beside main: () throws -> Void) throws -> SavedChanges {
+    noteFirstRows()
     let slots = UnsafeMutableBufferPointer<CapturedChanges?>.allocate(capacity: stores.count)
     slots.initialize(repeating: nil)
     defer {
@@ -79,25 +83,27 @@ extension StateFiles {
     let left = Atomic(stores.count)
     let file = ChangesFile(files, directory, version: version)
     try executor.forEach(stores.count, as: .stateFiles, beside: main) { index in
-      slots[index] = try save(index, version, file)
+      slots[index] = try written(changes(index, version, file), file)
       // Whoever comes last has all of them.
       if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { try file.sync() }
     }
     return saved(slots.compactMap { $0 })
   }
 
-  /// Takes the changes of the batch out of each store.
-  func capture(version: Int64) throws -> [CapturedChanges] {
-    try forEachStore { index in
-      if let kept = try prepare(index, version) { return kept }
-      let bytes = try changelogStore(index).changes()
-      return .bytes(bytes, checksum: ck_crc32c(0, bytes.base, bytes.capacity))
-    }
+  /// Takes the changes of the batch out of each store. Large ones are then on their way to the disk.
+  func capture(version: Int64) throws -> CapturedState {
+    noteFirstRows()
+    let file = ChangesFile(files, directory, version: version)
+    func changes(_ index: Int) throws -> CapturedChanges { try self.changes(index, version, file) }
+    let all = isLarge ? try collected(stores.count, changes) : try stores.indices.map(changes)
+    return CapturedState(changes: all, file: file)
   }
 
-  /// `body` of each store, on the workers where there is much to do.
-  private func forEachStore(_ body: (Int) throws -> CapturedChanges) throws -> [CapturedChanges] {
-    isLarge ? try collected(stores.count, body) : try stores.indices.map(body)
+  /// Makes changes durable as far as they do not go into the log. May be called from another thread than all else.
+  func finish(_ captured: CapturedState) throws -> SavedChanges {
+    let changes = try captured.changes.map { try written($0, captured.file) }
+    try captured.file.sync()
+    return saved(changes)
   }
 
   /// What a store that keeps its versions itself has to say of this one; nil for others.
@@ -109,27 +115,18 @@ extension StateFiles {
     return .kept(token: token)
   }
 
-  /// Takes the changes out of a store and writes them piece by piece, unless they are small.
-  private func save(_ index: Int, _ version: Int64, _ file: ChangesFile) throws -> CapturedChanges {
+  /// Takes the changes out of a store.
+  private func changes(_ index: Int, _ version: Int64, _ file: ChangesFile) throws -> CapturedChanges {
     if let kept = try prepare(index, version) { return kept }
-    var writer = ChangesWriter(file, inlineLimit: tuning.inlineLimit)
+    var writer = ChangesWriter(file)
     try changelogStore(index).changes { try writer.add($0) }
     return writer.finish()
   }
 
-  /// Makes changes durable as far as they do not go into the log, by store. May be called from another thread than all else.
-  func write(_ changes: [CapturedChanges], version: Int64) throws -> SavedChanges {
-    let file = ChangesFile(files, directory, version: version)
-    let written = try changes.map { try self.written($0, file) }
-    try file.sync()
-    return saved(written)
-  }
-
-  /// Writes changes that are too large for the log.
+  /// Writes changes that were kept and are too large for the log.
   private func written(_ changes: CapturedChanges, _ file: ChangesFile) throws -> CapturedChanges {
     guard case .bytes(let bytes, let checksum) = changes, bytes.capacity > tuning.inlineLimit else { return changes }
-    let place = try file.add(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity))
-    return .written([place], checksum: checksum)
+    return .written([try file.add(bytes.bytes)], checksum: checksum)
   }
 
   /// What the commit record says of changes, by store.

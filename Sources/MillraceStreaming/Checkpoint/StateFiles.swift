@@ -33,7 +33,8 @@ struct StateBase: Sendable, Hashable {
 /// The state of a query's operators on disk: a snapshot each, and what changed since, in the log or in files.
 ///
 /// Files bear the version in their name and count only once a log record names them. A snapshot is begun when the changes since the last one have
-/// become twice as large, so that what is kept and what a restart reads stay within about three times the state. It is written beside the batches that
+/// become twice as large as it would be, so that what is kept and what a restart reads stay within about three times the state. State that only grows
+/// needs none: its changes are what a snapshot would be. It is written beside the batches that
 /// follow, from what the stores held at its version, and comes into force with a commit after it is durable; until then
 /// the snapshot before it and all changes stay.
 final class StateFiles {
@@ -51,9 +52,17 @@ final class StateFiles {
     var base: StateBase?
     /// After the snapshot. Without one, the first are the whole state and stand for it.
     var changes: [Change] = []
+    /// Rows of the store at the snapshot's version, or at that of the change that stands for it.
+    var baseRows = 0
+    /// Rows of the store at the version of the snapshot that is being written.
+    var freshRows = 0
 
-    /// Bytes that a snapshot would be worth.
-    var baseBytes: Int { base?.byteCount ?? changes.first?.byteCount ?? 0 }
+    /// Bytes that a snapshot of so many rows would have, about.
+    func snapshotBytes(rows: Int) -> Int {
+      let bytes = base?.byteCount ?? changes.first?.byteCount ?? 0
+      return baseRows == 0 ? bytes : Int(Double(bytes) * Double(rows) / Double(baseRows))
+    }
+
     /// Bytes of changes that came on top.
     var grownBytes: Int { changes.dropFirst(base == nil ? 1 : 0).reduce(0) { $0 + $1.byteCount } }
     var paths: [String] { changes.compactMap(\.path) }
@@ -116,6 +125,13 @@ final class StateFiles {
       Change(version: version, byteCount: record.byteCount, segment: segment, path: path))
   }
 
+  /// Before the changes of a batch are taken out of the stores: of how many rows they are, where they will stand for a snapshot.
+  func noteFirstRows() {
+    for index in operators.indices where operators[index].base == nil && operators[index].changes.isEmpty {
+      operators[index].baseRows = stores[index].rowCount
+    }
+  }
+
   // MARK: Snapshots
 
   /// Operators whose changes have outgrown their snapshot.
@@ -123,7 +139,8 @@ final class StateFiles {
     operators.indices.filter { index in
       let state = operators[index]
       return state.paths.count >= tuning.fileLimit
-        || state.grownBytes >= max(state.baseBytes * tuning.snapshotRatio, tuning.snapshotMinimum)
+        || state.grownBytes
+          >= max(state.snapshotBytes(rows: stores[index].rowCount) * tuning.snapshotRatio, tuning.snapshotMinimum)
     }
   }
 
@@ -137,6 +154,7 @@ final class StateFiles {
   func writeBlockingSnapshots(version: Int64) throws -> [StateBase] {
     try blockingOperators.map { index in
       let store = try changelogStore(index)
+      operators[index].freshRows = store.rowCount
       return try SnapshotFile(files: files, directory: directory, index: index, version: version).write {
         try store.snapshot($0)
       }
@@ -154,6 +172,7 @@ final class StateFiles {
       if chosen.isEmpty || memory <= tuning.frozenLimit { chosen.append(index) }
     }
     if chosen.isEmpty { return }
+    for index in chosen { operators[index].freshRows = stores[index].rowCount }
     let frozen = try collected(chosen.count) { place in
       guard let store = stores[chosen[place]] as? any FreezableStateStore else { return nil as (any FrozenState)? }
       return try store.freeze()
@@ -201,7 +220,8 @@ final class StateFiles {
       let index = base.operatorIndex
       old += operators[index].paths
       if let before = operators[index].base { old.append(Self.snapshotPath(directory, index, before.version)) }
-      operators[index] = Operator(base: base, changes: operators[index].changes.filter { $0.version > base.version })
+      let later = operators[index].changes.filter { $0.version > base.version }
+      operators[index] = Operator(base: base, changes: later, baseRows: operators[index].freshRows)
     }
     let needed = Set(operators.flatMap(\.paths))
     var seen: Set<String> = []
@@ -222,10 +242,12 @@ final class StateFiles {
     for base in recovered.bases where base.operatorIndex < stores.count {
       try load(base)
       operators[base.operatorIndex].base = base
+      operators[base.operatorIndex].baseRows = stores[base.operatorIndex].rowCount
     }
     for delta in recovered.deltas {
       guard delta.record.operatorIndex < stores.count else { throw gap(delta.record.operatorIndex, delta.version) }
       try apply(delta, log)
+      noteFirstRows()
       note(delta.record, delta.version, delta.segment)
     }
     for (index, store) in stores.enumerated() {

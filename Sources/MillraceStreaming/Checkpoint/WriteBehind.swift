@@ -1,3 +1,4 @@
+import MillraceColumnar
 import MillraceCore
 
 extension FileMode {
@@ -5,16 +6,20 @@ extension FileMode {
   static func wholeBlocks(_ byteCount: Int) -> Int { (byteCount + uncachedBlock - 1) / uncachedBlock * uncachedBlock }
 }
 
-/// Memory from which an uncached file can be written.
+/// Memory from which an uncached file can be written; the same serves one version after the other.
 struct AlignedBlocks: @unchecked Sendable {
+  private let allocated: UnsafeMutableRawPointer
   private let memory: UnsafeMutableRawBufferPointer
 
   /// Room for so many bytes and what fills up the last block.
   init(_ byteCount: Int) {
-    memory = .allocate(byteCount: FileMode.wholeBlocks(byteCount), alignment: FileMode.uncachedBlock)
+    let size = FileMode.wholeBlocks(byteCount)
+    allocated = RawMemory.allocate(byteCount: size + FileMode.uncachedBlock)
+    memory = UnsafeMutableRawBufferPointer(
+      start: allocated.alignedUp(toMultipleOf: FileMode.uncachedBlock), count: size)
   }
 
-  func deallocate() { memory.deallocate() }
+  func deallocate() { RawMemory.deallocate(allocated, byteCount: memory.count + FileMode.uncachedBlock) }
 
   /// Bytes that there is room for.
   var capacity: Int { memory.count }

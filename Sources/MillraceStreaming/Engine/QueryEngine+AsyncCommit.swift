@@ -24,8 +24,8 @@ extension QueryEngine {
     /// Without tokens and changes of state, which are made by committing.
     var commit: CommitRecord
     var next: PlanRecord?
-    /// Of each store.
-    var changes: [CapturedChanges]
+    /// Nil without a checkpoint.
+    var state: CapturedState?
     /// For each sink, nil where it holds the batch already.
     var rows: [[BufferedSinkOutput.Item]?]
     /// Dead letters and late rows.
@@ -44,7 +44,7 @@ extension QueryEngine {
 
   /// Takes the changes of the batch out of the stores, which then go on with the next version.
   func captureState(_ version: Int64) throws {
-    capturedChanges = try stateFiles?.capture(version: version) ?? []
+    capturedState = try stateFiles?.capture(version: version)
     for store in executor.stateStores { try store.commit(version: version) }
   }
 
@@ -53,9 +53,9 @@ extension QueryEngine {
   func beginCommit(_ commit: CommitRecord, _ next: PlanRecord?) throws {
     let rows = buffers.map { isHeld($0.offset, commit.batchID) ? nil : $0.output.take() }
     let batch = ComputedBatch(
-      commit: commit, next: next, changes: capturedChanges, rows: rows, sideRows: sideRows, stamp: stamp,
+      commit: commit, next: next, state: capturedState, rows: rows, sideRows: sideRows, stamp: stamp,
       leftOut: leftOut(commit.batchID))
-    capturedChanges = []
+    capturedState = nil
     sideRows = SideRows()
     profiler.endBatch()
     let progress = try reporter.takeBatch()
@@ -101,8 +101,8 @@ extension QueryEngine {
     commit.tokens = try tokens(
       commit.batchID, batch.sideRows, batch.stamp, leftOut: batch.leftOut, isMeasured: false)
     var sections: [MemoryBuffer] = []
-    if let stateFiles {
-      let saved = try stateFiles.write(batch.changes, version: commit.stateVersion)
+    if let stateFiles, let state = batch.state {
+      let saved = try stateFiles.finish(state)
       commit.deltas = saved.records
       sections = saved.sections
     }

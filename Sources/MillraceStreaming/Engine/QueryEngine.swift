@@ -52,7 +52,7 @@ final class QueryEngine {
   /// With `isAsync`: where the rows of a batch wait for the commit before.
   let buffers: [(offset: Int, output: BufferedSinkOutput)]
   /// The changes of state of the batch that was computed last, where it is committed beside the next.
-  var capturedChanges: [CapturedChanges] = []
+  var capturedState: CapturedState?
   /// The changes of state that were made durable while sinks were committing.
   var savedBeside: (version: Int64, changes: SavedChanges)?
   /// The commit of the batch before, where it runs beside this one.

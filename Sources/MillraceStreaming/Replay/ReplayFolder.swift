@@ -96,7 +96,7 @@ package struct ReplayFolder: Sendable {
   private func read(_ number: Int64) throws -> (letters: [DeadLetterID], isDone: Bool) {
     let file = "\(path)/\(Self.name(number)).json"
     let bytes = try StateFiles.readAll(files, file)
-    let text = String(decoding: UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), as: UTF8.self)
+    let text = String(decoding: bytes.bytes, as: UTF8.self)
     guard let json = try? JSON(parsing: text), json["version"]?.int == 1, let letters = json["letters"]?.array else {
       throw MillraceError(
         "CHECKPOINT_CORRUPT", "'\(file)' does not say which dead letters it is of", fault: .external)

@@ -94,7 +94,7 @@ final class IngestJournal: @unchecked Sendable {
     var found = try Self.segments(files, directory)
     while let last = found.last {
       let bytes = try StateFiles.readAll(files, path(last))
-      if Self.walk(UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity), from: last).place > 0 { break }
+      if Self.walk(bytes.bytes, from: last).place > 0 { break }
       found.removeLast()
     }
     return found
@@ -140,7 +140,7 @@ final class IngestJournal: @unchecked Sendable {
   /// Walks through the frames and gives the offset behind the last; cuts what follows in the last segment.
   private func check(_ segment: Int64, isLast: Bool, visit: (Int64, JournalNotes) -> Void) throws -> Int64 {
     let bytes = try StateFiles.readAll(files, path(segment))
-    let view = UnsafeRawBufferPointer(start: bytes.base, count: bytes.capacity)
+    let view = bytes.bytes
     let stop = Self.walk(view, from: segment) { offset, notes in
       guard let notes = JournalNotes(notes) else { return }
       sequences.merge(notes.sequences) { max($0, $1) }

@@ -185,7 +185,7 @@ struct StateStoreLife {
     }
     guard let changelog = opened as? any ChangelogStateStore else { return }
     for piece in log.changes {
-      try changelog.apply(UnsafeRawBufferPointer(start: piece.base, count: piece.capacity))
+      try changelog.apply(piece.bytes)
     }
     if log.version > 0 { try changelog.commit(version: log.version) }
   }
