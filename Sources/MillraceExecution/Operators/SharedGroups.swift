@@ -67,36 +67,46 @@ final class SharedGroups: Sendable {
   /// Merges a worker's groups into the partitions. Several workers may call at once.
   func add(_ worker: WorkerGroups) throws {
     let share = try worker.share(cells.count)
-    try forEachPartition { index, target in try worker.settle(share, index, into: target) }
-  }
-
-  /// Adds rows, of which `selections` has those of each partition. Several workers may call at once.
-  func add(_ rows: AggregationRows, _ selections: [Selection]) throws {
-    try forEachPartition { index, target in
-      if selections[index].count > 0 { try target.add(rows.gathered(selections[index])) }
-    }
-  }
-
-  /// Each worker begins with another partition and leaves those that are taken for later; it waits only where all that are left are taken.
-  private func forEachPartition(_ body: (Int, GroupAccumulation) throws -> Void) throws {
-    let first = turn.wrappingAdd(1, ordering: .relaxed).oldValue
-    let plan = plan
-    func isDone(_ index: Int) throws -> Bool {
-      try cells[index].partition.withLockIfAvailable { try body(index, $0.accumulation(plan)) } != nil
-    }
-    var left: [Int] = []
-    for step in cells.indices {
-      let index = (first &+ step) & (cells.count - 1)
-      if try !isDone(index) { left.append(index) }
+    let order = order()
+    var left = try order.filter { index in
+      try with(index, waits: false) { try worker.settle(share, index, into: $0) } == nil
     }
     while let next = left.first {
-      if let done = try left.firstIndex(where: isDone) {
-        left.remove(at: done)
-      } else {
-        left.removeFirst()
-        try cells[next].partition.withLock { try body(next, $0.accumulation(plan)) }
+      // It waits only where all that are left are taken.
+      let done = try left.firstIndex { index in
+        try with(index, waits: false) { try worker.settle(share, index, into: $0) } != nil
       }
+      if done == nil { try with(next, waits: true) { try worker.settle(share, next, into: $0) } }
+      left.remove(at: done ?? 0)
     }
+  }
+
+  /// Batches of rows that may wait for a partition that another worker adds to.
+  private static let waitingLimit = 8
+
+  /// Adds rows, of which `waiting` has those of each partition, and removes them; those of a partition that is taken are left for later, unless
+  /// they are many or `waits` says so. Several workers may call at once.
+  func add(_ waiting: inout [[AggregationRows]], waits: Bool = false) throws {
+    for index in order() where index < waiting.count && !waiting[index].isEmpty {
+      let rows = waiting[index]
+      let mustWait = waits || rows.count >= Self.waitingLimit
+      let added: Void? = try with(index, waits: mustWait) { target in for part in rows { try target.add(part) } }
+      if added != nil { waiting[index].removeAll(keepingCapacity: true) }
+    }
+  }
+
+  /// The partitions, from another one on for each caller.
+  private func order() -> [Int] {
+    let first = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+    return cells.indices.map { (first &+ $0) & (cells.count - 1) }
+  }
+
+  /// `body` of a partition's groups; nil if another worker has them and this one is not to wait.
+  @discardableResult
+  private func with<Result>(_ index: Int, waits: Bool, _ body: (GroupAccumulation) throws -> Result) rethrows -> Result? {
+    let plan = plan
+    if waits { return try cells[index].partition.withLock { try body($0.accumulation(plan)) } }
+    return try cells[index].partition.withLockIfAvailable { try body($0.accumulation(plan)) }
   }
 
   /// The groups of each partition, of which this then has none; empty if no worker gave any.

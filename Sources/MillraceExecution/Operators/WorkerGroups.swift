@@ -23,6 +23,8 @@ final class WorkerGroups {
   private var batchRowCount = 0
   /// Rows that are still to be handed on.
   private var toHandOn = 0
+  /// Rows that were handed on, by partition, and wait there for another worker to be done.
+  private var waiting: [[AggregationRows]] = []
   /// Groups that the state has; they came with batches before.
   private var settledCount = 0
   /// The row of each of them in its partition of the state.
@@ -50,13 +52,25 @@ final class WorkerGroups {
   func add(_ batch: RecordBatch, _ context: TaskContext, _ shared: SharedGroups?) throws {
     if let shared, toHandOn > 0 {
       toHandOn -= batch.rowCount
-      let rows = try groups.plan.inputs(of: batch, context.evaluation)
-      return try shared.add(rows, groups.table.partition(rows.keys, count: rows.count, into: shared.partitionCount))
+      return try handOn(batch, context, shared)
     }
     try groups.add(batch, context.evaluation)
     rowCount += batch.rowCount
     batchRowCount += batch.rowCount
     if groups.groupCount >= nextCheck { try check(shared) }
+  }
+
+  private func handOn(_ batch: RecordBatch, _ context: TaskContext, _ shared: SharedGroups) throws {
+    if waiting.isEmpty { waiting = Array(repeating: [], count: shared.partitionCount) }
+    let rows = try groups.plan.inputs(of: batch, context.evaluation)
+    let parts = groups.table.partition(rows.keys, count: rows.count, into: shared.partitionCount)
+    for (index, part) in parts.enumerated() where part.count > 0 { waiting[index].append(rows.gathered(part)) }
+    try shared.add(&waiting)
+  }
+
+  /// Adds what waits. To be called before the groups of a batch are taken.
+  func endWaiting(_ shared: SharedGroups?) throws {
+    try shared?.add(&waiting, waits: true)
   }
 
   private func check(_ shared: SharedGroups?) throws {
