@@ -177,6 +177,7 @@ final class PosixFile: File {
   let path: String
   private let descriptor: Mutex<Int32>
   private let hasFailedSync = Atomic<Bool>(false)
+  private let isLocked = Atomic<Bool>(false)
   /// Whether it was opened to be written past the cache.
   private let isUncached: Bool
 
@@ -263,7 +264,10 @@ final class PosixFile: File {
   }
 
   func tryLock() throws -> Bool {
-    if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
+    if flock(number, LOCK_EX | LOCK_NB) == 0 {
+      isLocked.store(true, ordering: .relaxed)
+      return true
+    }
     if errno == EWOULDBLOCK { return false }
     throw PosixFileSystem.failure("locking", path)
   }
@@ -275,7 +279,7 @@ final class PosixFile: File {
     }
     guard open >= 0 else { return }
     // A child process that is just being started shares the descriptor, and with it the lock, until it runs its program.
-    flock(open, LOCK_UN)
+    if isLocked.load(ordering: .relaxed) { flock(open, LOCK_UN) }
     if Glibc.close(open) != 0 { throw PosixFileSystem.failure("closing", path) }
   }
 }

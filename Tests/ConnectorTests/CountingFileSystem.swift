@@ -1,14 +1,20 @@
 import MillraceCore
 import Synchronization
 
-/// The real file system, with a count of the times that data was made durable.
+/// The real file system, with a count of the times that data was made durable, and of the files that were opened.
 final class CountingFileSystem: FileSystem {
   private let real = PosixFileSystem()
   fileprivate let count = Atomic<Int>(0)
 
   var syncs: Int { count.load(ordering: .relaxed) }
 
-  func open(_ path: String, _ mode: FileMode) throws -> any File { CountingFile(try real.open(path, mode), self) }
+  private let openCount = Atomic<Int>(0)
+  var opens: Int { openCount.load(ordering: .relaxed) }
+
+  func open(_ path: String, _ mode: FileMode) throws -> any File {
+    openCount.wrappingAdd(1, ordering: .relaxed)
+    return CountingFile(try real.open(path, mode), self)
+  }
   func rename(_ path: String, to target: String) throws { try real.rename(path, to: target) }
   func remove(_ path: String) throws { try real.remove(path) }
   func removeTree(_ path: String) throws { try real.removeTree(path) }

@@ -129,6 +129,55 @@ import Testing
     #expect(try driver.all() == [["one\n"]])
   }
 
+  /// Of many files a batch opens only its own: once to see what they are, and once to read them.
+  @Test func opensNoMoreThanTheBatchTakes() throws {
+    for index in 0..<20 { try folder.write("f.\(index).gz", gzip("line \(index)\n")) }
+    let files = CountingFileSystem()
+    var environment = Environment.live
+    environment.files = files
+    var driver = try ByteDriver(
+      GzipFileConnector(), ["path": "\(folder.path)/*", "maxFilesPerTrigger": "3"], environment)
+    try driver.source.start(after: nil)
+    try driver.source.freeze()
+    #expect(files.opens == 0)
+    #expect(try driver.batch()?.count == 3 && files.opens == 6)
+    #expect(try driver.batch()?.count == 3 && files.opens == 12)
+    // What was looked into is known as long as it does not change.
+    let live = try ByteDriver(GzipFileConnector(), ["path": "\(folder.path)/*"], environment).source
+    for _ in 0..<3 { #expect(try live.plan(after: nil, limit: ReadLimit())?.splits.count == 20) }
+    #expect(files.opens == 32)
+    try folder.append("f.7.gz", gzip("more\n"))
+    _ = try live.plan(after: nil, limit: ReadLimit())
+    #expect(files.opens == 33)
+  }
+
+  /// Files are looked into with their batch, which may be long after they were found.
+  @Test func readsWhatWasThereUnderItsNewName() throws {
+    try folder.write("a.2.gz", gzip("one\n"))
+    try folder.write("a.1.gz", gzip("two\n"))
+    var driver = try driver(["maxFilesPerTrigger": "1"])
+    try driver.source.freeze()
+    #expect(try driver.batch() == ["one\n"])
+    try folder.rename("a.1.gz", "a.3.gz")
+    try folder.append("a.3.gz", gzip("added\n"))
+    try folder.write("a.1.gz", gzip("newer\n"))
+    #expect(try driver.all() == [["two\n"]])
+  }
+
+  @Test func saysThatWhatWasThereIsGone() throws {
+    try folder.write("a.2.gz", gzip("one\n"))
+    try folder.write("a.1.gz", gzip("two\n"))
+    var driver = try driver(["maxFilesPerTrigger": "1"])
+    try driver.source.freeze()
+    #expect(try driver.batch() == ["one\n"])
+    try folder.files.remove("\(folder.path)/a.1.gz")
+    let error = #expect(throws: MillraceError.self) { try driver.batch() }
+    #expect(error?.code == "SOURCE_FILE_MISSING")
+    // Of files that are looked for anew it is just one fewer.
+    var live = try self.driver()
+    #expect(try live.all() == [["one\n"]])
+  }
+
   @Test func replaysAPlanAfterRenames() throws {
     try folder.write("a.1.gz", gzip("one\n"))
     var driver = try driver()
@@ -170,5 +219,25 @@ import Testing
     #expect(driver.source.backlog(after: nil) == 1000)
     _ = try driver.batch()
     #expect(driver.source.backlog(after: driver.offset) == 0)
+  }
+
+  @Test func guessesWhatWaitsOfManyFiles() throws {
+    let content = gzip(String(repeating: "line of text\n", count: 100))
+    for index in 0..<600 { try folder.write("f.\(index).gz", content) }
+    let files = CountingFileSystem()
+    var environment = Environment.live
+    environment.files = files
+    var driver = try ByteDriver(
+      GzipFileConnector(), ["path": "\(folder.path)/*", "maxFilesPerTrigger": "100"], environment)
+    try driver.source.freeze()
+    let waiting = try #require(driver.source.backlog(after: nil))
+    #expect(abs(waiting - 780_000) < 1000 && files.opens == 256)
+    var counts: [Int] = []
+    while let batch = try driver.batch() { counts.append(batch.count) }
+    #expect(counts == [100, 100, 100, 100, 100, 100] && files.opens == 1200)
+    #expect(driver.source.backlog(after: driver.offset) == 0)
+    // A start anew looks into nothing only to say that nothing waits.
+    let again = try ByteDriver(GzipFileConnector(), ["path": "\(folder.path)/*"], environment).source
+    #expect(again.backlog(after: driver.offset) == 0 && files.opens == 1200)
   }
 }

@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceCore
+import MillraceTesting
 import Testing
 
 @testable import MillraceFormats
@@ -140,6 +141,30 @@ import Testing
       }
       #expect(throws: MillraceError.self) {
         if isGzip { _ = try GzipReader(files.open(path, .read), offset: 700_001) } else { throw MillraceError("X", "") }
+      }
+    }
+  }
+
+  /// The first read tells what the file is, and is not read again.
+  @Test(arguments: [0, 1, 2, 4095, 4096, 4097, 8192, 20_000]) func readsFilesAroundTheFirstRead(_ size: Int) throws {
+    let files = SimulatedFileSystem()
+    try files.createDirectory("/d")
+    let plain = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    let noise = (0..<size).map { _ in UInt8.random(in: 0...255) }
+    for content in [plain, [0x1F] + plain, Self.member(plain), Self.member(noise)] {
+      let file = try files.open("/d/f", .create)
+      try content.withUnsafeBytes { try file.write($0, at: 0) }
+      let isGzip = content.count > 2 && content[1] == 0x8B
+      let expected = isGzip ? (content == Self.member(plain) ? plain : noise) : content
+      for end in [Int64.max, Int64(content.count)] {
+        let reader = try GzipReader(files.open("/d/f", .read), fileEnd: end)
+        #expect(try Self.all(reader) == expected)
+        #expect(reader.isCompressed == isGzip && reader.storedByteCount == content.count)
+      }
+      if expected.count > 1 {
+        let offset = expected.count / 2
+        let reader = try GzipReader(files.open("/d/f", .read), offset: Int64(offset))
+        #expect(try Self.all(reader) == Array(expected[offset...]))
       }
     }
   }

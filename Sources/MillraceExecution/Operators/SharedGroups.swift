@@ -103,7 +103,8 @@ final class SharedGroups: Sendable {
 
   /// `body` of a partition's groups; nil if another worker has them and this one is not to wait.
   @discardableResult
-  private func with<Result>(_ index: Int, waits: Bool, _ body: (GroupAccumulation) throws -> Result) rethrows -> Result? {
+  private func with<Result>(_ index: Int, waits: Bool, _ body: (GroupAccumulation) throws -> Result) rethrows -> Result?
+  {
     let plan = plan
     if waits { return try cells[index].partition.withLock { try body($0.accumulation(plan)) } }
     return try cells[index].partition.withLockIfAvailable { try body($0.accumulation(plan)) }

@@ -56,15 +56,30 @@ public final class GzipReader: StoredByteReader {
     self.fileEnd = fileEnd
     self.library = policy == .fail ? library : .zlib
     input = MemoryBuffer(capacity: inputCapacity)
-    var magic: (UInt8, UInt8) = (0, 0)
-    let count = try withUnsafeMutableBytes(of: &magic) { try file.read(into: $0, at: 0) }
-    let isGzip = count == 2 && magic == (0x1F, 0x8B)
-    fileOffset = isGzip ? restart.compressed : offset
+    fileOffset = 0
+    plainOffset = 0
+    // All of a small file.
+    try fill(Self.firstRead)
+    let isGzip = inputEnd >= 2 && input.bytes[0] == 0x1F && input.bytes[1] == 0x8B
+    let start = isGzip ? restart.compressed : offset
+    if start > 0 {
+      forgetInput(andGoTo: start)
+      storedByteCount = 0
+    }
     plainOffset = isGzip ? restart.plain : offset
     if isGzip {
       gzip = GzipDecompressor(self.library, from: restart)
       try skip(to: offset)
     }
+  }
+
+  private static let firstRead = 4096
+
+  private func forgetInput(andGoTo offset: Int64) {
+    fileOffset = offset
+    inputStart = 0
+    inputEnd = 0
+    isAtEnd = false
   }
 
   private func skip(to offset: Int64) throws {
@@ -82,14 +97,7 @@ public final class GzipReader: StoredByteReader {
 
   /// Fills the buffer as far as the file goes.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    guard gzip != nil else {
-      let wanted = Int(max(0, min(Int64(buffer.count), fileEnd - fileOffset)))
-      let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: fileOffset)
-      fileOffset += Int64(count)
-      plainOffset += Int64(count)
-      storedByteCount += Int64(count)
-      return count
-    }
+    if gzip == nil { return try readPlain(into: buffer) }
     var filled = 0
     while !isDone && filled < buffer.count {
       do {
@@ -107,6 +115,24 @@ public final class GzipReader: StoredByteReader {
     }
     if filled > 0 { lastByte = buffer[filled - 1] }
     return filled
+  }
+
+  /// What was read to see what the file is, then the rest without a copy.
+  private func readPlain(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let copied = min(inputEnd - inputStart, buffer.count)
+    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: input.bytes[inputStart..<inputStart + copied]))
+    inputStart += copied
+    var count = copied
+    let wanted = Int(max(0, min(Int64(buffer.count - copied), fileEnd - fileOffset)))
+    if wanted > 0 && !(isAtEnd && copied > 0) {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[copied..<copied + wanted])
+      let got = try file.read(into: rest, at: fileOffset)
+      fileOffset += Int64(got)
+      storedByteCount += Int64(got)
+      count += got
+    }
+    plainOffset += Int64(count)
+    return count
   }
 
   /// Inflates some more; true at the end.
@@ -138,20 +164,17 @@ public final class GzipReader: StoredByteReader {
       plainOffset += 1
     }
     self.gzip = GzipDecompressor(library, from: GzipRestartPoint(compressed: found, plain: plainOffset))
-    fileOffset = found
-    inputStart = 0
-    inputEnd = 0
-    isAtEnd = false
+    forgetInput(andGoTo: found)
     return true
   }
 
-  private func fill() throws {
-    let wanted = Int(max(0, min(Int64(input.capacity), fileEnd - fileOffset)))
+  private func fill(_ most: Int = .max) throws {
+    let wanted = Int(max(0, min(Int64(min(input.capacity, most)), fileEnd - fileOffset)))
     inputStart = 0
     inputEnd = try file.read(into: UnsafeMutableRawBufferPointer(start: input.base, count: wanted), at: fileOffset)
     fileOffset += Int64(inputEnd)
     storedByteCount += Int64(inputEnd)
-    isAtEnd = inputEnd < input.capacity
+    isAtEnd = inputEnd < wanted || fileOffset >= fileEnd
   }
 
   /// Closes the file.

@@ -51,15 +51,17 @@ public struct FileIdentity: Sendable, Hashable {
   }
 }
 
-/// The first plain bytes of a file.
+/// The first plain bytes of a file, and how many it has by its own account.
 struct FileHead {
   let bytes: [UInt8]
   let isCompressed: Bool
+  /// Plain bytes; 0 where a gzip file does not say.
+  let declaredSize: Int64
 
-  /// Reads the head; a file whose start is damaged has the bytes before the damage.
-  init(path: String, files: any FileSystem) throws {
-    let reader = try GzipReader(files.open(path, .read), inputCapacity: 4096)
-    defer { reader.close() }
+  /// Reads the head of what was the file when it had `size` bytes; a file whose start is damaged has the bytes before the damage.
+  init(_ file: any File, size: Int64) throws {
+    // Not closed: the file is the caller's.
+    let reader = try GzipReader(file, fileEnd: size, inputCapacity: 4096)
     var buffer = [UInt8](repeating: 0, count: FileIdentity.headLimit)
     var filled = 0
     while filled < buffer.count {
@@ -71,6 +73,15 @@ struct FileHead {
     }
     bytes = Array(buffer[..<filled])
     isCompressed = reader.isCompressed
+    declaredSize = isCompressed ? Self.lastMemberSize(file, size) : size
+  }
+
+  /// The size field at the end of a gzip file: right for one member below 4 GiB, 0 if it cannot be read.
+  private static func lastMemberSize(_ file: any File, _ size: Int64) -> Int64 {
+    var field: UInt32 = 0
+    guard size >= 18 else { return 0 }
+    let count = withUnsafeMutableBytes(of: &field) { (try? file.read(into: $0, at: size - 4)) ?? 0 }
+    return count == 4 ? Int64(UInt32(littleEndian: field)) : 0
   }
 
   func checksum(_ count: Int) -> UInt32 {

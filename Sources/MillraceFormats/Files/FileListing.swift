@@ -5,6 +5,8 @@ public import MillraceCore
 struct ListedFile {
   var path: String
   var status: FileStatus
+
+  var key: FileIdentity.Key { FileIdentity.Key(device: status.device, inode: status.inode) }
 }
 
 /// In which order a source reads its files.
@@ -20,19 +22,37 @@ extension FileSystem {
   /// Regular files that a path, folder or shell pattern names, in order. Names in a folder that begin with `.` or `_` do not count.
   func listFiles(_ pattern: String, order: FileOrder) throws -> [ListedFile] {
     var found: [ListedFile] = []
+    try forEachFile(pattern) {
+      found.append($0)
+      return true
+    }
+    return found.map { (FileRank($0, order), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  /// Whether `listFiles` would give any.
+  func hasFile(_ pattern: String) throws -> Bool {
+    var isFound = false
+    try forEachFile(pattern) { _ in
+      isFound = true
+      return false
+    }
+    return isFound
+  }
+
+  /// Until `body` gives false.
+  private func forEachFile(_ pattern: String, _ body: (ListedFile) -> Bool) throws {
     for path in try glob(pattern) {
       guard let status = try status(path) else { continue }
       if !status.isDirectory {
-        found.append(ListedFile(path: path, status: status))
+        if !body(ListedFile(path: path, status: status)) { return }
         continue
       }
       for name in try list(path) where !name.hasPrefix(".") && !name.hasPrefix("_") {
         let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
         guard let status = try self.status(inner), !status.isDirectory else { continue }
-        found.append(ListedFile(path: inner, status: status))
+        if !body(ListedFile(path: inner, status: status)) { return }
       }
     }
-    return found.map { (FileRank($0, order), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
   }
 
   /// Makes the folder of `path` and those above it, so that they last: each new name is synced in the folder above.
@@ -72,9 +92,10 @@ struct FileRank: Comparable {
 
   init(_ file: ListedFile, _ order: FileOrder) {
     let name = FilePath.name(file.path)
-    rotation = order == .rotation ? Self.rotation(name) : -1
+    let numbers = order == .rotation ? Self.numbers(name) : (rotation: -1, sequence: 0)
+    rotation = numbers.rotation
+    sequence = numbers.sequence
     stamp = order == .rotation ? Self.stamp(name) : 0
-    sequence = order == .rotation ? Self.sequence(name) : 0
     modified = file.status.modified
     path = file.path
   }
@@ -87,20 +108,18 @@ struct FileRank: Comparable {
     return left.path < right.path
   }
 
-  /// The last part between dots that is a number of six digits or more, which is no rotation: `app.000012.log.gz`.
-  private static func sequence(_ name: String) -> UInt64 {
-    let parts = name.split(separator: ".").dropFirst()
-    let number = parts.last { part in
-      (6...18).contains(part.count) && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+  /// Of the parts between dots behind the first: the last that is a number of up to five digits, a rotation (`access.log.12.gz`,
+  /// `events.3.json.gz`), -1 without one; and the last of six digits or more, which is none (`app.000012.log.gz`), 0 without one.
+  private static func numbers(_ name: String) -> (rotation: Int, sequence: UInt64) {
+    var result = (rotation: -1, sequence: 0 as UInt64)
+    var isFirst = true
+    for part in name.utf8.split(separator: UInt8(ascii: ".")) {
+      defer { isFirst = false }
+      if isFirst || part.count > 18 || !part.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) { continue }
+      let number = part.reduce(0 as UInt64) { $0 * 10 + UInt64($1 - 0x30) }
+      if part.count <= 5 { result.rotation = Int(number) } else { result.sequence = number }
     }
-    return number.flatMap { UInt64($0) } ?? 0
-  }
-
-  /// The last part between dots that is a number of up to five digits: `access.log.12.gz`, `events.3.json.gz`.
-  private static func rotation(_ name: String) -> Int {
-    let parts = name.split(separator: ".").dropFirst()
-    let number = parts.last { part in part.count <= 5 && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } }
-    return number.flatMap { Int($0) } ?? -1
+    return result
   }
 
   /// The digits of a date such as `20260131` or `2026-01-31` in a name, 0 if there is none.

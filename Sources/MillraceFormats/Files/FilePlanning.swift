@@ -3,29 +3,10 @@ import MillraceCore
 
 /// A file that exists, with what it begins with.
 struct FileCandidate {
-  let path: String
-  let status: FileStatus
+  let file: ListedFile
   let head: FileHead
-  /// Plain bytes by the file's own account.
-  private let declaredSize: Int64
 
-  var key: FileIdentity.Key { FileIdentity.Key(device: status.device, inode: status.inode) }
-
-  init(path: String, status: FileStatus, head: FileHead, files: any FileSystem) {
-    self.path = path
-    self.status = status
-    self.head = head
-    declaredSize = head.isCompressed ? Self.lastMemberSize(path, status.size, files) : status.size
-  }
-
-  /// The size field at the end of a gzip file: right for one member below 4 GiB, 0 if it cannot be read.
-  private static func lastMemberSize(_ path: String, _ size: Int64, _ files: any FileSystem) -> Int64 {
-    var field: UInt32 = 0
-    guard size >= 18, let file = try? files.open(path, .read) else { return 0 }
-    defer { try? file.close() }
-    let count = withUnsafeMutableBytes(of: &field) { (try? file.read(into: $0, at: size - 4)) ?? 0 }
-    return count == 4 ? Int64(UInt32(littleEndian: field)) : 0
-  }
+  private var status: FileStatus { file.status }
 
   private var identity: FileIdentity {
     FileIdentity(
@@ -38,12 +19,12 @@ struct FileCandidate {
     let total = estimatedSize(ratio)
     guard let entry, isContinuation(of: entry.identity) else {
       let part = FilePart(
-        path: path, identity: identity, from: 0, restart: GzipRestartPoint(), isCompressed: head.isCompressed)
+        path: file.path, identity: identity, from: 0, restart: GzipRestartPoint(), isCompressed: head.isCompressed)
       return WaitingFile(part: part, estimate: total, isBegun: false)
     }
     if entry.isFinished && entry.identity.size == status.size { return nil }
     let part = FilePart(
-      path: path, identity: identity, from: entry.plain, restart: entry.restart, isCompressed: head.isCompressed)
+      path: file.path, identity: identity, from: entry.plain, restart: entry.restart, isCompressed: head.isCompressed)
     return WaitingFile(part: part, estimate: max(total - entry.plain, 1), isBegun: !entry.isFinished)
   }
 
@@ -56,6 +37,7 @@ struct FileCandidate {
   private func estimatedSize(_ ratio: Double?) -> Int64 {
     if !head.isCompressed { return status.size }
     // A last member much smaller than the file says that there are others.
+    let declaredSize = head.declaredSize
     if declaredSize >= status.size && declaredSize / 1100 <= status.size { return declaredSize }
     return Int64(Double(status.size) * (ratio ?? 6))
   }
@@ -70,27 +52,33 @@ struct WaitingFile {
   var isBegun: Bool
 }
 
-extension [WaitingFile] {
-  /// The files of the next batch.
-  func splits(_ settings: FileSourceSettings, _ limit: ReadLimit) -> [SourceSplit] {
-    let maxFiles = Swift.min(settings.maxFiles ?? .max, limit.files ?? .max)
-    let maxBytes = Swift.max(1, limit.byteBound(own: settings.maxBytes) ?? .max)
-    var splits: [SourceSplit] = []
-    var total: Int64 = 0
-    for file in self {
-      if splits.count >= Swift.max(1, maxFiles) { break }
-      if file.estimate - maxBytes > maxBytes / 2 {
-        // Too large for any batch: cut, and alone, so that what follows it waits for its end. Files that are only a little larger
-        // than the limit stay whole: what is left of each would make a batch of its own.
-        if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes, sizeHint: maxBytes)) }
-        break
-      }
-      // The limit says about how much: a file belongs to the batch if more than half of it is within.
-      if total + file.estimate / 2 > maxBytes && splits.count >= Swift.max(1, limit.parallelism) { break }
-      splits.append(file.part.split(byteLimit: nil, sizeHint: file.estimate))
-      total += file.estimate
+/// The files of the next batch, taken from those that wait, in their order.
+struct FileBatch {
+  private(set) var splits: [SourceSplit] = []
+  private let maxFiles: Int
+  private let maxBytes: Int64
+  private let parallelism: Int
+  private var total: Int64 = 0
+
+  init(_ settings: FileSourceSettings, _ limit: ReadLimit) {
+    maxFiles = max(1, min(settings.maxFiles ?? .max, limit.files ?? .max))
+    maxBytes = max(1, limit.byteBound(own: settings.maxBytes) ?? .max)
+    parallelism = max(1, limit.parallelism)
+  }
+
+  /// Takes the file if there is room for it. False once the batch is complete.
+  mutating func add(_ file: WaitingFile) -> Bool {
+    if file.estimate - maxBytes > maxBytes / 2 {
+      // Too large for any batch: cut, and alone, so that what follows it waits for its end. Files that are only a little larger
+      // than the limit stay whole: what is left of each would make a batch of its own.
+      if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes, sizeHint: maxBytes)) }
+      return false
     }
-    return splits
+    // The limit says about how much: a file belongs to the batch if more than half of it is within.
+    if total + file.estimate / 2 > maxBytes && splits.count >= parallelism { return false }
+    splits.append(file.part.split(byteLimit: nil, sizeHint: file.estimate))
+    total += file.estimate
+    return splits.count < maxFiles
   }
 }
 
@@ -135,33 +123,36 @@ struct FilePart {
       offset: from)
   }
 
-  /// The path under which the file of the plan is found now, or an error that says what became of it.
-  func locate(_ pattern: String, _ files: any FileSystem) throws -> String {
+  /// The file of the plan, wherever it is found now, or an error that says what became of it. `head` gives a file's head.
+  func locate(_ pattern: String, _ files: any FileSystem, head: (ListedFile) throws -> FileHead?) throws -> ListedFile {
+    func isSame(_ file: ListedFile) throws -> Bool {
+      // By content; a file put back from a copy has another inode.
+      guard file.status.size >= identity.size, !file.status.isDirectory, let head = try head(file) else { return false }
+      return head.bytes.count >= identity.headLength && head.checksum(identity.headLength) == identity.headChecksum
+    }
     let status = try files.status(path)
-    if let status, try isSame(path, status, files) { return path }
+    if let file = status.map({ ListedFile(path: path, status: $0) }), try isSame(file) { return file }
     for other in try files.listFiles(pattern, order: .modification)
-    where other.path != path && other.status.inode == identity.inode && other.status.device == identity.device {
-      if try isSame(other.path, other.status, files) { return other.path }
+    where other.path != path && other.key == identity.key {
+      if try isSame(other) { return other }
     }
-    let hint =
-      "put the file back as it was; the checkpoint has planned to read it, and reading another would change results"
-    guard let status else {
-      throw MillraceError(
-        "SOURCE_FILE_MISSING", "'\(path)' was planned to be read and is gone", hint: hint, fault: .external)
-    }
+    guard let status else { throw Self.missing(path) }
     if status.inode == identity.inode && status.size < identity.size {
       throw MillraceError(
         "SOURCE_FILE_TRUNCATED", "'\(path)' had \(identity.size) bytes when it was planned and now has \(status.size)",
-        hint: hint, fault: .external)
+        hint: Self.hint, fault: .external)
     }
     throw MillraceError(
-      "SOURCE_FILE_REPLACED", "'\(path)' is another file than the one that was planned", hint: hint, fault: .external)
+      "SOURCE_FILE_REPLACED", "'\(path)' is another file than the one that was planned", hint: Self.hint,
+      fault: .external)
   }
 
-  /// By content; a file put back from a copy has another inode.
-  private func isSame(_ path: String, _ status: FileStatus, _ files: any FileSystem) throws -> Bool {
-    guard status.size >= identity.size, !status.isDirectory else { return false }
-    let head = try FileHead(path: path, files: files)
-    return head.bytes.count >= identity.headLength && head.checksum(identity.headLength) == identity.headChecksum
+  private static let hint =
+    "put the file back as it was; the checkpoint has planned to read it, and reading another would change results"
+
+  /// A file that is no longer there.
+  static func missing(_ path: String) -> MillraceError {
+    MillraceError(
+      "SOURCE_FILE_MISSING", "'\(path)' was planned to be read and is gone", hint: hint, fault: .external)
   }
 }

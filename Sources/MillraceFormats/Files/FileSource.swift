@@ -45,14 +45,22 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
 
   private struct State {
     /// What `plan` may offer once the source is frozen.
-    var frozen: [FileCandidate]?
-    /// Heads that were read, by place, size and time of the file.
-    var heads: [FileStatus: FileHead] = [:]
+    var frozen: [ListedFile]?
+    /// Heads that were read of the files that were there last.
+    var heads: [FileIdentity.Key: KnownHead] = [:]
+    /// The files that were there last.
+    var present: Set<FileIdentity.Key> = []
     /// Members' starts that readers passed, by file.
     var restarts: [FileIdentity.Key: [GzipRestartPoint]] = [:]
     /// Plain bytes per byte of gzip in the files read so far.
     var plainRead: Int64 = 0
     var compressedRead: Int64 = 0
+  }
+
+  /// A head, good for as long as the file has this size and time.
+  private struct KnownHead {
+    var status: FileStatus
+    var head: FileHead
   }
 
   /// Makes a source; touches nothing yet. `warn` is told of damage that was got over.
@@ -73,7 +81,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
   /// Checks that there is something to read, when nothing was read before.
   public func start(after offset: Offset?) throws {
     _ = try FileSourceOffset(offset)
-    if try offset == nil && files.listFiles(settings.path, order: settings.order).isEmpty {
+    if try offset == nil && !files.hasFile(settings.path) {
       throw MillraceError(
         "PATH_NOT_FOUND", "no file matches '\(settings.path)'",
         hint: "a path is taken from the folder in which the command runs; check its spelling"
@@ -83,14 +91,15 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
 
   /// Remembers the files that exist now.
   public func freeze() throws {
-    let found = try candidates()
+    let found = try list()
     state.withLock { $0.frozen = found }
   }
 
-  /// The next files.
+  /// The next files. No more of them are looked into than the batch takes.
   public func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
-    let splits = try waiting(after: offset).splits(settings, limit)
-    return splits.isEmpty ? nil : SourcePlan(splits: splits)
+    var batch = FileBatch(settings, limit)
+    try forEachWaiting(FileSourceOffset(offset)) { batch.add($0) }
+    return batch.splits.isEmpty ? nil : SourcePlan(splits: batch.splits)
   }
 
   /// The files of the plan are read, as far as the results say.
@@ -106,7 +115,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
           isFinished: isFinished))
       learn(part, plain, isFinished)
     }
-    let present = state.withLock { Set($0.heads.keys.map { FileIdentity.Key(device: $0.device, inode: $0.inode) }) }
+    let present = state.withLock { $0.present }
     place.forget(allBut: present, keeping: 10_000)
     return place.offset
   }
@@ -120,43 +129,119 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
     }
   }
 
-  /// Estimated plain bytes of the files that wait.
+  /// Estimated plain bytes of the files that wait. Of very many not all are looked into for that: the rest counts by what is known of the others.
   public func backlog(after offset: Offset?) -> Int64? {
-    try? waiting(after: offset).reduce(0) { $0 + $1.estimate }
+    guard let place = try? FileSourceOffset(offset) else { return nil }
+    var left = Self.backlogLooks
+    var known: (plain: Int64, stored: Int64) = (0, 0)
+    var unknown: Int64 = 0
+    func isPassed(_ file: ListedFile) -> Bool {
+      if knownHead(file) != nil { return false }
+      if let entry = place.entry(file.key), entry.isFinished, entry.identity.size == file.status.size { return true }
+      left -= 1
+      if left < 0 { unknown += file.status.size }
+      return left < 0
+    }
+    let isComplete: Void? = try? forEachWaiting(place, passing: isPassed) { file in
+      known.plain += file.estimate
+      known.stored += file.part.identity.size
+      return true
+    }
+    if isComplete == nil { return nil }
+    return known.plain + Int64(Double(unknown) * Double(known.plain) / Double(max(known.stored, 1)))
   }
+
+  /// Files that are looked into only to say what waits.
+  private static let backlogLooks = 256
 
   /// Opens a file of a plan, having made sure that it is the same one.
   public func open(_ split: SourceSplit) throws -> any ByteReader {
     let part = try FilePart(split.payload)
-    let path = try part.locate(settings.path, files)
+    let found = try part.locate(settings.path, files) { try head($0) }
     let reader = try GzipReader(
-      files.open(path, .read), offset: part.from, restart: part.restart, fileEnd: part.identity.size,
+      files.open(found.path, .read), offset: part.from, restart: part.restart, fileEnd: part.identity.size,
       policy: settings.onCorrupt, report: warn)
     return FileSplitReader(reader) { [self] point in
       state.withLock { $0.restarts[part.identity.key, default: []].append(point) }
     }
   }
 
-  private func candidates() throws -> [FileCandidate] {
-    let listed = try files.listFiles(settings.path, order: settings.order)
-    return try listed.map { FileCandidate(path: $0.path, status: $0.status, head: try head($0), files: files) }
+  /// The files that exist now.
+  private func list() throws -> [ListedFile] {
+    let found = try files.listFiles(settings.path, order: settings.order)
+    let present = Set(found.map(\.key))
+    state.withLock { state in
+      state.present = present
+      state.heads = state.heads.filter { present.contains($0.key) }
+    }
+    return found
   }
 
-  private func head(_ file: ListedFile) throws -> FileHead {
-    if let known = state.withLock({ $0.heads[file.status] }) { return known }
-    let head = try FileHead(path: file.path, files: files)
-    state.withLock { $0.heads[file.status] = head }
+  private func knownHead(_ file: ListedFile) -> FileHead? {
+    state.withLock { state in
+      let known = state.heads[file.key]
+      return known?.status == file.status ? known?.head : nil
+    }
+  }
+
+  /// The head of a file that was found; nil if it is gone.
+  private func head(_ file: ListedFile) throws -> FileHead? {
+    if let known = knownHead(file) { return known }
+    guard let opened = try open(file) else { return nil }
+    defer { try? opened.close() }
+    let head = try FileHead(opened, size: file.status.size)
+    state.withLock { $0.heads[file.key] = KnownHead(status: file.status, head: head) }
     return head
+  }
+
+  /// Opens a file that was found and may have got another name since; nil if it is gone.
+  private func open(_ file: ListedFile) throws -> (any File)? {
+    func isSame(_ status: FileStatus?) -> Bool {
+      status.map { ListedFile(path: file.path, status: $0).key == file.key } ?? false
+    }
+    if isSame(try files.status(file.path)) {
+      let opened = try files.open(file.path, .read)
+      if isSame(try opened.status()) { return opened }
+      try opened.close()
+    }
+    let moved = try files.listFiles(settings.path, order: settings.order).first { $0.key == file.key }
+    return try moved.map { try files.open($0.path, .read) }
   }
 
   /// What of the files is not read yet, the file that was cut last in front.
   func waiting(after offset: Offset?) throws -> [WaitingFile] {
-    let place = try FileSourceOffset(offset)
+    var found: [WaitingFile] = []
+    try forEachWaiting(FileSourceOffset(offset)) {
+      found.append($0)
+      return true
+    }
+    return found
+  }
+
+  /// The same one by one, until `body` gives false, without files that `isPassed` takes.
+  private func forEachWaiting(
+    _ place: FileSourceOffset, passing isPassed: (ListedFile) -> Bool = { _ in false }, _ body: (WaitingFile) -> Bool
+  ) throws {
     let frozen = state.withLock { $0.frozen }
     let ratio = state.withLock { $0.compressedRead > 0 ? Double($0.plainRead) / Double($0.compressedRead) : nil }
-    let all = try frozen ?? candidates()
-    let waiting = all.compactMap { $0.waiting(place.entry($0.key), ratio: ratio) }
-    return waiting.filter(\.isBegun) + waiting.filter { !$0.isBegun }
+    let listed = try frozen ?? list()
+    func waiting(_ file: ListedFile) throws -> WaitingFile? {
+      guard let head = try head(file) else {
+        // What was there when the query began must not be left out.
+        if frozen != nil { throw FilePart.missing(file.path) }
+        return nil
+      }
+      return FileCandidate(file: file, head: head).waiting(place.entry(file.key), ratio: ratio)
+    }
+    var begun: Set<FileIdentity.Key> = []
+    for file in listed where place.entry(file.key)?.isFinished == false {
+      guard let found = try waiting(file), found.isBegun else { continue }
+      if !body(found) { return }
+      begun.insert(file.key)
+    }
+    for file in listed where !begun.contains(file.key) && !isPassed(file) {
+      if let found = try waiting(file), !body(found) { return }
+    }
   }
 
   private func restart(_ part: FilePart, before plain: Int64, _ isFinished: Bool) -> GzipRestartPoint {
