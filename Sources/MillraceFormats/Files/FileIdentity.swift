@@ -57,6 +57,8 @@ struct FileHead {
   let isCompressed: Bool
   /// Plain bytes; 0 where a gzip file does not say.
   let declaredSize: Int64
+  /// Of all bytes.
+  private let wholeChecksum: UInt32
 
   /// Reads the head of what was the file when it had `size` bytes; a file whose start is damaged has the bytes before the damage.
   init(_ file: any File, size: Int64) throws {
@@ -74,6 +76,7 @@ struct FileHead {
     bytes = Array(buffer[..<filled])
     isCompressed = reader.isCompressed
     declaredSize = isCompressed ? Self.lastMemberSize(file, size) : size
+    wholeChecksum = ck_crc32c(0, buffer, filled)
   }
 
   /// The size field at the end of a gzip file: right for one member below 4 GiB, 0 if it cannot be read.
@@ -84,7 +87,9 @@ struct FileHead {
     return count == 4 ? Int64(UInt32(littleEndian: field)) : 0
   }
 
+  /// Of the first bytes.
   func checksum(_ count: Int) -> UInt32 {
-    bytes.withUnsafeBytes { ck_crc32c(0, $0.baseAddress, count) }
+    if count == bytes.count { return wholeChecksum }
+    return bytes.withUnsafeBytes { ck_crc32c(0, $0.baseAddress, count) }
   }
 }
