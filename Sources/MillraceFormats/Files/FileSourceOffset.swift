@@ -7,34 +7,33 @@ import MillraceCore
 struct FileSourceOffset {
   /// One file.
   struct Entry {
-    var identity: FileIdentity
+    let identity: FileIdentity
     /// Plain bytes that were read.
-    var plain: Int64
+    let plain: Int64
     /// A member's start at or before them.
-    var restart: GzipRestartPoint
+    let restart: GzipRestartPoint
     /// Whether the file was read to the end that it had.
-    var isFinished: Bool
-
-    var json: JSON {
-      .array([
-        identity.json, .int(plain), .int(restart.compressed), .int(restart.plain), .bool(isFinished),
-      ])
-    }
+    let isFinished: Bool
+    /// As the checkpoint keeps it. Made once, since the offsets of many batches have the same entries.
+    let json: JSON
 
     init(identity: FileIdentity, plain: Int64, restart: GzipRestartPoint, isFinished: Bool) {
       self.identity = identity
       self.plain = plain
       self.restart = restart
       self.isFinished = isFinished
+      json = .array([identity.json, .int(plain), .int(restart.compressed), .int(restart.plain), .bool(isFinished)])
     }
 
     init?(_ json: JSON) {
       guard let parts = json.array, parts.count >= 5, let identity = FileIdentity(parts[0]), let plain = parts[1].int,
         let compressed = parts[2].int, let start = parts[3].int, let isFinished = parts[4].bool
       else { return nil }
-      self.init(
-        identity: identity, plain: plain, restart: GzipRestartPoint(compressed: compressed, plain: start),
-        isFinished: isFinished)
+      self.identity = identity
+      self.plain = plain
+      restart = GzipRestartPoint(compressed: compressed, plain: start)
+      self.isFinished = isFinished
+      self.json = json
     }
   }
 
