@@ -178,6 +178,20 @@ import Testing
     #expect(try live.all() == [["one\n"]])
   }
 
+  /// A plan that a restart runs again does not make a source forget files that it has not looked for.
+  @Test func forgetsNoFilesBeforeItHasLooked() throws {
+    try folder.write("a.gz", gzip("one\n"))
+    let plan = try #require(try driver().source.plan(after: nil, limit: ReadLimit()))
+    let entry = { (inode: Int) in "[[1, \(inode), 9, 9, 9], 9, 0, 0, true]" }
+    let read = (1...10_050).map(entry).joined(separator: ",")
+    let offset = Offset(try JSON(parsing: "{\"version\": 1, \"files\": [\(read)]}"))
+    let results = plan.splits.map { _ in SplitResult(bytesConsumed: 4, rowCount: 1) }
+    let source = try driver().source
+    #expect(try source.offset(after: offset, plan: plan, results: results).json["files"]?.array?.count == 10_051)
+    try source.freeze()
+    #expect(try source.offset(after: offset, plan: plan, results: results).json["files"]?.array?.count == 1)
+  }
+
   @Test func replaysAPlanAfterRenames() throws {
     try folder.write("a.1.gz", gzip("one\n"))
     var driver = try driver()

@@ -48,8 +48,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
     var frozen: [ListedFile]?
     /// Heads that were read of the files that were there last.
     var heads: [FileIdentity.Key: KnownHead] = [:]
-    /// The files that were there last.
-    var present: Set<FileIdentity.Key> = []
+    /// The files that were there last; nil before the first look.
+    var present: Set<FileIdentity.Key>?
     /// Members' starts that readers passed, by file.
     var restarts: [FileIdentity.Key: [GzipRestartPoint]] = [:]
     /// Plain bytes per byte of gzip in the files read so far.
@@ -115,8 +115,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
           isFinished: isFinished))
       learn(part, plain, isFinished)
     }
-    let present = state.withLock { $0.present }
-    place.forget(allBut: present, keeping: 10_000)
+    // A plan that a restart runs again comes before the first look.
+    if let present = state.withLock({ $0.present }) { place.forget(allBut: present, keeping: 10_000) }
     return place.offset
   }
 
