@@ -90,6 +90,8 @@ def main():
         micro(o.micro)
     for name in ("wide", "functions"):
         if getattr(o, name) is not None:
+            if sys.argv[1] != "--" + name:
+                raise SystemExit("scripts/bench: --%s comes first; its own options follow" % name)
             os.execv(sys.executable, [sys.executable, os.path.join(tools.HERE, "wide", name + ".py"), *getattr(o, name)])
     bench = sections.Bench(o)
     wanted = o.sections or [name for name in ("latency", "connectors") if getattr(o, name)] or ["queries"]

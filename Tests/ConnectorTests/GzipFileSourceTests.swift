@@ -178,6 +178,20 @@ import Testing
     #expect(try live.all() == [["one\n"]])
   }
 
+  /// A start anew looks into files with their batch, too; one that was read before may go meanwhile.
+  @Test func missesNothingThatWasReadBefore() throws {
+    try folder.write("a.1.gz", gzip("read\n"))
+    var before = try driver()
+    #expect(try before.batch() == ["read\n"])
+    for index in 2...4 { try folder.write("a.\(index).gz", gzip("\(index)\n")) }
+    var driver = try driver(["maxFilesPerTrigger": "1"])
+    driver.offset = before.offset
+    try driver.source.freeze()
+    #expect(try driver.batch() == ["4\n"])
+    try folder.files.remove("\(folder.path)/a.1.gz")
+    #expect(try driver.all() == [["3\n"], ["2\n"]])
+  }
+
   /// A plan that a restart runs again does not make a source forget files that it has not looked for.
   @Test func forgetsNoFilesBeforeItHasLooked() throws {
     try folder.write("a.gz", gzip("one\n"))

@@ -137,7 +137,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
     var unknown: Int64 = 0
     func isPassed(_ file: ListedFile) -> Bool {
       if knownHead(file) != nil { return false }
-      if let entry = place.entry(file.key), entry.isFinished, entry.identity.size == file.status.size { return true }
+      if place.hasRead(file) { return true }
       left -= 1
       if left < 0 { unknown += file.status.size }
       return left < 0
@@ -227,8 +227,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource {
     let listed = try frozen ?? list()
     func waiting(_ file: ListedFile) throws -> WaitingFile? {
       guard let head = try head(file) else {
-        // What was there when the query began must not be left out.
-        if frozen != nil { throw FilePart.missing(file.path) }
+        // What was there when the query began must not be left out, unless it was read before.
+        if frozen != nil && !place.hasRead(file) { throw FilePart.missing(file.path) }
         return nil
       }
       return FileCandidate(file: file, head: head).waiting(place.entry(file.key), ratio: ratio)

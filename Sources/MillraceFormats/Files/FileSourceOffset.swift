@@ -66,6 +66,11 @@ struct FileSourceOffset {
   /// The entry of a file on the same inode, if any.
   func entry(_ key: FileIdentity.Key) -> Entry? { position[key].map { entries[$0] } }
 
+  /// Whether a file of this size was read to its end; it may have got another on its inode since.
+  func hasRead(_ file: ListedFile) -> Bool {
+    entry(file.key).map { $0.isFinished && $0.identity.size == file.status.size } ?? false
+  }
+
   mutating func set(_ entry: Entry) {
     if let index = position[entry.identity.key] {
       entries[index] = entry
