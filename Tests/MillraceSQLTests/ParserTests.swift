@@ -88,7 +88,7 @@ import Testing
       "row_number() OVER (PARTITION BY a ORDER BY b)",
       "row_number() OVER (PARTITION BY a ORDER BY b ASC NULLS FIRST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
     ),
-    ("ts + INTERVAL 1 HOUR", "(ts + INTERVAL '01' HOUR)"), ("x AS y", "y"),
+    ("ts + INTERVAL 1 HOUR", "ts + INTERVAL '01' HOUR"), ("x AS y", "y"),
     ("trim(BOTH 'a' FROM s)", "TRIM(BOTH a FROM s)"), ("extract(YEAR FROM ts)", "extract(YEAR FROM ts)"),
   ])
   func prettyNames(_ sql: String, _ name: String) throws {

@@ -43,7 +43,15 @@ extension SQLWriter {
   func clauses(of call: FunctionCall) {
     if !call.withinGroup.isEmpty {
       write(" WITHIN GROUP (ORDER BY ")
-      sortItems(call.withinGroup)
+      if isPretty && ["percentile_cont", "percentile_disc"].contains(call.name.last?.lowercased()) {
+        // Spark keeps nothing of their order but its direction.
+        list(call.withinGroup) { writer, item in
+          writer.expression(item.expression)
+          if !item.isAscending { writer.write(" DESC") }
+        }
+      } else {
+        sortItems(call.withinGroup)
+      }
       write(")")
     }
     if let filter = call.filter {

@@ -73,6 +73,7 @@ extension SQLWriter {
 
   private func binary(_ symbol: BinaryOperator, _ left: SQLExpression, _ right: SQLExpression) {
     if isPretty, shownDateArithmetic(symbol, left, right) { return }
+    let (left, right) = isPretty && symbol == .multiply && isInterval(right) ? (right, left) : (left, right)
     let isConcat = isPretty && symbol == .concat
     write(isConcat ? "concat(" : "(")
     expression(left)
@@ -125,8 +126,12 @@ extension SQLWriter {
   @inline(never)
   private func prettyLike(_ like: SQLExpression.LikePredicate) {
     if let quantifier = like.quantifier {
+      let isFixed = like.patterns.allSatisfy { if case .literal(.string, .string) = $0.kind { true } else { false } }
+      guard isFixed else { return prettyLikes(like, quantifier) }
       write("\(like.isNegated ? "not" : "")like\(quantifier == .any ? "any" : "all")(")
+      if like.operator == .ilike { write("lower(") }
       expression(like.value)
+      if like.operator == .ilike { write(")") }
     } else if like.operator == .like {
       expression(like.value)
       write(" LIKE ")
@@ -138,6 +143,22 @@ extension SQLWriter {
       list([like.value] + like.patterns)
     }
     write(")")
+  }
+
+  /// LIKE ANY and LIKE ALL with a pattern that is no text: each pattern by itself.
+  private func prettyLikes(_ like: SQLExpression.LikePredicate, _ quantifier: SQLExpression.LikePredicate.Quantifier) {
+    let count = like.patterns.count
+    write(String(repeating: "(", count: max(count - 1, 0)))
+    for (index, pattern) in like.patterns.enumerated() {
+      if index > 0 { write(quantifier == .any ? " OR " : " AND ") }
+      var single = like
+      single.quantifier = nil
+      single.patterns = [pattern]
+      if like.isNegated { write("(NOT ") }
+      prettyLike(single)
+      if like.isNegated { write(")") }
+      if index > 0 { write(")") }
+    }
   }
 
   // MARK: Subqueries
@@ -203,8 +224,9 @@ extension SQLWriter {
       // Spark hides the names of a lambda's variables.
       var names = columns
       names.name = { [columns] parts in
-        let isVariable = parts.count == 1 && parameters.contains { $0.lowercased() == parts[0].lowercased() }
-        return isVariable ? "namedlambdavariable()" : columns.name(parts)
+        let isVariable = parameters.contains { $0.lowercased() == parts[0].lowercased() }
+        return isVariable
+          ? (["namedlambdavariable()"] + parts.dropFirst()).joined(separator: ".") : columns.name(parts)
       }
       let inner = SQLWriter(style: .pretty, columns: names)
       inner.expression(body)
@@ -217,7 +239,7 @@ extension SQLWriter {
   }
 
   private func element(_ base: SQLExpression, _ index: SQLExpression) {
-    if isPretty, case .structure? = type(of: base), case .literal(.string(let field), .string) = index.kind {
+    if isPretty, case .structure? = knownType(of: base), case .literal(.string(let field), .string) = index.kind {
       return self.field(base, field)
     }
     self.base(base)
@@ -227,16 +249,16 @@ extension SQLWriter {
   }
 
   /// The type of a column or of a field of one, where it is known.
-  private func type(of expression: SQLExpression) -> DataType? {
+  func knownType(of expression: SQLExpression) -> DataType? {
     func field(_ name: String, of type: DataType?) -> DataType? {
       type?.fields?.first { $0.name.lowercased() == name.lowercased() }?.type
     }
     switch expression.kind {
     case .column(let parts): return columns.type(parts)
-    case .field(let base, let name): return field(name, of: type(of: base))
+    case .field(let base, let name): return field(name, of: knownType(of: base))
     case .element(let base, let index):
       guard case .literal(.string(let name), .string) = index.kind else { return nil }
-      return field(name, of: type(of: base))
+      return field(name, of: knownType(of: base))
     default: return nil
     }
   }
