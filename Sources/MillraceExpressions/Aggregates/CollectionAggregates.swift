@@ -45,10 +45,12 @@ enum CollectionAggregates {
     ordered(
       "percentile_disc", "The first of the ordered values that reaches the percentile.",
       "percentile_disc(0.5) WITHIN GROUP (ORDER BY x)"),
-    AggregateFunction("mode", summary: "The most frequent value; the least of several.", example: "mode(x)") {
-      arguments, _ in
+    AggregateFunction(
+      "mode", summary: "The most frequent value; of several any one, or with `true` the least.", example: "mode(x)"
+    ) { arguments, _ in
       try AggregateBinding.checkCount("mode", arguments, 1...2)
-      return mode(arguments[0])
+      let isLeast = arguments.count == 2 && arguments[1].constant == .boolean(true)
+      return mode(arguments[0], isLeast ? .least : .any)
     },
     AggregateFunction(
       "histogram_numeric", summary: "A histogram with the given number of bins that follow the data.",
@@ -70,37 +72,62 @@ enum CollectionAggregates {
     let element = arguments[0].type
     return BoundAggregate(
       name, arguments: arguments, type: type, isNullable: false, stateTypes: [.binary], isOrderSensitive: true
-    ) { CollectingAccumulator([element]) { ListColumn.make(type, $0.lists, $0.columns) } }
+    ) {
+      CollectingAccumulator([element]) { grouped in
+        let columns = name == "collect_set" ? grouped.columns.map { setOrdered($0, grouped.lists) } : grouped.columns
+        return ListColumn.make(type, grouped.lists, columns)
+      }
+    }
   }
 
-  /// The most frequent value; of several the least, or the greatest where `takesGreatest`.
-  static func mode(_ argument: Expression, takesGreatest: Bool = false) -> BoundAggregate {
+  /// The values of each group in the order of Spark's sets, where that is known.
+  private static func setOrdered(_ column: ColumnVector, _ lists: [ListView]) -> ColumnVector {
+    guard HashTableOrder.knows(column.type) else { return column }
+    let rows = Selection(capacity: column.count)
+    for list in lists {
+      for (index, row) in zip(list.range, HashTableOrder.distinct(list.range, of: column)) { rows.rows[index] = row }
+    }
+    return column.gathered(rows)
+  }
+
+  /// Which of several values is taken that are equally frequent.
+  enum Tie {
+    case least, greatest
+    /// The one that Spark comes upon first in its table.
+    case any
+  }
+
+  /// The most frequent value.
+  static func mode(_ argument: Expression, _ tie: Tie) -> BoundAggregate {
     let type = argument.type
     return BoundAggregate("mode", arguments: [argument], type: type, stateTypes: [.binary]) {
       CollectingAccumulator([type]) { grouped in
         let column = grouped.columns[0].flattened()
-        let picks = grouped.lists.map { mostFrequent(column, $0.range, takesGreatest) }
+        let picks = grouped.lists.map { mostFrequent(column, $0.range, tie) }
         return column.gatheredOrNull(picks, count: picks.count)
       }
     }
   }
 
   /// Row of the most frequent value of a range, -1 if there is none.
-  private static func mostFrequent(_ column: ColumnVector, _ range: Range<Int>, _ takesGreatest: Bool) -> Int32 {
+  private static func mostFrequent(_ column: ColumnVector, _ range: Range<Int>, _ tie: Tie) -> Int32 {
     let rows = ValueSorter.sorted(range, by: column)
-    var best: Int32 = -1
-    var bestCount = 0
+    // The first row of each value, the least value first, and how many rows have it.
+    var values: [(first: Int32, count: Int)] = []
     var start = 0
     for index in rows.indices {
       let isEnd = index + 1 == rows.count
       if isEnd || ValueOrder.compareValues(column, Int(rows[index]), column, Int(rows[index + 1])) != 0 {
-        if index + 1 - start > bestCount || takesGreatest && index + 1 - start == bestCount {
-          bestCount = index + 1 - start
-          best = rows[start]
-        }
+        values.append((rows[start], index + 1 - start))
         start = index + 1
       }
     }
-    return best
+    let most = values.lazy.map(\.count).max() ?? 0
+    let best = values.filter { $0.count == most }.map(\.first)
+    guard let least = best.first, let greatest = best.last else { return -1 }
+    if tie == .greatest { return greatest }
+    if tie == .least || best.count == 1 || !HashTableOrder.knows(column.type) { return least }
+    let candidates = Set(best)
+    return HashTableOrder.counted(values.map(\.first).sorted(), of: column).first { candidates.contains($0) } ?? least
   }
 }

@@ -38,7 +38,7 @@ public enum WithinGroup {
       guard arguments.isEmpty, ordering.count == 1 else {
         throw MillraceError("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS", "mode takes one ordering")
       }
-      return CollectionAggregates.mode(ordering[0].expression, takesGreatest: ordering[0].isDescending)
+      return CollectionAggregates.mode(ordering[0].expression, ordering[0].isDescending ? .greatest : .least)
     default:
       throw MillraceError(
         "INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", "\(name) does not take WITHIN GROUP",
