@@ -10,6 +10,10 @@ public struct Evaluator: Sendable {
   public let isDeterministic: Bool
   private let nodes: [Node]
   private let roots: [Int]
+  private let expressions: [Expression]
+  private let input: [Attribute]
+  /// Whether arguments are computed only where no argument in front of them is NULL.
+  private let isCareful: Bool
 
   /// One step; operands are indices of earlier nodes.
   private indirect enum Node: Sendable {
@@ -40,7 +44,14 @@ public struct Evaluator: Sendable {
 
   /// Compiles `expressions` for batches whose columns are `input`, in that order.
   public init(_ expressions: [Expression], input: [Attribute]) throws {
-    var compiler = Compiler(input: input)
+    try self.init(expressions, input: input, isCareful: false)
+  }
+
+  private init(_ expressions: [Expression], input: [Attribute], isCareful: Bool) throws {
+    self.expressions = expressions
+    self.input = input
+    self.isCareful = isCareful
+    var compiler = Compiler(input: input, isCareful: isCareful)
     let roots = try expressions.map { try compiler.compile($0) }
     compiler.dropUnreadFields(roots: roots)
     self.roots = roots
@@ -50,7 +61,20 @@ public struct Evaluator: Sendable {
   }
 
   /// The results for all rows of a batch.
+  ///
+  /// A column at a time is computed for all rows; Spark, which goes row by row, leaves out what stands behind a NULL. So where something
+  /// fails, the batch is computed once more and such rows are left out.
   public func evaluate(_ batch: RecordBatch, _ context: EvaluationContext) throws -> [ColumnVector] {
+    do {
+      return try results(batch, context)
+    } catch let error where !isCareful {
+      let careful = expressions.map(\.leavingOutBehindNull)
+      guard zip(careful, expressions).contains(where: { $0.fingerprint != $1.fingerprint }) else { throw error }
+      return try Evaluator(careful, input: input, isCareful: true).results(batch, context)
+    }
+  }
+
+  private func results(_ batch: RecordBatch, _ context: EvaluationContext) throws -> [ColumnVector] {
     var results: [ColumnVector] = []
     results.reserveCapacity(nodes.count)
     for node in nodes {
@@ -91,12 +115,14 @@ public struct Evaluator: Sendable {
 
   private struct Compiler {
     let input: [Attribute]
+    let isCareful: Bool
     var positions: [Int: Int] = [:]
     var nodes: [Node] = []
     var known: [String: Int] = [:]
 
-    init(input: [Attribute]) {
+    init(input: [Attribute], isCareful: Bool) {
       self.input = input
+      self.isCareful = isCareful
       for (index, attribute) in input.enumerated() where positions[attribute.id] == nil {
         positions[attribute.id] = index
       }
@@ -131,6 +157,11 @@ public struct Evaluator: Sendable {
       return fields.sorted()
     }
 
+    /// What runs on a part of the rows.
+    private func part(_ expressions: [Expression], before parameters: [Attribute] = []) throws -> Evaluator {
+      try Evaluator(expressions, input: parameters + input, isCareful: isCareful)
+    }
+
     private mutating func makeNode(_ expression: Expression) throws -> Node {
       switch expression {
       case .attribute(let attribute):
@@ -145,24 +176,47 @@ public struct Evaluator: Sendable {
       case .call(let function, let arguments):
         let operands = try arguments.map { try compile($0) }
         return .call(function, operands)
-      case .and(let left, let right): return .and(try compile(left), try Evaluator([right], input: input))
-      case .or(let left, let right): return .or(try compile(left), try Evaluator([right], input: input))
+      case .and(let left, let right): return .and(try compile(left), try part([right]))
+      case .or(let left, let right): return .or(try compile(left), try part([right]))
       case .conditional(let branches, let otherwise, let type):
         return .conditional(
-          try branches.map {
-            (condition: try Evaluator([$0.condition], input: input), value: try Evaluator([$0.value], input: input))
-          }, otherwise: try Evaluator([otherwise], input: input), type)
-      case .coalesce(let arguments, let type):
-        return .coalesce(try arguments.map { try Evaluator([$0], input: input) }, type)
+          try branches.map { (condition: try part([$0.condition]), value: try part([$0.value])) },
+          otherwise: try part([otherwise]), type)
+      case .coalesce(let arguments, let type): return .coalesce(try arguments.map { try part([$0]) }, type)
       case .higherOrder(let function, let arguments, let lambdas):
         let operands = try arguments.map { try compile($0) }
         return .higherOrder(
-          function, operands,
-          try lambdas.map { CompiledLambda(body: try Evaluator([$0.body], input: $0.parameters + input)) })
+          function, operands, try lambdas.map { CompiledLambda(body: try part([$0.body], before: $0.parameters)) })
       case .subqueryResult:
         throw MillraceError(
           "INTERNAL_ERROR", "a scalar subquery was not replaced by its result before execution", fault: .bug)
       }
     }
+  }
+}
+
+extension Expression {
+  /// The same with calls that compute an argument which can fail only where the arguments in front of it are not NULL.
+  fileprivate var leavingOutBehindNull: Expression {
+    rewritten { part in
+      guard case .call(let function, let arguments) = part, function.nullStops > 0,
+        arguments.dropFirst().contains(where: \.canFail)
+      else { return nil }
+      if function.name == "in", let matches = try? comparisons(arguments) { return matches }
+      let before = arguments.dropLast().prefix(function.nullStops).filter(\.isNullable)
+      guard let first = before.first else { return nil }
+      let isPresent = before.dropFirst().reduce(BuiltinOperators.isNotNull(first)) {
+        .and($0, BuiltinOperators.isNotNull($1))
+      }
+      return .conditional([Branch(isPresent, part)], otherwise: .null(function.type), function.type)
+    }
+  }
+
+  /// `value IN (a, b)` as comparisons, of which one that is true ends the search, as one with NULL does before any.
+  private func comparisons(_ arguments: [Expression]) throws -> Expression {
+    let matches = try arguments.dropFirst().map { try BuiltinOperators.equal(arguments[0], $0, BindingContext()) }
+    let any = matches.dropFirst().reduce(matches[0]) { .or($0, $1) }
+    if !arguments[0].isNullable { return any }
+    return .conditional([Branch(BuiltinOperators.isNotNull(arguments[0]), any)], otherwise: .null(.boolean), .boolean)
   }
 }

@@ -122,21 +122,32 @@ public indirect enum Expression: Sendable {
   }
 
   /// A text that is the same for two expressions exactly if they compute the same; used to find common sub-expressions.
-  public var fingerprint: String {
+  public var fingerprint: String { fingerprint([:]) }
+
+  /// The same inside lambdas, whose parameters are told by their places: they are other attributes each time that a lambda is resolved.
+  private func fingerprint(_ parameters: [Int: String]) -> String {
     switch self {
-    case .attribute(let attribute): return "#\(attribute.id)"
+    case .attribute(let attribute): return parameters[attribute.id] ?? "#\(attribute.id)"
     case .literal(let value, let type): return "\(value):\(type)"
     case .subqueryResult(let id, _): return "subquery\(id)"
+    case .higherOrder(let function, let arguments, let lambdas):
+      let bodies = lambdas.map { lambda in
+        var places = parameters
+        for (index, parameter) in lambda.parameters.enumerated() {
+          places[parameter.id] = "parameter\(parameters.count + index)"
+        }
+        return "\(lambda.parameters.count)->\(lambda.body.fingerprint(places))"
+      }
+      let inner = arguments.map { $0.fingerprint(parameters) } + bodies
+      return "\(function.name)(\(inner.joined(separator: ",")))"
     default:
-      let inner = children.map(\.fingerprint).joined(separator: ",")
+      let inner = children.map { $0.fingerprint(parameters) }.joined(separator: ",")
       switch self {
       case .call(let function, _): return "\(function.name)\(function.variant)(\(inner)):\(function.type)"
       case .and: return "and(\(inner))"
       case .or: return "or(\(inner))"
       case .conditional: return "case(\(inner))"
       case .coalesce: return "coalesce(\(inner))"
-      case .higherOrder(let function, _, let lambdas):
-        return "\(function.name)(\(inner);\(lambdas.map { "\($0.parameters.map(\.id))" }.joined()))"
       default: return inner
       }
     }
@@ -178,6 +189,8 @@ public struct BoundFunction: Sendable {
   public let canFail: Bool
   /// Computes the result; a constant result may be a constant vector. With no argument it must give `rowCount` rows.
   public let kernel: Kernel
+  /// How many of the first arguments end a row where they are NULL: Spark computes no argument behind one, so that it cannot fail.
+  var nullStops = 0
   /// The field that the function reads of the struct in its first argument, if it reads nothing else of it.
   var fieldRead: Int?
   /// For a function whose result is a struct: its kernel when only some fields are read. Children of other fields may hold anything.
@@ -200,9 +213,11 @@ public struct BoundFunction: Sendable {
   /// The same function when only some fields of its result are read.
   func reading(fields: [Int]) -> BoundFunction {
     guard let kernel = kernelForFields?(fields) else { return self }
-    return BoundFunction(
+    var function = BoundFunction(
       name, variant: variant, type: type, isNullable: isNullable, isDeterministic: isDeterministic, canFail: canFail,
       kernel: kernel)
+    function.nullStops = nullStops
+    return function
   }
 }
 

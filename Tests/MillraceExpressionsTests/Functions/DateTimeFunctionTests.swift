@@ -37,7 +37,7 @@ import Testing
     ("timestamp_seconds(-2)", "1969-12-31 23:59:58"), ("timestamp_millis(-20)", "1969-12-31 23:59:59.98"),
     ("timestamp_micros(1)", "1970-01-01 00:00:00.000001"),
     ("timestamp_seconds(1.5)", "1970-01-01 00:00:01.5"),
-    ("timestamp_seconds(9223372036854775807L)", "!ARITHMETIC_OVERFLOW"),
+    ("timestamp_seconds(9223372036854775807L)", "!DATETIME_OVERFLOW"),
     ("unix_seconds(TIMESTAMP'1969-12-31 23:59:58.5')", "-2"),
     ("unix_millis(TIMESTAMP'1969-12-31 23:59:58.5')", "-1500"),
     ("unix_micros(TIMESTAMP'1969-12-31 23:59:58.5')", "-1500000"), ("unix_date(DATE'1969-12-31')", "-1"),

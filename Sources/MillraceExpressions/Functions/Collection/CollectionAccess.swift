@@ -11,8 +11,9 @@ public enum CollectionAccess {
       guard index.type != .string else { throw Arguments.unexpectedType("[]", 1, .string, .integral) }
       let number = try Arguments.coerce("[]", [index], [.integral], context)[0].cast(to: .long, context)
       let mode: IndexMode = context.isAnsi ? .fail : .null
-      return CollectionBinding.call("array_subscript", [base, number], type: element, canFail: context.isAnsi) {
-        arguments, count, _ in
+      return CollectionBinding.call(
+        "array_subscript", [base, number], type: element, canFail: context.isAnsi, nullStops: 2
+      ) { arguments, count, _ in
         try pickElements(arguments, count, mode, isOneBased: false)
       }
     case .map(let key, let value, _):
@@ -101,7 +102,7 @@ public enum CollectionAccess {
   }
 
   private static func lookup(_ name: String, _ map: Expression, _ key: Expression, _ value: DataType) -> Expression {
-    CollectionBinding.call(name, [map, key], type: value) { arguments, count, _ in
+    CollectionBinding.call(name, [map, key], type: value, nullStops: 2) { arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
       let maps = Lists(arguments[0])
       let picks = (0..<rows).map { row -> Int32 in Int32(find(arguments[1], row, maps, row) ?? -1) }
@@ -174,8 +175,9 @@ public enum CollectionAccess {
       throw Arguments.unexpectedType(name, 1, arguments[1].type, .integer)
     }
     let index = try Arguments.coerce(name, [arguments[1]], [.integer], context)[0].cast(to: .long, context)
-    return CollectionBinding.call(name, [array, index], type: array.type.elementType ?? .void, canFail: true) {
-      arguments, count, _ in
+    return CollectionBinding.call(
+      name, [array, index], type: array.type.elementType ?? .void, canFail: true, nullStops: 2
+    ) { arguments, count, _ in
       try pickElements(arguments, count, mode, isOneBased: true)
     }
   }

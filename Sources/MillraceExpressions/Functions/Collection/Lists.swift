@@ -213,10 +213,11 @@ enum CollectionBinding {
   /// A call of a kernel.
   static func call(
     _ name: String, _ arguments: [Expression], type: DataType, variant: String = "", isNullable: Bool = true,
-    canFail: Bool = false, _ kernel: @escaping Kernel
+    canFail: Bool = false, nullStops: Int = 0, _ kernel: @escaping Kernel
   ) -> Expression {
-    .call(
-      BoundFunction(name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel),
-      arguments)
+    var function = BoundFunction(
+      name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel)
+    function.nullStops = nullStops
+    return .call(function, arguments)
   }
 }

@@ -11,7 +11,7 @@ enum Extreme {
     try Comparison.checkOrderable(name, type)
     let less = Comparison.kernel(.less, type)
     let isNullable = values.allSatisfy(\.isNullable)
-    return .operation(name, type, values, neverNull: !isNullable) { vectors, _, _ in
+    return .operation(name, type, values, neverNull: !isNullable, nullStops: 0) { vectors, _, _ in
       var best = vectors[0]
       for next in vectors.dropFirst() {
         best = choose(best, next, wantsGreater ? less(best, next) : less(next, best))

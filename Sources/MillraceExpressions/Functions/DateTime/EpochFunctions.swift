@@ -16,6 +16,7 @@ enum EpochFunctions {
         throw Arguments.unexpectedType("timestamp_seconds", 0, type, .numeric)
       }
       let bound = try Arguments.coerce("timestamp_seconds", arguments, [.numeric], context)
+      if bound[0].type.isFractional { return fractional(try bound[0].cast(to: .double, context)) }
       if !bound[0].type.isIntegral { return try bound[0].cast(to: .timestamp, context) }
       return scaled("timestamp_seconds", try bound[0].cast(to: .long, context), 1_000_000)
     },
@@ -37,7 +38,8 @@ enum EpochFunctions {
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 1 ? arguments + [.string("yyyy-MM-dd HH:mm:ss")] : arguments
       let bound = try Arguments.coerce("from_unixtime", given, [.long, .string], counts: 1...2, context)
-      return try format("from_unixtime", [scaled("timestamp_seconds", bound[0], 1_000_000), bound[1]], context)
+      let time = scaled("timestamp_seconds", bound[0], 1_000_000, wraps: true)
+      return try format("from_unixtime", [time, bound[1]], context)
     },
   ]
 
@@ -61,13 +63,31 @@ enum EpochFunctions {
     }
   }
 
-  private static func scaled(_ name: String, _ argument: Expression, _ unit: Int64) -> Expression {
-    Bind.call(name, [argument], .timestamp, canFail: unit != 1) { vectors, count in
+  /// `timestamp_seconds` of floating-point numbers: none for NaN and infinity, and the last or first time where a number is beyond it.
+  private static func fractional(_ seconds: Expression) -> Expression {
+    Bind.call("timestamp_seconds", [seconds], .timestamp, isNullable: true) { vectors, count in
+      let numbers = vectors[0].values(as: Double.self)
+      return RowLoop.values(.timestamp, vectors, count) { row -> Int64? in
+        let seconds = numbers[vectors[0].slot(row)]
+        if !seconds.isFinite { return nil }
+        let time = seconds * 1_000_000
+        return Int64(exactly: time.rounded(.towardZero)) ?? (time < 0 ? .min : .max)
+      }
+    }
+  }
+
+  /// Times of numbers of a unit; beyond the range of times an error, or what is left of 64 bits where `wraps`, as `from_unixtime` has it.
+  private static func scaled(
+    _ name: String, _ argument: Expression, _ unit: Int64, wraps: Bool = false
+  ) -> Expression {
+    Bind.call(name, [argument], .timestamp, variant: wraps ? "wraps" : "", canFail: unit != 1 && !wraps) {
+      vectors, count in
       try RowLoop.values(.timestamp, vectors, count) { row -> Int64? in
         let (result, overflow) = vectors[0].long(row).multipliedReportingOverflow(by: unit)
-        if overflow {
+        if overflow && !wraps {
           throw MillraceError(
-            "ARITHMETIC_OVERFLOW", "long overflow", hint: "the number lies beyond the range of timestamps")
+            "DATETIME_OVERFLOW", "\(name) of \(vectors[0].long(row)) is beyond the range of TIMESTAMP",
+            hint: "check the unit: seconds, milliseconds or microseconds")
         }
         return result
       }

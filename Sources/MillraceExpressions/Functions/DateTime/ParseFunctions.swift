@@ -44,6 +44,9 @@ enum ParseFunctions {
     _ name: String, _ arguments: [Expression], _ type: DataType, isTry: Bool, _ context: BindingContext
   ) throws -> Expression {
     try Arguments.expectCount(name, arguments, 1...2)
+    for (index, argument) in arguments.enumerated() where argument.type.isNested {
+      throw Arguments.unexpectedType(name, index, argument.type, .string)
+    }
     if arguments.count == 1 || arguments[0].type.isDatetime {
       return try Cast.bind(arguments[0], to: type, isTry: isTry, context: context)
     }
@@ -54,6 +57,9 @@ enum ParseFunctions {
     _ name: String, _ arguments: [Expression], isTry: Bool, _ context: BindingContext
   ) throws -> Expression {
     try Arguments.expectCount(name, arguments, 1...2)
+    for (index, argument) in arguments.enumerated() where argument.type.isNested {
+      throw Arguments.unexpectedType(name, index, argument.type, .string)
+    }
     if arguments.count == 1 || arguments[0].type.isDatetime {
       return try Cast.bind(arguments[0], to: .date, isTry: isTry, context: context)
     }

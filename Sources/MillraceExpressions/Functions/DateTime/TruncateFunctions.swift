@@ -11,6 +11,8 @@ enum TruncateFunctions {
       let type = DataType.timestamp
       let zone = try TimeZoneRules.required(context.timeZone)
       let fixed = bound[0].constantText.map { Unit($0) }
+      // The time is not even computed then.
+      if let fixed, fixed == nil { return .null(type) }
       return Bind.call("date_trunc", bound, type, variant: zone.name, isNullable: true) { vectors, count in
         RowLoop.values(type, vectors, count) { row -> Int64? in
           guard let unit = fixed ?? Unit(String(decoding: vectors[0].bytes(row), as: UTF8.self)) else { return nil }
@@ -23,6 +25,7 @@ enum TruncateFunctions {
       example: "trunc(DATE'2019-08-04', 'week')"
     ) { (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("trunc", arguments, [.date, .string], context)
+      if let name = bound[1].constantText, Unit(name)?.isOfDate != true { return .null(.date) }
       return Bind.call("trunc", bound, .date, isNullable: true) { vectors, count in
         RowLoop.values(.date, vectors, count) { row -> Int32? in
           guard let unit = Unit(String(decoding: vectors[1].bytes(row), as: UTF8.self)), unit.isOfDate else {

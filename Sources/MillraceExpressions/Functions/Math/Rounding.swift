@@ -77,7 +77,9 @@ enum Rounding {
     return .operation(mode.rawValue, .long, [value], canFail: true) { vectors, _, _ in
       try .checkedMap(.long, vectors[0], isTry: false) { (number: Double) -> (Int64, UInt8) in
         let whole = number.rounded(mode == .ceil ? .up : .down)
-        return whole >= -0x1p63 && whole < 0x1p63 ? (Int64(whole), 0) : (0, 1)
+        if whole >= -0x1p63 && whole < 0x1p63 { return (Int64(whole), 0) }
+        // As Java casts NaN, which Spark lets pass.
+        return (0, whole.isNaN ? 0 : 1)
       } failure: {
         OperatorErrors.overflow("\(mode.rawValue)(\($0))", .long)
       }
@@ -150,13 +152,14 @@ enum Rounding {
 
   /// Rounds the shortest decimal text of the number, so that 1.005 becomes 1.01.
   private static func floating(_ mode: Mode, _ value: Double, _ places: Int) -> Double {
-    if !value.isFinite || value == 0 { return value }
+    if !value.isFinite { return value }
+    if value == 0 { return 0 }
     guard let (digits, exponent) = NumberParsing.shortestDigits(value) else { return value }
     let dropping = -exponent - places
     if dropping <= 0 { return value }
     let magnitude = dropping > 20 ? 0 : rounded(mode, Int128(digits), dropping: dropping)
     let result = Double(magnitude, exponent: exponent + dropping)
-    return value < 0 ? -result : result
+    return value < 0 && result != 0 ? -result : result
   }
 }
 

@@ -75,6 +75,15 @@ enum Arithmetic {
   private static func operandType(_ op: ArithmeticOperator, _ left: Expression, _ right: Expression) throws -> DataType
   {
     if op == .divide { return .double }
+    if op == .integralDivide, left.type.isFractional || right.type.isFractional {
+      let wanted = "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL\")"
+      // Spark makes doubles of a decimal and a double before it looks for whole numbers.
+      if left.type.isDecimal || right.type.isDecimal {
+        let doubles = Expression.null(.double)
+        throw OperatorErrors.mismatch(op.rawValue, doubles, doubles, wanted)
+      }
+      throw OperatorErrors.mismatch(op.rawValue, left, right, wanted)
+    }
     guard let type = TypeCoercion.commonType(left.type, right.type) else {
       throw OperatorErrors.mismatch(op.rawValue, left, right, "\"NUMERIC\"")
     }
@@ -231,14 +240,15 @@ enum Arithmetic {
 }
 
 extension Expression {
-  /// A call whose result is null only if an argument is, unless said otherwise.
+  /// A call whose result is null only if an argument is, unless said otherwise; `nullStops` tells of how many arguments a NULL decides.
   static func operation(
     _ name: String, variant: String = "", _ type: DataType, _ arguments: [Expression], alwaysNullable: Bool = false,
-    neverNull: Bool = false, canFail: Bool = false, kernel: @escaping Kernel
+    neverNull: Bool = false, canFail: Bool = false, nullStops: Int? = nil, kernel: @escaping Kernel
   ) -> Expression {
     let isNullable = !neverNull && (alwaysNullable || arguments.contains(where: \.isNullable))
-    return .call(
-      BoundFunction(name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel),
-      arguments)
+    var function = BoundFunction(
+      name, variant: variant, type: type, isNullable: isNullable, canFail: canFail, kernel: kernel)
+    function.nullStops = neverNull ? 0 : nullStops ?? arguments.count
+    return .call(function, arguments)
   }
 }

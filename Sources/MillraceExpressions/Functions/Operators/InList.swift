@@ -17,7 +17,7 @@ enum InList {
       }
     }
     let equal = Comparison.kernel(.equal, type)
-    return .operation("in", .boolean, all, alwaysNullable: isNullable) { vectors, count, _ in
+    return .operation("in", .boolean, all, alwaysNullable: isNullable, nullStops: 1) { vectors, count, _ in
       anyTrue(vectors.dropFirst().map { equal(vectors[0], $0) }, count)
     }
   }

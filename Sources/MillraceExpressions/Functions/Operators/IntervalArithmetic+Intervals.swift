@@ -16,7 +16,9 @@ extension IntervalArithmetic {
     }
     guard let type = TypeCoercion.tightestCommonType(left.type, right.type) else {
       let wanted = "two intervals of one kind"
-      throw op == .add
+      var isYearMonth = false
+      if case .yearMonthInterval = right.type { isYearMonth = true }
+      throw op == .add || !isYearMonth
         ? OperatorErrors.unexpected(op.rawValue, left, right, wanted)
         : OperatorErrors.mismatch(op.rawValue, left, right, wanted)
     }
@@ -63,7 +65,7 @@ extension IntervalArithmetic {
     _ op: ArithmeticOperator, _ interval: Expression, _ number: Expression, _ settings: Settings
   ) throws -> Expression {
     guard number.type.isNumeric || number.type == .string || number.type == .void else {
-      throw OperatorErrors.mismatch(op.rawValue, interval, number, "an interval and a number")
+      throw OperatorErrors.unexpected(op.rawValue, interval, number, "an interval and a number")
     }
     if interval.type == .calendarInterval { return try scaleCalendar(op, interval, number, settings) }
     let type: DataType

@@ -62,7 +62,7 @@ enum IntervalArithmetic {
   /// DATE ± whole days.
   static func shiftDays(_ date: Expression, by days: Expression, sign: Int32, _ settings: Settings) throws -> Expression
   {
-    guard days.type.isIntegral || days.type == .void else {
+    guard days.type.isIntegral && days.type != .long || days.type == .void else {
       throw OperatorErrors.unexpected(sign > 0 ? "+" : "-", date, days, "a date and a number of days")
     }
     let arguments = [date, try days.cast(to: .integer, settings.context)]
@@ -104,6 +104,9 @@ enum IntervalArithmetic {
     _ moment: Expression, by interval: Expression, sign: Int, _ settings: Settings
   ) throws -> Expression {
     let name = sign > 0 ? settings.addName : settings.subtractName
+    if case .yearMonthInterval = interval.type, !moment.type.isDatetime, moment.type != .void {
+      throw OperatorErrors.mismatch(name, moment, interval, "a date or timestamp and an interval")
+    }
     switch (moment.type, interval.type) {
     case (.date, .dayTimeInterval(.day, .day)):
       return .operation(name, .date, [moment, interval], canFail: true) { vectors, _, _ in

@@ -110,7 +110,8 @@ struct JavaFormat: Sendable {
     case "s", "S": text = plain(type, value)
     default: throw Self.failure(source, "'%\(specifier.conversion)' is not supported")
     }
-    let isText = "sSbB".contains(specifier.conversion)
+    // A precision is a number's digits behind the point, and the length of any other text.
+    let isText = value.isNull || "sSbB".contains(specifier.conversion)
     let cut = isText && specifier.precision != nil ? String(text.prefix(specifier.precision ?? 0)) : text
     return padded(specifier, isUpper ? cut.uppercased() : cut)
   }

@@ -118,10 +118,11 @@ enum Bind {
     _ name: String, _ arguments: [Expression], _ type: DataType, variant: String = "", canFail: Bool = false,
     isNullable: Bool? = nil, _ kernel: @escaping @Sendable ([ColumnVector], Int) throws -> ColumnVector
   ) -> Expression {
-    let function = BoundFunction(
+    var function = BoundFunction(
       name, variant: variant, type: type, isNullable: isNullable ?? arguments.contains(where: \.isNullable),
       canFail: canFail
     ) { vectors, count, _ in try kernel(vectors, count) }
+    function.nullStops = isNullable == nil ? arguments.count : 0
     return .call(function, arguments)
   }
 }
