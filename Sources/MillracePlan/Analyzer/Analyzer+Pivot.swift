@@ -22,7 +22,10 @@ extension Analyzer {
     var projection = keys.map { SQLExpression(.column([$0.name])) }
     for value in pivot.values {
       for aggregate in pivot.aggregates {
-        projection.append(pivotColumn(aggregate, value, subject, isOnly: pivot.aggregates.count == 1))
+        projection.append(
+          pivotColumn(
+            aggregate, value, subject, isOnly: pivot.aggregates.count == 1,
+            keepsEmpty: aggregatesAtOnce(pivot.aggregates)))
       }
     }
     let select = Select(projection, groupBy: GroupBy(keys.map { .expression(SQLExpression(.column([$0.name]))) }))
@@ -30,17 +33,38 @@ extension Analyzer {
       select, orderBy: [], limit: nil, offset: nil)
   }
 
-  private func pivotColumn(_ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, isOnly: Bool)
-    -> SQLExpression
-  {
+  private func pivotColumn(
+    _ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, isOnly: Bool, keepsEmpty: Bool
+  ) -> SQLExpression {
     var valueName = ColumnNaming.name(of: value)
     if case .literal(.string(let text), _) = value.unaliased.kind, value.unaliased == value { valueName = text }
     if case .row(let parts) = value.kind {
       valueName = "{" + parts.map { ColumnNaming.name(of: $0) }.joined(separator: ", ") + "}"
     }
+    if case .literal(.null, _) = value.kind { valueName = "null" }
     let name = isOnly ? valueName : "\(valueName)_\(ColumnNaming.name(of: aggregate))"
     let condition = SQLExpression(.binary(.nullSafeEqual, subject, value.unaliased))
-    return SQLExpression(.alias(aggregate.unaliased.filteringAggregates(condition, self), [name]))
+    let result = aggregate.unaliased.filteringAggregates(condition, self)
+    return SQLExpression(.alias(keepsEmpty ? result : nullForNoRows(result, condition), [name]))
+  }
+
+  /// The result of a value that some row has; Spark has no group for one that none has, and so a count of NULL.
+  private func nullForNoRows(_ result: SQLExpression, _ condition: SQLExpression) -> SQLExpression {
+    func number(_ value: Int64) -> SQLExpression { SQLExpression(.literal(.integer(value), .integer)) }
+    let count = FunctionCall(["count"], [.init(number(1))], filter: condition)
+    let isPresent = SQLExpression(.binary(.greater, SQLExpression(.call(count)), number(0)))
+    return SQLExpression(.caseWhen(operand: nil, branches: [.init(isPresent, result)], otherwise: nil))
+  }
+
+  /// Whether Spark aggregates all values at once, since it cannot move results of an aggregate's type: then there is one for no rows too.
+  private func aggregatesAtOnce(_ aggregates: [SQLExpression]) -> Bool {
+    aggregates.contains { aggregate in
+      aggregate.contains { part in
+        guard case .call(let call) = part.kind, let name = call.name.last?.lowercased() else { return false }
+        return ["collect_list", "collect_set", "array_agg", "histogram_numeric", "struct", "named_struct"].contains(
+          name)
+      }
+    }
   }
 
   /// UNPIVOT as a union of projections, row by row through a generator-free cross join.

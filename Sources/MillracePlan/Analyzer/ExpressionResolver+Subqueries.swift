@@ -36,13 +36,13 @@ extension ExpressionResolver {
   /// `x [NOT] IN (SELECT …)` as a value. Spark computes it by a join that only knows whether a row was found, so that either
   /// form is false where SQL would have it unknown; only a constant NULL stays NULL.
   func membership(_ value: SQLExpression, _ query: Query, isNegated: Bool) throws -> Expression {
-    let found = try inSubquery(value, query)
+    let found = try inSubquery(value, query, orUnknown: isNegated)
     let result = isNegated ? try call("not", [found]) : found
     if case .literal(.null, _) = value.kind { return result }
     return try call("coalesce", [result, .literal(.boolean(false), .boolean)])
   }
 
-  private func inSubquery(_ value: SQLExpression, _ query: Query) throws -> Expression {
+  private func inSubquery(_ value: SQLExpression, _ query: Query, orUnknown: Bool) throws -> Expression {
     let (plan, isCorrelated) = try subplan(query)
     let values: [Expression]
     if case .row(let parts) = value.kind {
@@ -67,7 +67,7 @@ extension ExpressionResolver {
         items, values[0], analyzer)
     }
     guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedIn(values, plan)
+    return try collector.correlatedIn(values, plan, orUnknown: orUnknown)
   }
 
   private func unsupportedCorrelation() -> MillraceError {

@@ -23,11 +23,11 @@ extension SelectAnalyzer {
     return try marked(right, condition)
   }
 
-  /// `x IN (correlated)` inside an expression; NULLs count as "not found".
-  func correlatedIn(_ values: [Expression], _ plan: LogicalPlan) throws -> Expression {
+  /// `x IN (correlated)` inside an expression; what is unknown counts as "not found", or with `orUnknown` as "found".
+  func correlatedIn(_ values: [Expression], _ plan: LogicalPlan, orUnknown: Bool) throws -> Expression {
     let outerIDs = plan.freeReferences
     let (right, correlation) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
-    return try marked(right, try inCondition(values, plan.output, correlation))
+    return try marked(right, try inCondition(values, plan.output, correlation, orUnknown: orUnknown))
   }
 
   func marked(_ right: LogicalPlan, _ condition: Expression?) throws -> Expression {

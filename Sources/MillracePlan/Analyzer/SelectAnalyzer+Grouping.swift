@@ -18,7 +18,7 @@ extension SelectAnalyzer {
     grouping = []
     guard let clause else { return }
     if clause.isAll {
-      for item in items where !containsAggregate(item) { try addKey(item.unaliased, item, items) }
+      for item in items where !containsAggregate(item) { try addKey(item.unaliased, item, items, isReference: false) }
       return
     }
     let sets = GroupingSetPlan.sets(of: clause)
@@ -31,12 +31,16 @@ extension SelectAnalyzer {
     }
   }
 
-  /// Adds a key of GROUP BY: an expression, an ordinal, or an alias of the select list. Gives its index.
+  /// Adds a key of GROUP BY: an expression or, unless it is known not to be one, an ordinal or an alias of the select list. Gives its index.
   @discardableResult
-  func addKey(_ sql: SQLExpression, _ item: SQLExpression?, _ items: [SQLExpression]) throws -> Int {
+  func addKey(
+    _ sql: SQLExpression, _ item: SQLExpression?, _ items: [SQLExpression], isReference: Bool = true
+  ) throws -> Int {
     var expression = sql
     var source = item
-    if case .literal(.integer(let ordinal), .integer) = sql.kind {
+    if !isReference {
+      // An item of the select list.
+    } else if case .literal(.integer(let ordinal), .integer) = sql.kind {
       guard ordinal >= 1, ordinal <= Int64(items.count) else {
         throw MillraceError(
           "GROUP_BY_POS_OUT_OF_RANGE", "GROUP BY position \(ordinal) is not in the select list (1 to \(items.count))")
@@ -114,7 +118,8 @@ extension SelectAnalyzer {
   }
 
   func replaceTopDown(_ expression: Expression, _ keys: [String: Attribute]) -> Expression {
-    if case .literal = expression { return expression }
+    // Where a set leaves a key out, a constant key is NULL too.
+    if case .literal = expression, groupingSets == nil { return expression }
     if let attribute = keys[expression.fingerprint] { return .attribute(attribute) }
     return expression.mapChildren { replaceTopDown($0, keys) }
   }

@@ -56,8 +56,7 @@ extension SelectAnalyzer {
           "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
       }
       let (right, correlation) = try Decorrelation(analyzer, outer: Set(child.output.map(\.id))).pullUp(plan)
-      let condition = try inCondition(values, plan.output, correlation)
-      child = .join(JoinNode(isNegated ? .nullAwareAnti : .leftSemi, child, right, condition: condition))
+      child = .join(try membershipJoin(values, plan.output, correlation, right, isNegated: isNegated))
       return true
     default: return false
     }
@@ -73,10 +72,25 @@ extension SelectAnalyzer {
     return plan
   }
 
-  func inCondition(_ values: [Expression], _ columns: [Attribute], _ correlation: Expression?) throws -> Expression? {
+  /// The join that keeps rows whose values are among those of a subquery, or are not for sure.
+  private func membershipJoin(
+    _ values: [Expression], _ columns: [Attribute], _ correlation: Expression?, _ right: LogicalPlan, isNegated: Bool
+  ) throws -> JoinNode {
+    // One NULL of the subquery decides for all rows only where it meets all of them.
+    let decidesForAll = correlation == nil && values.count == 1
+    let condition = try inCondition(values, columns, correlation, orUnknown: isNegated && !decidesForAll)
+    let kind = isNegated ? decidesForAll ? JoinKind.nullAwareAnti : .leftAnti : .leftSemi
+    return JoinNode(kind, child, right, condition: condition)
+  }
+
+  /// That values equal those of a subquery's row, or with `orUnknown` that it is not known that they differ.
+  func inCondition(
+    _ values: [Expression], _ columns: [Attribute], _ correlation: Expression?, orUnknown: Bool
+  ) throws -> Expression? {
     var condition = correlation
     for (value, column) in zip(values, columns) {
-      let equal = try analyzer.call("=", [value, .attribute(column)])
+      var equal = try analyzer.call("=", [value, .attribute(column)])
+      if orUnknown { equal = .or(equal, try analyzer.call("isnull", [equal])) }
       condition = condition.map { .and(equal, $0) } ?? equal
     }
     return condition

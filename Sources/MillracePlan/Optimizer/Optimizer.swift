@@ -20,6 +20,7 @@ public enum Optimizer {
     Rule(name: "push filters again", apply: PushFilters.apply),
     Rule(name: "prune columns", apply: PruneColumns.apply),
     Rule(name: "merge projections again", apply: MergeProjections.apply),
+    Rule(name: "fail early", apply: FoldConstants.failing),
   ]
 
   /// The rules for queries whose late rows are kept.
@@ -42,8 +43,7 @@ enum RemoveAliases {
   }
 }
 
-/// Expressions of constants become constants, and conditions that are always true go. What would fail stays, so that it fails
-/// only if a row needs it.
+/// Expressions of constants become constants, and conditions that are always true go. What would fail stays, since nothing may read it.
 enum FoldConstants {
   static func apply(_ plan: LogicalPlan) -> LogicalPlan {
     plan.mapAllExpressions { $0.rewritten(fold) }.rewritten { node in
@@ -57,10 +57,33 @@ enum FoldConstants {
     case .and(.literal(.boolean(true), _), let other), .and(let other, .literal(.boolean(true), _)): return other
     default: break
     }
-    guard expression.children.allSatisfy({ if case .literal = $0 { true } else { false } }), expression.isDeterministic,
-      !dependsOnBatch(expression), let value = try? expression.constantValue()
-    else { return nil }
+    guard isOfConstants(expression), let value = try? expression.constantValue() else { return nil }
     return .literal(value, expression.type)
+  }
+
+  private static func isOfConstants(_ expression: Expression) -> Bool {
+    expression.children.allSatisfy { if case .literal = $0 { true } else { false } } && expression.isDeterministic
+      && !dependsOnBatch(expression)
+  }
+
+  /// Throws what a constant fails with that any row would need, whether there are rows or not, as Spark does.
+  static func failing(_ plan: LogicalPlan) throws -> LogicalPlan {
+    if case .limit(count: 0, _, _) = plan { return plan }
+    for expression in plan.expressions { try check(expression) }
+    for child in plan.children { _ = try failing(child) }
+    return plan
+  }
+
+  private static func check(_ expression: Expression) throws {
+    switch expression {
+    case .attribute, .literal, .subqueryResult, .conditional, .coalesce: return
+    case .call(let function, _) where ["raise_error", "assert_true"].contains(function.name): return
+    default: break
+    }
+    for child in expression.children { try check(child) }
+    if case .call(let function, _) = expression, function.canFail, isOfConstants(expression) {
+      _ = try expression.constantValue()
+    }
   }
 
   /// `current_timestamp()` and its kin are constant within a batch only.
