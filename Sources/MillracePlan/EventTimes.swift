@@ -57,9 +57,9 @@ extension LogicalPlan {
         for column in node.output { result.delays[column.id] = delay }
       }
     case .union(let inputs, let output):
-      for (index, column) in output.enumerated() {
-        result.delays[column.id] = inputs.lazy.compactMap { result.delays[$0.output[index].id] }.first
-      }
+      // The first input decides, as in Spark.
+      guard let first = inputs.first else { break }
+      for (column, source) in zip(output, first.output) { result.delays[column.id] = result.delays[source.id] }
     case .transform(let node):
       if let column = node.eventTimeColumn { result.delays[column.id] = result.delays.values.max() }
     default: break

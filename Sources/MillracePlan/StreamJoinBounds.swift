@@ -15,12 +15,18 @@ public struct StreamJoinBounds: Sendable {
   public private(set) var left: Expiry?
   /// For rows of the right side.
   public private(set) var right: Expiry?
+  /// Whether the times of both sides must be equal.
+  private var hasEqualTimes = false
+  private let hasLeftTime: Bool
+  private let hasRightTime: Bool
   /// Whether some columns must be equal, so that partners can be looked up.
   public private(set) var hasEquality = false
 
   /// Reads the condition of a join.
   public init(_ join: JoinNode) {
     let leftTimes = join.left.eventTimes, rightTimes = join.right.eventTimes
+    hasLeftTime = !leftTimes.delays.isEmpty
+    hasRightTime = !rightTimes.delays.isEmpty
     let leftIDs = Set(join.left.output.map(\.id)), rightIDs = Set(join.right.output.map(\.id))
     for condition in join.condition?.conjuncts ?? [] {
       guard case .call(let function, let sides) = condition, sides.count == 2 else { continue }
@@ -33,19 +39,28 @@ public struct StreamJoinBounds: Sendable {
       guard let a = StreamJoinBounds.shifted(isMirrored ? sides[1] : sides[0]),
         let b = StreamJoinBounds.shifted(isMirrored ? sides[0] : sides[1])
       else { continue }
+      // Where times are equal, the watermark of one side says when both go.
+      let isEqualTime = isEqual && (rightTimes.delays[b.column.id] != nil || leftTimes.delays[a.column.id] != nil)
+      if isEqualTime { hasEqualTimes = true }
       let isLess = ["<", "<="].contains(function.name), isGreater = [">", ">="].contains(function.name)
       // A partner with the very time of the watermark may still come where the comparison takes equal times. Spark counts in
       // milliseconds.
       let slack: Int64 = ["<=", ">="].contains(function.name) ? 1000 : 0
       // Rows of the other side that are still to come are later than the watermark.
-      if isEqual || (isMirrored ? isLess : isGreater), rightTimes.delays[b.column.id] != nil {
+      if isEqualTime || (isMirrored ? isLess : isGreater) && rightTimes.delays[b.column.id] != nil {
         left = StreamJoinBounds.earlier(left, Expiry(column: a.column, offset: a.offset - b.offset + slack))
       }
-      if isEqual || (isMirrored ? isGreater : isLess), leftTimes.delays[a.column.id] != nil {
+      if isEqualTime || (isMirrored ? isGreater : isLess) && leftTimes.delays[a.column.id] != nil {
         right = StreamJoinBounds.earlier(right, Expiry(column: b.column, offset: b.offset - a.offset + slack))
       }
     }
   }
+
+  /// When rows of the left side go. Spark lets rows go by a range of times only where their own side has a watermark.
+  public var leftEviction: Expiry? { hasLeftTime || hasEqualTimes ? left : nil }
+
+  /// When rows of the right side go.
+  public var rightEviction: Expiry? { hasRightTime || hasEqualTimes ? right : nil }
 
   /// By how much rows that come out can be behind the watermark.
   public var delay: Int64 { max(left?.offset ?? 0, right?.offset ?? 0, 0) }

@@ -184,7 +184,7 @@ public struct StreamingRules: Sendable {
         "JOIN_KIND", "a \(join.kind.rawValue) join of two streams is not supported",
         hint: "use an inner, outer, left semi or left anti join")
     }
-    if mode != .append {
+    if mode != .append && !(join.kind == .leftSemi && mode == .update) {
       throw unsupported(
         "JOIN_OUTPUT_MODE", "a \(join.kind.rawValue) join of two streams needs append mode",
         hint: "use outputMode append")

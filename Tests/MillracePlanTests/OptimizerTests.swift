@@ -62,10 +62,10 @@ import Testing
   /// The side that outer rows come from takes conditions of WHERE, the other those of ON.
   @Test func leftJoinKeepsItsRows() throws {
     expect(
-      try Self.pushed("SELECT b FROM t LEFT JOIN u ON t.a = u.a AND d = 'y' AND b = 'z' WHERE b = 'x' AND d = 'w'"),
+      try Self.pushed("SELECT b FROM t LEFT JOIN u ON t.a = u.a AND d = 'y' AND b = 'z' WHERE b = 'x' AND coalesce(d, 'w') = 'w'"),
       """
       Project [b]
-      +- Filter =(d, 'w')
+      +- Filter =(coalesce(d, 'w'), 'w')
          +- Join left outer on (=(a, a) AND =(b, 'z'))
             +- Filter =(b, 'x')
                +- Scan t [a, b, c]
@@ -76,10 +76,10 @@ import Testing
 
   @Test func rightJoinMirrorsLeft() throws {
     expect(
-      try Self.pushed("SELECT b FROM t RIGHT JOIN u ON t.a = u.a AND b = 'z' WHERE b = 'x' AND d = 'w'"),
+      try Self.pushed("SELECT b FROM t RIGHT JOIN u ON t.a = u.a AND b = 'z' WHERE coalesce(b, 'x') = 'x' AND d = 'w'"),
       """
       Project [b]
-      +- Filter =(b, 'x')
+      +- Filter =(coalesce(b, 'x'), 'x')
          +- Join right outer on =(a, a)
             +- Filter =(b, 'z')
                +- Scan t [a, b, c]
@@ -90,14 +90,25 @@ import Testing
 
   @Test func fullJoinTakesNothing() throws {
     expect(
-      try Self.pushed("SELECT b FROM t FULL JOIN u ON t.a = u.a AND b = 'z' WHERE b = 'x'"),
+      try Self.pushed("SELECT b FROM t FULL JOIN u ON t.a = u.a AND b = 'z' WHERE b IS NULL"),
       """
       Project [b]
-      +- Filter =(b, 'x')
+      +- Filter isnull(b)
          +- Join full outer on (=(a, a) AND =(b, 'z'))
             +- Scan t [a, b, c]
             +- Scan u [a, d]
       """)
+  }
+
+  /// A condition that is not true for NULLs leaves none of the rows that were filled up with them.
+  @Test(arguments: [
+    ("LEFT", "d = 'w'", "inner"), ("RIGHT", "b = 'x'", "inner"), ("FULL", "b = 'x' AND d = 'w'", "inner"),
+    ("FULL", "b = 'x'", "left outer"), ("FULL", "length(d) > 1", "right outer"), ("LEFT", "b = 'x'", "left outer"),
+    ("LEFT", "d IS NULL", "left outer"), ("FULL", "b = d", "full outer"),
+  ])
+  func outerJoinUnderCondition(kind: String, condition: String, result: String) throws {
+    let plan = try Self.pushed("SELECT b FROM t \(kind) JOIN u ON t.a = u.a WHERE \(condition)")
+    #expect(plan.contains("Join \(result) on"), "\(plan)")
   }
 
   @Test func randomConditionOfJoinStays() throws {

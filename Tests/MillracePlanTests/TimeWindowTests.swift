@@ -101,11 +101,19 @@ import Testing
     #expect(bounds.hasEquality == hasEquality)
   }
 
-  /// Rows of one side leave by the watermark of the other.
-  @Test func sideWithoutWatermarkBoundsNothing() throws {
+  /// Where times are equal, the watermark of one side lets rows of both go.
+  @Test func oneWatermarkBoundsEqualTimes() throws {
     let bounds = try Self.bounds("s.k = plain.k AND s.ts = plain.ts", of: "s JOIN plain")
+    #expect(bounds.leftEviction?.offset == 0)
+    #expect(bounds.rightEviction?.offset == 0)
+  }
+
+  /// By a range of times they would leave by the watermark of the other side, but only where theirs has one too.
+  @Test func sideWithoutWatermarkKeepsItsRows() throws {
+    let bounds = try Self.bounds("s.k = plain.k AND s.ts <= plain.ts", of: "s JOIN plain")
     #expect(bounds.left == nil)
-    #expect(bounds.right?.offset == 0)
+    #expect(bounds.right?.offset == 1000)
+    #expect(bounds.rightEviction == nil)
   }
 
   @Test func rowsComeOutAsLateAsTheyAreHeld() throws {

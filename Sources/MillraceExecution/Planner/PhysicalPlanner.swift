@@ -292,15 +292,17 @@ final class PhysicalPlanner {
   private func streamJoin(_ node: JoinNode) throws -> any PhysicalOperator {
     let bounds = StreamJoinBounds(node)
     let plan = try JoinPlan(node, left: node.left.output, right: node.right.output)
-    let left = try side("left", node.left, of: node, bounds.left, plan.leftKeys, plan)
-    let right = try side("right", node.right, of: node, bounds.right, plan.rightKeys, plan)
+    let evicts = bounds.leftEviction != nil || bounds.rightEviction != nil
+    let left = try side("left", node.left, of: node, bounds.leftEviction, plan.leftKeys, plan, runsOnWatermark: evicts)
+    let right = try side(
+      "right", node.right, of: node, bounds.rightEviction, plan.rightKeys, plan, runsOnWatermark: evicts)
     return StreamJoinOperator(
       plan, left: left, right: right, delay: max(node.left.watermarkDelay, node.right.watermarkDelay))
   }
 
   private func side(
     _ name: String, _ input: LogicalPlan, of node: JoinNode, _ expiry: StreamJoinBounds.Expiry?, _ keys: Evaluator,
-    _ plan: JoinPlan
+    _ plan: JoinPlan, runsOnWatermark: Bool
   ) throws -> JoinSide {
     let child = try collected(input)
     profile.keepsState()
@@ -311,7 +313,7 @@ final class PhysicalPlanner {
       names: StateStores.Names(
         keys: ["number"], values: ["row", "matched"],
         row: Schema(input.output.map { StructField($0.name, $0.type) })),
-      content: "rows [\(columns)], \(PlanText.title(of: .join(node)))", runsOnWatermark: input.hasWatermark)
+      content: "rows [\(columns)], \(PlanText.title(of: .join(node)))", runsOnWatermark: runsOnWatermark)
     let position = expiry.flatMap { expiry in
       input.output.firstIndex(of: expiry.column).map { (column: $0, offset: expiry.offset) }
     }

@@ -28,11 +28,6 @@ struct WindowFunctionBuilder {
   func build(
     _ call: FunctionCall, _ name: String, order: [SortOrder], _ frame: WindowSpecification.Frame?
   ) throws -> NamedWindowFunction {
-    if block.child.isStreaming {
-      throw MillraceError(
-        "NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING", "the window function `\(name)` cannot be used on a stream",
-        hint: "group by window(time, duration) instead")
-    }
     let arguments = try self.arguments(call)
     let function = try WindowFunctions.bind(
       name, arguments, ignoresNulls: call.ignoresNulls ?? false, isDistinct: call.isDistinct,

@@ -56,6 +56,7 @@ enum PushFilters {
     var node = join
     let left = Set(node.left.output.map(\.id))
     let right = Set(node.right.output.map(\.id))
+    node.kind = kind(join.kind, under: conditions, left, right)
     var toLeft: [Expression] = []
     var toRight: [Expression] = []
     var above: [Expression] = []
@@ -94,6 +95,22 @@ enum PushFilters {
     return filtered(.join(node), above)
   }
 
+  /// The kind of an outer join without the rows that a condition above drops, since it is not true for a side of NULLs.
+  private static func kind(_ kind: JoinKind, under conditions: [Expression], _ left: Set<Int>, _ right: Set<Int>)
+    -> JoinKind
+  {
+    guard [.left, .right, .full].contains(kind) else { return kind }
+    func needs(_ side: Set<Int>) -> Bool {
+      conditions.contains { !$0.references.isEmpty && $0.references.isSubset(of: side) && $0.isNotTrueForNulls }
+    }
+    return switch (kind, needs(left), needs(right)) {
+    case (.full, true, true), (.left, _, true), (.right, true, _): .inner
+    case (.full, true, false): .left
+    case (.full, false, true): .right
+    default: kind
+    }
+  }
+
   private static func filtered(_ plan: LogicalPlan, _ conditions: [Expression]) -> LogicalPlan {
     guard let first = conditions.first else { return plan }
     return .filter(conditions.dropFirst().reduce(first) { .and($0, $1) }, plan)
@@ -101,5 +118,17 @@ enum PushFilters {
 
   private static func split(_ conditions: [Expression], _ test: (Expression) -> Bool) -> ([Expression], [Expression]) {
     (conditions.filter(test), conditions.filter { !test($0) })
+  }
+}
+
+extension Expression {
+  /// Whether a condition is NULL or false where all columns that it reads are NULL.
+  fileprivate var isNotTrueForNulls: Bool {
+    guard isDeterministic, !containsSubquery else { return false }
+    let empty = rewritten { part in
+      if case .attribute(let column) = part { .null(column.type) } else { nil }
+    }
+    guard let value = try? empty.constantValue() else { return false }
+    return value.isNull || value == .boolean(false)
   }
 }
