@@ -40,6 +40,8 @@ struct SessionMerger: Sendable {
     /// Number of the merged session.
     var sessions: [Int]
     var sessionCount: Int
+    /// The rows by key and start.
+    var order: [Int]
   }
 
   /// Merges sessions that overlap or meet.
@@ -63,7 +65,7 @@ struct SessionMerger: Sendable {
     var merged = keys
     merged[start] = column(like: keys[start], count: count) { bounds[sessions[$0]].start }
     merged[start + 1] = column(like: keys[start + 1], count: count) { bounds[sessions[$0]].end }
-    return Result(keys: merged, sessions: sessions, sessionCount: bounds.count)
+    return Result(keys: merged, sessions: sessions, sessionCount: bounds.count, order: order)
   }
 
   /// Starts and ends of sessions by row.
@@ -92,7 +94,15 @@ extension GroupAccumulation {
     guard let sessions = plan.sessions, groupCount > 0 else { return self }
     let result = GroupAccumulation(plan)
     let merged = sessions.merge(flatKeys(), count: groupCount)
-    try result.merge(keys: merged.keys, states: try states(), count: groupCount)
+    if plan.isOrderSensitive {
+      // Spark takes them up by their starts.
+      let order = Selection(merged.order)
+      try result.merge(
+        keys: merged.keys.map { $0.gathered(order) }, states: try states().map { $0.gathered(order) }, count: groupCount
+      )
+    } else {
+      try result.merge(keys: merged.keys, states: try states(), count: groupCount)
+    }
     return result
   }
 }

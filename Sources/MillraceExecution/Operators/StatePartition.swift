@@ -141,15 +141,26 @@ final class StatePartition {
     for row in known.count..<known.count + count { isTouched[merged.sessions[row]] = true }
     let gone = Selection((0..<known.count).filter { isTouched[merged.sessions[$0]] })
     let result = GroupAccumulation(plan)
+    // Rows of `merged` and their states; what came before goes first.
+    var rows = Array(known.count..<known.count + count)
+    var states = try batch.states()
     if gone.count > 0 {
       let goneKeys = known.keys.map { $0.gathered(gone) }
-      let states = try store.measured.get(keys: goneKeys, count: gone.count).values
-      try result.merge(keys: merged.keys.map { $0.gathered(gone) }, states: states, count: gone.count)
+      let goneStates = try store.measured.get(keys: goneKeys, count: gone.count).values
+      states = zip(goneStates, states).map { ColumnVector.concatenated([$0, $1]) }
+      rows = (0..<gone.count).map { Int(gone.rows[$0]) } + rows
       try store.measured.remove(keys: goneKeys, count: gone.count)
       index.remove(goneKeys, count: gone.count)
     }
-    let new = Selection.range(known.count..<known.count + count)
-    try result.merge(keys: merged.keys.map { $0.gathered(new) }, states: try batch.states(), count: count)
+    if plan.isOrderSensitive {
+      // Sessions that become one go by their starts, as in Spark.
+      let places = Dictionary(uniqueKeysWithValues: zip(rows, rows.indices))
+      let order = merged.order.compactMap { places[$0] }
+      rows = order.map { rows[$0] }
+      states = states.map { $0.gathered(Selection(order)) }
+    }
+    let taken = Selection(rows)
+    try result.merge(keys: merged.keys.map { $0.gathered(taken) }, states: states, count: taken.count)
     let resultKeys = result.flatKeys()
     try store.measured.put(keys: resultKeys, values: try result.states(), count: result.groupCount)
     index.insert(resultKeys, count: result.groupCount)
