@@ -10,6 +10,7 @@ enum ArrayTransforms {
       "array_repeat", summary: "An array of one value repeated.", example: "array_repeat('a', 3)"
     ) { arguments, context in
       try Arguments.expectCount("array_repeat", arguments, 2)
+      if arguments[1].type == .string { throw Arguments.unexpectedType("array_repeat", 1, .string, .integer) }
       let times = try Arguments.coerce("array_repeat", [arguments[1]], [.integer], context)[0]
       let type = DataType.array(element: arguments[0].type, containsNull: arguments[0].isNullable)
       return CollectionBinding.call("array_repeat", [arguments[0], times], type: type) { arguments, count, _ in

@@ -161,14 +161,15 @@ enum CollectionBinding {
   static func arrayAndElement(
     _ name: String, _ array: Expression, _ element: Expression, compares: Bool = true, _ context: BindingContext
   ) throws -> (array: Expression, element: Expression) {
+    let differ = MillraceError(
+      "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
+      "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"
+    )
+    // These two compare types before they look whether there is an array at all.
+    if ["array_remove", "array_insert"].contains(name), array.type.elementType == nil { throw differ }
     let array = try asArray(name, array, 0, context)
     let own = array.type.elementType ?? .void
-    guard let common = TypeCoercion.commonTypeWithoutStrings(own, element.type) else {
-      throw MillraceError(
-        "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
-        "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"
-      )
-    }
+    guard let common = TypeCoercion.commonTypeWithoutStrings(own, element.type) else { throw differ }
     guard common.isOrderable || !compares else {
       throw MillraceError(
         "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of the type \(common.sql)")

@@ -195,7 +195,7 @@ enum MapFunctions {
     _ = try CollectionBinding.typedArray("map_from_entries", arguments[0], 0)
     guard let fields = arguments[0].type.elementType?.fields, fields.count == 2 else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.MAP_FROM_ENTRIES_WRONG_TYPE",
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
         "`map_from_entries` takes an array of structs of two fields, not \(arguments[0].type.sql)")
     }
     let type = DataType.map(fields[0].type, fields[1].type)

@@ -64,7 +64,9 @@ enum IntegerFunctions {
     },
     ScalarFunction("bit_count", summary: "Number of bits that are set.", example: "bit_count(7)") {
       arguments, context in
-      let values = try Arguments.coerce("bit_count", arguments, [.oneOf([.integral, .boolean])], context)
+      let expected = ExpectedType.oneOf([.integral, .boolean])
+      if arguments.first?.type == .string { throw Arguments.unexpectedType("bit_count", 0, .string, expected) }
+      let values = try Arguments.coerce("bit_count", arguments, [expected], context)
       return .operation("bit_count", .integer, values) { vectors, _, _ in
         let wide = try CastKernel.make(vectors[0].type, .long, .init(isTry: false, timeZone: "UTC"))(vectors[0])
         return .map(.integer, wide) { (value: Int64) -> Int32 in Int32(value.nonzeroBitCount) }

@@ -36,7 +36,7 @@ public enum StructFunctions {
           "`named_struct` takes names and values in turn, but got \(arguments.count) arguments")
       }
       let fields = try stride(from: 0, to: arguments.count, by: 2).map { index in
-        guard case .string(let name) = try Arguments.constant("named_struct", "name", arguments[index]) else {
+        guard case .string(let name)? = arguments[index].constant else {
           throw MillraceError(
             "DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING",
             "argument \(index + 1) of `named_struct` must be a constant string")
