@@ -62,7 +62,8 @@ import Testing
   /// The side that outer rows come from takes conditions of WHERE, the other those of ON.
   @Test func leftJoinKeepsItsRows() throws {
     expect(
-      try Self.pushed("SELECT b FROM t LEFT JOIN u ON t.a = u.a AND d = 'y' AND b = 'z' WHERE b = 'x' AND coalesce(d, 'w') = 'w'"),
+      try Self.pushed(
+        "SELECT b FROM t LEFT JOIN u ON t.a = u.a AND d = 'y' AND b = 'z' WHERE b = 'x' AND coalesce(d, 'w') = 'w'"),
       """
       Project [b]
       +- Filter =(coalesce(d, 'w'), 'w')
