@@ -20,6 +20,8 @@ enum ColumnNaming {
       return match.path.reduce(match.attribute.type) { field($1, of: $0) }
     } value: { type, text in
       try? Expression.literal(.string(text), .string).cast(to: type, context).constantValue()
+    } all: {
+      scope.columns.map(\.name)
     }
     return SQLUnparser.prettyName(item, naming: names)
   }

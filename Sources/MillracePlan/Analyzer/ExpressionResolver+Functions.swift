@@ -136,6 +136,10 @@ extension ExpressionResolver {
   /// The arguments of an aggregate; `count(*)` has none.
   private func aggregateArguments(_ function: FunctionCall, _ aggregate: AggregateFunction) throws -> [Expression] {
     var arguments: [Expression] = []
+    if aggregate.names[0] == "count", function.arguments.isEmpty {
+      throw MillraceError(
+        "WRONG_NUM_ARGS.WITH_SUGGESTION", "`count` takes at least 1 argument but got 0", hint: "write count(*)")
+    }
     for argument in function.arguments.compactMap(\.expression) {
       if case .star(let qualifier, _) = argument.kind {
         if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {

@@ -11,14 +11,19 @@ public struct ColumnNames {
   /// The value of a literal such as `DATE'2024-1-2'`; nil where the text is none.
   public var value: (_ type: DataType, _ text: String) -> Value?
 
+  /// The columns that `*` stands for.
+  public var all: () -> [String]
+
   /// By default columns and literals appear as they are written.
   public init(
     name: @escaping (_ parts: [String]) -> String = { $0.joined(separator: ".") },
     type: @escaping (_ parts: [String]) -> DataType? = { _ in nil },
-    value: @escaping (_ type: DataType, _ text: String) -> Value? = { _, _ in nil }
+    value: @escaping (_ type: DataType, _ text: String) -> Value? = { _, _ in nil },
+    all: @escaping () -> [String] = { ["*"] }
   ) {
     self.name = name
     self.type = type
     self.value = value
+    self.all = all
   }
 }

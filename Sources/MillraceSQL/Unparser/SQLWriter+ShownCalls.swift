@@ -23,7 +23,7 @@ extension SQLWriter {
   private func shownArguments(of call: FunctionCall, _ name: String) {
     // Spark rewrites count(*) to count(1).
     if case .star(qualifier: [], except: [])? = call.arguments.first?.expression?.kind, name == "count" {
-      return write("1")
+      return write(call.isDistinct ? columns.all().joined(separator: ", ") : "1")
     }
     let arguments = call.arguments.prefix(ShownFunction.hiddenFrom[name] ?? .max)
     list(arguments) { $0.argument($1) }
