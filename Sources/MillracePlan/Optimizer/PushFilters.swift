@@ -56,7 +56,8 @@ enum PushFilters {
     var node = join
     let left = Set(node.left.output.map(\.id))
     let right = Set(node.right.output.map(\.id))
-    node.kind = kind(join.kind, under: conditions, left, right)
+    // A subquery of one row must fail for a second one, which a condition in it could hide.
+    if !join.isSingle { node.kind = kind(join.kind, under: conditions, left, right) }
     var toLeft: [Expression] = []
     var toRight: [Expression] = []
     var above: [Expression] = []
