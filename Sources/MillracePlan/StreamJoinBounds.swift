@@ -11,9 +11,9 @@ public struct StreamJoinBounds: Sendable {
     public var offset: Int64
   }
 
-  /// For rows of the left side; nil: they are kept for ever.
+  /// How long a row of the left side can find a partner; nil: for ever.
   public private(set) var left: Expiry?
-  /// For rows of the right side.
+  /// The same of the right side.
   public private(set) var right: Expiry?
   /// Whether the times of both sides must be equal.
   private var hasEqualTimes = false
@@ -56,14 +56,14 @@ public struct StreamJoinBounds: Sendable {
     }
   }
 
-  /// When rows of the left side go. Spark lets rows go by a range of times only where their own side has a watermark.
+  /// When rows of the left side go; nil: never. Spark lets rows go by a range of times only where their own side has a watermark.
   public var leftEviction: Expiry? { hasLeftTime || hasEqualTimes ? left : nil }
 
   /// When rows of the right side go.
   public var rightEviction: Expiry? { hasRightTime || hasEqualTimes ? right : nil }
 
   /// By how much rows that come out can be behind the watermark.
-  public var delay: Int64 { max(left?.offset ?? 0, right?.offset ?? 0, 0) }
+  public var delay: Int64 { max(leftEviction?.offset ?? 0, rightEviction?.offset ?? 0, 0) }
 
   private static func earlier(_ known: Expiry?, _ other: Expiry) -> Expiry {
     guard let known, known.column != other.column || known.offset <= other.offset else { return other }

@@ -68,10 +68,14 @@ enum FoldConstants {
 
   /// Throws what a constant fails with that any row would need, whether there are rows or not, as Spark does.
   static func failing(_ plan: LogicalPlan) throws -> LogicalPlan {
-    if case .limit(count: 0, _, _) = plan { return plan }
-    for expression in plan.expressions { try check(expression) }
-    for child in plan.children { _ = try failing(child) }
+    try check(plan)
     return plan
+  }
+
+  private static func check(_ plan: LogicalPlan) throws {
+    if case .limit(count: 0, _, _) = plan { return }
+    for expression in plan.expressions { try check(expression) }
+    for child in plan.children { try check(child) }
   }
 
   private static func check(_ expression: Expression) throws {

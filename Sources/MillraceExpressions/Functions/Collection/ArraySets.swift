@@ -21,7 +21,8 @@ enum ArraySets {
       "array_remove", summary: "The elements not equal to a value.", example: "array_remove(array(1, 2, 1), 1)"
     ) { arguments, context in
       try Arguments.expectCount("array_remove", arguments, 2)
-      let (array, element) = try CollectionBinding.arrayAndElement("array_remove", arguments[0], arguments[1], context)
+      let (array, element) = try CollectionBinding.arrayAndElement(
+        "array_remove", arguments[0], arguments[1], comparesFirst: true, context)
       let type = array.type
       return CollectionBinding.call("array_remove", [array, element], type: type) { arguments, count, _ in
         let arrays = Lists(arguments[0])

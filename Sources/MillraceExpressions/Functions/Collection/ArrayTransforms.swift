@@ -158,7 +158,7 @@ enum ArrayTransforms {
   private static func insert(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("array_insert", arguments, 3)
     let (array, element) = try CollectionBinding.arrayAndElement(
-      "array_insert", arguments[0], arguments[2], compares: false, context)
+      "array_insert", arguments[0], arguments[2], compares: false, comparesFirst: true, context)
     let position = try Arguments.coerce("array_insert", [arguments[1]], [.integer], context)[0]
     let type = array.type
     return CollectionBinding.call("array_insert", [array, position, element], type: type, canFail: true) {

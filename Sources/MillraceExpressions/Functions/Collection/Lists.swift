@@ -157,16 +157,17 @@ func buildLists(
 
 /// Errors and types that collection functions share.
 enum CollectionBinding {
-  /// An array and a value that may be among its elements, both of one element type.
+  /// An array and a value that may be among its elements, both of one element type. With `comparesFirst` the types differ where there is no
+  /// array at all.
   static func arrayAndElement(
-    _ name: String, _ array: Expression, _ element: Expression, compares: Bool = true, _ context: BindingContext
+    _ name: String, _ array: Expression, _ element: Expression, compares: Bool = true, comparesFirst: Bool = false,
+    _ context: BindingContext
   ) throws -> (array: Expression, element: Expression) {
     let differ = MillraceError(
       "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
       "`\(name)` takes an array and a value of its element type, but they are \(array.type.sql) and \(element.type.sql)"
     )
-    // These two compare types before they look whether there is an array at all.
-    if ["array_remove", "array_insert"].contains(name), array.type.elementType == nil { throw differ }
+    if comparesFirst, array.type.elementType == nil { throw differ }
     let array = try asArray(name, array, 0, context)
     let own = array.type.elementType ?? .void
     guard let common = TypeCoercion.commonTypeWithoutStrings(own, element.type) else { throw differ }

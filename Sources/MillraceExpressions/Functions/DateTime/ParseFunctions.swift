@@ -40,13 +40,18 @@ enum ParseFunctions {
     ) { try unixSeconds("to_unix_timestamp", $0, $1) },
   ]
 
-  private static func timestamp(
-    _ name: String, _ arguments: [Expression], _ type: DataType, isTry: Bool, _ context: BindingContext
-  ) throws -> Expression {
+  /// A value and perhaps a pattern, neither of them an array, a map or a struct.
+  private static func checkArguments(_ name: String, _ arguments: [Expression]) throws {
     try Arguments.expectCount(name, arguments, 1...2)
     for (index, argument) in arguments.enumerated() where argument.type.isNested {
       throw Arguments.unexpectedType(name, index, argument.type, .string)
     }
+  }
+
+  private static func timestamp(
+    _ name: String, _ arguments: [Expression], _ type: DataType, isTry: Bool, _ context: BindingContext
+  ) throws -> Expression {
+    try checkArguments(name, arguments)
     if arguments.count == 1 || arguments[0].type.isDatetime {
       return try Cast.bind(arguments[0], to: type, isTry: isTry, context: context)
     }
@@ -56,10 +61,7 @@ enum ParseFunctions {
   private static func date(
     _ name: String, _ arguments: [Expression], isTry: Bool, _ context: BindingContext
   ) throws -> Expression {
-    try Arguments.expectCount(name, arguments, 1...2)
-    for (index, argument) in arguments.enumerated() where argument.type.isNested {
-      throw Arguments.unexpectedType(name, index, argument.type, .string)
-    }
+    try checkArguments(name, arguments)
     if arguments.count == 1 || arguments[0].type.isDatetime {
       return try Cast.bind(arguments[0], to: .date, isTry: isTry, context: context)
     }

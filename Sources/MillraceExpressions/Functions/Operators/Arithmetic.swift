@@ -78,11 +78,8 @@ enum Arithmetic {
     if op == .integralDivide, left.type.isFractional || right.type.isFractional {
       let wanted = "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL\")"
       // Spark makes doubles of a decimal and a double before it looks for whole numbers.
-      if left.type.isDecimal || right.type.isDecimal {
-        let doubles = Expression.null(.double)
-        throw OperatorErrors.mismatch(op.rawValue, doubles, doubles, wanted)
-      }
-      throw OperatorErrors.mismatch(op.rawValue, left, right, wanted)
+      let isOneType = left.type.isDecimal || right.type.isDecimal
+      throw OperatorErrors.mismatch(op.rawValue, left, right, wanted, isOneType: isOneType)
     }
     guard let type = TypeCoercion.commonType(left.type, right.type) else {
       throw OperatorErrors.mismatch(op.rawValue, left, right, "\"NUMERIC\"")

@@ -31,10 +31,12 @@ enum OperatorErrors {
   }
 
   /// `BINARY_OP_DIFF_TYPES` for operands that have no common type, `BINARY_OP_WRONG_TYPE` for a common type that the
-  /// operator does not take.
-  static func mismatch(_ op: String, _ left: Expression, _ right: Expression, _ wanted: String) -> MillraceError {
+  /// operator does not take, which they may also become (`isOneType`).
+  static func mismatch(
+    _ op: String, _ left: Expression, _ right: Expression, _ wanted: String, isOneType: Bool = false
+  ) -> MillraceError {
     let types = "\"\(left.type.sql)\" and \"\(right.type.sql)\""
-    if left.type == right.type || left.type == .void || right.type == .void {
+    if isOneType || left.type == right.type || left.type == .void || right.type == .void {
       return MillraceError(
         "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "`\(op)` takes \(wanted), but the operands are \(types)")
     }
