@@ -20,8 +20,10 @@ public struct StreamingRules: Sendable {
     self.compatibility = compatibility
   }
 
-  /// Throws if the plan cannot run as a stream in this output mode.
-  public func check(_ plan: LogicalPlan) throws {
+  /// Throws if the plan, resolved and not optimized, cannot run as a stream in this output mode. Spark judges what is written, we what
+  /// is left to do of it.
+  public func check(_ resolved: LogicalPlan) throws {
+    let plan = compatibility == .spark ? RemoveAliases.apply(resolved) : try Optimizer.optimize(resolved)
     guard plan.isStreaming else {
       throw MillraceError(
         "WRITE_STREAM_NOT_ALLOWED", "a streaming sink needs a query over a stream, and this one reads none",

@@ -148,14 +148,15 @@ import Testing
       """)
   }
 
-  @Test func streamsGroupsKeepTheirCondition() throws {
+  /// As in Spark, where rows that a condition on keys drops do not move the watermark either.
+  @Test func conditionOnKeysGoesBelowTheGroupsOfAStream() throws {
     expect(
       try Self.pushed("SELECT k FROM (SELECT k, count(*) AS n FROM plain GROUP BY k) WHERE k = 'x'"),
       """
       Project [k]
       +- Project [k, count AS n]
-         +- Filter =(k, 'x')
-            +- Aggregate keys [k], functions [count() AS count]
+         +- Aggregate keys [k], functions [count() AS count]
+            +- Filter =(k, 'x')
                +- StreamingScan plain [ts, k, v]
       """)
   }
@@ -326,6 +327,49 @@ import Testing
       +- Project [rand() AS x]
          +- Scan t [a, b, c]
       """)
+  }
+
+  // MARK: Merge aggregates
+
+  private static func merged(_ sql: String) throws -> String {
+    try PlanSupport.text(sql, rules: ["push filters", "merge aggregates", "prune columns"])
+  }
+
+  private static func aggregations(_ sql: String) throws -> Int {
+    try merged(sql).split(separator: "\n").count { $0.contains("Aggregate") }
+  }
+
+  @Test func sumOfRowCountsCountsRows() throws {
+    expect(
+      try Self.merged(
+        "SELECT b, sum(n) AS s, max(a) AS m FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b) GROUP BY b"),
+      """
+      Project [b, sum AS s, max AS m]
+      +- Aggregate keys [b], functions [sum(1) AS sum, max(a) AS max]
+         +- Scan t [a, b]
+      """)
+  }
+
+  @Test(arguments: [
+    ("SELECT DISTINCT b FROM (SELECT a, b, sum(c) AS x FROM t GROUP BY a, b)", 1),
+    ("SELECT DISTINCT b, n FROM (SELECT b, count(*) AS n FROM t GROUP BY b)", 1),
+    ("SELECT b, count(DISTINCT a) FROM (SELECT DISTINCT a, b FROM t) GROUP BY b", 1),
+    ("SELECT sum(n) FROM (SELECT window, k, count(*) AS n FROM s GROUP BY window(ts, '1 m'), k) GROUP BY window", 1),
+    ("SELECT sum(n) FROM (SELECT ts, k, count(*) AS n FROM s GROUP BY ts, k) GROUP BY window(ts, '1 m')", 1),
+    // What is in the groups counts.
+    ("SELECT b, count(*) FROM (SELECT a, b FROM t GROUP BY a, b) GROUP BY b", 2),
+    ("SELECT b, sum(n) FROM (SELECT a, b, count(c) AS n FROM t GROUP BY a, b) GROUP BY b", 2),
+    ("SELECT b, max(n) FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b) GROUP BY b", 2),
+    ("SELECT b, sum(n), avg(a) FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b) GROUP BY b", 2),
+    ("SELECT b, sum(n) FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b HAVING count(*) > 1) GROUP BY b", 2),
+    ("SELECT sum(n) FROM (SELECT count(*) AS n FROM t)", 2),
+    // A window over windows waits for theirs.
+    (
+      "SELECT sum(n) FROM (SELECT window w, count(*) AS n FROM s GROUP BY window(ts, '1 m')) GROUP BY window(w, '1 h')", 2
+    ),
+  ])
+  func aggregationsMerge(sql: String, left: Int) throws {
+    #expect(try Self.aggregations(sql) == left)
   }
 
   /// All rules together never change what comes out.

@@ -8,8 +8,7 @@ import Testing
     _ sql: String, _ mode: OutputMode, _ compatibility: StreamingRules.Compatibility = .millrace
   ) -> String? {
     PlanSupport.objection {
-      try StreamingRules(mode, compatibility: compatibility).check(
-        try Optimizer.optimize(try PlanSupport.analyzed(sql).plan))
+      try StreamingRules(mode, compatibility: compatibility).check(try PlanSupport.analyzed(sql).plan)
     }?.message
   }
 

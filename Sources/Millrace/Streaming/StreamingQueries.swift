@@ -189,9 +189,8 @@ extension SparkSession {
     _ = try replayClock(sinks, options.trigger)
     for sink in sinks {
       let rules = StreamingRules(sink.outputMode, compatibility: compatibility)
-      let plan = try Optimizer.optimize(sink.query.plan)
-      try rules.check(plan)
-      if options.trigger.isContinuous { try rules.checkContinuous(plan) }
+      try rules.check(sink.query.plan)
+      if options.trigger.isContinuous { try rules.checkContinuous(try Optimizer.optimize(sink.query.plan)) }
     }
     if options.restart.condition != .never, options.checkpointLocation == nil {
       throw MillraceError(

@@ -161,8 +161,7 @@ package struct PipelinePlanner {
   ) -> StreamingSink? {
     let query = attempt(at: entry.query, diagnostics) {
       let query = try session.makeAnalyzer().analyze(entry.syntax)
-      try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(
-        try Optimizer.optimize(query.plan))
+      try StreamingRules(entry.outputMode, compatibility: session.compatibility).check(query.plan)
       return query
     }
     guard let query else { return nil }

@@ -13,10 +13,8 @@ extension SelectAnalyzer {
       throw MillraceError("_LEGACY_ERROR_TEMP_1039", "a query can use one time window only", hint: "use a subquery")
     }
     if let known = slidingWindows[key] { return .attribute(known) }
-    if grouping != nil && !isResolvingKeys(time) { return window.lastWindow(time) }
     if window.isTumbling {
-      if !filteredTimes.contains(time.fingerprint) {
-        filteredTimes.insert(time.fingerprint)
+      if filteredTimes.insert(time.fingerprint).inserted {
         child = .filter(try analyzer.call("isnotnull", [time]), child)
       }
       return window.lastWindow(time)
@@ -31,14 +29,12 @@ extension SelectAnalyzer {
   /// The session that a row makes by itself; rows without a time or a gap belong to none.
   func sessionWindow(_ time: Expression, gap: Expression) throws -> Expression {
     let session = SessionWindow.expression(time, gap: gap)
-    if filteredTimes.insert(session.fingerprint).inserted, grouping == nil || isResolvingKeys(time) {
+    if filteredTimes.insert(session.fingerprint).inserted {
       let isPositive = try analyzer.call(">", [gap, .literal(.integer(0), .long)])
       child = .filter(.and(try analyzer.call("isnotnull", [time]), isPositive), child)
     }
     return session
   }
-
-  func isResolvingKeys(_ time: Expression) -> Bool { aggregates.isEmpty }
 
   // MARK: Window functions
 

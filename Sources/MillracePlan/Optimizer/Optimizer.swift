@@ -18,6 +18,7 @@ public enum Optimizer {
     Rule(name: "push filters", apply: PushFilters.apply),
     Rule(name: "merge projections", apply: MergeProjections.apply),
     Rule(name: "push filters again", apply: PushFilters.apply),
+    Rule(name: "merge aggregates", apply: MergeAggregates.apply),
     Rule(name: "prune columns", apply: PruneColumns.apply),
     Rule(name: "merge projections again", apply: MergeProjections.apply),
     Rule(name: "fail early", apply: FoldConstants.failing),

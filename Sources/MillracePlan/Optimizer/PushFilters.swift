@@ -25,7 +25,7 @@ enum PushFilters {
       let keys = Substitution(node.grouping)
       let keyIDs = Set(node.grouping.map(\.attribute.id))
       let (below, above) = split(conditions) {
-        !$0.references.isEmpty && $0.references.isSubset(of: keyIDs) && $0.isDeterministic && !node.child.isStreaming
+        !$0.references.isEmpty && $0.references.isSubset(of: keyIDs) && $0.isDeterministic
       }
       node.child = push(below.map { keys.apply($0) }, into: node.child)
       return filtered(.aggregate(node), above)

@@ -48,12 +48,21 @@ enum ParseFunctions {
     }
   }
 
+  /// What has no time in it is read as text: all but dates and times, and but numbers of seconds of an instant.
+  private static func cast(
+    _ argument: Expression, to type: DataType, isTry: Bool, _ context: BindingContext
+  ) throws -> Expression {
+    let isTime = argument.type.isDatetime || argument.type == .void || type == .timestamp && argument.type.isNumeric
+    let text = isTime ? argument : try Cast.bind(argument, to: .string, context: context)
+    return try Cast.bind(text, to: type, isTry: isTry, context: context)
+  }
+
   private static func timestamp(
     _ name: String, _ arguments: [Expression], _ type: DataType, isTry: Bool, _ context: BindingContext
   ) throws -> Expression {
     try checkArguments(name, arguments)
     if arguments.count == 1 || arguments[0].type.isDatetime {
-      return try Cast.bind(arguments[0], to: type, isTry: isTry, context: context)
+      return try cast(arguments[0], to: type, isTry: isTry, context)
     }
     return try parse(name, arguments, type, isTry: isTry, context) { type == .timestamp ? $0.instant : $0.local }
   }
@@ -63,7 +72,7 @@ enum ParseFunctions {
   ) throws -> Expression {
     try checkArguments(name, arguments)
     if arguments.count == 1 || arguments[0].type.isDatetime {
-      return try Cast.bind(arguments[0], to: .date, isTry: isTry, context: context)
+      return try cast(arguments[0], to: .date, isTry: isTry, context)
     }
     let instant = try parse(name, arguments, .timestamp, isTry: isTry, context) { $0.instant }
     return try Cast.bind(instant, to: .date, context: context)
@@ -81,6 +90,7 @@ enum ParseFunctions {
         RowLoop.values(.long, vectors, count) { vectors[0].long($0) / 1_000_000 }
       }
     }
+    guard [.string, .void].contains(type) else { throw Arguments.unexpectedType(name, 0, type, .string) }
     let given = arguments.count == 1 ? arguments + [.string("yyyy-MM-dd HH:mm:ss")] : arguments
     return try parse(name, given, .long, isTry: false, context) { $0.instant.flooredSecond }
   }

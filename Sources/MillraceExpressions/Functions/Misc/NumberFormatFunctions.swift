@@ -45,14 +45,9 @@ enum NumberFormatFunctions {
     try Arguments.expectCount("to_char", arguments, 2)
     let type = arguments[0].type
     // Dates and bytes have functions of their own.
-    var other = type.isDatetime ? "date_format" : nil
+    let other = type.isDatetime ? "date_format" : nil
     if type == .binary {
-      // A coding of bytes as text, or the name of a character set.
-      let coding = arguments[1].constantText?.lowercased() ?? ""
-      if ["base64", "hex"].contains(coding), let function = FunctionRegistry.builtin.scalar(coding) {
-        return try function.bind([.expression(arguments[0])], context)
-      }
-      other = "decode"
+      return try bytesAsText(arguments[0], format: arguments[1], context)
     }
     if let other, let function = FunctionRegistry.builtin.scalar(other) {
       return try function.bind(arguments.map { .expression($0) }, context)
@@ -68,5 +63,22 @@ enum NumberFormatFunctions {
         return true
       }
     }
+  }
+
+  /// Bytes in one of the codings that Spark has for them.
+  private static func bytesAsText(
+    _ bytes: Expression, format: Expression, _ context: BindingContext
+  ) throws -> Expression {
+    guard format.references.isEmpty else {
+      throw MillraceError("NON_FOLDABLE_ARGUMENT", "the argument format of `to_char` must be a constant")
+    }
+    guard let coding = format.constantText?.lowercased() else { return .null(.string) }
+    let name = coding == "utf-8" ? "decode" : coding
+    guard ["base64", "hex", "utf-8"].contains(coding), let function = FunctionRegistry.builtin.scalar(name) else {
+      throw MillraceError(
+        "INVALID_PARAMETER_VALUE.BINARY_FORMAT", "`to_char` cannot write binary values as '\(coding)'",
+        hint: "base64, hex or utf-8")
+    }
+    return try function.bind((name == "decode" ? [bytes, format] : [bytes]).map { .expression($0) }, context)
   }
 }

@@ -29,6 +29,9 @@ struct NumberPattern: Sendable {
   init(_ text: String) throws {
     self.text = text
     if text.isEmpty { throw NumberPattern.malformed("EMPTY", "the number format is empty") }
+    if !text.utf8.contains(where: { $0 == 0x30 || $0 == 0x39 }) {
+      throw NumberPattern.malformed("WRONG_NUM_DIGIT", "the number format '\(text)' has no digit")
+    }
     parts = try NumberPattern.read(text)
     let point = parts.firstIndex(of: .point) ?? parts.count
     integralDigits = parts[..<point].reduce(0) { $0 + $1.digitCount }
@@ -75,9 +78,7 @@ struct NumberPattern: Sendable {
   }
 
   private static func check(_ parts: [Part], _ text: String) throws {
-    guard let firstDigit = parts.firstIndex(where: { $0.digitCount > 0 }) else {
-      throw malformed("WRONG_NUM_DIGIT", "the number format '\(text)' has no digit")
-    }
+    let firstDigit = parts.firstIndex { $0.digitCount > 0 } ?? 0
     let point = parts.firstIndex(of: .point)
     if let dollar = parts.firstIndex(of: .dollar) {
       if firstDigit < dollar {

@@ -74,6 +74,9 @@ enum IntervalArithmetic {
 
   private static func dateDifference(_ left: Expression, _ right: Expression, _ settings: Settings) throws -> Expression
   {
+    guard left.type.isDatetime || left.type == .string || left.type == .void else {
+      throw OperatorErrors.unexpected("-", left, right, "two dates")
+    }
     let arguments = [try left.cast(to: .date, settings.context), right]
     let type = DataType.dayTimeInterval(from: .day, to: .day)
     return .operation(settings.subtractName, type, arguments) { vectors, _, _ in

@@ -36,7 +36,9 @@ enum OperatorErrors {
     _ op: String, _ left: Expression, _ right: Expression, _ wanted: String, isOneType: Bool = false
   ) -> MillraceError {
     let types = "\"\(left.type.sql)\" and \"\(right.type.sql)\""
-    if isOneType || left.type == right.type || left.type == .void || right.type == .void {
+    // A string becomes a boolean or binary value beside one.
+    let promotes = [left.type, right.type].contains(.string) && TypeCoercion.commonType(left.type, right.type) != nil
+    if isOneType || promotes || left.type == right.type || left.type == .void || right.type == .void {
       return MillraceError(
         "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "`\(op)` takes \(wanted), but the operands are \(types)")
     }
