@@ -36,9 +36,15 @@ public struct StreamJoinBounds: Sendable {
       guard isMirrored || first.isSubset(of: leftIDs) && second.isSubset(of: rightIDs) else { continue }
       let isEqual = ["=", "==", "<=>"].contains(function.name)
       hasEquality = hasEquality || isEqual
-      guard let a = StreamJoinBounds.shifted(isMirrored ? sides[1] : sides[0]),
-        let b = StreamJoinBounds.shifted(isMirrored ? sides[0] : sides[1])
-      else { continue }
+      let leftTime = StreamJoinBounds.shifted(isMirrored ? sides[1] : sides[0])
+      let rightTime = StreamJoinBounds.shifted(isMirrored ? sides[0] : sides[1])
+      guard let a = leftTime, let b = rightTime else {
+        // An event time equal to something else that is a time: rows that come are late for it as soon as it is behind the watermark.
+        guard isEqual else { continue }
+        if let a = leftTime, leftTimes.delays[a.column.id] != nil { left = StreamJoinBounds.earlier(left, a) }
+        if let b = rightTime, rightTimes.delays[b.column.id] != nil { right = StreamJoinBounds.earlier(right, b) }
+        continue
+      }
       // Where times are equal, the watermark of one side says when both go.
       let isEqualTime = isEqual && (rightTimes.delays[b.column.id] != nil || leftTimes.delays[a.column.id] != nil)
       if isEqualTime { hasEqualTimes = true }

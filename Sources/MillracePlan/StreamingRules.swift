@@ -34,9 +34,10 @@ public struct StreamingRules: Sendable {
     if mode == .complete && aggregates.isEmpty {
       throw outputMode("complete output mode needs an aggregation", hint: "use append, or group the rows")
     }
-    if aggregates.count > 1 && mode != .append {
+    if mode != .append && (aggregates.count > 1 || compatibility == .spark && plan.keepsStateAboveAggregates) {
       throw unsupported(
-        "AGGREGATION_CHAIN", "several aggregations in a row need append mode", hint: "use append with a watermark")
+        "AGGREGATION_CHAIN", "an operator with state over an aggregation needs append mode",
+        hint: "use append with a watermark")
     }
     try plan.forEach { try check(node: $0, aggregates) }
     try checkTransforms(plan)
@@ -238,6 +239,18 @@ extension LogicalPlan {
       }
     }
     return children.contains(where: hasOwn)
+  }
+
+  /// Whether a join of streams or a deduplication works on the groups of an aggregation.
+  fileprivate var keepsStateAboveAggregates: Bool {
+    let keepsState =
+      switch self {
+      case .join(let join): join.left.isStreaming && join.right.isStreaming
+      case .deduplicate(let node): node.child.isStreaming
+      default: false
+      }
+    if keepsState, children.contains(where: { !$0.streamingAggregates.isEmpty }) { return true }
+    return children.contains(where: \.keepsStateAboveAggregates)
   }
 
   /// Aggregations over streams, outermost first.

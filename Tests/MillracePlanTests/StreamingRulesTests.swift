@@ -62,7 +62,7 @@ import Testing
       (
         "SELECT count(*) FROM (SELECT k, window(ts, '1 s') AS w, count(*) FROM s GROUP BY k, window(ts, '1 s')) GROUP BY w",
         nil,
-        "several aggregations in a row need append mode", "several aggregations in a row need append mode"
+        "an operator with state over an aggregation needs append mode", "an operator with state over an aggregation needs append mode"
       ),
       (
         "SELECT k, row_number() OVER (ORDER BY ts) FROM s",

@@ -15,8 +15,16 @@ final class PhysicalPlanner {
   /// Name of the output, where late rows are kept; else nil.
   private let lateOutput: String?
   private let observations: Observations
+  /// Numbers of the watermarks of columns of scans: a stream that is read twice has one watermark, as in Spark.
+  private var declaredTimes: [DeclaredTime: Int] = [:]
   /// The aggregations that keep state.
   private(set) var statefulAggregates: [PlannedAggregate] = []
+
+  private struct DeclaredTime: Hashable {
+    var scan: Int
+    var column: String
+    var settings: WatermarkSettings
+  }
 
   /// An aggregation that keeps state, and the operator that measures it.
   struct PlannedAggregate {
@@ -155,9 +163,11 @@ final class PhysicalPlanner {
       profile.dissolve()
       return fragment
     }
+    let declared = child.source(of: column).map { DeclaredTime(scan: $0.scan, column: $0.name, settings: settings) }
+    let index = declared.flatMap { declaredTimes[$0] } ?? watermarks.add(settings)
+    if let declared { declaredTimes[declared] = index }
     return add(
-      to: fragment,
-      EventTimeOperator(column: position, index: watermarks.add(settings), maxFutureSkew: settings.maxFutureSkew),
+      to: fragment, EventTimeOperator(column: position, index: index, maxFutureSkew: settings.maxFutureSkew),
       output: child.output)
   }
 
@@ -352,5 +362,20 @@ struct DropColumns: StageOperator {
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     RecordBatch(rowCount: batch.rowCount, columns: [])
+  }
+}
+
+extension LogicalPlan {
+  /// The scan and its column that a column is, where only projections and conditions lie between.
+  fileprivate func source(of column: Attribute) -> (scan: Int, name: String)? {
+    switch self {
+    case .relation(let leaf):
+      if case .scan(let id, _) = leaf.content { (id, column.name) } else { nil }
+    case .filter(_, let child): child.source(of: column)
+    case .project(let columns, let child):
+      columns.contains { $0.isPassedOn && $0.attribute == column } ? child.source(of: column) : nil
+    case .join(let node) where node.kind.keepsLeftOnly: node.left.source(of: column)
+    default: nil
+    }
   }
 }

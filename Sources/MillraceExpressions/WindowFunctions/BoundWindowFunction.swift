@@ -24,15 +24,28 @@ public struct BoundWindowFunction: Sendable {
   let kind: Kind
 
   /// Whether the window must have an ORDER BY.
-  public var requiresOrder: Bool {
+  public var requiresOrder: Bool { !usesFrame || name == "nth_value" }
+
+  /// Whether a frame given in the query matters; ranks and shifts see the whole partition.
+  public var usesFrame: Bool {
     switch kind {
-    case .rowNumber, .rank, .denseRank, .percentRank, .cumulativeDistribution, .buckets, .shift: true
-    case .nth, .aggregate: false
+    case .rowNumber, .rank, .denseRank, .percentRank, .cumulativeDistribution, .buckets, .shift: false
+    case .nth, .aggregate: true
     }
   }
 
-  /// Whether a frame given in the query matters; ranks and shifts see the whole partition.
-  public var usesFrame: Bool { !requiresOrder }
+  /// Whether a frame may be given: any where it matters, else only the one that the function has anyway, as in Spark.
+  public func takes(_ frame: WindowFrame) -> Bool {
+    switch (kind, frame.unit, frame.lower, frame.upper) {
+    case (.nth, _, _, _), (.aggregate, _, _, _): true
+    case (.cumulativeDistribution, let unit, .unboundedPreceding, .currentRow): unit == .range
+    case (.shift(let offset, _), .rows, .following(let lower, _), .following(let upper, _)):
+      lower == .integer(Int64(offset)) && upper == lower
+    case (.shift, _, _, _): false
+    case (_, .rows, .unboundedPreceding, .currentRow): true
+    default: false
+    }
+  }
 }
 
 /// Window functions by name.
@@ -42,10 +55,11 @@ public enum WindowFunctions {
     "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value",
   ]
 
-  /// Binds `name(arguments) OVER …`. Throws `DISTINCT_WINDOW_FUNCTION_UNSUPPORTED`; nil if there is no such function.
+  /// Binds `name(arguments) [WITHIN GROUP (ORDER BY ordering)] OVER …`. Throws `DISTINCT_WINDOW_FUNCTION_UNSUPPORTED`; nil if there is no
+  /// such function.
   public static func bind(
-    _ name: String, _ arguments: [Expression], ignoresNulls: Bool = false, isDistinct: Bool = false,
-    registry: FunctionRegistry = .builtin, _ context: BindingContext
+    _ name: String, _ arguments: [Expression], ordering: [AggregateOrdering] = [], ignoresNulls: Bool = false,
+    isDistinct: Bool = false, registry: FunctionRegistry = .builtin, _ context: BindingContext
   ) throws -> BoundWindowFunction? {
     let name = name.lowercased()
     if isDistinct {
@@ -88,7 +102,10 @@ public enum WindowFunctions {
         throw MillraceError(
           "FUNCTION_WITH_UNSUPPORTED_SYNTAX", "`\(name)` does not take IGNORE NULLS", hint: "leave it out")
       }
-      let bound = try function.bind(arguments, context)
+      let bound =
+        ordering.isEmpty
+        ? try function.bind(arguments, context)
+        : try WithinGroup.bind(function.names[0], arguments: arguments, ordering: ordering, context: context)
       return BoundWindowFunction(
         name: bound.name, arguments: bound.arguments, type: bound.type, isNullable: bound.isNullable,
         kind: .aggregate(bound))

@@ -58,6 +58,8 @@ public struct WindowEvaluator: Sendable {
     var picks = [Int32](repeating: -1, count: input.rowCount)
     for row in 0..<input.rowCount {
       let lower = Int(bounds.lower[row]), upper = Int(bounds.upper[row])
+      // An empty frame may lie beyond the rows.
+      if lower >= upper { continue }
       var target = position > 0 ? lower + position - 1 : upper + position
       if let present {
         target = position > 0 ? present.row(position, from: lower - 1) : present.row(position, from: upper)

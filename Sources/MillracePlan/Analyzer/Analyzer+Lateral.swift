@@ -53,9 +53,8 @@ private struct LateralJoin {
 
   func plan(_ subquery: LogicalPlan) throws -> LogicalPlan {
     let (columns, below) = projection(of: subquery)
-    let isGlobal = if case .aggregate(let node) = below { node.grouping.isEmpty } else { false }
     let isCorrelated = !below.freeReferences.isDisjoint(with: outerIDs)
-    if isGlobal && isCorrelated { return try joinAggregate(columns, below) }
+    if below.isGlobalAggregate && isCorrelated { return try joinAggregate(columns, below) }
     guard columns.contains(where: { !$0.expression.references.isDisjoint(with: outerIDs) }) else {
       return try join(subquery, kind)
     }
@@ -107,21 +106,37 @@ private struct LateralJoin {
     return project(filled, over: joined)
   }
 
-  /// The projections on top of a plan as one, and what lies under them.
+  /// The projections on top of a plan as one, and what lies under them. They go above a sort that does not read what they compute
+  /// from the left row, and above a limit.
   private func projection(of plan: LogicalPlan) -> ([NamedExpression], LogicalPlan) {
     switch plan {
     case .alias(_, let child): return projection(of: child)
     case .project(let columns, let child):
       let (inner, below) = projection(of: child)
-      let values = Dictionary(inner.map { ($0.attribute.id, $0.expression) }, uniquingKeysWith: { first, _ in first })
-      let merged = columns.map { column in
-        NamedExpression(
-          column.attribute,
-          column.expression.rewritten { part in if case .attribute(let source) = part { values[source.id] } else { nil }
-          })
+      let values = Substitution(inner)
+      return (columns.map { NamedExpression($0.attribute, values.apply($0.expression)) }, below)
+    case .sort(let orders, let child):
+      let (columns, below) = projection(of: child)
+      if below.isGlobalAggregate { return (columns, below) }
+      let values = Substitution(columns)
+      let moved = orders.map {
+        SortOrder(values.apply($0.expression), isAscending: $0.isAscending, nullsFirst: $0.nullsFirst)
       }
-      return (merged, below)
-    default: return (plan.output.map { NamedExpression(passing: $0) }, plan)
+      if moved.contains(where: { !$0.expression.references.isDisjoint(with: outerIDs) }) { break }
+      return (columns, .sort(moved, below))
+    case .limit(let count, let offset, let child):
+      let (columns, below) = projection(of: child)
+      if below.isGlobalAggregate, offset == 0, count ?? 1 > 0 { return (columns, below) }
+      return (columns, .limit(count: count, offset: offset, below))
+    default: break
     }
+    return (plan.output.map { NamedExpression(passing: $0) }, plan)
+  }
+}
+
+extension LogicalPlan {
+  /// Whether it gives one row whatever there is.
+  fileprivate var isGlobalAggregate: Bool {
+    if case .aggregate(let node) = self { node.grouping.isEmpty } else { false }
   }
 }

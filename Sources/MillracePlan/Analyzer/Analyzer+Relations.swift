@@ -45,7 +45,7 @@ extension Analyzer {
       let plan = try table(name)
       return (plan, Scope(plan.output, outer: outer))
     case .subquery(let query):
-      let plan = try self.plan(query, outer: .none)
+      let plan = try self.plan(query, outer: outer)
       // The columns of a subquery without a name have no qualifier any more.
       let bare = LogicalPlan.alias([], plan)
       return (bare, Scope(bare.output, outer: outer))

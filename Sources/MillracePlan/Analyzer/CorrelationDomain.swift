@@ -20,13 +20,33 @@ struct CorrelationDomain {
     plan = .deduplicate(DeduplicateNode(keys: copied.map(\.attribute), child: .project(copied, child)))
   }
 
+  private init(_ plan: LogicalPlan, _ copies: [(outer: Attribute, inner: Attribute)]) {
+    self.plan = plan
+    self.copies = copies
+  }
+
   /// The copies, which are the columns of `plan`.
   var columns: [Attribute] { copies.map(\.inner) }
 
+  /// The copies as columns of a projection.
+  var passed: [NamedExpression] { columns.map { NamedExpression(passing: $0) } }
+
+  /// The domain with its values under other names, in the order of `columns`.
+  func renamed(_ columns: [Attribute]) -> CorrelationDomain {
+    CorrelationDomain(plan, zip(copies, columns).map { ($0.outer, $1) })
+  }
+
+  /// An expression over the copies in place of the enclosing query's columns.
+  func apply(_ expression: Expression) -> Expression {
+    expression.rewritten { part in
+      guard case .attribute(let attribute) = part else { return nil }
+      return copies.first { $0.outer.id == attribute.id }.map { .attribute($0.inner) }
+    }
+  }
+
   /// `plan` joined with the subquery's rows that meet the conditions.
   func joined(with rows: LogicalPlan, on conditions: [Expression]) -> LogicalPlan {
-    let local = conditions.map { $0.replacing(copies.map { ($0.outer, $0.inner) }) }
-    let condition = local.first.map { first in local.dropFirst().reduce(first) { .and($0, $1) } }
+    let condition = Expression.conjunction(conditions.map { apply($0) })
     return .join(JoinNode(condition == nil ? .cross : .inner, plan, rows, condition: condition))
   }
 
@@ -34,14 +54,9 @@ struct CorrelationDomain {
   func lookUp(_ analyzer: Analyzer) throws -> [Expression] {
     try copies.map { try analyzer.call("<=>", [.attribute($0.outer), .attribute($0.inner)]) }
   }
-}
 
-extension Expression {
-  /// The expression with other columns in place of some.
-  fileprivate func replacing(_ pairs: [(Attribute, Attribute)]) -> Expression {
-    if case .attribute(let attribute) = self, let pair = pairs.first(where: { $0.0.id == attribute.id }) {
-      return .attribute(pair.1)
-    }
-    return mapChildren { $0.replacing(pairs) }
+  /// The conditions that lead to the same values in another copy of the domain.
+  func lookUp(in other: CorrelationDomain, _ analyzer: Analyzer) throws -> [Expression] {
+    try zip(columns, other.columns).map { try analyzer.call("<=>", [.attribute($0), .attribute($1)]) }
   }
 }

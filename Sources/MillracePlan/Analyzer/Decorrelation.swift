@@ -15,31 +15,43 @@ struct Decorrelation {
     self.enclosing = enclosing
   }
 
-  /// The subquery without its correlated conditions, giving also the columns that these need, and the conditions.
+  /// A correlation that is more than a condition that can be pulled up.
+  private struct Entangled: Error {
+    let place: String
+  }
+
+  /// The subquery without its correlated conditions, giving also the columns that these need, and the conditions. Where there is more
+  /// than equalities to pull up, it is computed per value of the columns that it reads.
   func pullUp(_ plan: LogicalPlan) throws -> (LogicalPlan, Expression?) {
-    let (result, conditions) = try pull(plan)
-    let condition = conditions.first.map { first in conditions.dropFirst().reduce(first) { .and($0, $1) } }
-    if !result.freeReferences.isDisjoint(with: outer) { throw unsupported("in this place of the subquery") }
-    return (result, condition)
+    do {
+      let (result, conditions) = try pull(plan, isTop: true)
+      if !result.freeReferences.isDisjoint(with: outer) { throw Entangled(place: "in this place of the subquery") }
+      return (result, .conjunction(conditions))
+    } catch let obstacle as Entangled {
+      guard let enclosing, let dependent = DependentPlan(analyzer, plan, enclosing: enclosing),
+        let result = try dependent.independent(plan)
+      else { throw unsupported(obstacle.place) }
+      return result
+    }
   }
 
   private func isCorrelated(_ expression: Expression) -> Bool { !expression.references.isDisjoint(with: outer) }
 
-  private func pull(_ plan: LogicalPlan) throws -> (LogicalPlan, [Expression]) {
+  /// `isTop`: nothing but projections lies above.
+  private func pull(_ plan: LogicalPlan, isTop: Bool = false) throws -> (LogicalPlan, [Expression]) {
     switch plan {
     case .filter(let condition, let child):
       let (inner, conditions) = try pull(child)
       let parts = condition.conjuncts
       let local = parts.filter { !isCorrelated($0) }
       let kept =
-        local.first.map { first in LogicalPlan.filter(local.dropFirst().reduce(first) { .and($0, $1) }, inner) }
-        ?? inner
+        Expression.conjunction(local).map { LogicalPlan.filter($0, inner) } ?? inner
       return (kept, conditions + parts.filter { isCorrelated($0) })
     case .project(let columns, let child):
       if case .aggregate = child, columns.contains(where: { isCorrelated($0.expression) }) {
         throw correlatedReference()
       }
-      let (inner, conditions) = try pull(child)
+      let (inner, conditions) = try pull(child, isTop: isTop)
       let passed = needed(conditions, from: inner, beside: columns.map(\.attribute))
       return (.project(columns + passed, inner), conditions)
     case .aggregate(var node):
@@ -47,9 +59,11 @@ struct Decorrelation {
       let (inner, conditions) = try pull(node.child)
       node.child = inner
       if conditions.isEmpty { return (.aggregate(node), []) }
+      // Without rows it has a value, which those who join it know at the top only.
+      if node.grouping.isEmpty, !isTop { throw Entangled(place: "below an aggregate") }
       return try groupedByCorrelation(node, conditions)
     case .alias(let name, let child):
-      let (inner, conditions) = try pull(child)
+      let (inner, conditions) = try pull(child, isTop: isTop)
       return (.alias(name, inner), conditions)
     case .deduplicate(let node):
       let (inner, conditions) = try pull(node.child)
@@ -64,17 +78,17 @@ struct Decorrelation {
       if !rightConditions.isEmpty && ![.inner, .cross, .right].contains(node.kind)
         || !leftConditions.isEmpty && [.right, .full].contains(node.kind)
       {
-        throw unsupported("under an outer join")
+        throw Entangled(place: "under an outer join")
       }
       node.left = left
       node.right = right
       guard let condition = node.condition, isCorrelated(condition) else {
         return (.join(node), leftConditions + rightConditions)
       }
-      guard node.kind == .inner else { throw unsupported("in the condition of an outer join") }
+      guard node.kind == .inner else { throw Entangled(place: "in the condition of an outer join") }
       let parts = condition.conjuncts
       let local = parts.filter { !isCorrelated($0) }
-      node.condition = local.first.map { first in local.dropFirst().reduce(first) { .and($0, $1) } }
+      node.condition = .conjunction(local)
       if node.condition == nil { node.kind = .cross }
       return (.join(node), leftConditions + rightConditions + parts.filter { isCorrelated($0) })
     case .generate(var node):
@@ -84,13 +98,13 @@ struct Decorrelation {
     case .limit(let count, let offset, let child):
       let (inner, conditions) = try pull(child)
       if conditions.isEmpty { return (.limit(count: count, offset: offset, inner), []) }
-      return try limitedByCorrelation(inner, count, offset, conditions)
+      let keys = try keys(of: inner, conditions)
+      return (try Decorrelation.limited(inner, count, offset, per: keys, analyzer), conditions)
     case .window(var node):
       let (inner, conditions) = try pull(node.child)
-      let (rows, keys, rest) = try keyed(inner, conditions)
-      node.child = rows
-      node.partition += keys.map { .attribute($0) }
-      return (.window(node), rest)
+      node.child = inner
+      node.partition += try keys(of: inner, conditions).map { .attribute($0) }
+      return (.window(node), conditions)
     default: return (plan, [])
     }
   }
@@ -118,7 +132,9 @@ struct Decorrelation {
     LogicalPlan, [Expression]
   ) {
     var node = aggregate
-    guard conditions.allSatisfy({ comparesSides($0) }) else { return try groupedByDomain(node, conditions) }
+    guard conditions.allSatisfy({ comparesSides($0) }) else {
+      throw Entangled(place: "with a comparison other than equality below an aggregate")
+    }
     let innerColumns = Set(node.child.output.map(\.id))
     var passed: [Attribute] = []
     for condition in conditions {
@@ -140,59 +156,31 @@ struct Decorrelation {
     return isCorrelated(sides[0]) != isCorrelated(sides[1])
   }
 
-  /// The first rows per value of the columns that the conditions compare: a limit by row numbers.
-  private func limitedByCorrelation(
-    _ child: LogicalPlan, _ count: Int?, _ offset: Int, _ conditions: [Expression]
-  ) throws -> (LogicalPlan, [Expression]) {
-    var orders: [SortOrder] = []
+  /// The first rows per value of some columns: a limit by row numbers.
+  static func limited(
+    _ child: LogicalPlan, _ count: Int?, _ offset: Int, per keys: [Attribute], _ analyzer: Analyzer
+  ) throws -> LogicalPlan {
+    var orders = [SortOrder(.literal(.integer(0), .integer), isAscending: true, nullsFirst: true)]
     var rows = child
-    if case .sort(let sorted, let inner) = child {
-      orders = sorted
-      rows = inner
-    }
-    let (source, keys, rest) = try keyed(rows, conditions)
-    let order =
-      orders.isEmpty ? [SortOrder(.literal(.integer(0), .integer), isAscending: true, nullsFirst: true)] : orders
+    if case .sort(let sorted, let inner) = child { (orders, rows) = (sorted, inner) }
     let number = try WindowFunctionBuilder.rowNumber(analyzer)
     let numbered = LogicalPlan.window(
-      WindowNode(partition: keys.map { .attribute($0) }, order: order, functions: [number], child: source))
+      WindowNode(partition: keys.map { .attribute($0) }, order: orders, functions: [number], child: rows))
     let column = Expression.attribute(number.attribute)
     var kept = try analyzer.call(">", [column, .literal(.integer(Int64(offset)), .integer)])
     if let count {
       kept = .and(kept, try analyzer.call("<=", [column, .literal(.integer(Int64(offset + count)), .long)]))
     }
-    return (.project(source.output.map { NamedExpression(passing: $0) }, .filter(kept, numbered)), rest)
+    return .project(rows.output.map { NamedExpression(passing: $0) }, .filter(kept, numbered))
   }
 
-  /// The subquery's rows with the columns by which rows of the enclosing query find theirs, and the conditions that remain: for
-  /// equalities those that they compare, else the enclosing query's own values.
-  private func keyed(
-    _ plan: LogicalPlan, _ conditions: [Expression]
-  ) throws -> (LogicalPlan, keys: [Attribute], [Expression]) {
-    if conditions.isEmpty { return (plan, [], []) }
-    if conditions.allSatisfy({ comparesSides($0) }) {
-      let used = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
-      return (plan, plan.output.filter { used.contains($0.id) }, conditions)
+  /// Columns of the subquery by which rows of the enclosing query find theirs.
+  private func keys(of plan: LogicalPlan, _ conditions: [Expression]) throws -> [Attribute] {
+    guard conditions.allSatisfy({ comparesSides($0) }) else {
+      throw Entangled(place: "with a comparison other than equality below LIMIT or a window function")
     }
-    let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.intersection(outer)
-    guard let domain = enclosing.flatMap({ CorrelationDomain(of: ids, from: $0) }) else {
-      throw unsupported("with a comparison other than equality below LIMIT or a window function")
-    }
-    return (domain.joined(with: plan, on: conditions), domain.columns, try domain.lookUp(analyzer))
-  }
-
-  /// An aggregation per combination of the enclosing query's values, for conditions other than equalities.
-  private func groupedByDomain(_ aggregate: AggregateNode, _ conditions: [Expression]) throws -> (
-    LogicalPlan, [Expression]
-  ) {
-    let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.intersection(outer)
-    guard let domain = enclosing.flatMap({ CorrelationDomain(of: ids, from: $0) }) else {
-      throw unsupported("with a comparison other than equality below an aggregate")
-    }
-    var node = aggregate
-    node.child = domain.joined(with: aggregate.child, on: conditions)
-    node.grouping += domain.columns.map { NamedExpression(passing: $0) }
-    return (.aggregate(node), try domain.lookUp(analyzer))
+    let used = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
+    return plan.output.filter { used.contains($0.id) }
   }
 
   /// Columns of `plan` that conditions read and the projection does not pass on.
@@ -215,5 +203,10 @@ extension Expression {
   package var conjuncts: [Expression] {
     if case .and(let left, let right) = self { return left.conjuncts + right.conjuncts }
     return [self]
+  }
+
+  /// All of the conditions; nil if there are none.
+  package static func conjunction(_ conditions: [Expression]) -> Expression? {
+    conditions.first.map { first in conditions.dropFirst().reduce(first) { .and($0, $1) } }
   }
 }

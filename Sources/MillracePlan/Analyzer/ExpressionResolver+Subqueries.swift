@@ -91,14 +91,16 @@ extension Expression {
 extension LogicalPlan {
   /// Ids of columns that are read here but come from nowhere below: those of an enclosing query.
   var freeReferences: Set<Int> {
-    var provided: Set<Int> = []
     var read: Set<Int> = []
-    forEach { node in
-      provided.formUnion(node.output.map(\.id))
-      read.formUnion(node.expressions.reduce(into: Set<Int>()) { $0.formUnion($1.references) })
-      for expression in node.expressions { provided.formUnion(expression.lambdaParameterIDs) }
+    for expression in expressions {
+      read.formUnion(expression.references.subtracting(expression.lambdaParameterIDs))
     }
-    return read.subtracting(provided)
+    var free: Set<Int> = []
+    for child in children {
+      read.subtract(child.output.map(\.id))
+      free.formUnion(child.freeReferences)
+    }
+    return free.union(read)
   }
 }
 

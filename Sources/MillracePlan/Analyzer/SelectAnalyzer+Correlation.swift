@@ -19,7 +19,7 @@ extension SelectAnalyzer {
   /// A correlated EXISTS inside an expression: a left join with a marker.
   func correlatedExists(_ plan: LogicalPlan) throws -> Expression {
     let outerIDs = plan.freeReferences
-    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan.withoutOrder)
     return try marked(right, condition)
   }
 
@@ -66,7 +66,7 @@ extension SelectAnalyzer {
     let marker = NamedExpression("exists", .literal(.boolean(true), .boolean))
     let side = LogicalPlan.project(domain.columns.map { NamedExpression(passing: $0) } + [marker], found)
     let lookUp = try domain.lookUp(analyzer)
-    try addJoin(JoinNode(.left, child, side, condition: lookUp.dropFirst().reduce(lookUp[0]) { .and($0, $1) }))
+    try addJoin(JoinNode(.left, child, side, condition: .conjunction(lookUp)))
     var nullable = marker.attribute
     nullable.isNullable = true
     return try analyzer.call("isnotnull", [.attribute(nullable)])
@@ -114,6 +114,19 @@ extension LogicalPlan {
       else { return nil }
       return value.isNull ? nil : value
     default: return nil
+    }
+  }
+}
+
+extension LogicalPlan {
+  /// The plan for those who ask only whether it gives a row: without sorting and LIMIT on top.
+  var withoutOrder: LogicalPlan {
+    switch self {
+    case .sort(_, let child): child.withoutOrder
+    case .limit(let count, offset: 0, let child) where count ?? 1 > 0: child.withoutOrder
+    case .project(let columns, let child): .project(columns, child.withoutOrder)
+    case .alias(let name, let child): .alias(name, child.withoutOrder)
+    default: self
     }
   }
 }

@@ -37,9 +37,11 @@ extension SelectAnalyzer {
     switch sql.kind {
     case .unary(.not, let inner): return try subqueryPredicate(inner, isNegated: !isNegated)
     case .exists(let query):
-      let plan = try staticPlan(query)
-      let (right, condition) = try Decorrelation(analyzer, outer: Set(child.output.map(\.id))).pullUp(plan)
-      child = .join(JoinNode(isNegated ? .leftAnti : .leftSemi, child, right, condition: condition))
+      let plan = try staticPlan(query).withoutOrder
+      let (right, condition) = try Decorrelation(
+        analyzer, outer: Set(child.output.map(\.id)), enclosing: child
+      ).pullUp(plan)
+      child = child.filtered(by: JoinNode(isNegated ? .leftAnti : .leftSemi, child, right, condition: condition))
       return true
     case .inSubquery(let value, let query):
       let resolver = ExpressionResolver(analyzer, scope)
@@ -55,8 +57,11 @@ extension SelectAnalyzer {
           "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
           "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
       }
-      let (right, correlation) = try Decorrelation(analyzer, outer: Set(child.output.map(\.id))).pullUp(plan)
-      child = .join(try membershipJoin(values, plan.output, correlation, right, isNegated: isNegated))
+      let (right, correlation) = try Decorrelation(
+        analyzer, outer: Set(child.output.map(\.id)), enclosing: child
+      ).pullUp(plan)
+      child = child.filtered(
+        by: try membershipJoin(values, plan.output, correlation, right, isNegated: isNegated))
       return true
     default: return false
     }
@@ -122,6 +127,25 @@ enum WhereCollector {
       case .scalarSubquery, .exists, .inSubquery: true
       default: false
       }
+    }
+  }
+}
+
+extension LogicalPlan {
+  /// The plan's rows that a semi or anti join keeps. It is a condition, and like others lies below the declaration of an event time
+  /// that it does not read.
+  fileprivate func filtered(by node: JoinNode) -> LogicalPlan { belowWatermark(node) ?? .join(node) }
+
+  private func belowWatermark(_ node: JoinNode) -> LogicalPlan? {
+    switch self {
+    case .alias(let name, let child): return child.belowWatermark(node).map { .alias(name, $0) }
+    case .filter(let condition, let child): return child.belowWatermark(node).map { .filter(condition, $0) }
+    case .watermark(let column, let settings, let child):
+      if node.condition?.references.contains(column.id) ?? false { return nil }
+      var join = node
+      join.left = child
+      return .watermark(column: column, settings, child.belowWatermark(node) ?? .join(join))
+    default: return nil
     }
   }
 }
