@@ -34,14 +34,20 @@ public struct StreamingRules: Sendable {
     if mode == .complete && aggregates.isEmpty {
       throw outputMode("complete output mode needs an aggregation", hint: "use append, or group the rows")
     }
-    if mode != .append && (aggregates.count > 1 || compatibility == .spark && plan.keepsStateAboveAggregates) {
+    if mode != .append && (aggregates.count > 1 || compatibility == .spark && plan.joinsAggregates) {
       throw unsupported(
-        "AGGREGATION_CHAIN", "an operator with state over an aggregation needs append mode",
+        "AGGREGATION_CHAIN", "an aggregation or a join over an aggregation needs append mode",
         hint: "use append with a watermark")
     }
     try plan.forEach { try check(node: $0, aggregates) }
     try checkTransforms(plan)
     try checkOrder(plan)
+    // By what a join looks its partners up is known in the end only.
+    if compatibility == .spark {
+      try Optimizer.optimize(resolved).forEach { node in
+        if case .join(let join) = node, join.left.isStreaming, join.right.isStreaming { try checkEquality(join) }
+      }
+    }
   }
 
   private func checkAppend(_ plan: LogicalPlan, _ aggregates: [AggregateNode]) throws {
@@ -167,14 +173,15 @@ public struct StreamingRules: Sendable {
 
   private func checkStreams(_ join: JoinNode) throws {
     let bounds = StreamJoinBounds(join)
-    guard bounds.hasEquality else {
+    if compatibility != .spark { try checkEquality(join) }
+    // Whether a cross join is one is known in the end, too.
+    if join.kind == .inner || join.kind == .cross && compatibility == .spark {
+      guard compatibility == .spark, mode == .complete else { return }
       throw unsupported(
-        "JOIN_WITHOUT_EQUALITY", "a join of two streams needs columns that must be equal", hint: "add an equality to ON"
-      )
+        "JOIN_OUTPUT_MODE", "a join of two streams needs append or update mode", hint: "use outputMode append")
     }
     let isBounded: Bool
     switch join.kind {
-    case .inner: return
     case .leftAnti where compatibility == .spark:
       throw unsupported(
         "ANTI_JOIN", "a left anti join of two streams is not supported",
@@ -182,7 +189,7 @@ public struct StreamingRules: Sendable {
     case .left, .leftSemi, .leftAnti: isBounded = bounds.left != nil
     case .right: isBounded = bounds.right != nil
     case .full: isBounded = bounds.left != nil || bounds.right != nil
-    case .nullAwareAnti, .cross:
+    case .nullAwareAnti, .cross, .inner:
       throw unsupported(
         "JOIN_KIND", "a \(join.kind.rawValue) join of two streams is not supported",
         hint: "use an inner, outer, left semi or left anti join")
@@ -198,6 +205,12 @@ public struct StreamingRules: Sendable {
         "a \(join.kind.rawValue) join of two streams must know when a row finds no partner any more",
         hint: "declare watermarks on both sides and bound their times against each other in ON")
     }
+  }
+
+  private func checkEquality(_ join: JoinNode) throws {
+    if StreamJoinBounds(join).hasEquality { return }
+    throw unsupported(
+      "JOIN_WITHOUT_EQUALITY", "a join of two streams needs columns that must be equal", hint: "add an equality to ON")
   }
 
   /// ORDER BY is for complete mode, above an aggregation.
@@ -241,16 +254,14 @@ extension LogicalPlan {
     return children.contains(where: hasOwn)
   }
 
-  /// Whether a join of streams or a deduplication works on the groups of an aggregation.
-  fileprivate var keepsStateAboveAggregates: Bool {
-    let keepsState =
-      switch self {
-      case .join(let join): join.left.isStreaming && join.right.isStreaming
-      case .deduplicate(let node): node.child.isStreaming
-      default: false
-      }
-    if keepsState, children.contains(where: { !$0.streamingAggregates.isEmpty }) { return true }
-    return children.contains(where: \.keepsStateAboveAggregates)
+  /// Whether a join of streams works on the groups of an aggregation.
+  fileprivate var joinsAggregates: Bool {
+    if case .join(let join) = self, join.left.isStreaming, join.right.isStreaming,
+      !join.left.streamingAggregates.isEmpty || !join.right.streamingAggregates.isEmpty
+    {
+      return true
+    }
+    return children.contains(where: \.joinsAggregates)
   }
 
   /// Aggregations over streams, outermost first.

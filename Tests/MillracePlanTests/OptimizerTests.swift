@@ -105,7 +105,7 @@ import Testing
   @Test(arguments: [
     ("LEFT", "d = 'w'", "inner"), ("RIGHT", "b = 'x'", "inner"), ("FULL", "b = 'x' AND d = 'w'", "inner"),
     ("FULL", "b = 'x'", "left outer"), ("FULL", "length(d) > 1", "right outer"), ("LEFT", "b = 'x'", "left outer"),
-    ("LEFT", "d IS NULL", "left outer"), ("FULL", "b = d", "full outer"),
+    ("LEFT", "d IS NULL", "left outer"), ("FULL", "b = d", "inner"), ("FULL", "b <=> d", "full outer"),
   ])
   func outerJoinUnderCondition(kind: String, condition: String, result: String) throws {
     let plan = try Self.pushed("SELECT b FROM t \(kind) JOIN u ON t.a = u.a WHERE \(condition)")
@@ -365,7 +365,8 @@ import Testing
     ("SELECT sum(n) FROM (SELECT count(*) AS n FROM t)", 2),
     // A window over windows waits for theirs.
     (
-      "SELECT sum(n) FROM (SELECT window w, count(*) AS n FROM s GROUP BY window(ts, '1 m')) GROUP BY window(w, '1 h')", 2
+      "SELECT sum(n) FROM (SELECT window w, count(*) AS n FROM s GROUP BY window(ts, '1 m')) GROUP BY window(w, '1 h')",
+      2
     ),
   ])
   func aggregationsMerge(sql: String, left: Int) throws {

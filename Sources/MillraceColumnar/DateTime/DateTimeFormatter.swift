@@ -43,7 +43,7 @@ public struct DateTimeFormatter: Sendable {
       case .dayOfYear: date.dayOfYear
       case .hour, .clockHour, .hourOfHalf, .clockHourOfHalf, .minute, .second: Moment.value(field, time: time)
       case .quarter: (date.month - 1) / 3 + 1
-      case .weekOfMonth: (date.day - 1) / 7 + 1
+      case .weekdayInMonth: (date.day - 1) % 7 + 1
       }
     }
 

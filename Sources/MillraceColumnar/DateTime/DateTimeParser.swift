@@ -323,7 +323,7 @@ struct DateTimeFields {
     case .second:
       second = value
       return value >= 0 && value <= 59
-    case .quarter, .weekOfMonth: return false
+    case .quarter, .weekdayInMonth: return false
     }
   }
 

@@ -10,7 +10,9 @@ public struct DateTimePattern: Sendable {
 
   /// A number in the text.
   enum Field: Sendable {
-    case year, month, day, dayOfYear, hour, clockHour, hourOfHalf, clockHourOfHalf, minute, second, quarter, weekOfMonth
+    case year, month, day, dayOfYear, hour, clockHour, hourOfHalf, clockHourOfHalf, minute, second, quarter
+    /// How often the date's day of the week came since the month's first week began.
+    case weekdayInMonth
   }
 
   /// How the offset from UTC is written.
@@ -133,7 +135,7 @@ struct DateTimePatternCompiler {
       weekBased.contains(letter) || never.contains(letter) || use == .reading && neverRead.contains(letter)
     }
     let tooLong = ["GGGGG", "MMMMM", "LLLLL", "EEEEE", "QQQQQ", "qqqqq", "yyyyyyy"].first { letters.contains($0) }
-    if let refused = letters.first(where: isRefused) {
+    if let refused = letters.first(where: weekBased.contains) ?? letters.first(where: isRefused) {
       let code =
         weekBased.contains(refused)
         ? "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN"
@@ -236,7 +238,7 @@ struct DateTimePatternCompiler {
       return [count > 2 ? .quarterName(isFull: count == 4) : number(.quarter, count)]
     case "F":
       if count > 1 { break }
-      return [number(.weekOfMonth, 1)]
+      return [number(.weekdayInMonth, 1)]
     case "G":
       usesEra = true
       return [.era(isFull: count == 4)]

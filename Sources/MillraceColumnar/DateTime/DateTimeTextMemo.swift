@@ -112,7 +112,7 @@ public struct DateTimeTextMemo {
 
   private static func unit(of field: DateTimePattern.Field) -> Int64 {
     switch field {
-    case .year, .month, .day, .dayOfYear, .quarter, .weekOfMonth: 86_400_000_000
+    case .year, .month, .day, .dayOfYear, .quarter, .weekdayInMonth: 86_400_000_000
     case .hour, .clockHour, .hourOfHalf, .clockHourOfHalf: 3_600_000_000
     case .minute: 60_000_000
     case .second: 1_000_000

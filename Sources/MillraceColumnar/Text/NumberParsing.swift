@@ -138,6 +138,8 @@ public enum NumberParsing {
     case value(Int128)
     /// A number, but with too many digits before the point.
     case outOfRange
+    /// A number with more than 38 digits before the point.
+    case tooManyDigits
     /// Not a number.
     case malformed
   }
@@ -154,6 +156,9 @@ public enum NumberParsing {
     }
     if value == 0 { return .value(0) }
     if parts.exponent + scale < -38 { return .value(0) }
+    if parts.exponent > 0 || value.magnitude >= 1_000_000_000_000_000_000 {
+      if "\(value.magnitude)".utf8.count + parts.exponent > 38 { return .tooManyDigits }
+    }
     guard let scaled = Decimal128.rescaled(value, from: -parts.exponent, to: scale), Decimal128.fits(scaled, precision)
     else {
       return .outOfRange

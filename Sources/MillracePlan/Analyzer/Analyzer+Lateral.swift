@@ -16,8 +16,7 @@ extension Analyzer {
       }
       let resolver = ExpressionResolver(self, scope)
       guard var node = try resolver.generator(function, over: plan) else {
-        throw MillraceError(
-          "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(function.name.joined(separator: "."))`")
+        throw unknownTableFunction(function.name.last?.lowercased() ?? "")
       }
       node.isOuter = node.isOuter || kind == .left
       let chosen = alias ?? inner.alias

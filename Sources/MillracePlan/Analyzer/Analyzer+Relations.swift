@@ -303,12 +303,18 @@ extension Analyzer {
     let arguments = try call.arguments.compactMap(\.expression).map { try resolver.resolve($0) }
     if name == "range" { return try range(arguments) }
     let one = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
-    guard let node = try resolver.generator(call, over: one) else {
-      throw MillraceError(
-        "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(name)`",
-        hint: NearestName.of(name, among: Generators.names.sorted() + ["range"]).map { "did you mean `\($0)`?" })
-    }
+    guard let node = try resolver.generator(call, over: one) else { throw unknownTableFunction(name) }
     return .generate(node)
+  }
+
+  func unknownTableFunction(_ name: String) -> MillraceError {
+    if functions.scalar(name) != nil || functions.aggregate(name) != nil {
+      return MillraceError(
+        "NOT_A_TABLE_FUNCTION", "`\(name)` gives a value, not rows", hint: "write it in a select list")
+    }
+    return MillraceError(
+      "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "there is no table function `\(name)`",
+      hint: NearestName.of(name, among: Generators.names.sorted() + ["range"]).map { "did you mean `\($0)`?" })
   }
 
   private func range(_ arguments: [Expression]) throws -> LogicalPlan {

@@ -39,7 +39,9 @@ struct DependentPlan {
     case .join(let node): return try join(node)
     case .union(let inputs, let output): return try union(inputs, output)
     case .setOperation(let operation, let isAll, let left, let right):
-      guard let (left, domain) = try withDomainLast(left), let (right, _) = try withDomainLast(right) else { return nil }
+      guard let (left, domain) = try withDomainLast(left), let (right, _) = try withDomainLast(right) else {
+        return nil
+      }
       return (.setOperation(operation, isAll: isAll, left, right), domain)
     case .alias(_, let child): return try dependent(child)
     case .project, .filter, .aggregate, .generate, .sort, .limit, .window, .deduplicate: break

@@ -88,8 +88,16 @@ extension SelectAnalyzer {
   /// The expression of a key. Spark resolves the select list before it rejects a time window's arguments, so that a column
   /// `window` is unknown there.
   private func resolveKey(_ sql: SQLExpression, _ items: [SQLExpression]) throws -> Expression {
+    let resolver = ExpressionResolver(analyzer, scope, collector: self)
+    // Names of the select list that no column has can be used inside of a key, too.
+    for case .alias(let value, let names) in items.map(\.kind) where names.count == 1 && !containsAggregate(value) {
+      let isUsed = sql.contains { part in
+        if case .column(let parts) = part.kind { parts[0].lowercased() == names[0].lowercased() } else { false }
+      }
+      if isUsed, try scope.match(names) == nil { resolver.aliases[names[0].lowercased()] = try resolver.resolve(value) }
+    }
     do {
-      return try ExpressionResolver(analyzer, scope, collector: self).resolve(sql)
+      return try resolver.resolve(sql)
     } catch let error as MillraceError where error.code.hasPrefix("DATATYPE_MISMATCH.") {
       guard case .call(let call) = sql.kind, let name = call.name.last?.lowercased(),
         ["window", "session_window"].contains(name), try scope.match([name]) == nil
@@ -152,12 +160,12 @@ extension SelectAnalyzer {
     }
   }
 
-  /// HAVING sees nothing but keys and aggregates: other columns are unknown to it.
-  func checkHaving(_ having: Expression, _ available: Set<Int>) throws {
+  /// HAVING and ORDER BY see nothing but keys and aggregates: other columns are unknown to them.
+  func checkKnown(_ expression: Expression, _ available: Set<Int>, _ columns: [NamedExpression] = []) throws {
     do {
-      try checkGrouped(having, available, [])
+      try checkGrouped(expression, available, columns)
     } catch let error as MillraceError where ["MISSING_AGGREGATION", "MISSING_GROUP_BY"].contains(error.code) {
-      let unknown = child.output.first { having.references.contains($0.id) && !available.contains($0.id) }
+      let unknown = child.output.first { expression.references.contains($0.id) && !available.contains($0.id) }
       guard let unknown, !(grouping ?? []).isEmpty else { throw error }
       throw analyzer.unresolvedColumn([unknown.name], among: (grouping ?? []).map(\.attribute))
     }

@@ -119,10 +119,11 @@ final class SelectAnalyzer {
         try groupingSets.map { try $0.plan(over: plan, grouping, aggregates) }
         ?? .aggregate(AggregateNode(grouping: grouping, aggregates: aggregates, child: plan))
       let available = Set(plan.output.map(\.id))
-      for expression in columns.map(\.expression) + [qualify].compactMap({ $0 }) + orders.map(\.expression) {
+      for expression in columns.map(\.expression) + [qualify].compactMap({ $0 }) {
         try checkGrouped(expression, available, columns)
       }
-      if let having { try checkHaving(having, available) }
+      for order in orders { try checkKnown(order.expression, available, columns) }
+      if let having { try checkKnown(having, available) }
       for call in windowCalls {
         for expression in call.partition + call.order.map(\.expression) + call.function.arguments {
           try checkGrouped(expression, available, [])

@@ -17,6 +17,7 @@ public enum Optimizer {
     Rule(name: "require join keys", apply: RequireJoinKeys.apply),
     Rule(name: "push filters", apply: PushFilters.apply),
     Rule(name: "merge projections", apply: MergeProjections.apply),
+    Rule(name: "require join keys again", apply: RequireJoinKeys.apply),
     Rule(name: "push filters again", apply: PushFilters.apply),
     Rule(name: "merge aggregates", apply: MergeAggregates.apply),
     Rule(name: "prune columns", apply: PruneColumns.apply),

@@ -102,7 +102,10 @@ enum PushFilters {
   {
     guard [.left, .right, .full].contains(kind) else { return kind }
     func needs(_ side: Set<Int>) -> Bool {
-      conditions.contains { !$0.references.isEmpty && $0.references.isSubset(of: side) && $0.isNotTrueForNulls }
+      conditions.contains { condition in
+        if RequireJoinKeys.comparedColumns(condition).contains(where: { side.contains($0.id) }) { return true }
+        return !condition.references.isEmpty && condition.references.isSubset(of: side) && condition.isNotTrueForNulls
+      }
     }
     return switch (kind, needs(left), needs(right)) {
     case (.full, true, true), (.left, _, true), (.right, true, _): .inner
@@ -112,9 +115,11 @@ enum PushFilters {
     }
   }
 
+  /// `plan` under the conditions, those that are written twice once.
   private static func filtered(_ plan: LogicalPlan, _ conditions: [Expression]) -> LogicalPlan {
-    guard let first = conditions.first else { return plan }
-    return .filter(conditions.dropFirst().reduce(first) { .and($0, $1) }, plan)
+    var seen: Set<String> = []
+    let different = conditions.filter { !$0.isDeterministic || seen.insert($0.fingerprint).inserted }
+    return Expression.conjunction(different).map { .filter($0, plan) } ?? plan
   }
 
   private static func split(_ conditions: [Expression], _ test: (Expression) -> Bool) -> ([Expression], [Expression]) {

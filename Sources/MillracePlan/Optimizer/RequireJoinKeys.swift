@@ -15,7 +15,7 @@ enum RequireJoinKeys {
   }
 
   /// Columns that stand on a side of a comparison that NULL makes unknown.
-  private static func comparedColumns(_ condition: Expression) -> [Attribute] {
+  static func comparedColumns(_ condition: Expression) -> [Attribute] {
     guard case .call(let function, let sides) = condition, ["=", "==", "<", "<=", ">", ">="].contains(function.name)
     else { return [] }
     return sides.compactMap { if case .attribute(let column) = $0 { column } else { nil } }

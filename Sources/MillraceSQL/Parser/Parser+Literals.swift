@@ -101,7 +101,7 @@ extension Parser {
     let start = position
     let first = token
     advance()
-    let text = try stringConstant("a string")
+    guard let text = stringToken() else { throw unexpected("a string") }
     switch keyword {
     case .date: return SQLExpression(.typedLiteral(.date, text), range(from: start))
     case .timestamp, .timestampLTZ: return SQLExpression(.typedLiteral(.timestamp, text), range(from: start))

@@ -136,9 +136,9 @@ private enum ShownFunction {
 
   /// How many arguments are shown where not all are.
   static let hiddenFrom = [
-    "from_json": 1, "from_csv": 1, "to_json": 1, "to_csv": 1, "first": 1, "last": 1, "first_value": 1, "last_value": 1,
-    "any_value": 1, "approx_count_distinct": 1, "try_make_timestamp": 6,
-    "variant_get": 2, "try_variant_get": 2, "rank": 0, "dense_rank": 0, "percent_rank": 0,
+    "from_json": 1, "from_csv": 1, "to_json": 1, "to_csv": 1, "schema_of_json": 1, "schema_of_csv": 1, "shuffle": 1,
+    "first": 1, "last": 1, "first_value": 1, "last_value": 1, "any_value": 1, "approx_count_distinct": 1,
+    "try_make_timestamp": 6, "variant_get": 2, "try_variant_get": 2, "rank": 0, "dense_rank": 0, "percent_rank": 0,
   ]
 
   /// The arguments that Spark adds, by the number of those that are written.

@@ -49,7 +49,7 @@ import Testing
     ("d/M/yy h:mm a", "29/2/24 11:59 PM"), ("HH:mm:ss.SSS", "23:59:58.123"), ("SSSSSS", "123456"), ("D", "60"),
     ("DDD", "060"),
     ("E MMM", "Thu Feb"), ("Z", "+0000"), ("XXX", "Z"), ("xxx", "+00:00"), ("VV", "UTC"), ("z", "UTC"), ("O", "GMT"),
-    ("QQQ", "Q1"), ("QQQQ", "1st quarter"), ("G", "AD"), ("k K", "23 11"), ("''yy", "'24"), ("F", "5"),
+    ("QQQ", "Q1"), ("QQQQ", "1st quarter"), ("G", "AD"), ("k K", "23 11"), ("''yy", "'24"), ("F", "1"),
   ])
   func format(pattern: String, expected: String) throws {
     let formatter = DateTimeFormatter(try DateTimePattern(pattern, for: .writing), zone: .utc)

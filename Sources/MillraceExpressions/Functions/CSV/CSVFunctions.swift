@@ -25,6 +25,9 @@ enum CSVFunctions {
     {
       (arguments: [Expression], context: BindingContext) in
       try Arguments.expectCount("schema_of_csv", arguments, 1...2)
+      guard [.string, .void].contains(arguments[0].type) else {
+        throw Arguments.unexpectedType("schema_of_csv", 0, arguments[0].type, .string)
+      }
       guard case .string(var text) = try Arguments.constant("schema_of_csv", "csv", arguments[0]) else {
         throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_NULL", "the line of `schema_of_csv` must not be NULL")
       }
@@ -153,11 +156,25 @@ enum CSVFunctions {
     guard !type.isNested else {
       throw MillraceError("UNSUPPORTED_DATATYPE", "CSV has no values of type \(type.sql)")
     }
+    if type == .boolean { return truth(of: text) }
     let value = try Cast.bind(text, to: type, isTry: true, context: context)
     guard type.isNumeric, let trim = FunctionRegistry.builtin.scalar("trim") else { return value }
     // Blanks around a number are no part of it in SQL, but are in CSV.
     let isBare = try BuiltinOperators.equal(try trim.bind([.expression(text)], context), text, context)
     return .conditional([.init(isBare, value)], otherwise: .null(type), type)
+  }
+
+  /// `true` and `false` in any case; CSV knows no other words for them.
+  private static func truth(of text: Expression) -> Expression {
+    Bind.call("csv_boolean", [text], .boolean, isNullable: true) { vectors, count in
+      RowLoop.values(.boolean, vectors, count) { row -> UInt8? in
+        switch String(decoding: vectors[0].bytes(row), as: UTF8.self).lowercased() {
+        case "true": 1
+        case "false": 0
+        default: nil
+        }
+      }
+    }
   }
 
   // MARK: Writing

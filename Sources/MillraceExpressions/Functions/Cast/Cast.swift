@@ -151,6 +151,13 @@ enum CastRules {
       hint: "use try_cast to get NULL instead")
   }
 
+  /// `NUMERIC_OUT_OF_SUPPORTED_RANGE`.
+  static func tooManyDigits(_ value: String) -> MillraceError {
+    MillraceError(
+      "NUMERIC_OUT_OF_SUPPORTED_RANGE", "the value \(value) has more than 38 digits before the point",
+      hint: "use DOUBLE, or try_cast to get NULL instead")
+  }
+
   /// `NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION`.
   static func outOfRange(_ value: String, _ target: DataType) -> MillraceError {
     MillraceError(

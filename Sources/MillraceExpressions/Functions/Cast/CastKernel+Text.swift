@@ -22,6 +22,9 @@ extension CastKernel {
           case .outOfRange:
             if options.isTry { return nil }
             throw CastRules.outOfRange(String(decoding: bytes, as: UTF8.self), target)
+          case .tooManyDigits:
+            if options.isTry { return nil }
+            throw CastRules.tooManyDigits(String(decoding: bytes, as: UTF8.self))
           }
         }
       }

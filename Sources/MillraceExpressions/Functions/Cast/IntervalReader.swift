@@ -6,6 +6,8 @@ enum IntervalReader {
   enum Failure: Error {
     case malformed
     case overflow
+    /// A year-month interval whose numbers are out of range.
+    case months
   }
 
   /// Microseconds of a day-time interval.
@@ -42,11 +44,12 @@ enum IntervalReader {
     guard let first = text.number(atMost: 12) else { throw .malformed }
     var total = Int64(first) * Int64(from.months)
     if from != to {
-      guard text.take(0x2D), let months = text.number(atMost: 2), months < 12 else { throw .malformed }
+      guard text.take(0x2D), let months = text.number(atMost: 2) else { throw .malformed }
+      if months > 11 { throw .months }
       total += Int64(months)
     }
     guard text.isAtEnd else { throw .malformed }
-    guard let result = Int32(exactly: isNegative ? -total : total) else { throw .overflow }
+    guard let result = Int32(exactly: isNegative ? -total : total) else { throw .months }
     return result
   }
 
@@ -126,9 +129,13 @@ enum IntervalReader {
     let text = String(decoding: bytes, as: UTF8.self)
     switch failure {
     case .malformed:
+      let isMonths = if case .yearMonthInterval = target { true } else { false }
       return MillraceError(
-        "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE", "'\(text)' is no \(target.sql)",
+        "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING\(isMonths ? "" : "_WITH_NOTICE")",
+        "'\(text)' is no \(target.sql)",
         hint: "write the value as in a literal of that type, or use try_cast to get NULL instead")
+    case .months:
+      return MillraceError("INVALID_INTERVAL_FORMAT.INTERVAL_PARSING", "'\(text)' is out of range of \(target.sql)")
     case .overflow:
       return MillraceError("INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION", "'\(text)' does not fit into \(target.sql)")
     }

@@ -51,7 +51,7 @@ enum ArraySearch {
       example: "array_join(array('a', 'b'), '-')"
     ) { arguments, context in
       let inputs = try Arguments.coerce(
-        "array_join", arguments, [.type(.array(.string)), .string, .string], counts: 2...3, context)
+        "array_join", arguments, [.type(.array(.string)), .strict(.string), .strict(.string)], counts: 2...3, context)
       return CollectionBinding.call("array_join", inputs, type: .string) { arguments, count, _ in join(arguments, count)
       }
     },

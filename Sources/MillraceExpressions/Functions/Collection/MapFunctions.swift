@@ -222,7 +222,7 @@ enum MapFunctions {
     guard areMaps, let type = TypeCoercion.commonType(maps.map(\.type)) ?? (maps.isEmpty ? .map(.string, .string) : nil)
     else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES",
+        areMaps ? "DATATYPE_MISMATCH.DATA_DIFF_TYPES" : "DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES",
         "`map_concat` takes maps of one type, not " + maps.map(\.type.sql).joined(separator: ", "))
     }
     let inputs = try maps.map { try $0.cast(to: type, context) }

@@ -187,6 +187,7 @@ enum DateArithmeticFunctions {
 
   private static func difference(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     let unit = try unit(arguments[0], "timestampdiff")
+    if unit.uppercased() == "DAYOFYEAR" { throw unknownUnit(unit) }
     let size = try size(unit)
     let bound = try Arguments.coerce(
       "timestampdiff", Array(arguments.dropFirst()), [.type(.timestamp), .type(.timestamp)], context)

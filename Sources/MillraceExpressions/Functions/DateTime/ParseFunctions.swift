@@ -102,7 +102,13 @@ enum ParseFunctions {
   ) throws -> Expression {
     let bound = try Arguments.coerce(name, arguments, [.string, .string], context)
     let zone = try TimeZoneRules.required(context.timeZone)
-    let fixed = try bound[1].constantText.map { try DateTimePattern($0, for: .reading) }
+    let fixed = try bound[1].constantText.map { text in
+      do { return try DateTimePattern(text, for: .reading) } catch var error as MillraceError {
+        // Times without zone came after the change of patterns that other codes tell of.
+        if type == .timestampNTZ { error.code = "INVALID_DATETIME_PATTERN.WITH_SUGGESTION" }
+        throw error
+      }
+    }
     let isNullable = isTry || bound.contains(where: \.isNullable)
     let isTryOrLenient = isTry || !context.isAnsi
     return Bind.call(name, bound, type, variant: context.timeZone, canFail: !isTryOrLenient, isNullable: isNullable) {

@@ -77,8 +77,25 @@ enum ValidTextFunctions {
       writer.append(bytes)
       return true
     }
-    return ["hex": { hex($0, &$1) }, "utf-8": plain, "utf8": plain, "base64": { Base64.decode($0, &$1) }]
+    return [
+      "hex": { hex($0, &$1) }, "utf-8": plain, "utf8": plain, "base64": { isBase64($0) && Base64.decode($0, &$1) },
+    ]
   }()
+
+  /// Whether a text holds nothing but characters of base 64 and blanks, with the padding right if there is any.
+  private static func isBase64(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var characters = 0, padding = 0
+    for byte in bytes where ![0x20, 0x09, 0x0A, 0x0D].contains(byte) {
+      if byte == UInt8(ascii: "=") {
+        padding += 1
+      } else if padding == 0, isASCIIAlphanumeric(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") {
+        characters += 1
+      } else {
+        return false
+      }
+    }
+    return padding == 0 ? characters % 4 != 1 : padding <= 2 && (characters + padding) % 4 == 0
+  }
 
   /// A missing first digit is zero.
   private static func hex(_ bytes: UnsafeRawBufferPointer, _ writer: inout StringWriter) -> Bool {

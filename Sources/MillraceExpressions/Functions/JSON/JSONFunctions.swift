@@ -75,6 +75,9 @@ public enum JSONFunctions {
       "schema_of_json", summary: "The schema of constant JSON text as DDL.", example: "schema_of_json('{\"a\": [1]}')"
     ) { arguments, context in
       try Arguments.expectCount("schema_of_json", arguments, 1...2)
+      guard [.string, .void].contains(arguments[0].type) else {
+        throw Arguments.unexpectedType("schema_of_json", 0, arguments[0].type, .string)
+      }
       guard case .string(let text) = try Arguments.constant("schema_of_json", "json", arguments[0]) else {
         throw MillraceError("DATATYPE_MISMATCH.UNEXPECTED_NULL", "the JSON text of `schema_of_json` is NULL")
       }
@@ -101,16 +104,18 @@ extension DataType {
 struct JSONSchema {
   private let readsPrimitivesAsStrings: Bool
   private let prefersDecimal: Bool
+  private let grammar: JSONGrammar
 
   init(_ options: JSONOptions) {
     readsPrimitivesAsStrings = options.raw["primitivesasstring"]?.lowercased() == "true"
     prefersDecimal = options.raw["prefersdecimal"]?.lowercased() == "true"
+    grammar = JSONGrammar(options.raw)
   }
 
   func infer(_ text: String) throws -> DataType {
     var copy = text
     let type = copy.withUTF8 { bytes -> DataType? in
-      var scanner = JSONScanner(UnsafeRawBufferPointer(bytes))
+      var scanner = JSONScanner(UnsafeRawBufferPointer(bytes), grammar)
       return infer(&scanner, 0)
     }
     guard let type else { throw Array(text.utf8).withUnsafeBytes { JSONOptions.malformed($0) } }

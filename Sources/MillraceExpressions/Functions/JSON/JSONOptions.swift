@@ -48,9 +48,9 @@ struct JSONOptions: Sendable {
   }
 
   /// The error for a record that FAILFAST does not forgive.
-  static func malformed(_ text: UnsafeRawBufferPointer) -> MillraceError {
+  static func malformed(_ text: UnsafeRawBufferPointer, isArray: Bool = false) -> MillraceError {
     MillraceError(
-      "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
+      "MALFORMED_RECORD_IN_PARSING.\(isArray ? "CANNOT_PARSE_JSON_ARRAYS_AS_STRUCTS" : "WITHOUT_SUGGESTION")",
       "a record could not be read with its schema: \(String(decoding: text.prefix(200), as: UTF8.self))",
       hint: "use the mode PERMISSIVE to get NULLs instead")
   }

@@ -39,6 +39,7 @@ final class JSONRecordReader {
   private let root: Node
   private let builder: ColumnBuilder
   private let isFailFast: Bool
+  private let grammar: JSONGrammar
   private let leaves: JSONLeafReader
   private let variants = VariantParser()
   /// Field that takes the text of records that could not be read in full.
@@ -48,6 +49,7 @@ final class JSONRecordReader {
     root = Node(type)
     builder = ColumnBuilder(type, capacity: capacity)
     isFailFast = options.mode == .failFast
+    grammar = JSONGrammar(options.raw)
     leaves = JSONLeafReader(options)
     corruptField = type.fields?.firstIndex { $0.name == options.corruptRecordColumn && $0.type == .string }
   }
@@ -60,7 +62,7 @@ final class JSONRecordReader {
 
   /// Appends one record. Text that is empty gives NULL, and so does `null`, but for a struct, which gets NULL fields; what breaks the grammar gives a struct of NULLs.
   func append(_ text: UnsafeRawBufferPointer) throws {
-    var scanner = JSONScanner(text)
+    var scanner = JSONScanner(text, grammar)
     let kind = scanner.peek()
     if kind == .end { return builder.appendNull() }
     var rest = scanner
@@ -78,7 +80,9 @@ final class JSONRecordReader {
       builder.appendNull()
       outcome = .failed
     }
-    if isFailFast && outcome != .read { throw JSONOptions.malformed(text) }
+    if isFailFast && outcome != .read {
+      throw JSONOptions.malformed(text, isArray: kind == .array && root.type.fields != nil)
+    }
   }
 
   private func appendStructure(

@@ -2,8 +2,7 @@ import Glibc
 import MillraceColumnar
 
 /// Walks over JSON text byte by byte. Every step gives false (or nil) when the text breaks the grammar; nothing is
-/// believed about the end of the text or its nesting. As Spark does, it also takes strings in single quotes and the
-/// numbers NaN, Infinity and -Infinity.
+/// believed about the end of the text or its nesting. What it takes beyond the standard is its grammar's matter.
 struct JSONScanner {
   /// Deepest nesting that is read.
   static let depthLimit = 128
@@ -11,8 +10,10 @@ struct JSONScanner {
   let base: UnsafePointer<UInt8>
   let count: Int
   var position = 0
+  private let grammar: JSONGrammar
 
-  init(_ bytes: UnsafeRawBufferPointer) {
+  init(_ bytes: UnsafeRawBufferPointer, _ grammar: JSONGrammar = .lookup) {
+    self.grammar = grammar
     base =
       bytes.baseAddress.map { $0.assumingMemoryBound(to: UInt8.self) } ?? UnsafePointer(bitPattern: 8).unsafelyUnwrapped
     count = bytes.count
@@ -28,9 +29,27 @@ struct JSONScanner {
     while position < count {
       switch base[position] {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      case 0x2F where grammar.contains(.comments) && skipComment(): break
       default: return
       }
     }
+  }
+
+  /// Skips `// …` or `/* … */` if one is next.
+  private mutating func skipComment() -> Bool {
+    guard position + 1 < count else { return false }
+    var end = position + 2
+    switch base[position + 1] {
+    case 0x2F:
+      while end < count, base[end] != 0x0A, base[end] != 0x0D { end += 1 }
+    case 0x2A:
+      while end + 1 < count, base[end] != 0x2A || base[end + 1] != 0x2F { end += 1 }
+      if end + 1 >= count { return false }
+      end += 2
+    default: return false
+    }
+    position = end
+    return true
   }
 
   /// The kind of the next value, spaces skipped.
@@ -40,7 +59,8 @@ struct JSONScanner {
     switch base[position] {
     case 0x7B: return .object
     case 0x5B: return .array
-    case 0x22, 0x27: return .string
+    case 0x22: return .string
+    case 0x27: return grammar.contains(.singleQuotes) ? .string : .other
     case 0x74, 0x66: return .boolean
     case 0x6E: return .null
     case 0x2D, 0x30...0x39, 0x4E, 0x49, 0x2B: return .number
@@ -93,11 +113,23 @@ struct JSONScanner {
     guard take(0x7B) else { return false }
     if take(0x7D) { return true }
     while true {
-      guard peek() == .string, let name = string(), take(0x3A) else { return false }
+      guard let name = peek() == .string ? string() : bareName(), take(0x3A) else { return false }
       guard body(&self, name) else { return false }
       if take(0x7D) { return true }
       guard take(0x2C) else { return false }
     }
+  }
+
+  /// A name without quotes, where the grammar has them.
+  private mutating func bareName() -> JSONText? {
+    guard grammar.contains(.unquotedNames) else { return nil }
+    let start = position
+    func isPart(_ byte: UInt8) -> Bool {
+      isASCIIAlphanumeric(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "$") || byte > 127
+    }
+    guard position < count, isPart(base[position]), base[position] < 0x30 || base[position] > 0x39 else { return nil }
+    while position < count, isPart(base[position]) { position += 1 }
+    return JSONText(bytes: slice(start..<position), hasEscapes: false)
   }
 
   /// Reads an array; `body` must consume each element.
@@ -125,7 +157,7 @@ struct JSONScanner {
         position += 1
         return text
       }
-      if byte < 0x20 { return nil }
+      if byte < 0x20, !grammar.contains(.controlCharacters) { return nil }
       position += 1
       guard byte == 0x5C else { continue }
       hasEscapes = true
@@ -137,6 +169,7 @@ struct JSONScanner {
           return nil
         }
         position += 5
+      case _ where grammar.contains(.anyEscape): position += 1
       default: return nil
       }
     }
@@ -146,13 +179,13 @@ struct JSONScanner {
   /// The number at the position as it is written.
   mutating func number() -> JSONNumber? {
     let start = position
-    if beginsWithLetter && takeNonFinite() {
+    if beginsWithLetter && grammar.contains(.nonNumericNumbers) && takeNonFinite() {
       return JSONNumber(bytes: slice(start..<position), isInteger: false, isFinite: false)
     }
     if position < count, base[position] == 0x2D { position += 1 }
     guard digits() > 0 else { return nil }
     let first = base[start] == 0x2D ? start + 1 : start
-    if base[first] == 0x30 && position - first > 1 { return nil }
+    if base[first] == 0x30 && position - first > 1 && !grammar.contains(.leadingZeros) { return nil }
     var isInteger = true
     if position < count, base[position] == 0x2E {
       position += 1

@@ -65,13 +65,19 @@ enum Rounding {
   {
     try Arguments.expectCount(mode.rawValue, arguments, 1...2)
     if arguments.count == 2 {
+      guard [.byte, .short, .integer, .void].contains(arguments[1].type) else {
+        throw MillraceError(
+          "NON_FOLDABLE_ARGUMENT", "the argument scale of `\(mode.rawValue)` must be a constant of type INT")
+      }
       let value = try Arguments.coerce(mode.rawValue, [arguments[0]], [.decimal], context)[0]
       guard case .decimal(let precision, let scale) = value.type else { return value }
       guard let places = try places(mode.rawValue, arguments, context) else { return .null(value.type) }
       return decimal(mode, value, precision, scale, places)
     }
     let type = arguments[0].type
-    if case .decimal(let precision, let scale) = type { return decimal(mode, arguments[0], precision, scale, 0) }
+    if case .decimal(let precision, let scale) = type {
+      return scale == 0 ? arguments[0] : decimal(mode, arguments[0], precision, scale, 0)
+    }
     if type.isIntegral { return try arguments[0].cast(to: .long, context) }
     let value = try Arguments.coerce(mode.rawValue, arguments, [.double], context)[0]
     return .operation(mode.rawValue, .long, [value], canFail: true) { vectors, _, _ in

@@ -21,6 +21,9 @@ enum RandomFunctions {
     ScalarFunction(
       "randstr", summary: "Random letters and digits, so many of them.", example: "length(randstr(5, 0))"
     ) { arguments, context in try randstr(arguments, context) },
+    ScalarFunction(
+      "shuffle", summary: "The elements of an array in a random order.", example: "size(shuffle(array(1, 20, 3), 7))"
+    ) { arguments, context in try shuffle(arguments, context) },
     ScalarFunction("uuid", summary: "A random universally unique identifier.", example: "length(uuid())") {
       arguments, context in
       let seed = try seed("uuid", arguments, context)
@@ -57,6 +60,34 @@ enum RandomFunctions {
       "uniform", seed, isSeeded: arguments.count > 2, { $0.uniform() * (high - low) + low },
       { $0.uniform() * (high - low) + low })
     return try number.cast(to: type, context)
+  }
+
+  private static func shuffle(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    try Arguments.expectCount("shuffle", arguments, 1...2)
+    let array = arguments[0].type == .void ? .null(.array(.integer)) : arguments[0]
+    guard array.type.elementType != nil else {
+      throw Arguments.unexpectedType("shuffle", 0, array.type, .array)
+    }
+    let seed = try seed("shuffle", Array(arguments.dropFirst()), context)
+    let places = RandomPlaces<MersenneTwister> { MersenneTwister(seed, $0) }
+    let function = BoundFunction("shuffle", type: array.type, isNullable: array.isNullable, isDeterministic: false) {
+      vectors, count, context in
+      places.withPlace(context) { generator in
+        // A constant, too, is shuffled for each row.
+        let lists = Lists(vectors[0].flattened())
+        var maker = ListMaker([lists.column], rowCount: count)
+        for row in 0..<count {
+          guard let range = lists[row] else {
+            maker.endNull()
+            continue
+          }
+          for index in generator.order(of: range.count) { maker.append(range.lowerBound + index) }
+          maker.end()
+        }
+        return maker.finish(array.type, [lists.elements])
+      }
+    }
+    return .call(function, [array])
   }
 
   private static func randstr(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {

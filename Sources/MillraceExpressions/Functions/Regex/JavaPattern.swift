@@ -20,8 +20,16 @@ struct JavaPattern {
     var first = JavaPatternTranslator(source, isASCII: false)
     first.allowsUnderscores = allowsUnderscores
     unicode = try first.translate()
+    let groups = first.groupCount
+    if first.highestReference > groups {
+      first = JavaPatternTranslator(source, isASCII: false)
+      first.allowsUnderscores = allowsUnderscores
+      first.allGroups = groups
+      unicode = try first.translate()
+    }
     var second = JavaPatternTranslator(source, isASCII: true)
     second.allowsUnderscores = allowsUnderscores
+    second.allGroups = groups
     ascii = try second.translate()
     groupCount = first.groupCount
     groupNames = first.groupNames
@@ -41,6 +49,10 @@ struct JavaPatternTranslator {
   var usesUnicodeClasses = false
   /// Whether names of groups may have underscores.
   var allowsUnderscores = false
+  /// The groups of the whole pattern, where a pass before this one counted them.
+  var allGroups: Int?
+  /// The highest group that is referred to by number.
+  var highestReference = 0
 
   init(_ source: String, isASCII: Bool) {
     self.source = source
@@ -68,12 +80,31 @@ struct JavaPatternTranslator {
       case "$":
         position += 1
         output += Self.outsideCRLF("$")
+      case "^":
+        position += 1
+        output += isBeforeQuantifier ? "(?:^)" : "^"
+      case "*", "+", "?": quantifier()
       default:
         position += 1
         output += isASCII && scalar.value > 127 ? "\\x{ff}" : String(scalar)
       }
     }
     return output
+  }
+
+  /// Whether what was just read is repeated; PCRE2 wants no assertion to be.
+  private var isBeforeQuantifier: Bool { peek().map { "*+?{".unicodeScalars.contains($0) } ?? false }
+
+  /// `*`, `+` or `?`, and what makes it reluctant or possessive.
+  private mutating func quantifier() {
+    copy(1, prefix: "")
+    quantifierEnd()
+  }
+
+  /// Java repeats nothing with a second quantifier in braces, and knows no other.
+  private mutating func quantifierEnd() {
+    if let scalar = peek(), scalar == "?" || scalar == "+" { copy(1, prefix: "") }
+    if peek() == "{" { output += "(?:)" }
   }
 
   /// An end that is not between CR and LF, where PCRE2 finds a line that ends with LF.
@@ -165,6 +196,7 @@ struct JavaPatternTranslator {
     else { throw failure("illegal repetition at '{'", hint: "write '\\\\{' for the character itself") }
     output += text + "}"
     position += ahead + 1
+    quantifierEnd()
   }
 
   /// A backslash outside a class.
@@ -179,10 +211,11 @@ struct JavaPatternTranslator {
     case "Z":
       position += 2
       output += Self.outsideCRLF(#"\Z"#)
-    case "b" where peek(2) == "{": throw failure("\\b{g} is not supported")
+    case "b" where peek(2) == "{" && peek(3) == "g": throw failure("\\b{g} is not supported")
     case "b", "B":
-      output += isASCII ? "\\\(next)" : next == "b" ? Self.wordBoundary : "(?!\(Self.wordBoundary))"
       position += 2
+      let ofBytes = isBeforeQuantifier ? "(?:\\\(next))" : "\\\(next)"
+      output += isASCII ? ofBytes : next == "b" ? Self.wordBoundary : "(?!\(Self.wordBoundary))"
     case "k": try namedReference()
     case "1"..."9": backReference()
     case "p", "P": output += "[\(try property())]"
@@ -218,7 +251,9 @@ struct JavaPatternTranslator {
       number = longer
       position += 1
     }
-    output += "\\g{\(number)}"
+    highestReference = max(highestReference, number)
+    // A group that does not exist never matches.
+    output += number > allGroups ?? number ? "(?!)" : "\\g{\(number)}"
   }
 
   /// The characters between `\Q` and `\E`.

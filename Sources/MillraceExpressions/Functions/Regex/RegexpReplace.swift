@@ -30,16 +30,9 @@ enum RegexpReplace {
       let matcher = try cursor.matcher(vectors[1].views[vectors[1].slot(row)])
       let text = vectors[2].views[vectors[2].slot(row)]
       let identity = ObjectIdentifier(matcher.pattern)
-      let template: ReplacementTemplate
-      if let known, known.text == text, known.pattern == identity {
-        template = known.template
-      } else {
-        template = try ReplacementTemplate(text.string, matcher.pattern)
-        known = (text, identity, template)
-      }
       let all = vectors[0].bytes(row)
       let start = all.offset(ofCharacter: vectors[3].int(row) - 1)
-      if start >= all.count && start > 0 {
+      if start >= all.count && vectors[3].int(row) > 1 {
         writer.append(all)
         return true
       }
@@ -50,7 +43,11 @@ enum RegexpReplace {
       try matcher.findAll(bytes) {
         let offsets = matcher.offsets
         writer.append(bytes.part(copied..<offsets[0]))
-        template.write(bytes, offsets, &writer)
+        // As in Java, what is wrong with a replacement matters where there is something to replace.
+        if !(known.map { $0.text == text && $0.pattern == identity } ?? false) {
+          known = (text, identity, try ReplacementTemplate(text.string, matcher.pattern))
+        }
+        known?.template.write(bytes, offsets, &writer)
         copied = offsets[1]
         return true
       }

@@ -36,6 +36,13 @@ enum FormatFunctions {
   }
 
   private static func bindNumber(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
+    let digits: [DataType] = [.byte, .short, .integer, .string, .void]
+    if let number = arguments.first?.type, !number.isNumeric, number != .void {
+      throw Arguments.unexpectedType("format_number", 0, number, .numeric)
+    }
+    if let type = arguments.dropFirst().first?.type, !digits.contains(type) {
+      throw Arguments.unexpectedType("format_number", 1, type, .oneOf([.integer, .string]))
+    }
     let bound = try Arguments.coerce("format_number", arguments, [.numeric, .oneOf([.integer, .string])], context)
     if bound[1].type == .string {
       let double = try bound[0].cast(to: .double, context)

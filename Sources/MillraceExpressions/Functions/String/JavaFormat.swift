@@ -108,12 +108,44 @@ struct JavaFormat: Sendable {
     case "b", "B":
       if case .boolean(let flag) = value { text = "\(flag)" } else { text = value.isNull ? "false" : "true" }
     case "s", "S": text = plain(type, value)
+    case "h", "H": text = try hash(specifier, type, value)
+    case "a", "A": text = try hexadecimal(specifier, value)
     default: throw Self.failure(source, "'%\(specifier.conversion)' is not supported")
     }
     // A precision is a number's digits behind the point, and the length of any other text.
     let isText = value.isNull || "sSbB".contains(specifier.conversion)
     let cut = isText && specifier.precision != nil ? String(text.prefix(specifier.precision ?? 0)) : text
     return padded(specifier, isUpper ? cut.uppercased() : cut)
+  }
+
+  /// Java's hash code of the value in hexadecimal.
+  private func hash(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String {
+    let bits: UInt64
+    switch value {
+    case .null: return "null"
+    case .boolean(let flag): bits = flag ? 1231 : 1237
+    case .integer(let number) where type == .long: bits = UInt64(bitPattern: number)
+    case .integer(let number): bits = UInt64(UInt32(truncatingIfNeeded: number))
+    case .double(let number) where type == .float: bits = UInt64(Float(number).bitPattern)
+    case .double(let number): bits = number.bitPattern
+    default: throw Self.failure(source, "'%\(specifier.conversion)' takes a number or a BOOLEAN")
+    }
+    return String(UInt32(truncatingIfNeeded: bits ^ bits >> 32), radix: 16)
+  }
+
+  /// A floating-point number in hexadecimal, with an exponent of two.
+  private func hexadecimal(_ specifier: Specifier, _ value: Value) throws -> String {
+    if value.isNull { return "null" }
+    guard case .double(let number) = value, specifier.precision == nil else {
+      throw Self.failure(source, "'%\(specifier.conversion)' takes a floating-point number, and no precision")
+    }
+    if !number.isFinite { return number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity" }
+    let isSmall = number.magnitude < Double.leastNormalMagnitude
+    var digits = String(number.significandBitPattern, radix: 16)
+    digits = String(repeating: "0", count: 13 - digits.utf8.count) + digits
+    while digits.utf8.count > 1, digits.last == "0" { digits.removeLast() }
+    let exponent = number == 0 ? 0 : isSmall ? -1022 : Int(number.exponent)
+    return (number.sign == .minus ? "-" : "") + (isSmall ? "0x0." : "0x1.") + digits + "p\(exponent)"
   }
 
   private func padded(_ specifier: Specifier, _ text: String) -> String {

@@ -132,7 +132,7 @@ public enum VariantFunctions {
     let value = try variant(name, arguments[0])
     let path = arguments[1].type == .void ? .null(.string) : arguments[1]
     guard path.type == .string else { throw Arguments.unexpectedType(name, 1, path.type, .string) }
-    let found = part(name, value, path)
+    let found = try part(name, value, path)
     guard arguments.count == 3 else { return found }
     guard case .string(let ddl) = try Arguments.constant(name, "type", arguments[2]) else {
       throw MillraceError("INVALID_SCHEMA.NON_STRING_LITERAL", "the type of `\(name)` must be a constant string")
@@ -149,9 +149,12 @@ public enum VariantFunctions {
     return .call(function, [found])
   }
 
-  /// The part of each value at a path, without a copy.
-  private static func part(_ name: String, _ value: Expression, _ path: Expression) -> Expression {
-    Bind.call(name, [value, path], .variant, canFail: true, isNullable: true) { vectors, count in
+  /// The part of each value at a path, without a copy. A constant path is checked before any value is read.
+  private static func part(_ name: String, _ value: Expression, _ path: Expression) throws -> Expression {
+    if let text = path.constantText, Array(text.utf8).withUnsafeBytes({ VariantPath($0) == nil }) {
+      throw VariantPath.malformed(text, name)
+    }
+    return Bind.call(name, [value, path], .variant, canFail: true, isNullable: true) { vectors, count in
       let (rows, isConstant) = storedRows(vectors, count)
       let parts = VariantColumn(vectors[0])
       var known: (text: [UInt8], path: VariantPath)?
