@@ -11,7 +11,7 @@ public struct DateTimePattern: Sendable {
   /// A number in the text.
   enum Field: Sendable {
     case year, month, day, dayOfYear, hour, clockHour, hourOfHalf, clockHourOfHalf, minute, second, quarter
-    /// How often the date's day of the week came since the month's first week began.
+    /// The day's place among the seven days that it is in, counted from the first of the month.
     case weekdayInMonth
   }
 

@@ -44,8 +44,7 @@ struct Decorrelation {
       let (inner, conditions) = try pull(child)
       let parts = condition.conjuncts
       let local = parts.filter { !isCorrelated($0) }
-      let kept =
-        Expression.conjunction(local).map { LogicalPlan.filter($0, inner) } ?? inner
+      let kept = Expression.conjunction(local).map { LogicalPlan.filter($0, inner) } ?? inner
       return (kept, conditions + parts.filter { isCorrelated($0) })
     case .project(let columns, let child):
       if case .aggregate = child, columns.contains(where: { isCorrelated($0.expression) }) {

@@ -89,7 +89,7 @@ enum PushFilters {
         inner.append(condition)
       }
     }
-    node.condition = inner.first.map { first in inner.dropFirst().reduce(first) { .and($0, $1) } }
+    node.condition = .conjunction(inner)
     if node.kind == .cross && node.condition != nil { node.kind = .inner }
     node.left = push(toLeft, into: node.left)
     node.right = push(toRight, into: node.right)

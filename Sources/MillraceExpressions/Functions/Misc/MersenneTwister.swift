@@ -65,14 +65,13 @@ struct MersenneTwister {
     }
   }
 
-  /// The numbers from 0 up to but not `count` in a random order.
-  mutating func order(of count: Int) -> [Int] {
-    var order: [Int] = []
+  /// Fills `order` with the numbers from 0 up to but not `count` in a random order.
+  mutating func shuffle(_ order: inout [Int], count: Int) {
+    order.removeAll(keepingCapacity: true)
     for index in 0..<count {
       let place = next(below: index + 1)
       order.append(place == index ? index : order[place])
       order[place] = index
     }
-    return order
   }
 }

@@ -76,12 +76,14 @@ enum RandomFunctions {
         // A constant, too, is shuffled for each row.
         let lists = Lists(vectors[0].flattened())
         var maker = ListMaker([lists.column], rowCount: count)
+        var order: [Int] = []
         for row in 0..<count {
           guard let range = lists[row] else {
             maker.endNull()
             continue
           }
-          for index in generator.order(of: range.count) { maker.append(range.lowerBound + index) }
+          generator.shuffle(&order, count: range.count)
+          for index in order { maker.append(range.lowerBound + index) }
           maker.end()
         }
         return maker.finish(array.type, [lists.elements])

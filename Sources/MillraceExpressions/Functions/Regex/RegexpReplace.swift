@@ -30,6 +30,7 @@ enum RegexpReplace {
       let matcher = try cursor.matcher(vectors[1].views[vectors[1].slot(row)])
       let text = vectors[2].views[vectors[2].slot(row)]
       let identity = ObjectIdentifier(matcher.pattern)
+      var template = known.flatMap { $0.text == text && $0.pattern == identity ? $0.template : nil }
       let all = vectors[0].bytes(row)
       let start = all.offset(ofCharacter: vectors[3].int(row) - 1)
       if start >= all.count && vectors[3].int(row) > 1 {
@@ -44,10 +45,12 @@ enum RegexpReplace {
         let offsets = matcher.offsets
         writer.append(bytes.part(copied..<offsets[0]))
         // As in Java, what is wrong with a replacement matters where there is something to replace.
-        if !(known.map { $0.text == text && $0.pattern == identity } ?? false) {
-          known = (text, identity, try ReplacementTemplate(text.string, matcher.pattern))
+        let replacement = try template ?? ReplacementTemplate(text.string, matcher.pattern)
+        if template == nil {
+          template = replacement
+          known = (text, identity, replacement)
         }
-        known?.template.write(bytes, offsets, &writer)
+        replacement.write(bytes, offsets, &writer)
         copied = offsets[1]
         return true
       }
