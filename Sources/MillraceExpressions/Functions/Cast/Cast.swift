@@ -23,7 +23,7 @@ package enum Cast {
     let function = BoundFunction(
       isTry ? "try_cast" : "cast", variant: "\(source.sql)\(dependsOnZone ? context.timeZone : "")", type: type,
       isNullable: expression.isNullable || isTry && canFail || source.isFractional && type.isDecimal
-        || source == .variant,
+        || source == .variant || type == .calendarInterval,
       canFail: !isTry && canFail
     ) { arguments, _, _ in try kernel(arguments[0]) }
     return .call(function, [expression])
@@ -90,7 +90,7 @@ enum CastRules {
     case (.void, _), (_, .string), (_, .variant),
       (_, .boolean) where source != .string:
       return false
-    case (.string, _): return target != .binary
+    case (.string, _): return target != .binary && target != .calendarInterval
     case (.array(let a, _), .array(let b, _)): return canFail(a, b)
     case (.map(let aKey, let aValue, _), .map(let bKey, let bValue, _)):
       return canFail(aKey, bKey) || canFail(aValue, bValue)

@@ -4,6 +4,10 @@ extension CastKernel {
   /// Casts between intervals and numbers; nil for all others.
   static func interval(_ source: DataType, _ target: DataType, _ options: Options) -> Function? {
     switch (source, target) {
+    case (.string, .calendarInterval):
+      // What is none is NULL, also in ANSI mode, as in Spark.
+      let lenient = Options(isTry: true, timeZone: options.timeZone)
+      return { try parse($0, target, lenient) { calendarInterval($0) } }
     case (.string, .dayTimeInterval(let from, let to)):
       return { vector in
         try parseInterval(vector, target, options) { bytes throws(IntervalReader.Failure) in
@@ -36,6 +40,14 @@ extension CastKernel {
     case (_, .yearMonthInterval(_, let to)): return toInterval(source, target, Int32.self, Int64(to.months), options)
     default: return nil
     }
+  }
+
+  private static func calendarInterval(_ bytes: UnsafeRawBufferPointer) -> CalendarInterval? {
+    var builder = IntervalBuilder()
+    do throws(IntervalBuilder.Failure) {
+      try builder.add(text: String(decoding: bytes, as: UTF8.self))
+      return try builder.calendarInterval()
+    } catch { return nil }
   }
 
   private static func parseInterval<T>(

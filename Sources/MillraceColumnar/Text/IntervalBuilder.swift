@@ -1,25 +1,26 @@
-import MillraceColumnar
-
 /// Adds up the fields of an interval literal and remembers which units were written, since they make its type.
-struct IntervalBuilder {
+package struct IntervalBuilder {
   private var months: Int64 = 0
   private var days: Int64 = 0
   private var microseconds: Int64 = 0
   private var units: Set<Unit> = []
 
+  /// Makes one without fields.
+  package init() {}
+
   /// A unit of an interval literal, largest first.
-  enum Unit: Int, CaseIterable, Comparable {
+  package enum Unit: Int, CaseIterable, Comparable {
     case year, month, week, day, hour, minute, second, millisecond, microsecond, nanosecond
 
     /// The unit with this name in singular or plural, in any case.
-    init?(_ name: some StringProtocol) {
+    package init?(_ name: some StringProtocol) {
       var name = name.lowercased()
       if name.hasSuffix("s") { name.removeLast() }
       guard let unit = Self.allCases.first(where: { "\($0)" == name }) else { return nil }
       self = unit
     }
 
-    static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
     /// Microseconds of one unit, for those below a day.
     var microseconds: Int64? {
@@ -35,7 +36,7 @@ struct IntervalBuilder {
   }
 
   /// Why a field cannot be added.
-  enum Failure: Error {
+  package enum Failure: Error {
     /// The text is no number that the unit takes.
     case malformed(String)
     /// The sum leaves the range of an interval.
@@ -45,7 +46,7 @@ struct IntervalBuilder {
   }
 
   /// Adds `text` units, an optional sign and digits, with a fraction for seconds.
-  mutating func add(_ text: some StringProtocol, _ unit: Unit, isNegative: Bool = false) throws(Failure) {
+  package mutating func add(_ text: some StringProtocol, _ unit: Unit, isNegative: Bool = false) throws(Failure) {
     guard let number = Decimal(text) else { throw .malformed(String(text)) }
     if !number.isWhole && unit != .second { throw .malformed(String(text)) }
     try add(number.negated(isNegative), unit)
@@ -114,7 +115,7 @@ extension Character {
 
 extension IntervalBuilder {
   /// The literal: months as a year-month interval, days and below as a day-time one.
-  func literal() throws(Failure) -> (Value, DataType) {
+  package func literal() throws(Failure) -> (Value, DataType) {
     guard let first = units.min(), let last = units.max() else { throw .malformed("") }
     if last <= .month {
       guard let months = Int32(exactly: months) else { throw .overflow }
@@ -129,7 +130,7 @@ extension IntervalBuilder {
   }
 
   /// Months, days and microseconds side by side.
-  func calendarInterval() throws(Failure) -> CalendarInterval {
+  package func calendarInterval() throws(Failure) -> CalendarInterval {
     guard !units.isEmpty else { throw .malformed("") }
     guard let months = Int32(exactly: months), let days = Int32(exactly: days) else { throw .overflow }
     return CalendarInterval(months: months, days: days, microseconds: microseconds)
@@ -149,7 +150,7 @@ extension IntervalBuilder {
 
 extension IntervalBuilder {
   /// Adds `[interval] 1 day -2.5 seconds …`.
-  mutating func add(text: String) throws(Failure) {
+  package mutating func add(text: String) throws(Failure) {
     var words = text.split { $0.isWhitespace }[...]
     if words.first?.lowercased() == "interval" { words.removeFirst() }
     guard !words.isEmpty else { throw .malformed(text) }
@@ -168,7 +169,7 @@ extension IntervalBuilder {
   }
 
   /// Adds `[-]y-m` or `[-]d h:m:s.f` with the fields from one unit to another; the lower ones stay below their limits.
-  mutating func add(text: String, from first: Unit, to last: Unit, isNegative: Bool = false) throws(Failure) {
+  package mutating func add(text: String, from first: Unit, to last: Unit, isNegative: Bool = false) throws(Failure) {
     var digits = text.trimmingBlanks[...]
     var isNegative = isNegative
     if digits.first == "-" || digits.first == "+" {
