@@ -39,7 +39,7 @@ public struct StreamJoinBounds: Sendable {
       let leftTime = StreamJoinBounds.shifted(isMirrored ? sides[1] : sides[0])
       let rightTime = StreamJoinBounds.shifted(isMirrored ? sides[0] : sides[1])
       guard let a = leftTime, let b = rightTime else {
-        // An event time equal to something else that is a time: rows that come are late for it as soon as it is behind the watermark.
+        // Spark lets rows go by an event time among the keys, whatever it must be equal to.
         guard isEqual else { continue }
         if let a = leftTime, leftTimes.delays[a.column.id] != nil { left = StreamJoinBounds.earlier(left, a) }
         if let b = rightTime, rightTimes.delays[b.column.id] != nil { right = StreamJoinBounds.earlier(right, b) }

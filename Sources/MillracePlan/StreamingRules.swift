@@ -175,13 +175,13 @@ public struct StreamingRules: Sendable {
     let bounds = StreamJoinBounds(join)
     if compatibility != .spark { try checkEquality(join) }
     // Whether a cross join is one is known in the end, too.
-    if join.kind == .inner || join.kind == .cross && compatibility == .spark {
-      guard compatibility == .spark, mode == .complete else { return }
+    let kind = compatibility == .spark && join.kind == .cross ? .inner : join.kind
+    let isBounded: Bool
+    switch kind {
+    case .inner:
+      if compatibility != .spark || mode != .complete { return }
       throw unsupported(
         "JOIN_OUTPUT_MODE", "a join of two streams needs append or update mode", hint: "use outputMode append")
-    }
-    let isBounded: Bool
-    switch join.kind {
     case .leftAnti where compatibility == .spark:
       throw unsupported(
         "ANTI_JOIN", "a left anti join of two streams is not supported",
@@ -189,7 +189,7 @@ public struct StreamingRules: Sendable {
     case .left, .leftSemi, .leftAnti: isBounded = bounds.left != nil
     case .right: isBounded = bounds.right != nil
     case .full: isBounded = bounds.left != nil || bounds.right != nil
-    case .nullAwareAnti, .cross, .inner:
+    case .nullAwareAnti, .cross:
       throw unsupported(
         "JOIN_KIND", "a \(join.kind.rawValue) join of two streams is not supported",
         hint: "use an inner, outer, left semi or left anti join")

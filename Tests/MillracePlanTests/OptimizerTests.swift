@@ -363,6 +363,7 @@ import Testing
     ("SELECT b, sum(n), avg(a) FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b) GROUP BY b", 2),
     ("SELECT b, sum(n) FROM (SELECT a, b, count(*) AS n FROM t GROUP BY a, b HAVING count(*) > 1) GROUP BY b", 2),
     ("SELECT sum(n) FROM (SELECT count(*) AS n FROM t)", 2),
+    ("SELECT DISTINCT w FROM (SELECT session_window w, k FROM s GROUP BY session_window(ts, '5 s'), k)", 2),
     // A window over windows waits for theirs.
     (
       "SELECT sum(n) FROM (SELECT window w, count(*) AS n FROM s GROUP BY window(ts, '1 m')) GROUP BY window(w, '1 h')",

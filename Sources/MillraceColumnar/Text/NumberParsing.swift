@@ -156,12 +156,9 @@ public enum NumberParsing {
     }
     if value == 0 { return .value(0) }
     if parts.exponent + scale < -38 { return .value(0) }
-    if parts.exponent > 0 || value.magnitude >= 1_000_000_000_000_000_000 {
-      if "\(value.magnitude)".utf8.count + parts.exponent > 38 { return .tooManyDigits }
-    }
     guard let scaled = Decimal128.rescaled(value, from: -parts.exponent, to: scale), Decimal128.fits(scaled, precision)
     else {
-      return .outOfRange
+      return "\(value.magnitude)".utf8.count + parts.exponent > 38 ? .tooManyDigits : .outOfRange
     }
     return .value(parts.isNegative ? -scaled : scaled)
   }

@@ -116,9 +116,7 @@ extension LogicalPlan {
     default: return nil
     }
   }
-}
 
-extension LogicalPlan {
   /// The plan for those who ask only whether it gives a row: without sorting and LIMIT on top.
   var withoutOrder: LogicalPlan {
     switch self {

@@ -14,6 +14,8 @@ enum MergeAggregates {
         child = input
       }
       guard case .aggregate(let lower) = child, !lower.grouping.isEmpty else { return nil }
+      // Sessions are known only after they were merged.
+      if lower.grouping.contains(where: { SessionWindow.isSession($0.expression) }) { return nil }
       return try merged(upper, projections.map(Substitution.init), lower)
     }
   }
@@ -81,11 +83,12 @@ enum MergeAggregates {
 
   /// Whether it is the same if rows come more than once.
   private static func isDuplicateAgnostic(_ aggregate: NamedAggregate) -> Bool {
-    let names: Set = [
-      "max", "min", "bit_and", "bit_or", "bool_and", "bool_or", "collect_set", "first", "last", "any_value",
-    ]
-    return aggregate.isDistinct || names.contains(aggregate.function.name)
+    aggregate.isDistinct || duplicateAgnostic.contains(aggregate.function.name)
   }
+
+  private static let duplicateAgnostic: Set = [
+    "max", "min", "bit_and", "bit_or", "bool_and", "bool_or", "collect_set", "first", "last", "any_value",
+  ]
 
   /// A window over the time of a window, or over another computed time, stays an aggregation of its own.
   private static func isWindowOfComputed(_ expression: Expression) -> Bool {

@@ -167,13 +167,7 @@ enum CSVFunctions {
   /// `true` and `false` in any case; CSV knows no other words for them.
   private static func truth(of text: Expression) -> Expression {
     Bind.call("csv_boolean", [text], .boolean, isNullable: true) { vectors, count in
-      RowLoop.values(.boolean, vectors, count) { row -> UInt8? in
-        switch String(decoding: vectors[0].bytes(row), as: UTF8.self).lowercased() {
-        case "true": 1
-        case "false": 0
-        default: nil
-        }
-      }
+      RowLoop.values(.boolean, vectors, count) { row -> UInt8? in BooleanText.parseWord(vectors[0].bytes(row)) }
     }
   }
 

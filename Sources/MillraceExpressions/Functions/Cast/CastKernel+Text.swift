@@ -105,14 +105,25 @@ extension CastKernel {
 enum BooleanText {
   /// `t`, `true`, `y`, `yes`, `1` and their opposites, in any case, white space around skipped.
   static func parse(_ bytes: UnsafeRawBufferPointer) -> UInt8? {
-    let text = NumberParsing.trimmed(bytes)
-    guard text.count > 0, text.count <= 5 else { return nil }
-    var word: UInt64 = 0
-    for byte in text { word = word << 8 | UInt64(byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte) }
-    switch word {
-    case 0x74, 0x7472_7565, 0x79, 0x79_6573, 0x31: return 1
-    case 0x66, 0x66_616C_7365, 0x6E, 0x6E6F, 0x30: return 0
-    default: return nil
+    switch word(NumberParsing.trimmed(bytes)) {
+    case 0x74, 0x7472_7565, 0x79, 0x79_6573, 0x31: 1
+    case 0x66, 0x66_616C_7365, 0x6E, 0x6E6F, 0x30: 0
+    default: nil
     }
+  }
+
+  /// `true` or `false` in any case, and nothing else.
+  static func parseWord(_ bytes: UnsafeRawBufferPointer) -> UInt8? {
+    switch word(bytes) {
+    case 0x7472_7565: 1
+    case 0x66_616C_7365: 0
+    default: nil
+    }
+  }
+
+  /// Up to five bytes in lower case, the last one lowest; 0 for other texts.
+  private static func word(_ text: UnsafeRawBufferPointer) -> UInt64 {
+    if text.count > 5 { return 0 }
+    return text.reduce(0) { $0 << 8 | UInt64($1 >= 0x41 && $1 <= 0x5A ? $1 | 0x20 : $1) }
   }
 }

@@ -102,13 +102,7 @@ enum ParseFunctions {
   ) throws -> Expression {
     let bound = try Arguments.coerce(name, arguments, [.string, .string], context)
     let zone = try TimeZoneRules.required(context.timeZone)
-    let fixed = try bound[1].constantText.map { text in
-      do { return try DateTimePattern(text, for: .reading) } catch var error as MillraceError {
-        // Times without zone came after the change of patterns that other codes tell of.
-        if type == .timestampNTZ { error.code = "INVALID_DATETIME_PATTERN.WITH_SUGGESTION" }
-        throw error
-      }
-    }
+    let fixed = try bound[1].constantText.map { try pattern($0, type) }
     let isNullable = isTry || bound.contains(where: \.isNullable)
     let isTryOrLenient = isTry || !context.isAnsi
     return Bind.call(name, bound, type, variant: context.timeZone, canFail: !isTryOrLenient, isNullable: isNullable) {
@@ -119,7 +113,7 @@ enum ParseFunctions {
         if fixed == nil {
           let text = vectors[1].views[vectors[1].slot(row)]
           if !(known.map { $0 == text } ?? false) {
-            parser = DateTimeParser(try DateTimePattern(text.string, for: .reading), zone: zone)
+            parser = DateTimeParser(try pattern(text.string, type), zone: zone)
             known = text
           }
         }
@@ -128,6 +122,14 @@ enum ParseFunctions {
         if isTryOrLenient { return nil }
         throw failure(bytes, fixed?.source ?? known?.string ?? "")
       }
+    }
+  }
+
+  private static func pattern(_ text: String, _ type: DataType) throws -> DateTimePattern {
+    do { return try DateTimePattern(text, for: .reading) } catch var error as MillraceError {
+      // Times without zone came after the change of patterns that other codes tell of.
+      if type == .timestampNTZ { error.code = "INVALID_DATETIME_PATTERN.WITH_SUGGESTION" }
+      throw error
     }
   }
 

@@ -85,13 +85,14 @@ enum ValidTextFunctions {
   /// Whether a text holds nothing but characters of base 64 and blanks, with the padding right if there is any.
   private static func isBase64(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var characters = 0, padding = 0
-    for byte in bytes where ![0x20, 0x09, 0x0A, 0x0D].contains(byte) {
-      if byte == UInt8(ascii: "=") {
-        padding += 1
-      } else if padding == 0, isASCIIAlphanumeric(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") {
+    for byte in bytes {
+      switch byte {
+      case 0x20, 0x09, 0x0A, 0x0D: break
+      case UInt8(ascii: "="): padding += 1
+      case UInt8(ascii: "+"), UInt8(ascii: "/"), 0x30...0x39, 0x41...0x5A, 0x61...0x7A:
+        if padding > 0 { return false }
         characters += 1
-      } else {
-        return false
+      default: return false
       }
     }
     return padding == 0 ? characters % 4 != 1 : padding <= 2 && (characters + padding) % 4 == 0

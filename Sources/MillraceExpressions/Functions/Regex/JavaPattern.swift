@@ -17,21 +17,21 @@ struct JavaPattern {
 
   /// Translates, or throws `INVALID_PARAMETER_VALUE.PATTERN`. Java's names of groups have no underscores, those of columns have.
   init(_ source: String, allowsUnderscores: Bool = false) throws {
-    var first = JavaPatternTranslator(source, isASCII: false)
-    first.allowsUnderscores = allowsUnderscores
-    unicode = try first.translate()
-    let groups = first.groupCount
-    if first.highestReference > groups {
-      first = JavaPatternTranslator(source, isASCII: false)
-      first.allowsUnderscores = allowsUnderscores
-      first.allGroups = groups
-      unicode = try first.translate()
+    func translator(isASCII: Bool, allGroups: Int?) -> JavaPatternTranslator {
+      var translator = JavaPatternTranslator(source, isASCII: isASCII)
+      translator.allowsUnderscores = allowsUnderscores
+      translator.allGroups = allGroups
+      return translator
     }
-    var second = JavaPatternTranslator(source, isASCII: true)
-    second.allowsUnderscores = allowsUnderscores
-    second.allGroups = groups
-    ascii = try second.translate()
+    var first = translator(isASCII: false, allGroups: nil)
+    unicode = try first.translate()
     groupCount = first.groupCount
+    if first.highestReference > groupCount {
+      var again = translator(isASCII: false, allGroups: groupCount)
+      unicode = try again.translate()
+    }
+    var second = translator(isASCII: true, allGroups: groupCount)
+    ascii = try second.translate()
     groupNames = first.groupNames
     usesUnicodeClasses = first.usesUnicodeClasses
   }

@@ -47,8 +47,11 @@ enum FormatFunctions {
     if bound[1].type == .string {
       let double = try bound[0].cast(to: .double, context)
       return Bind.call("format_number", [double, bound[1]], .string) { vectors, count in
-        RowLoop.strings(vectors, count) { row, writer in
-          let pattern = DecimalPattern(String(decoding: vectors[1].bytes(row), as: UTF8.self))
+        var known: (text: StringView, pattern: DecimalPattern)?
+        return RowLoop.strings(vectors, count) { row, writer in
+          let text = vectors[1].views[vectors[1].slot(row)]
+          let pattern = known.flatMap { $0.text == text ? $0.pattern : nil } ?? DecimalPattern(text.string)
+          known = (text, pattern)
           writer.append(pattern.text(of: vectors[0].values(as: Double.self)[vectors[0].slot(row)]))
           return true
         }
