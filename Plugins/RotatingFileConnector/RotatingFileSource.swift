@@ -9,7 +9,9 @@ import Synchronization
 /// it has a name, so that it is not taken for a new one, and is read on if it grows all the same. Plans name exact ranges of whole
 /// lines, so that a batch can be read again while the file grows. Where a record is several lines, a range ends with a record, and with the
 /// last line of one that is not known to be whole only when nothing has come for a time.
-final class RotatingFileSource: RecordRuleSource, ArchiveFollower, WakingSource, ReportsSourceMetrics {
+final class RotatingFileSource: RecordRuleSource, ArchiveFollower, FileNamingSource, WakingSource,
+  ReportsSourceMetrics
+{
   private struct State {
     var initial: [FollowedFile] = []
     /// What an archive that was read before has given.

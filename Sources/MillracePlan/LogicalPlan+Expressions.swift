@@ -120,6 +120,7 @@ private struct Renewal {
     switch inner {
     case .relation(var leaf):
       leaf.output = leaf.output.map { fresh($0) }
+      if let metadata = leaf.metadata { leaf.metadata?.attribute = fresh(metadata.attribute) }
       return .relation(leaf)
     case .project(let columns, let child):
       return .project(columns.map { NamedExpression(fresh($0.attribute), $0.expression) }, child)

@@ -52,6 +52,8 @@ public struct LeafRelation: Sendable {
   public var columns: [Int]
   /// Where the rows come from.
   public var content: Content
+  /// What tells the file of each row, for scans of files.
+  public var metadata: Metadata?
 
   /// What the relation reads.
   public enum Content: Sendable {

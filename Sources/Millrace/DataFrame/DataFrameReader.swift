@@ -113,8 +113,8 @@ extension SparkSession {
       name: given.format, given, isStreaming: isStreaming, connectors: connectors, environment: environment)
     source.name = ""
     let id = register(source)
-    let columns = source.schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable) }
-    let leaf = LeafRelation(name: given.format, output: columns, content: .scan(id: id, isStreaming: isStreaming))
+    let leaf = LeafRelation(
+      name: given.format, scan: id, source.schema, isStreaming: isStreaming, namesFiles: source.namesFiles)
     return AnalyzedQuery(plan: .relation(leaf), subqueries: [])
   }
 

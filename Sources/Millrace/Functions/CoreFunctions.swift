@@ -93,6 +93,11 @@ public func aggregate(_ array: Column, _ start: Column, _ merge: (Column, Column
   call("aggregate", array, start, lambda(["acc", "x"]) { merge($0[0], $0[1]) })
 }
 
+// MARK: Files
+
+/// The URI of the file that a row is from; empty where it is from none. The hidden column `_metadata` tells more.
+public func input_file_name() -> Column { call("input_file_name") }
+
 // MARK: Time windows
 
 /// Tumbling windows over event time, for instance `window(col("time"), "1 minute")`.

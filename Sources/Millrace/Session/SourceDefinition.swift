@@ -13,6 +13,8 @@ public struct SourceDefinition: Sendable {
   public var format: String
   /// All columns that queries can read, in the source's own order; every scan of this source has just these.
   public var schema: Schema
+  /// Whether queries can also read `_metadata`, which stands behind the columns of `schema` then.
+  public var namesFiles = false
   /// Whether queries over the source run until they are stopped; false for a table, which is read to its end.
   public var isStreaming: Bool
   /// Whether the source itself can give its rows again to a new process; false for a socket, whose bytes are only in the
@@ -171,12 +173,18 @@ extension SourceDefinition {
     }
     let rules = try SourceDefinition.rules(of: probe, settings, isReplay: replay != nil, name: name)
     let timeColumn = try replay.map { try $0.timeColumn(in: schema, of: name) }
+    var namesFiles = false
+    if case .bytes(_ as any FileNamingSource) = probe {
+      namesFiles = !schema.names.contains { $0.lowercased() == FileMetadata.columnName }
+    }
     self.init(
       name: name, format: spec.name, schema: schema, isStreaming: isStreaming, isReplayable: isReplayable
-    ) { setup in
+    ) { [namesFiles] setup in
       var fresh = request
       fresh.environment = setup.environment
       let kind = try connector.makeSource(fresh)
+      var decoding = decoding
+      if namesFiles, let own = decoding { decoding = FileMetadataDecoding(own, setup.environment.files) }
       if let replay, let timeColumn, let decoding {
         var merged = try replay.binding(
           kind, decoding, timeColumn: timeColumn, name: name, isStreaming: isStreaming, clock: setup.replayClock)
@@ -190,6 +198,7 @@ extension SourceDefinition {
       if case .liveRecords(let source) = kind { binding.escapesRecords = source.escapesRecords }
       return binding
     }
+    self.namesFiles = namesFiles
     if isStreaming { replaySpeed = replay?.speed }
     badRecords = settings
     if wanted.schema == nil { inference = given.inference }

@@ -155,7 +155,10 @@ public final class SparkSession: Sendable {
       state.sources[id] = source
       if !source.name.isEmpty {
         state.catalog.register(
-          source.name, .scan(id: id, schema: source.schema, isStreaming: source.isStreaming, watermark: watermark))
+          source.name,
+          .scan(
+            id: id, schema: source.schema, isStreaming: source.isStreaming, watermark: watermark,
+            namesFiles: source.namesFiles))
       }
       return id
     }

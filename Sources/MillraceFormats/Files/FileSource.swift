@@ -37,7 +37,7 @@ public struct FileSourceSettings: Sendable {
 ///
 /// A batch has whole files, at least as many as there are workers; only a file that is too large for a batch of its own is cut. So no
 /// row of a later file comes a batch before one of an earlier file, and the watermark cannot drop what is still to come.
-public final class FileSource: RecordRuleSource, ArchiveSource {
+public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource {
   private let settings: FileSourceSettings
   private let files: any FileSystem
   private let warn: @Sendable (MillraceError) -> Void

@@ -1,6 +1,7 @@
 import Millrace
 import MillraceColumnar
 import MillraceCore
+import MillraceFormats
 import MillraceExecution
 import MillraceStreaming
 import Synchronization
@@ -27,7 +28,8 @@ final class TestBench: Sendable {
   func replacing(_ definition: SourceDefinition) throws -> SourceDefinition {
     let batches = try self.batches(of: definition)
     let own = definition.bind
-    let decoding = try JSONRows.decoding(definition.schema)
+    let rows = try JSONRows.decoding(definition.schema)
+    let decoding: any Decoding = definition.namesFiles ? FileMetadataDecoding(rows, environment.files) : rows
     let isRaw = isRaw(definition.name)
     if isRaw, case .rows = try own(SourceSetup(environment: environment)).input {
       throw MillraceError(

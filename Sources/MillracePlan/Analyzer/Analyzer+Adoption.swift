@@ -16,7 +16,9 @@ extension Analyzer {
   }
 
   /// A plan over what was adopted, with all subqueries.
-  public func query(_ plan: LogicalPlan) -> AnalyzedQuery { AnalyzedQuery(plan: plan, subqueries: subqueries) }
+  public func query(_ plan: LogicalPlan) -> AnalyzedQuery {
+    AnalyzedQuery(plan: plan.exposingMetadata(), subqueries: subqueries.map { $0.exposingMetadata() })
+  }
 }
 
 extension AnalyzedQuery.Subquery {

@@ -28,7 +28,7 @@ extension Analyzer {
     guard case .subquery(let query) = inner.kind else {
       throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
     }
-    var sub = try aliased(try self.plan(query, outer: .scope(scope)), alias ?? inner.alias)
+    var sub = try aliased(try self.plan(query, outer: .scope(scope)).exposingMetadata(), alias ?? inner.alias)
     var result = scope
     result.columns += sub.output
     if let condition { sub = .filter(try booleanCondition(condition, result), sub) }
@@ -47,7 +47,7 @@ private struct LateralJoin {
     self.analyzer = analyzer
     self.left = left
     self.kind = kind
-    outerIDs = Set(left.output.map(\.id))
+    outerIDs = Set(left.reachable.map(\.id))
   }
 
   func plan(_ subquery: LogicalPlan) throws -> LogicalPlan {

@@ -144,15 +144,15 @@ extension Analyzer {
     case .join(let kind, let isNatural, let relation, let condition):
       let right = try self.relation(relation, outer: outer)
       let (joined, scope) = try join(
-        kind, isNatural: isNatural, (plan, Scope(plan.output)), right, condition, outer: outer)
+        kind, isNatural: isNatural, (plan, Scope(of: plan)), right, condition, outer: outer)
       return .project(scope.columns.map { NamedExpression(passing: $0) }, joined)
     case .setOperation(let kind, let isAll, let isByName, let query):
       return try combine(kind, isAll: isAll, isByName: isByName, plan, try self.plan(query, outer: outer))
     case .sample:
       throw MillraceError(
         "UNSUPPORTED_FEATURE.PIPE_SAMPLE", "|> TABLESAMPLE is not supported", hint: "use TABLESAMPLE in FROM")
-    case .pivot(let pivot): return try self.pivot(pivot, plan, Scope(plan.output))
-    case .unpivot(let unpivot): return try self.unpivot(unpivot, plan, Scope(plan.output))
+    case .pivot(let pivot): return try self.pivot(pivot, plan, Scope(of: plan))
+    case .unpivot(let unpivot): return try self.unpivot(unpivot, plan, Scope(of: plan))
     case .lateralView(let view):
       var select = Select([everything])
       select.lateralViews = [view]

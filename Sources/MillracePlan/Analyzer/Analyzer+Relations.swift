@@ -30,11 +30,11 @@ extension Analyzer {
     if let sample = relation.sample { plan = try sampled(plan, sample) }
     if let clause = relation.watermark {
       plan = try watermarked(plan, clause)
-      scope = Scope(plan.output, outer: outer)
+      scope = Scope(of: plan, outer: outer)
     }
     if let alias = relation.alias {
       plan = try aliased(plan, alias)
-      scope = Scope(plan.output, outer: outer)
+      scope = Scope(of: plan, outer: outer)
     }
     return (plan, scope)
   }
@@ -43,32 +43,32 @@ extension Analyzer {
     switch relation.kind {
     case .table(let name, _, _):
       let plan = try table(name)
-      return (plan, Scope(plan.output, outer: outer))
+      return (plan, Scope(of: plan, outer: outer))
     case .subquery(let query):
       let plan = try self.plan(query, outer: outer)
       // The columns of a subquery without a name have no qualifier any more.
       let bare = LogicalPlan.alias([], plan)
-      return (bare, Scope(bare.output, outer: outer))
+      return (bare, Scope(of: bare, outer: outer))
     case .parenthesized(let inner): return try self.relation(inner, outer: outer)
     case .lateral(let inner):
       let one = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
       return try lateral(inner, alias: relation.alias, one, Scope([], outer: outer), kind: .inner)
     case .function(let call):
       let plan = try tableFunction(call)
-      return (plan, Scope(plan.output, outer: outer))
+      return (plan, Scope(of: plan, outer: outer))
     case .values(let rows):
       let plan = try values(rows)
-      return (plan, Scope(plan.output, outer: outer))
+      return (plan, Scope(of: plan, outer: outer))
     case .join(let kind, let isNatural, let left, let right, let condition):
       return try join(kind, isNatural: isNatural, left, right, condition, outer: outer)
     case .pivot(let input, let pivot):
       let (plan, scope) = try self.relation(input, outer: outer)
       let result = try self.pivot(pivot, plan, scope)
-      return (result, Scope(result.output, outer: outer))
+      return (result, Scope(of: result, outer: outer))
     case .unpivot(let input, let unpivot):
       let (plan, scope) = try self.relation(input, outer: outer)
       let result = try self.unpivot(unpivot, plan, scope)
-      return (result, Scope(result.output, outer: outer))
+      return (result, Scope(of: result, outer: outer))
     }
   }
 
@@ -89,10 +89,9 @@ extension Analyzer {
         hint: nearestTable(last))
     }
     switch entry {
-    case .scan(let id, let schema, let isStreaming, let watermark):
-      let columns = schema.fields.map { Attribute($0.name, $0.type, isNullable: $0.isNullable, qualifier: [last]) }
+    case .scan(let id, let schema, let isStreaming, let watermark, let namesFiles):
       let leaf = LogicalPlan.relation(
-        LeafRelation(name: last, output: columns, content: .scan(id: id, isStreaming: isStreaming)))
+        LeafRelation(name: last, scan: id, schema, isStreaming: isStreaming, namesFiles: namesFiles, qualifier: [last]))
       guard let watermark else { return leaf }
       return try declareWatermark(leaf, column: watermark.column, watermark.settings)
     case .rows(let schema, let batch):
@@ -171,12 +170,12 @@ extension Analyzer {
       throw MillraceError("INVALID_WATERMARK_DELAY", "the delay of WATERMARK must be an interval of fixed length")
     }
     if case .alias(let expression, let names) = clause.eventTime.kind, let name = names.first {
-      let resolver = ExpressionResolver(self, Scope(plan.output))
+      let resolver = ExpressionResolver(self, Scope(of: plan))
       let column = NamedExpression(name, try resolver.resolve(expression))
       let projected = LogicalPlan.project(plan.output.map { NamedExpression(passing: $0) } + [column], plan)
       return try watermark(projected, column.attribute, WatermarkSettings(delay: micros))
     }
-    guard case .column(let parts) = clause.eventTime.kind, let match = try Scope(plan.output).match(parts),
+    guard case .column(let parts) = clause.eventTime.kind, let match = try Scope(of: plan).match(parts),
       match.path.isEmpty
     else {
       if case .column(let parts) = clause.eventTime.kind { throw unresolvedColumn(parts, among: plan.output) }

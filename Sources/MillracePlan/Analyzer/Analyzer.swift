@@ -45,7 +45,7 @@ public final class Analyzer {
   /// Resolves a whole query.
   public func analyze(_ query: Query) throws -> AnalyzedQuery {
     let plan = try self.plan(query, outer: .none)
-    return AnalyzedQuery(plan: plan, subqueries: subqueries)
+    return self.query(plan)
   }
 
   /// Resolves select-list expressions over a plan: `DataFrame.select` and `selectExpr`.
@@ -54,7 +54,7 @@ public final class Analyzer {
   {
     let plan = try SelectAnalyzer(self, child, outer: .none).select(
       Select(expressions), orderBy: [], limit: nil, offset: nil)
-    return AnalyzedQuery(plan: plan, subqueries: subqueries)
+    return self.query(plan)
   }
 
   /// Resolves a condition over a plan: `DataFrame.filter`.
@@ -62,13 +62,13 @@ public final class Analyzer {
     var select = Select([SQLExpression(.star(qualifier: [], except: []))])
     select.filter = condition
     let plan = try SelectAnalyzer(self, child, outer: .none).select(select, orderBy: [], limit: nil, offset: nil)
-    return AnalyzedQuery(plan: plan, subqueries: subqueries)
+    return self.query(plan)
   }
 
   /// Resolves a whole SELECT block whose FROM is `child`: `DataFrame.groupBy(…).agg(…)`, `orderBy`.
   public func select(_ select: Select, orderBy: [SortItem], from child: LogicalPlan) throws -> AnalyzedQuery {
     let plan = try SelectAnalyzer(self, child, outer: .none).select(select, orderBy: orderBy, limit: nil, offset: nil)
-    return AnalyzedQuery(plan: plan, subqueries: subqueries)
+    return self.query(plan)
   }
 
   /// An id for rows that are known only when a query runs.
@@ -300,7 +300,11 @@ extension Analyzer {
   public func join(_ left: LogicalPlan, _ right: LogicalPlan, kind: JoinKind, on condition: SQLExpression) throws
     -> LogicalPlan
   {
-    let expression = try booleanCondition(condition, Scope(left.output + right.output))
+    var scope = Scope(of: left)
+    let other = Scope(of: right)
+    scope.columns += other.columns
+    scope.hidden += other.hidden
+    let expression = try booleanCondition(condition, scope)
     return .join(JoinNode(kind, left, right, condition: expression))
   }
 
@@ -309,7 +313,7 @@ extension Analyzer {
     -> LogicalPlan
   {
     let (plan, scope) = try joinUsing(
-      kind, names, (left, Scope(left.output)), (right, Scope(right.output)), outer: .none)
+      kind, names, (left, Scope(of: left)), (right, Scope(of: right)), outer: .none)
     return .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
   }
 

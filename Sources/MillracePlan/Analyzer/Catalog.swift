@@ -5,8 +5,11 @@ public import MillraceSQL
 public struct Catalog: Sendable {
   /// What a name stands for.
   public enum Entry: Sendable {
-    /// A source; `id` is the session's number for it. A watermark has a column and settings.
-    case scan(id: Int, schema: Schema, isStreaming: Bool, watermark: (column: String, settings: WatermarkSettings)?)
+    /// A source; `id` is the session's number for it. A watermark has a column and settings. A source that names files has the column
+    /// `_metadata` behind those of `schema`.
+    case scan(
+      id: Int, schema: Schema, isStreaming: Bool, watermark: (column: String, settings: WatermarkSettings)?,
+      namesFiles: Bool = false)
     /// Rows in memory.
     case rows(Schema, RecordBatch)
     /// A query, analysed anew at each use so that its columns are never shared between uses.

@@ -13,7 +13,7 @@ struct CorrelationDomain {
 
   /// The domain of those columns of `child` whose ids are given; nil where `child` is a stream, which cannot be read twice.
   init?(of ids: Set<Int>, from child: LogicalPlan) {
-    let columns = child.output.filter { ids.contains($0.id) }
+    let columns = child.reachable.filter { ids.contains($0.id) }
     guard !columns.isEmpty, !child.isStreaming else { return nil }
     let copied = columns.map { NamedExpression($0.name, .attribute($0)) }
     copies = zip(columns, copied).map { ($0, $1.attribute) }

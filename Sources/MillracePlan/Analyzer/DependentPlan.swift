@@ -17,7 +17,7 @@ struct DependentPlan {
   init?(_ analyzer: Analyzer, _ subquery: LogicalPlan, enclosing: LogicalPlan) {
     self.analyzer = analyzer
     self.enclosing = enclosing
-    ids = subquery.freeReferences.intersection(enclosing.output.map(\.id))
+    ids = subquery.freeReferences.intersection(enclosing.reachable.map(\.id))
     if CorrelationDomain(of: ids, from: enclosing) == nil { return nil }
   }
 

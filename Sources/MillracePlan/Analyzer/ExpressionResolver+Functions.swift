@@ -32,6 +32,7 @@ extension ExpressionResolver {
       guard let collector else { break }
       return try collector.groupingFunction(name, function, self)
     case "window_time": return try windowTime(function)
+    case "input_file_name", "input_file_block_start", "input_file_block_length": return try fileFunction(function, name)
     case "between":
       let operands = function.arguments.compactMap(\.expression)
       guard operands.count == 3 else {

@@ -5,7 +5,7 @@ import MillraceSQL
 
 extension ExpressionResolver {
   private func subplan(_ query: Query) throws -> (LogicalPlan, isCorrelated: Bool) {
-    let plan = try analyzer.plan(query, outer: .scope(scope))
+    let plan = try analyzer.plan(query, outer: .scope(scope)).exposingMetadata()
     if plan.isStreaming {
       throw MillraceError(
         "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
@@ -97,7 +97,7 @@ extension LogicalPlan {
     }
     var free: Set<Int> = []
     for child in children {
-      read.subtract(child.output.map(\.id))
+      read.subtract(child.reachable.map(\.id))
       free.formUnion(child.freeReferences)
     }
     return free.union(read)

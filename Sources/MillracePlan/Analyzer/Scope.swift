@@ -5,7 +5,7 @@ import MillraceExpressions
 struct Scope {
   /// Columns, with their qualifiers.
   var columns: [Attribute]
-  /// Columns that only `*` leaves out: the right-hand duplicates of JOIN USING.
+  /// Columns that only `*` leaves out: the right-hand duplicates of JOIN USING, and what tells the files of rows.
   var hidden: [Attribute] = []
   /// The enclosing query's columns, for correlated subqueries.
   indirect enum Outer {
@@ -17,6 +17,12 @@ struct Scope {
   init(_ columns: [Attribute], outer: Outer = .none) {
     self.columns = columns
     self.outer = outer
+  }
+
+  /// The columns of a plan.
+  init(of plan: LogicalPlan, outer: Outer = .none) {
+    self.init(plan.output, outer: outer)
+    hidden = Array(plan.reachable.dropFirst(columns.count))
   }
 
   /// A column found by the first parts of a name, and the parts that are left as a field path.

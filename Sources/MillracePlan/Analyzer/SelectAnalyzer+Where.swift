@@ -39,7 +39,7 @@ extension SelectAnalyzer {
     case .exists(let query):
       let plan = try staticPlan(query).withoutOrder
       let (right, condition) = try Decorrelation(
-        analyzer, outer: Set(child.output.map(\.id)), enclosing: child
+        analyzer, outer: Set(child.reachable.map(\.id)), enclosing: child
       ).pullUp(plan)
       child = child.filtered(by: JoinNode(isNegated ? .leftAnti : .leftSemi, child, right, condition: condition))
       return true
@@ -58,7 +58,7 @@ extension SelectAnalyzer {
           "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
       }
       let (right, correlation) = try Decorrelation(
-        analyzer, outer: Set(child.output.map(\.id)), enclosing: child
+        analyzer, outer: Set(child.reachable.map(\.id)), enclosing: child
       ).pullUp(plan)
       child = child.filtered(
         by: try membershipJoin(values, plan.output, correlation, right, isNegated: isNegated))
@@ -68,7 +68,7 @@ extension SelectAnalyzer {
   }
 
   func staticPlan(_ query: Query) throws -> LogicalPlan {
-    let plan = try analyzer.plan(query, outer: .scope(scope))
+    let plan = try analyzer.plan(query, outer: .scope(scope)).exposingMetadata()
     if plan.isStreaming {
       throw MillraceError(
         "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",

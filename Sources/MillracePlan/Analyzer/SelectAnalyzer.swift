@@ -42,7 +42,7 @@ final class SelectAnalyzer {
   init(_ analyzer: Analyzer, _ child: LogicalPlan, scope: Scope? = nil, outer: Scope.Outer) {
     self.analyzer = analyzer
     self.child = child
-    self.scope = scope ?? Scope(child.output, outer: outer)
+    self.scope = scope ?? Scope(of: child, outer: outer)
   }
 
   /// The block as a plan.

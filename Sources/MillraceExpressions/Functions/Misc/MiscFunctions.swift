@@ -55,12 +55,23 @@ enum MiscFunctions {
     session("session_user", nil, "The name of the user.", "millrace"),
     session("current_database", "current_schema", "The name of the database.", "default"),
     session("current_catalog", nil, "The name of the catalog.", "spark_catalog"),
+    file("input_file_name", "The URI of the file that a row is from.", .literal(.string(""), .string)),
+    file("input_file_block_start", "Where in the file the part begins.", .literal(.integer(-1), .long)),
+    file("input_file_block_length", "Bytes of the file that a row is from.", .literal(.integer(-1), .long)),
     ScalarFunction("current_timezone", summary: "The session time zone.", example: "current_timezone()") {
       arguments, context in
       try Arguments.expectCount("current_timezone", arguments, 0)
       return .literal(.string(context.timeZone), .string)
     },
   ]
+
+  /// A function whose calls are resolved where a scan of files is below; elsewhere rows are from no file.
+  private static func file(_ name: String, _ summary: String, _ none: Expression) -> ScalarFunction {
+    ScalarFunction(name, summary: summary, example: "\(name)()") { arguments, _ in
+      try Arguments.expectCount(name, arguments, 0)
+      return none
+    }
+  }
 
   private static func session(_ name: String, _ alias: String?, _ summary: String, _ value: String) -> ScalarFunction {
     let bind: @Sendable ([Expression], BindingContext) throws -> Expression = { arguments, _ in
