@@ -142,7 +142,7 @@ let package = Package(
       path: "Benchmarks/Micro", exclude: ["thresholds.json"], swiftSettings: strict),
     tests("MillraceColumnar", ["MillraceTesting", "CKernels"]),
     tests("MillraceSQL", ["MillraceColumnar"]),
-    tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting"]),
+    tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting", "CKernels"]),
     tests("MillraceCore", ["MillraceColumnar"]),
     tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions", "MillraceTesting"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),

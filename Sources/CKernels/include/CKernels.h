@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ck_json_values.h"
 #include "ck_plugin.h"
 #include "ck_processes.h"
 #include "ck_sockets.h"

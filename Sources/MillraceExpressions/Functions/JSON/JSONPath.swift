@@ -139,6 +139,14 @@ struct JSONPathReader {
   /// The first field of the name whose value leads on; the rest of the object must still be whole.
   private func field(_ scanner: inout JSONScanner, _ name: [UInt8], _ at: Int, _ style: Style, _ depth: Int) -> Outcome
   {
+    var inner = scanner
+    switch scanner.findMember(name) {
+    case .absent: return .absent
+    case .found(let place):
+      inner.position = place
+      return inner.peek() == .null ? .absent : read(&inner, at + 1, style, depth + 1)
+    case .unknown: break
+    }
     var isFound = false
     let isWhole = scanner.forEachField { scanner, field in
       if isFound || !field.equals(name) || scanner.peek() == .null { return scanner.skipValue(depth: depth + 1) }

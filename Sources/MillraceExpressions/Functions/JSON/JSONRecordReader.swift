@@ -26,13 +26,29 @@ final class JSONRecordReader {
     let names: [[UInt8]]
     let children: [Node]
     /// Where the value of each field begins, -1 if absent.
-    var positions: [Int]
+    let positions: UnsafeMutableBufferPointer<Int>
+    private let members: ObjectNames
+    private let values: UnsafeMutableBufferPointer<UnsafePointer<UInt8>?>
 
     init(_ type: DataType) {
       self.type = type
       names = type.fields?.map { Array($0.name.utf8) } ?? []
       children = type.childTypes.map { Node($0) }
-      positions = Array(repeating: -1, count: names.count)
+      members = ObjectNames(names)
+      positions = .allocate(capacity: names.count)
+      values = .allocate(capacity: names.count)
+    }
+
+    deinit {
+      positions.deallocate()
+      values.deallocate()
+    }
+
+    /// The same for the object that is next, if it can be read fast; then the scanner stands behind it.
+    func findMembers(_ scanner: inout JSONScanner) -> Bool {
+      guard let values = values.baseAddress, scanner.findMembers(members, values) else { return false }
+      for index in positions.indices { positions[index] = values[index].map { $0 - scanner.base } ?? -1 }
+      return true
     }
   }
 
@@ -116,6 +132,7 @@ final class JSONRecordReader {
 
   /// Notes where the fields of the object at the position begin and goes past it; false if the object is broken.
   private func findFields(_ node: Node, _ scanner: inout JSONScanner) -> Bool {
+    if node.findMembers(&scanner) { return true }
     for index in node.positions.indices { node.positions[index] = -1 }
     var expected = 0
     return scanner.forEachField { scanner, name in

@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import MillraceColumnar
 
@@ -93,13 +94,23 @@ struct JSONScanner {
 
   /// Skips one value and checks its grammar.
   mutating func skipValue(depth: Int = 0) -> Bool {
+    // Nearly all values are of the strict grammar, which each of the others includes.
+    if let end = ck_json_value_end(base + position, base + count) {
+      position = end - base
+      return true
+    }
+    return skipAnyValue(depth: depth)
+  }
+
+  /// The same for a value of any grammar, step by step.
+  mutating func skipAnyValue(depth: Int = 0) -> Bool {
     switch peek() {
     case .object:
       if depth >= Self.depthLimit { return false }
-      return forEachField { scanner, _ in scanner.skipValue(depth: depth + 1) }
+      return forEachField { scanner, _ in scanner.skipAnyValue(depth: depth + 1) }
     case .array:
       if depth >= Self.depthLimit { return false }
-      return forEachElement { $0.skipValue(depth: depth + 1) }
+      return forEachElement { $0.skipAnyValue(depth: depth + 1) }
     case .string: return string() != nil
     case .number: return number() != nil
     case .boolean: return takeWord("true") || takeWord("false")
@@ -143,6 +154,38 @@ struct JSONScanner {
     }
   }
 
+  /// Where the values of the members called `names` begin in the object that is next, nil for those that are not there, and goes past it. Of
+  /// members with the same name the last counts. False, with nothing taken, if the object is not of the strict grammar, or is rare.
+  mutating func findMembers(_ names: ObjectNames, _ values: UnsafeMutablePointer<UnsafePointer<UInt8>?>) -> Bool {
+    var hasRepeated = false
+    guard let end = ck_json_members(base + position, base + count, names.names, names.count, values, &hasRepeated)
+    else {
+      return false
+    }
+    position = end - base
+    return true
+  }
+
+  /// What a search for one member came to.
+  enum Member {
+    case found(at: Int), absent
+    /// The object has to be read step by step; nothing was taken.
+    case unknown
+  }
+
+  /// Where the value of the only member called `name` begins in the object that is next; goes past the object.
+  mutating func findMember(_ name: [UInt8]) -> Member {
+    var value: UnsafePointer<UInt8>?
+    var isRepeated = false
+    let end = name.withUnsafeBufferPointer { bytes in
+      var wanted = ck_json_name(bytes: bytes.baseAddress, length: bytes.count)
+      return ck_json_members(base + position, base + count, &wanted, 1, &value, &isRepeated)
+    }
+    guard let end, !isRepeated else { return .unknown }
+    position = end - base
+    return value.map { .found(at: $0 - base) } ?? .absent
+  }
+
   /// The string at the position, without its quotes.
   mutating func string() -> JSONText? {
     guard position < count else { return nil }
@@ -151,6 +194,8 @@ struct JSONScanner {
     let start = position
     var hasEscapes = false
     while position < count {
+      if quote == 0x22 { position = ck_json_string_stop(base + position, base + count) - base }
+      guard position < count else { return nil }
       let byte = base[position]
       if byte == quote {
         let text = JSONText(bytes: slice(start..<position), hasEscapes: hasEscapes)

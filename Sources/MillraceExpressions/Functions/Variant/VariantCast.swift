@@ -130,14 +130,23 @@ struct VariantCast: Sendable {
 
   /// Values of one SQL type, with the rows they come from.
   private final class Source {
+    let type: DataType
     let builder: ColumnBuilder
     var rows: [Int] = []
 
-    init(_ type: DataType) { builder = ColumnBuilder(type) }
+    init(_ type: DataType) {
+      self.type = type
+      builder = ColumnBuilder(type)
+    }
+  }
+
+  /// Where the source of values of a type stands: by kind, and by scale for decimals.
+  private static func place(of value: VariantValue) -> Int {
+    Int(value.kind.rawValue) * 64 + (value.kind == .decimal ? value.decimal.scale : 0)
   }
 
   private func atomic(_ column: ColumnVector, _ rows: Int, _ target: DataType) throws -> ColumnVector {
-    var sources: [DataType: Source] = [:]
+    var sources = [Source?](repeating: nil, count: 64 * (Int(VariantValue.Kind.object.rawValue) + 1))
     for row in 0..<rows {
       guard let value = value(column, row) else { continue }
       if value.kind == .array || value.kind == .object {
@@ -146,21 +155,21 @@ struct VariantCast: Sendable {
           continue
         }
       }
-      let type = Self.type(of: value)
-      let source = sources[type] ?? Source(type)
-      sources[type] = source
+      let place = Self.place(of: value)
+      let source = sources[place] ?? Source(Self.type(of: value))
+      sources[place] = source
       source.rows.append(row)
       append(value, to: source.builder)
     }
     var results: [ColumnVector] = []
     var picks = [Int32](repeating: -1, count: rows)
     var total = 0
-    for (type, source) in sources.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-      guard CastRules.canCast(type, to: target) else {
+    for source in sources.lazy.compactMap({ $0 }) {
+      guard CastRules.canCast(source.type, to: target) else {
         try refuse(VariantValue(column.bytes(source.rows[0])), target)
         continue
       }
-      let kernel = try CastKernel.make(type, target, CastKernel.Options(isTry: true, timeZone: timeZone))
+      let kernel = try CastKernel.make(source.type, target, CastKernel.Options(isTry: true, timeZone: timeZone))
       let result = try kernel(source.builder.finish()).flattened()
       for (index, row) in source.rows.enumerated() {
         if result.isNull(index) {

@@ -1,3 +1,4 @@
+import CKernels
 import MillraceColumnar
 
 /// Reads JSON text into VARIANT values by the rules of Spark's `parse_json`: strict JSON, of which only the first value counts.
@@ -11,8 +12,11 @@ final class VariantParser {
   private var writer: VariantWriter
   private let name = ByteBuffer(capacity: 64)
   private var duplicate: String?
+  private let usesKernel: Bool
 
-  init() {
+  /// `usesKernel: false` reads all texts step by step.
+  init(usesKernel: Bool = true) {
+    self.usesKernel = usesKernel
     out = ByteBuffer()
     writer = VariantWriter(out)
   }
@@ -22,7 +26,7 @@ final class VariantParser {
     var scanner = JSONScanner(text)
     out.removeAll()
     duplicate = nil
-    guard value(&scanner, 0), endsWord(scanner) else {
+    guard fast(&scanner) || value(&scanner, 0), endsWord(scanner) else {
       if let duplicate { throw .duplicateKey(duplicate) }
       throw .malformed
     }
@@ -32,8 +36,24 @@ final class VariantParser {
   /// Appends the next value to a column of VARIANT; false if it is broken.
   func append(_ scanner: inout JSONScanner, to builder: ColumnBuilder) -> Bool {
     out.removeAll()
-    guard value(&scanner, 0) else { return false }
+    guard fast(&scanner) || value(&scanner, 0) else { return false }
     builder.append(bytes: out.bytes)
+    return true
+  }
+
+  /// Texts that are longer need not be fast, and are not worth the memory.
+  private static let fastLimit = 1 << 20
+
+  /// Writes the next value, if nothing in it is rare; false, with nothing taken, if something is.
+  private func fast(_ scanner: inout JSONScanner) -> Bool {
+    let left = scanner.count - scanner.position
+    guard usesKernel, left <= Self.fastLimit else { return false }
+    let room = out.reserve(ck_json_variant_room(left)).assumingMemoryBound(to: UInt8.self)
+    var size = 0
+    let start = scanner.base + scanner.position
+    guard let end = ck_json_variant(start, start + left, room, &size) else { return false }
+    out.advance(size)
+    scanner.position = end - scanner.base
     return true
   }
 
