@@ -26,6 +26,9 @@ static inline void note_groups(int is_found, const intptr_t *offsets, size_t row
 #endif
 
 int ck_scan_find(const ck_scan_plan *plan, const uint8_t *text, size_t n, size_t start, intptr_t *offsets) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) return find_wide(plan, text, n, start, offsets, 0);
+#endif
   return find_plain(plan, text, n, start, offsets, 0);
 }
 

@@ -49,6 +49,7 @@ static inline const uint8_t *CK_VARIANT(run_end)(const ck_scan_class *class, con
 }
 
 static inline int CK_VARIANT(is_literal)(const ck_scan_step *step, const uint8_t *p, const uint8_t *end, int is_padded) {
+  if (step->literal_length == 0) return 1;
   if (end - p < step->literal_length) return 0;
   if (!is_padded) return memcmp(p, step->literal, step->literal_length) == 0;
   uint64_t wanted, found;

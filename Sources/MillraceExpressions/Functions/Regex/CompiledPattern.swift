@@ -98,7 +98,7 @@ final class PatternMatcher: @unchecked Sendable {
   private let asciiCode: OpaquePointer
   private let unicodeCode: OpaquePointer
   private let isJIT: Bool
-  private let groupCount: Int
+  let groupCount: Int
 
   fileprivate init(_ pattern: CompiledPattern) {
     self.pattern = pattern
@@ -163,15 +163,23 @@ final class PatternMatcher: @unchecked Sendable {
   }
 
   /// Calls `body` after every match from the left; it gives false to stop.
+  @inline(__always)
   func findAll(_ bytes: UnsafeRawBufferPointer, _ body: () throws -> Bool) throws {
-    let isASCII = scan != nil || bytes.isASCII
+    let offsets = offsets
     var start = 0
-    while start <= bytes.count, try find(bytes, from: start, isASCII: isASCII) {
+    func goOn() throws -> Bool {
       let first = offsets[0], end = offsets[1]
-      if try !body() { return }
+      if try !body() { return false }
       start = end
       if end == first { start += end < bytes.count ? utf8Length(bytes[end]) : 1 }
+      return start <= bytes.count
     }
+    if let scan {
+      while scan.find(bytes, from: start, offsets), try goOn() {}
+      return
+    }
+    let isASCII = bytes.isASCII
+    while try find(bytes, from: start, isASCII: isASCII), try goOn() {}
   }
 }
 

@@ -31,9 +31,10 @@ enum RegexpExtract {
         let matcher = try cursor.matcher(vectors[1].views[vectors[1].slot(row)])
         let bytes = vectors[0].bytes(row)
         let index = vectors[2].int(row)
+        let offsets = matcher.offsets, groups = 0...matcher.groupCount
         try matcher.findAll(bytes) {
-          try checkIndex("regexp_extract_all", index, matcher.pattern)
-          writer.append(part(bytes, matcher.offsets, index))
+          if !groups.contains(index) { try checkIndex("regexp_extract_all", index, matcher.pattern) }
+          writer.append(part(bytes, offsets, index))
           return true
         }
         return true
