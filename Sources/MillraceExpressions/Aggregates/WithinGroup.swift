@@ -24,7 +24,7 @@ public enum WithinGroup {
     _ name: String, arguments: [Expression], ordering: [AggregateOrdering], context: BindingContext
   ) throws -> BoundAggregate {
     switch name.lowercased() {
-    case "listagg", "string_agg": return try listagg(arguments, ordering)
+    case "listagg", "string_agg": return try listagg(arguments, ordering, context)
     case "percentile_cont", "percentile_disc":
       guard arguments.count == 1, ordering.count == 1 else {
         throw MillraceError(
@@ -46,12 +46,15 @@ public enum WithinGroup {
     }
   }
 
-  private static func listagg(_ arguments: [Expression], _ ordering: [AggregateOrdering]) throws -> BoundAggregate {
+  private static func listagg(
+    _ arguments: [Expression], _ ordering: [AggregateOrdering], _ context: BindingContext
+  ) throws -> BoundAggregate {
     try AggregateBinding.checkCount("listagg", arguments, 1...2)
     let type: DataType = arguments[0].type == .binary ? .binary : .string
-    guard type == .binary || arguments[0].type == .string || arguments[0].type == .void else {
+    if arguments[0].type.isNested || arguments[0].type == .variant {
       throw AggregateBinding.mismatch("listagg", arguments[0], 1, "STRING or BINARY")
     }
+    let value = try arguments[0].type == .binary ? arguments[0] : arguments[0].cast(to: .string, context)
     var delimiter: [UInt8] = []
     if arguments.count == 2 {
       switch try AggregateBinding.constant("listagg", arguments[1], 2) {
@@ -63,7 +66,7 @@ public enum WithinGroup {
       }
     }
     let separator = delimiter
-    let inputs = [arguments[0]] + ordering.map(\.expression)
+    let inputs = [value] + ordering.map(\.expression)
     let types = inputs.map(\.type)
     let directions = ordering.map { (isDescending: $0.isDescending, nullsFirst: $0.nullsFirst) }
     return BoundAggregate(

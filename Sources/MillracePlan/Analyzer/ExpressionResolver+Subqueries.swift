@@ -66,8 +66,29 @@ extension ExpressionResolver {
       return try call("array_contains", [items, try values[0].cast(to: type, analyzer.context)]).nullWhenEmptyIsFalse(
         items, values[0], analyzer)
     }
+    if !isCorrelated { return try rowIn(values, plan, orUnknown: orUnknown) }
     guard let collector else { throw unsupportedCorrelation() }
     return try collector.correlatedIn(values, plan, orUnknown: orUnknown)
+  }
+
+  /// Whether several values are a row of a subquery. As in Spark, what is unknown is no match, or with `orUnknown` one.
+  private func rowIn(_ values: [Expression], _ plan: LogicalPlan, orUnknown: Bool) throws -> Expression {
+    let row = NamedExpression("row", try call("struct", plan.output.map { .attribute($0) }))
+    let id = analyzer.addSubquery(.project([row], plan), .list)
+    let rows = Expression.subqueryResult(id: id, .array(row.attribute.type))
+    let item = Attribute("row", row.attribute.type, isNullable: false)
+    let fields = item.type.fields ?? []
+    let equalities = try zip(values, fields).map { value, field in
+      try call("=", [value, try CollectionAccess.fieldAccess(.attribute(item), field.name, analyzer.context)])
+    }
+    guard let isEqual = Expression.conjunction(equalities), let exists = analyzer.functions.scalar("exists") else {
+      return .literal(.boolean(false), .boolean)
+    }
+    let wanted = Expression.literal(.boolean(!orUnknown), .boolean)
+    var matches = try call("<=>", [isEqual, wanted])
+    if orUnknown { matches = try call("not", [matches]) }
+    let lambda = Lambda([item], matches)
+    return try exists.bind([.expression(rows), .lambda(parameterCount: 1) { _ in lambda }], analyzer.context)
   }
 
   private func unsupportedCorrelation() -> MillraceError {

@@ -22,13 +22,46 @@ public enum SQLUnparser {
     // At the top, a name and a cast of a name go by that name alone.
     case .alias(_, let names): return names[0]
     case .column(let parts) where !isFunction(parts): return parts[parts.count - 1]
+    case .variantPath(_, let path):
+      if let name = lastField(ofPath: path) { return name }
     case .cast(let inner, _, _):
-      if case .column(let parts) = inner.kind, !isFunction(parts) { return parts[parts.count - 1] }
+      switch inner.kind {
+      // A field of a structure is no name of its own.
+      case .column(let parts) where !isFunction(parts) && naming.name(parts) == parts[parts.count - 1]:
+        return parts[parts.count - 1]
+      case .variantPath(_, let path):
+        if let name = lastField(ofPath: path) { return name }
+      default: break
+      }
     default: break
     }
     let writer = SQLWriter(style: .pretty, columns: naming)
     writer.expression(expression)
     return writer.text
+  }
+
+  /// The last name in the path behind the colon of `v:a.b[0]['c']`; nil if there are only numbers.
+  static func lastField(ofPath path: String) -> String? {
+    var last: String?
+    var rest = path[...]
+    while let character = rest.first {
+      switch character {
+      case "`":
+        let name = rest.dropFirst().prefix { $0 != "`" }
+        last = String(name)
+        rest = rest.dropFirst(name.count + 2)
+      case ".": rest.removeFirst()
+      case "[":
+        let key = rest.dropFirst().prefix { $0 != "]" }
+        if let quote = key.first, quote == "'" || quote == "\"" { last = String(key.dropFirst().dropLast()) }
+        rest = rest.dropFirst(key.count + 2)
+      default:
+        let name = rest.prefix { $0 != "." && $0 != "[" }
+        last = String(name)
+        rest = rest.dropFirst(name.count)
+      }
+    }
+    return last
   }
 
   private static func isFunction(_ parts: [String]) -> Bool {

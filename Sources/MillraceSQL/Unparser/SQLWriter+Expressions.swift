@@ -165,7 +165,7 @@ extension SQLWriter {
 
   private func inSubquery(_ value: SQLExpression, _ query: Query) {
     write("(")
-    expression(value)
+    if isPretty, case .row(let values) = value.kind { comparedRow(values) } else { expression(value) }
     write(isPretty ? " IN (listquery()" : " IN (")
     if !isPretty { self.query(query) }
     write("))")
@@ -276,8 +276,14 @@ extension SQLWriter {
   }
 
   private func variantPath(_ base: SQLExpression, _ path: String) {
-    self.base(base)
-    write(":" + path)
+    guard isPretty else {
+      self.base(base)
+      return write(":" + path)
+    }
+    write("variant_get(")
+    expression(base)
+    write(", $" + (path.hasPrefix("[") ? "" : ".") + path.filter { $0 != "`" } + ")")
+    if let name = SQLUnparser.lastField(ofPath: path) { write(" AS " + quoted(name)) }
   }
 
   /// Writes what something is attached to, in parentheses unless it holds together by itself.
@@ -320,6 +326,22 @@ extension SQLWriter {
     } else {
       write(values.count == 1 ? "struct(" : "(")
       list(values)
+    }
+    write(")")
+  }
+
+  /// The row in front of IN (SELECT …), which Spark makes otherwise than other rows.
+  private func comparedRow(_ values: [SQLExpression]) {
+    write("named_struct(")
+    list(Array(values.enumerated())) { writer, item in
+      let name =
+        switch item.element.kind {
+        case .column(let parts): parts[parts.count - 1]
+        case .literal: SQLUnparser.prettyName(item.element, naming: writer.columns)
+        default: "_\(item.offset)"
+        }
+      writer.write("'\(name)', ")
+      writer.expression(item.element)
     }
     write(")")
   }

@@ -42,8 +42,14 @@ extension SQLWriter {
 
   private func double(_ number: Double, _ type: DataType) {
     let digits = type == .float ? "\(Float(number))" : "\(number)"
+    // As Java writes numbers.
     if isPretty {
-      return write(number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : digits)
+      return write(
+        String(unsafeUninitializedCapacity: NumberText.capacity) { target in
+          let base = target.baseAddress.unsafelyUnwrapped
+          return type == .float
+            ? NumberText.write(Float(number), to: base) : NumberText.write(number, to: base)
+        })
     }
     if !number.isFinite { return write("CAST('\(digits)' AS \(type.sql))") }
     write(digits + (type == .float ? "F" : "D"))

@@ -124,12 +124,14 @@ enum CSVFunctions {
       vectors, count in
       var columns = (0..<wanted).map { _ in StringWriter(rows: max(count, 1)) }
       var scratch: [UInt8] = []
+      let format = options.row
+      let null = format.null
       for row in 0..<count {
         var found = 0
         if !vectors[0].isNull(row) {
-          options.row.forEachField(vectors[0].bytes(row), limit: wanted, &scratch) { number, bytes in
+          format.forEachField(vectors[0].bytes(row), limit: wanted, &scratch) { number, bytes in
             found = number + 1
-            if bytes.isEmpty || bytes.elementsEqual(options.row.null) { return columns[number].endNull() }
+            if bytes.isEmpty || bytes.elementsEqual(null) { return columns[number].endNull() }
             columns[number].append(bytes)
             columns[number].end()
           }

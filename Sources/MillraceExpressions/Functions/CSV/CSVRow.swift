@@ -1,3 +1,4 @@
+import Glibc
 import MillraceColumnar
 
 /// How `from_csv` and `to_csv` read and write one line.
@@ -50,9 +51,15 @@ struct CSVRow: Sendable {
   }
 
   private func separatorOffset(_ line: UnsafeRawBufferPointer, _ start: Int) -> Int {
+    guard let first = separator.first else { return line.count }
     var at = start
-    while at < line.count && !isSeparator(line, at) { at += 1 }
-    return at
+    while at < line.count {
+      guard let base = line.baseAddress, let found = memchr(base + at, Int32(first), line.count - at) else { break }
+      at = UnsafeRawPointer(found) - base
+      if separator.count == 1 || isSeparator(line, at) { return at }
+      at += 1
+    }
+    return line.count
   }
 
   /// Appends a field's text, in quotes where it needs them. Blanks around it are left out, as Spark does.

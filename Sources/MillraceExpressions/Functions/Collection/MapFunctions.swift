@@ -93,6 +93,7 @@ enum MapFunctions {
   static func checked(_ column: ColumnVector) throws -> ColumnVector {
     let maps = Lists(column)
     let keys = maps.elements
+    if keys.type == .string, hasFewDistinctKeys(column, maps) { return column }
     let encoded = RowCodec([keys.type]).encode([keys], rowCount: keys.count)
     let seen = GroupedSet()
     for row in 0..<(column.isConstant ? min(column.count, 1) : column.count) {
@@ -103,12 +104,27 @@ enum MapFunctions {
         }
         if range.count > 1 && !seen.insert(encoded.views[index], group: UInt32(truncatingIfNeeded: row)) {
           throw MillraceError(
-            "DUPLICATED_MAP_KEY", "the key \(keys.value(index)) occurs twice in a map",
+            "DUPLICATED_MAP_KEY", "the key \(JavaText.text(keys, index)) occurs twice in a map",
             hint: "remove the duplicate, for instance with GROUP BY")
         }
       }
     }
     return column
+  }
+
+  /// Whether each map is small, and its keys are strings of which no two are equal; false says nothing.
+  private static func hasFewDistinctKeys(_ column: ColumnVector, _ maps: Lists) -> Bool {
+    let keys = maps.elements
+    if keys.mayHaveNulls || keys.isConstant { return false }
+    let views = keys.views
+    for row in 0..<(column.isConstant ? min(column.count, 1) : column.count) {
+      guard let range = maps[row] else { continue }
+      if range.count > 16 { return false }
+      for index in range {
+        for other in range.lowerBound..<index where views[other] == views[index] { return false }
+      }
+    }
+    return true
   }
 
   private static func makeMap(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
@@ -256,40 +272,50 @@ enum MapFunctions {
     let type = DataType.map(.string, .string)
     let defaults: [Expression] = [.literal(.string(","), .string), .literal(.string(":"), .string)]
     let full = inputs + defaults.dropFirst(inputs.count - 1)
+    let splitEntries = try full[1].constantText.map { try SplitFunction.splitter($0) }
+    let splitPairs = try full[2].constantText.map { try SplitFunction.splitter($0) }
     return CollectionBinding.call("str_to_map", full, type: type, canFail: true) { arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
-      let maps = buildLists(type, arguments, rows: rows) { row, builder in
-        let text = arguments[0].bytes(row), outer = arguments[1].bytes(row), inner = arguments[2].bytes(row)
-        for entry in ByteSplit.split(text, by: outer, limit: .max) {
-          let parts = ByteSplit.split(entry, by: inner, limit: 2)
-          builder.children[0].append(bytes: parts[0])
-          if parts.count > 1 { builder.children[1].append(bytes: parts[1]) } else { builder.children[1].appendNull() }
-        }
-      }
-      return try checked(maps).repeated(isConstant, count)
+      let text = rowsWithoutNull(arguments, rows)
+      let all = ColumnVector.constant(.integer(-1), type: .integer, count: rows)
+      let lists =
+        try splitEntries?([text, all], rows) ?? SplitFunction.perRow([text, arguments[1], all], rows)
+      let entries = lists.flattened()
+      let parts = entries.children[0]
+      let two = ColumnVector.constant(.integer(2), type: .integer, count: parts.count)
+      let pairs =
+        try splitPairs?([parts, two], parts.count)
+        ?? SplitFunction.perRow([parts, repeated(arguments[2], over: entries), two], parts.count)
+      return try checked(relisted(entries, type, sides(of: pairs))).repeated(isConstant, count)
     }
   }
-}
 
-/// Splits bytes at a literal delimiter.
-enum ByteSplit {
-  static func split(
-    _ text: UnsafeRawBufferPointer, by delimiter: UnsafeRawBufferPointer, limit: Int
-  ) -> [UnsafeRawBufferPointer] {
-    guard !delimiter.isEmpty else { return [text] }
-    var parts: [UnsafeRawBufferPointer] = []
-    var start = 0
-    var at = 0
-    while at + delimiter.count <= text.count && parts.count + 1 < limit {
-      if text[at] == delimiter[0] && text[at..<at + delimiter.count].elementsEqual(delimiter) {
-        parts.append(UnsafeRawBufferPointer(rebasing: text[start..<at]))
-        at += delimiter.count
-        start = at
-      } else {
-        at += 1
-      }
+  /// The first column, with NULL where any of them is.
+  private static func rowsWithoutNull(_ columns: [ColumnVector], _ rows: Int) -> ColumnVector {
+    if !columns.dropFirst().contains(where: \.mayHaveNulls) { return columns[0] }
+    let picks = (0..<rows).map { row in columns.contains { $0.isNull(row) } ? -1 : Int32(truncatingIfNeeded: row) }
+    return columns[0].gatheredOrNull(picks, count: rows)
+  }
+
+  /// The value of each list's row for each of its elements.
+  private static func repeated(_ column: ColumnVector, over lists: ColumnVector) -> ColumnVector {
+    let ranges = Lists(lists)
+    var picks = [Int32](repeating: -1, count: ranges.elements.count)
+    for row in 0..<lists.count {
+      for index in ranges[row] ?? 0..<0 { picks[index] = Int32(truncatingIfNeeded: row) }
     }
-    parts.append(UnsafeRawBufferPointer(rebasing: text[start...]))
-    return parts
+    return column.gatheredOrNull(picks, count: picks.count)
+  }
+
+  /// First and second element of each list, NULL where there is none.
+  private static func sides(of pairs: ColumnVector) -> [ColumnVector] {
+    let ranges = Lists(pairs)
+    return (0...1).map { side in
+      let picks = (0..<pairs.count).map { row -> Int32 in
+        guard let range = ranges[row], range.count > side else { return -1 }
+        return Int32(truncatingIfNeeded: range.lowerBound + side)
+      }
+      return ranges.elements.gatheredOrNull(picks, count: picks.count)
+    }
   }
 }

@@ -27,9 +27,10 @@ enum FormatFunctions {
     let fixed = try format.constantText.map { try JavaFormat($0) }
     return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) {
       vectors, count in
-      try RowLoop.strings(vectors, count, strict: 1) { row, writer in
+      let values = Array(vectors.dropFirst())
+      return try RowLoop.strings(vectors, count, strict: 1) { row, writer in
         let format = try fixed ?? JavaFormat(String(decoding: vectors[0].bytes(row), as: UTF8.self))
-        try format.write(vectors.dropFirst().map { ($0.type, $0.value(row)) }, &writer)
+        try format.write(values, row, &writer)
         return true
       }
     }
@@ -62,15 +63,17 @@ enum FormatFunctions {
       RowLoop.strings(vectors, count) { row, writer in
         let digits = vectors[1].int(row)
         if digits < 0 { return false }
-        let text: String
+        var text: String
         switch (vectors[0].value(row), type) {
         case (.integer(let number), _): text = NumberFormat.fixed(Int128(number), scale: 0, digits: digits)
         case (.decimal(let number), .decimal(_, let scale)):
           text = NumberFormat.fixed(number, scale: scale, digits: digits)
-        case (.double(let number), _): text = NumberFormat.fixed(number, digits: digits)
+        case (.double(let number), _):
+          NumberFormat.appendGrouped(number, digits: digits, to: &writer)
+          return true
         default: return false
         }
-        writer.append(NumberFormat.grouped(text))
+        text.withUTF8 { NumberFormat.appendGrouped(UnsafeRawBufferPointer($0), to: &writer) }
         return true
       }
     }

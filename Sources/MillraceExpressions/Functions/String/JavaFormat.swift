@@ -8,10 +8,14 @@ struct JavaFormat: Sendable {
     var width = 0
     var precision: Int?
     var conversion: Character = "s"
+    /// Whether it stands for a string as it is.
+    var isPlainText = false
+    /// Whether it stands for a whole number without anything but blanks or zeros in front.
+    var isPlainNumber = false
   }
 
   private enum Part: Sendable {
-    case text(String)
+    case text([UInt8])
     case value(Specifier)
   }
 
@@ -32,12 +36,12 @@ struct JavaFormat: Sendable {
       case "%": text.append("%")
       case "n": text.append("\n")
       default:
-        if !text.isEmpty { parts.append(.text(text)) }
+        if !text.isEmpty { parts.append(.text(Array(text.utf8))) }
         text = ""
         parts.append(.value(specifier))
       }
     }
-    if !text.isEmpty { parts.append(.text(text)) }
+    if !text.isEmpty { parts.append(.text(Array(text.utf8))) }
   }
 
   private static func failure(_ source: String, _ reason: String) -> MillraceError {
@@ -71,23 +75,62 @@ struct JavaFormat: Sendable {
       throw failure(source, "'%\(conversion)' is no conversion")
     }
     result.conversion = conversion
+    result.isPlainText = conversion == "s" && result.width == 0 && result.precision == nil && result.flags.isEmpty
+    result.isPlainNumber = conversion == "d" && result.precision == nil && ["", "0"].contains(result.flags)
     return result
   }
 
-  /// Appends the format filled with values.
-  func write(_ values: [(type: DataType, value: Value)], _ writer: inout StringWriter) throws {
+  /// Appends the format filled with the values of a row.
+  func write(_ values: [ColumnVector], _ row: Int, _ writer: inout StringWriter) throws {
     var next = 0
     for part in parts {
       switch part {
-      case .text(let text): writer.append(text)
+      case .text(let text): text.withUnsafeBytes { writer.append($0) }
       case .value(let specifier):
         let index = specifier.index > 0 ? specifier.index - 1 : next
         if specifier.index == 0 { next += 1 }
         guard index < values.count else {
           throw Self.failure(source, "there is no value for '%\(specifier.conversion)' number \(index + 1)")
         }
-        writer.append(try render(specifier, values[index].type, values[index].value))
+        if !writePlain(specifier, values[index], row, &writer) {
+          writer.append(try render(specifier, values[index].type, values[index].value(row)))
+        }
       }
+    }
+  }
+
+  /// The most common ones, without a string for each row; false, with nothing appended, if it is none of them.
+  private func writePlain(_ specifier: Specifier, _ column: ColumnVector, _ row: Int, _ writer: inout StringWriter)
+    -> Bool
+  {
+    if column.isNull(row) { return false }
+    if specifier.isPlainText, column.type == .string {
+      writer.append(column.bytes(row))
+      return true
+    }
+    guard specifier.isPlainNumber, let number = wholeNumber(column, row) else { return false }
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberText.capacity) { digits in
+      guard let base = digits.baseAddress else { return }
+      let length = NumberText.write(number, to: base)
+      let isFilled = !specifier.flags.isEmpty
+      if isFilled, number < 0 { writer.append(UInt8(ascii: "-")) }
+      for _ in 0..<max(0, specifier.width - length) {
+        writer.append(isFilled ? UInt8(ascii: "0") : UInt8(ascii: " "))
+      }
+      let first = isFilled && number < 0 ? 1 : 0
+      writer.append(UnsafeRawBufferPointer(start: base + first, count: length - first))
+    }
+    return true
+  }
+
+  private func wholeNumber(_ column: ColumnVector, _ row: Int) -> Int64? {
+    let slot = column.slot(row)
+    return switch column.type {
+    case .byte: Int64(column.values(as: Int8.self)[slot])
+    case .short: Int64(column.values(as: Int16.self)[slot])
+    case .integer: Int64(column.values(as: Int32.self)[slot])
+    case .long: column.values(as: Int64.self)[slot]
+    default: nil
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import MillraceColumnar
 
 /// Decimal texts of numbers with a given number of digits behind the point.
 enum NumberFormat {
@@ -48,15 +49,48 @@ enum NumberFormat {
 
   /// With commas between thousands.
   static func grouped(_ text: String) -> String {
-    let sign = text.hasPrefix("-") ? "-" : ""
-    let parts = text.dropFirst(sign.count).split(separator: ".", maxSplits: 1)
-    guard let whole = parts.first, whole.allSatisfy(\.isNumber) else { return text }
-    var grouped = ""
-    for (index, digit) in whole.enumerated() {
-      if index > 0 && (whole.count - index) % 3 == 0 { grouped.append(",") }
-      grouped.append(digit)
+    var copy = text
+    return copy.withUTF8 { bytes in
+      String(unsafeUninitializedCapacity: bytes.count + bytes.count / 3) { target in
+        group(UnsafeRawBufferPointer(bytes), into: target.baseAddress.unsafelyUnwrapped)
+      }
     }
-    return sign + grouped + (parts.count > 1 ? "." + parts[1] : "")
+  }
+
+  /// Puts commas between the thousands of a decimal text, which is copied as it is if it is none, and gives the length. There is room for a
+  /// comma behind every third byte.
+  private static func group(_ text: UnsafeRawBufferPointer, into target: UnsafeMutablePointer<UInt8>) -> Int {
+    let sign = text.first == 0x2D ? 1 : 0
+    var end = sign
+    while end < text.count, text[end] >= 0x30, text[end] <= 0x39 { end += 1 }
+    let isNumber = end > sign && (end == text.count || text[end] == 0x2E)
+    var used = 0
+    for (index, byte) in text.enumerated() {
+      if isNumber, index > sign, index < end, (end - index) % 3 == 0 {
+        target[used] = 0x2C
+        used += 1
+      }
+      target[used] = byte
+      used += 1
+    }
+    return used
+  }
+
+  /// Appends a text with commas between its thousands.
+  static func appendGrouped(_ text: UnsafeRawBufferPointer, to writer: inout StringWriter) {
+    let room = writer.reserve(text.count + text.count / 3 + 1).assumingMemoryBound(to: UInt8.self)
+    writer.advance(group(text, into: room))
+  }
+
+  /// Appends a number rounded half to even, with commas between its thousands.
+  static func appendGrouped(_ value: Double, digits: Int, to writer: inout StringWriter) {
+    guard value.isFinite else { return writer.append(fixed(value, digits: digits)) }
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + digits) { buffer in
+      let length = withVaList([Int32(clamping: digits), value]) {
+        vsnprintf(buffer.baseAddress, buffer.count, "%.*f", $0)
+      }
+      appendGrouped(UnsafeRawBufferPointer(start: buffer.baseAddress, count: Int(length)), to: &writer)
+    }
   }
 
   /// The shortest digits of a number and the place of its point: 0.`digits` × 10^`exponent`.

@@ -11,14 +11,20 @@ enum SplitFunction {
     let given = arguments.count == 2 ? arguments + [.integer(-1)] : arguments
     let bound = try Arguments.coerce("split", given, [.string, .string, .integer], counts: 2...3, context)
     let type = DataType.array(element: .string, containsNull: false)
-    guard let text = bound[1].constantText else { return perRow(bound, type) }
+    guard let text = bound[1].constantText else {
+      return Bind.call("split", bound, type, canFail: true) { try perRow($0, $1) }
+    }
+    let split = try splitter(text)
+    return Bind.call("split", [bound[0], bound[2]], type, variant: "(\(text))") { try split($0, $1) }
+  }
+
+  /// What splits texts, the first of its columns, at a pattern; the second has the limits.
+  static func splitter(_ text: String) throws -> @Sendable ([ColumnVector], Int) throws -> ColumnVector {
     if let literal = literal(text), !literal.isEmpty {
-      return Bind.call("split", [bound[0], bound[2]], type, variant: "(\(text))") { vectors, count in
-        splitLiteral(vectors, count, literal)
-      }
+      return { vectors, count in splitLiteral(vectors, count, literal) }
     }
     let pattern = text.isEmpty ? nil : try CompiledPattern(text)
-    return Bind.call("split", [bound[0], bound[2]], type, variant: "(\(text))") { vectors, count in
+    return { vectors, count in
       var cursor = PatternCursor(pattern)
       return try RowLoop.lists(vectors, count) { row, writer in
         let limit = partLimit(vectors[1].int(row))
@@ -81,19 +87,18 @@ enum SplitFunction {
     return writer.finish(count: count, isConstant: isConstant, owners: value.owners)
   }
 
-  private static func perRow(_ arguments: [Expression], _ type: DataType) -> Expression {
-    Bind.call("split", arguments, type, canFail: true) { vectors, count in
-      var cursor = PatternCursor(nil)
-      return try RowLoop.lists(vectors, count) { row, writer in
-        let pattern = vectors[1].views[vectors[1].slot(row)]
-        let limit = partLimit(vectors[2].int(row))
-        if pattern.count == 0 {
-          splitCharacters(vectors[0].bytes(row), limit, &writer)
-        } else {
-          try split(vectors[0].bytes(row), try cursor.matcher(pattern), limit, &writer)
-        }
-        return true
+  /// Splits each text at a pattern of its own: texts, patterns and limits.
+  static func perRow(_ vectors: [ColumnVector], _ count: Int) throws -> ColumnVector {
+    var cursor = PatternCursor(nil)
+    return try RowLoop.lists(vectors, count) { row, writer in
+      let pattern = vectors[1].views[vectors[1].slot(row)]
+      let limit = partLimit(vectors[2].int(row))
+      if pattern.count == 0 {
+        splitCharacters(vectors[0].bytes(row), limit, &writer)
+      } else {
+        try split(vectors[0].bytes(row), try cursor.matcher(pattern), limit, &writer)
       }
+      return true
     }
   }
 
