@@ -125,6 +125,8 @@ enum WhereCollector {
     sql.contains { expression in
       switch expression.kind {
       case .scalarSubquery, .exists, .inSubquery: true
+      case .call(let call) where call.window == nil:
+        ["window", "session_window"].contains(call.name.last?.lowercased() ?? "")
       default: false
       }
     }

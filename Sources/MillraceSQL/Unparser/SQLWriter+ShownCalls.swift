@@ -25,7 +25,9 @@ extension SQLWriter {
     if case .star(qualifier: [], except: [])? = call.arguments.first?.expression?.kind, name == "count" {
       return write(call.isDistinct ? columns.all().joined(separator: ", ") : "1")
     }
-    let arguments = call.arguments.prefix(ShownFunction.hiddenFrom[name] ?? .max)
+    // `to_char(x, 'hex')` is shown as `hex(x)`.
+    let isCoding = ["base64", "hex"].contains(ShownFunction.name(of: call, name))
+    let arguments = call.arguments.prefix(isCoding ? 1 : ShownFunction.hiddenFrom[name] ?? .max)
     list(arguments) { $0.argument($1) }
     var defaults = ShownFunction.defaults[name]?[call.arguments.count] ?? []
     if defaults == [" "], let padded = call.arguments.first?.expression, knownType(of: padded) == .binary {
@@ -147,7 +149,7 @@ private enum ShownFunction {
     "to_unix_timestamp": [1: ["yyyy-MM-dd HH:mm:ss"]], "months_between": [2: ["true"]], "split": [2: ["-1"]],
     "lpad": [2: [" "]], "rpad": [2: [" "]], "replace": [2: [""]], "overlay": [3: ["-1"]],
     "mask": [1: ["X", "x", "n", "NULL"], 2: ["x", "n", "NULL"], 3: ["n", "NULL"], 4: ["NULL"]],
-    "str_to_map": [1: [",", ":"], 2: [":"]], "locate": [2: ["1"]], "position": [2: ["1"]], "round": [1: ["0"]],
+    "str_to_map": [1: [",", ":"], 2: [":"]], "sentences": [1: ["", ""], 2: [""]], "locate": [2: ["1"]], "position": [2: ["1"]], "round": [1: ["0"]],
     "bround": [1: ["0"]], "regexp_replace": [3: ["1"]], "regexp_extract": [2: ["1"]], "regexp_extract_all": [2: ["1"]],
     "regexp_instr": [2: ["0"]], "percentile": [2: ["1"]], "percentile_approx": [2: ["10000"]],
     "approx_percentile": [2: ["10000"]], "lag": [1: ["1", "NULL"], 2: ["NULL"]],
