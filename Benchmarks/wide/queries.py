@@ -1,6 +1,7 @@
 """Queries that nothing was tuned for, in Spark's SQL and, where it differs, DuckDB's.
 
-Tables: e (JSON events, W2), o (CSV orders, W4), t (text, W3), l (lines of the access log, W1), c (the same, parsed), ads (ad_id, campaign_id).
+Tables: e (JSON events, W2), j (their lines), o (CSV orders, W4), t (text, W3), l (lines of the access log, W1), c (the same, parsed),
+ads (ad_id, campaign_id).
 Results are compared, so that each gives the same rows in any order; `loose` marks those that may differ: approximate, by the order of rows, or by
 quotes inside of fields, which W4 doubles and Spark's defaults, that `millrace sql` has, escape.
 """
@@ -92,4 +93,22 @@ QUERIES = [
     Query("browsers", "SELECT CASE WHEN user_agent LIKE '%Firefox%' THEN 'f' WHEN user_agent LIKE '%Chrome%' THEN 'c' WHEN user_agent LIKE '%bot%' THEN 'b' ELSE 'x' END AS k, count(*) AS n FROM c GROUP BY 1"),
     Query("referer-hosts", "SELECT parse_url(referer, 'HOST') AS h, count(*) AS n FROM c GROUP BY 1 ORDER BY n DESC, h LIMIT 5", "SELECT nullif(regexp_extract(referer, '^https?://([^/]+)', 1), '') AS h, count(*) AS n FROM c GROUP BY 1 ORDER BY n DESC, h NULLS FIRST LIMIT 5"),
     Query("errors-by-hour", "SELECT hour(time) AS h, status, count(*) AS n FROM c WHERE status >= 500 GROUP BY 1, 2"),
+    # JSON inside of queries
+    Query("from-json", "SELECT v.geo.country AS c, count(*) AS n, avg(v.latency_us) AS a FROM (SELECT from_json(value, 'latency_us BIGINT, geo STRUCT<country: STRING>') AS v FROM j) GROUP BY 1",
+          "SELECT json_extract_string(value, '$.geo.country') AS c, count(*) AS n, avg(CAST(json_extract_string(value, '$.latency_us') AS BIGINT)) AS a FROM j GROUP BY 1"),
+    Query("get-json-object", "SELECT get_json_object(value, '$.geo.city') AS c, count(*) AS n FROM j WHERE get_json_object(value, '$.event_type') = 'click' GROUP BY 1",
+          "SELECT json_extract_string(value, '$.geo.city') AS c, count(*) AS n FROM j WHERE json_extract_string(value, '$.event_type') = 'click' GROUP BY 1"),
+    Query("variant", "SELECT v:geo.country::string AS c, max(v:latency_us::bigint) AS m FROM (SELECT parse_json(value) AS v FROM j) GROUP BY 1",
+          "SELECT json_extract_string(value, '$.geo.country') AS c, max(CAST(json_extract_string(value, '$.latency_us') AS BIGINT)) AS m FROM j GROUP BY 1"),
+    Query("to-json", "SELECT max(length(to_json(struct(user_id, latency_us, geo)))) AS n FROM e", "SELECT max(length(to_json({'user_id': user_id, 'latency_us': latency_us, 'geo': geo}))) AS n FROM e", True),
+    # More windows, joins and patterns
+    Query("lag", "SELECT max(d) AS m FROM (SELECT latency_us - lag(latency_us) OVER (PARTITION BY page_id ORDER BY event_time, user_id) AS d FROM e)"),
+    Query("ntile", "SELECT t, min(latency_us) AS a, max(latency_us) AS b FROM (SELECT latency_us, ntile(10) OVER (ORDER BY latency_us, user_id) AS t FROM e) GROUP BY t"),
+    Query("top-per-group", "SELECT ad_type, user_id, n FROM (SELECT ad_type, user_id, count(*) AS n, row_number() OVER (PARTITION BY ad_type ORDER BY count(*) DESC, user_id) AS r FROM e GROUP BY ad_type, user_id) WHERE r <= 3"),
+    Query("join-pages", "SELECT count(*) AS n, sum(x.latency_us) AS s FROM e x JOIN (SELECT DISTINCT page_id FROM e WHERE latency_us > 800) y ON x.page_id = y.page_id"),
+    Query("time-by-pattern", "SELECT hour(to_timestamp(regexp_extract(value, '\\\\[([^\\\\]]+)\\\\]', 1), 'dd/MMM/yyyy:HH:mm:ss Z')) AS h, count(*) AS n FROM l GROUP BY 1",
+          "SELECT hour(strptime(regexp_extract(value, '\\[([^\\]]+)\\]', 1), '%d/%b/%Y:%H:%M:%S %z')) AS h, count(*) AS n FROM l GROUP BY 1"),
+    Query("all-numbers", "SELECT size(regexp_extract_all(value, '([0-9]+)', 1)) AS k, count(*) AS n FROM l GROUP BY 1", "SELECT len(regexp_extract_all(value, '[0-9]+')) AS k, count(*) AS n FROM l GROUP BY 1"),
+    Query("count-pattern", "SELECT regexp_count(value, '[a-z]+ed') AS k, count(*) AS n FROM t GROUP BY 1", "SELECT len(regexp_extract_all(value, '[a-z]+ed')) AS k, count(*) AS n FROM t GROUP BY 1"),
+    Query("csv-rollup", "SELECT country, category, sum(price) AS s, count(*) AS n FROM o GROUP BY ROLLUP (country, category)"),
 ]

@@ -8,8 +8,8 @@ from harness import data, tools
 from wide.queries import QUERIES
 
 common = data.common
-FILES = {"e": "w2", "o": "w4", "t": "w3", "l": "w1", "c": "w1"}
-FORMATS = {"e": "json", "o": "csv", "t": "text", "l": "text", "c": "combined", "ads": "csv"}
+FILES = {"e": "w2", "j": "w2", "o": "w4", "t": "w3", "l": "w1", "c": "w1"}
+FORMATS = {"e": "json", "j": "text", "o": "csv", "t": "text", "l": "text", "c": "combined", "ads": "csv"}
 SCHEMAS = {
     "e": "user_id STRING, page_id STRING, ad_id STRING, ad_type STRING, event_type STRING, event_time TIMESTAMP, ip STRING, latency_us BIGINT, "
          "geo STRUCT<country: STRING, city: STRING, lat: DOUBLE, lon: DOUBLE>, tags ARRAY<STRING>, q STRING",
@@ -30,7 +30,7 @@ print(json.dumps([[str(v) if v is not None else None for v in row] for row in co
 
 
 def tables(sql):
-    return sorted(set(re.findall(r"\b(?:FROM|JOIN) (e|o|t|l|c|ads)\b", sql)))
+    return sorted(set(re.findall(r"\b(?:FROM|JOIN) (e|j|o|t|l|c|ads)\b", sql)))
 
 
 def millrace(command, folder, sql):
@@ -67,7 +67,7 @@ def duckdb(folder, sql):
         # An alias that follows stays the table's; without one it keeps its name.
         rest = sql[match.end():]
         return "%s %s%s" % (word, text, "" if re.match(r" [a-z]\b(?! =)", rest) else " AS " + name)
-    return re.sub(r"\b(FROM|JOIN) (e|o|t|l|c|ads)\b", table, sql)
+    return re.sub(r"\b(FROM|JOIN) (e|j|o|t|l|c|ads)\b", table, sql)
 
 
 def plain(value):

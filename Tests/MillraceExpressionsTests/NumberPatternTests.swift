@@ -1,4 +1,6 @@
+import Glibc
 import MillraceColumnar
+import MillraceTesting
 import Testing
 
 @testable import MillraceExpressions
@@ -39,5 +41,23 @@ import Testing
   func malformedFormats(_ format: String, _ condition: String) {
     let error = #expect(throws: MillraceError.self) { try NumberPattern(format) }
     #expect(error?.code == "INVALID_FORMAT.\(condition)")
+  }
+
+  /// Numbers with few digits are written without the C library, to the same text.
+  @Test func roundsAsTheLibraryDoes() {
+    var random = SeededGenerator(seed: 7)
+    for _ in 0..<20_000 {
+      let digits = Int.random(in: 0...6, using: &random)
+      let ties = Double(Int.random(in: -100_000...100_000, using: &random)) / 64
+      let any =
+        Double.random(in: -1e13...1e13, using: &random) * pow(10, -Double(Int.random(in: 0...30, using: &random)))
+      for value in [ties, any, -0.0, .leastNonzeroMagnitude, 0.5, 1e12.nextDown] {
+        var writer = StringWriter(rows: 1)
+        NumberFormat.appendGrouped(value, digits: digits, to: &writer)
+        writer.end()
+        let text = writer.finish(.string, count: 1).views[0].string
+        #expect(text == NumberFormat.grouped(NumberFormat.fixed(value, digits: digits)), "\(value) \(digits)")
+      }
+    }
   }
 }

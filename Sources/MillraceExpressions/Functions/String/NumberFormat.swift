@@ -85,12 +85,61 @@ enum NumberFormat {
   /// Appends a number rounded half to even, with commas between its thousands.
   static func appendGrouped(_ value: Double, digits: Int, to writer: inout StringWriter) {
     guard value.isFinite else { return writer.append(fixed(value, digits: digits)) }
+    if let scaled = scaled(value, digits: digits) {
+      return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { buffer in
+        guard let base = buffer.baseAddress else { return }
+        let length = write(scaled, digits: digits, isNegative: value.sign == .minus, to: base)
+        appendGrouped(UnsafeRawBufferPointer(start: base, count: length), to: &writer)
+      }
+    }
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 400 + digits) { buffer in
       let length = withVaList([Int32(clamping: digits), value]) {
         vsnprintf(buffer.baseAddress, buffer.count, "%.*f", $0)
       }
       appendGrouped(UnsafeRawBufferPointer(start: buffer.baseAddress, count: Int(length)), to: &writer)
     }
+  }
+
+  /// A number times 10 to the power of `digits`, rounded half to even from its exact value; nil if that has too many digits.
+  static func scaled(_ value: Double, digits: Int) -> UInt64? {
+    guard value.isFinite, (0...6).contains(digits), value.magnitude < 1e12 else { return nil }
+    // The value is `significand` × 2^-shift.
+    let isNormal = value.exponentBitPattern > 0
+    let significand = value.significandBitPattern | (isNormal ? 1 << 52 : 0)
+    let shift = 1075 - Int(max(value.exponentBitPattern, 1))
+    var power: UInt128 = 1
+    for _ in 0..<digits { power *= 10 }
+    let product = UInt128(significand) * power
+    // The product has at most 73 bits.
+    if shift > 80 { return 0 }
+    if shift <= 0 { return UInt64(product << UInt128(-shift)) }
+    let whole = product >> UInt128(shift), rest = product & ((1 << UInt128(shift)) - 1),
+      half: UInt128 = 1 << UInt128(shift - 1)
+    let roundsUp = rest > half || rest == half && whole & 1 == 1
+    return UInt64(whole) + (roundsUp ? 1 : 0)
+  }
+
+  /// Writes a scaled number with its point, and gives the length.
+  private static func write(
+    _ scaled: UInt64, digits: Int, isNegative: Bool, to target: UnsafeMutablePointer<UInt8>
+  ) -> Int {
+    var power: UInt64 = 1
+    for _ in 0..<digits { power *= 10 }
+    var used = 0
+    if isNegative {
+      target[0] = 0x2D
+      used = 1
+    }
+    let (whole, fraction) = scaled.quotientAndRemainder(dividingBy: power)
+    used += NumberText.write(unsigned: whole, to: target + used)
+    if digits == 0 { return used }
+    target[used] = 0x2E
+    var rest = fraction
+    for index in (1...digits).reversed() {
+      target[used + index] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+      rest /= 10
+    }
+    return used + digits + 1
   }
 
   /// The shortest digits of a number and the place of its point: 0.`digits` × 10^`exponent`.
