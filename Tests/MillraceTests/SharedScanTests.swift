@@ -53,4 +53,16 @@ struct SharedScanTests {
       #expect(totals == [[.integer(Int64(counts.reduce(0, +))), .integer(Int64(sum))]])
     }
   }
+
+  /// Rows that wait for another worker's partition are added even by a worker that ends with windows that others read.
+  @Test(arguments: [2, 4]) func losesNoRowOfManyGroups(workers: Int) async throws {
+    try await Self.withFiles([400_000]) { path in
+      for _ in 0..<4 {
+        let sums = try await Self.query(
+          path, "SELECT count(*), sum(c) FROM (SELECT value, count(*) AS c FROM lines GROUP BY value)", workers: workers
+        )
+        #expect(sums == [[.integer(400_000), .integer(400_000)]])
+      }
+    }
+  }
 }

@@ -7,6 +7,13 @@ package protocol StageTerminal: AnyObject {
   func consume(_ batch: RecordBatch, _ context: TaskContext) throws
   /// A split was read to its end.
   func endSplit(_ context: TaskContext) throws
+  /// The worker has no more rows of the batch. Some may have come after the end of its own last split, from windows that others read.
+  func endBatch(_ context: TaskContext) throws
+}
+
+extension StageTerminal {
+  /// Nothing is left to do.
+  package func endBatch(_ context: TaskContext) throws {}
 }
 
 /// Keeps the rows, by split.

@@ -220,7 +220,7 @@ final class ScanGroup {
           } catch {
             shared.failed(0, error)
           }
-          return
+          return group.endBatch(unsafeStates[worker], shared)
         }
         var turn = worker
         while !shared.isStopped.load(ordering: .relaxed) {
@@ -237,6 +237,7 @@ final class ScanGroup {
           }
         }
         group.help(unsafeStates[worker], shared)
+        group.endBatch(unsafeStates[worker], shared)
       }) { body in
         nonisolated(unsafe) let unsafeBody = body
         pool.run(workers: workers) { unsafeBody($0) }
@@ -273,6 +274,20 @@ final class ScanGroup {
         shared.failed(item.split, error)
       }
     }
+  }
+
+  /// Ends a worker's part of the batch.
+  private func endBatch(_ state: WorkerState, _ shared: Shared) {
+    if shared.isStopped.load(ordering: .relaxed) { return }
+    do {
+      for (chain, terminal) in zip(chains, state.terminals) {
+        state.lane.enter(chain.terminalSlot)
+        try terminal.endBatch(state.task)
+      }
+    } catch {
+      shared.failed(state.task.splitIndex, error)
+    }
+    state.lane.enter(steps.read)
   }
 
   /// What one worker needs for all its splits.
