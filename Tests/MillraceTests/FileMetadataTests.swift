@@ -7,24 +7,13 @@ import Testing
 /// Spark 4.3 but for the order of rows.
 struct FileMetadataTests {
   private static func withFiles(_ body: (SparkSession, String) async throws -> Void) async throws {
-    var template = Array("/tmp/millrace-metadata-XXXXXX".utf8CString)
-    let folder = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!).map { String(cString: $0) } }
-    let path = try #require(folder)
-    let files = ["a b.txt": "1\n2\n", "c.txt": "3\n"]
-    for (name, text) in files {
-      let file = try #require(fopen("\(path)/\(name)", "w"))
-      #expect(fputs(text, file) >= 0)
-      fclose(file)
+    try await withTemporaryFiles(["a b.txt": "1\n2\n", "c.txt": "3\n"]) { path in
+      let spark = SparkSession(workers: 2)
+      for (view, files) in [("t", path), ("u", path + "/c.txt")] {
+        try await spark.read.text(files).createOrReplaceTempView(view)
+      }
+      try await body(spark, path)
     }
-    defer {
-      for name in files.keys { unlink("\(path)/\(name)") }
-      rmdir(path)
-    }
-    let spark = SparkSession(workers: 2)
-    for (view, files) in [("t", path), ("u", path + "/c.txt")] {
-      try await spark.read.text(files).createOrReplaceTempView(view)
-    }
-    try await body(spark, path)
   }
 
   /// Cells separated by commas, rows sorted.

@@ -1,4 +1,3 @@
-import Glibc
 import Millrace
 import MillraceColumnar
 import Testing
@@ -7,21 +6,10 @@ import Testing
 struct SharedScanTests {
   /// Files of `counts` lines: line i of each says `key<i> <i mod 7>`.
   private static func withFiles(_ counts: [Int], _ body: (String) async throws -> Void) async throws {
-    var template = Array("/tmp/millrace-shared-XXXXXX".utf8CString)
-    let folder = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!).map { String(cString: $0) } }
-    let path = try #require(folder)
-    for (number, count) in counts.enumerated() {
-      var text = ""
-      for line in 0..<count { text += "key\(line) \(line % 7)\n" }
-      let file = try #require(fopen("\(path)/part\(number).txt", "w"))
-      #expect(fputs(text, file) >= 0)
-      fclose(file)
+    let files = counts.enumerated().map { number, count in
+      ("part\(number).txt", (0..<count).map { "key\($0) \($0 % 7)\n" }.joined())
     }
-    defer {
-      for number in counts.indices { unlink("\(path)/part\(number).txt") }
-      rmdir(path)
-    }
-    try await body(path)
+    try await withTemporaryFiles(Dictionary(uniqueKeysWithValues: files), body)
   }
 
   private static func query(_ path: String, _ sql: String, workers: Int) async throws -> [[Value]] {

@@ -15,7 +15,5 @@ final class AggregateTerminal: StageTerminal {
 
   func consume(_ batch: RecordBatch, _ context: TaskContext) throws { try worker.add(batch, context, shared) }
 
-  func endSplit(_ context: TaskContext) throws {}
-
   func endBatch(_ context: TaskContext) throws { try worker.endWaiting(shared) }
 }

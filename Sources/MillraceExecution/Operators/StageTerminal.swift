@@ -12,6 +12,8 @@ package protocol StageTerminal: AnyObject {
 }
 
 extension StageTerminal {
+  /// Nothing to do between splits.
+  package func endSplit(_ context: TaskContext) throws {}
   /// Nothing is left to do.
   package func endBatch(_ context: TaskContext) throws {}
 }
@@ -24,8 +26,6 @@ final class CollectTerminal: StageTerminal {
     batches.append(
       (context.splitIndex, RecordBatch(rowCount: batch.rowCount, columns: batch.columns.map { $0.detached() })))
   }
-
-  func endSplit(_ context: TaskContext) throws {}
 }
 
 /// Encodes and compresses rows where they were made, by split.

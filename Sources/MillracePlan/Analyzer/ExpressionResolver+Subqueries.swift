@@ -82,7 +82,7 @@ extension ExpressionResolver {
       try call("=", [value, try CollectionAccess.fieldAccess(.attribute(item), field.name, analyzer.context)])
     }
     guard let isEqual = Expression.conjunction(equalities), let exists = analyzer.functions.scalar("exists") else {
-      return .literal(.boolean(false), .boolean)
+      throw MillraceError("INTERNAL_ERROR", "rows cannot be compared with those of a subquery", fault: .bug)
     }
     let wanted = Expression.literal(.boolean(!orUnknown), .boolean)
     var matches = try call("<=>", [isEqual, wanted])

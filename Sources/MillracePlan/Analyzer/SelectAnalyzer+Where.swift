@@ -119,7 +119,7 @@ extension SelectAnalyzer {
   }
 }
 
-/// Whether a condition of WHERE needs the select block: it holds a subquery that may be correlated, or a misplaced aggregate.
+/// Whether a condition of WHERE needs the select block: it holds a subquery that may be correlated, or a time window.
 enum WhereCollector {
   static func isNeeded(_ sql: SQLExpression) -> Bool {
     sql.contains { expression in

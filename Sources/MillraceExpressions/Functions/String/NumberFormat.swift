@@ -51,7 +51,7 @@ enum NumberFormat {
   static func grouped(_ text: String) -> String {
     var copy = text
     return copy.withUTF8 { bytes in
-      String(unsafeUninitializedCapacity: bytes.count + bytes.count / 3) { target in
+      String(unsafeUninitializedCapacity: bytes.count + bytes.count / 3 + 1) { target in
         group(UnsafeRawBufferPointer(bytes), into: target.baseAddress.unsafelyUnwrapped)
       }
     }
