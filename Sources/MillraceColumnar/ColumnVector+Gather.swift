@@ -82,7 +82,7 @@ extension ColumnVector {
     let stride = first.type.physical.stride
     let out = MemoryBuffer(capacity: total * stride)
     let valid = parts.contains { $0.mayHaveNulls } ? Bitmap(count: total, all: true) : nil
-    let flat = parts.map { $0.flattened() }
+    let flat = parts.map { $0.flattened().compacted() }
     var offset = 0
     for part in flat {
       if stride > 0, part.count > 0 { memcpy(out.base + offset * stride, part.buffer.base, part.count * stride) }
@@ -113,13 +113,14 @@ extension ColumnVector {
       type: first.type, count: total, values: out, validity: valid, children: children, owners: flat.flatMap(\.owners))
   }
 
-  /// A copy that owns all its string bytes, so that the memory it was decoded from can go.
+  /// A copy that owns all its string bytes, so that the memory it was decoded from can go. Of lists only the elements that some row names are kept.
   public func detached() -> ColumnVector {
     guard type.physical == .view else {
       if children.isEmpty { return self }
+      let own = compacted()
       return ColumnVector(
-        type: type, count: count, values: buffer, validity: validity, isConstant: isConstant,
-        children: children.map { $0.detached() }, owners: [])
+        type: type, count: count, values: own.buffer, validity: validity, isConstant: isConstant,
+        children: own.children.map { $0.detached() }, owners: [])
     }
     let stored = isConstant ? 1 : count
     var total = 0
@@ -140,5 +141,31 @@ extension ColumnVector {
     }
     return ColumnVector(
       type: type, count: count, values: out, validity: validity, isConstant: isConstant, owners: [arena])
+  }
+
+  /// A list vector without elements that no row names; itself where those are few. Gathered rows share the elements of all
+  /// rows they came from: whoever copies them must not copy the rest for every piece.
+  private func compacted() -> ColumnVector {
+    guard type.physical == .list, let elements = children.first?.count else { return self }
+    let stored = isConstant ? min(count, 1) : count
+    let lists = values(as: ListView.self)
+    var used = 0
+    for row in 0..<stored where !isNull(row) { used += Int(lists[row].length) }
+    if elements <= 2 * used + 64 { return self }
+    let kept = Selection(capacity: used)
+    let out = MemoryBuffer(capacity: stored * type.physical.stride)
+    let target = out.base.assumingMemoryBound(to: ListView.self)
+    var next = 0
+    for row in 0..<stored {
+      let list = isNull(row) ? ListView(offset: 0, length: 0) : lists[row]
+      target[row] = ListView(offset: next, length: Int(list.length))
+      for element in 0..<list.length {
+        kept.rows[next] = list.offset + element
+        next += 1
+      }
+    }
+    return ColumnVector(
+      type: type, count: count, values: out, validity: validity, isConstant: isConstant,
+      children: children.map { $0.gathered(kept) }, owners: owners)
   }
 }

@@ -75,4 +75,23 @@ import Testing
       #expect(try Self.tables(size).rows(sql).sorted().joined(separator: " ") == expected, "\(sql), batches of \(size)")
     }
   }
+
+  /// Existence is found among many candidates, be it the first or the last, and many pairs of which few are kept are no trouble.
+  @Test(arguments: [
+    ("SELECT count(*) FROM l LEFT SEMI JOIN r ON l.k = r.k AND l.v = r.v", 600),
+    ("SELECT count(*) FROM l LEFT SEMI JOIN r ON l.k = r.k AND r.v > l.v", 597),
+    ("SELECT count(*) FROM l LEFT SEMI JOIN r ON l.k = r.k AND l.v + r.v = 597", 201),
+    ("SELECT count(*) FROM l LEFT ANTI JOIN r ON l.k = r.k AND l.v = r.v", 300),
+    ("SELECT count(*) FROM l WHERE k NOT IN (SELECT k FROM r WHERE k <> 1)", 300),
+    ("SELECT count(*) FROM l JOIN r ON l.k = r.k AND l.v + r.v = 597", 300),
+    ("SELECT count(*) FROM l LEFT JOIN r ON l.k = r.k AND l.v + r.v = 597", 999),
+    ("SELECT count(*) FROM l FULL JOIN r ON l.k = r.k AND l.v + r.v = 597", 1599),
+  ])
+  func findsAmongManyCandidates(sql: String, expected: Int) throws {
+    var tables = SmallTables(batchesOf: 500)
+    tables.add("l", [("k", .integer), ("v", .integer)], (0..<900).map { [.integer($0 % 3), .integer($0)] })
+    tables.add(
+      "r", [("k", .integer), ("v", .integer)], (0..<900).map { [.integer($0 % 3), .integer($0 < 600 ? $0 : -1)] })
+    #expect(try tables.rows(sql) == ["\(expected)"])
+  }
 }

@@ -13,6 +13,9 @@ struct JoinPlan: Sendable {
   let isNullSafe: [Bool]
   /// The rest of the condition, over both sides.
   let residual: Evaluator?
+  /// The columns of both sides that the rest of the condition reads.
+  let residualReads: [Bool]
+  let leftTypes: [DataType]
   let rightTypes: [DataType]
 
   init(_ node: JoinNode, left: [Attribute], right: [Attribute]) throws {
@@ -46,6 +49,9 @@ struct JoinPlan: Sendable {
     residual = try rest.first.map { first in
       try Evaluator([rest.dropFirst().reduce(first) { .and($0, $1) }], input: left + right)
     }
+    let read = rest.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
+    residualReads = (left + right).map { read.contains($0.id) }
+    leftTypes = left.map(\.type)
     rightTypes = right.map(\.type)
   }
 }
@@ -102,56 +108,114 @@ final class JoinTable: @unchecked Sendable {
   struct Matches {
     var left: [Int32] = []
     var right: [Int32] = []
-    /// Left rows that have a NULL key.
+
+    mutating func append(_ others: Matches) {
+      left += others.left
+      right += others.right
+    }
+
+    mutating func removeAll() {
+      left.removeAll(keepingCapacity: true)
+      right.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Number of pairs for which the rest of a condition is computed at a time.
+  static let pairsAtOnce = 1 << 14
+
+  /// Groups of the built side that the rows of a batch belong to; `GroupTable.absent` where nothing can match.
+  struct Lookup {
+    var groups: [UInt32]
+    /// Rows that have a NULL key; empty if there are none.
     var nullKeys: [Bool] = []
   }
 
-  func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
+  func lookup(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Lookup {
     let count = batch.rowCount
     let keyColumns = try plan.leftKeys.evaluate(batch, context)
     let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
+    let groups = [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
+      if let base = buffer.baseAddress, count > 0 {
+        table.find(plan.keys.encode(keyColumns, count: count), count: count, into: base)
+      }
+      initialized = count
+    }
+    var result = Lookup(groups: groups)
+    if isMatchable.contains(false) {
+      result.nullKeys = isMatchable.map { !$0 }
+      for row in 0..<count where !isMatchable[row] { result.groups[row] = GroupTable.absent }
+    }
+    return result
+  }
+
+  /// Where the rows of a group are in the order of groups.
+  func places(of group: UInt32) -> Range<Int> {
+    group == GroupTable.absent ? 0..<0 : Int(starts[Int(group)])..<Int(starts[Int(group) + 1])
+  }
+
+  /// The row at a place in the order of groups.
+  func member(at place: Int) -> Int32 { members[place] }
+
+  func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
+    let groups = try lookup(batch, context).groups
     var matches = Matches()
-    if isMatchable.contains(false) { matches.nullKeys = isMatchable.map { !$0 } }
-    let groups = UnsafeMutablePointer<UInt32>.allocate(capacity: max(count, 1))
-    defer { groups.deallocate() }
-    table.find(plan.keys.encode(keyColumns, count: count), count: count, into: groups)
-    matches.left.reserveCapacity(count)
-    matches.right.reserveCapacity(count)
-    starts.withUnsafeBufferPointer { starts in
-      members.withUnsafeBufferPointer { members in
-        for row in 0..<count where isMatchable[row] && groups[row] != GroupTable.absent {
-          let group = Int(groups[row])
-          for index in Int(starts[group])..<Int(starts[group + 1]) {
-            matches.left.append(Int32(truncatingIfNeeded: row))
-            matches.right.append(members[index])
-          }
+    matches.left.reserveCapacity(groups.count)
+    matches.right.reserveCapacity(groups.count)
+    // Pairs that the rest of the condition drops are never kept in large numbers.
+    var pairs = Matches()
+    for row in groups.indices {
+      var places = places(of: groups[row])
+      while !places.isEmpty {
+        let part = plan.residual == nil ? places : places.prefix(JoinTable.pairsAtOnce - pairs.left.count)
+        pairs.left.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: row), count: part.count))
+        pairs.right.append(contentsOf: members[part])
+        places = part.upperBound..<places.upperBound
+        if plan.residual != nil && pairs.left.count == JoinTable.pairsAtOnce {
+          matches.append(try filtered(pairs, batch, context))
+          pairs.removeAll()
         }
       }
     }
-    return try filtered(matches, batch, context)
+    if plan.residual == nil { return pairs }
+    matches.append(try filtered(pairs, batch, context))
+    return matches
   }
 
   /// The matches for which the rest of the condition holds.
   private func filtered(_ matches: Matches, _ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
-    guard let residual = plan.residual, !matches.left.isEmpty else { return matches }
-    let pairs = RecordBatch(rowCount: matches.left.count, columns: columns(matches, batch))
-    let kept = try residual.select(pairs, context)
-    var result = Matches(nullKeys: matches.nullKeys)
+    guard let kept = try holding(matches, batch, context) else { return matches }
+    var result = Matches()
     result.left = (0..<kept.count).map { matches.left[Int(kept.rows[$0])] }
     result.right = (0..<kept.count).map { matches.right[Int(kept.rows[$0])] }
     return result
   }
 
-  /// Columns of both sides for pairs; -1 on the right gives NULLs.
-  func columns(_ matches: Matches, _ batch: RecordBatch) -> [ColumnVector] {
+  /// Positions of the matches for which the rest of the condition holds; nil if that is all of them.
+  func holding(_ matches: Matches, _ batch: RecordBatch, _ context: EvaluationContext) throws -> Selection? {
+    guard let residual = plan.residual, !matches.left.isEmpty else { return nil }
+    let pairs = RecordBatch(
+      rowCount: matches.left.count, columns: columns(matches, batch, only: plan.residualReads))
+    return try residual.select(pairs, context)
+  }
+
+  /// Columns of both sides for pairs; -1 on the right gives NULLs. Columns that `only` leaves out are NULL.
+  func columns(_ matches: Matches, _ batch: RecordBatch, only: [Bool]? = nil) -> [ColumnVector] {
     let count = matches.left.count
+    let isWanted = only ?? [Bool](repeating: true, count: batch.columns.count + rows.columns.count)
     let left = matches.left.withUnsafeBufferPointer { JoinTable.selection($0) }
+    let leftColumns = batch.columns.indices.map { index in
+      isWanted[index] ? batch.columns[index].gathered(left) : .nulls(plan.leftTypes[index], count: count)
+    }
     let rightColumns = matches.right.withUnsafeBufferPointer { pointer -> [ColumnVector] in
       guard let base = pointer.baseAddress, count > 0 else { return plan.rightTypes.map { .nulls($0, count: 0) } }
-      if !matches.right.contains(-1) { return rows.columns.map { $0.gathered(JoinTable.selection(pointer)) } }
-      return rows.columns.map { $0.gatheredOrNull(base, count: count) }
+      let right = pointer.contains(-1) ? nil : JoinTable.selection(pointer)
+      return rows.columns.indices.map { index in
+        let column = rows.columns[index]
+        if !isWanted[batch.columns.count + index] { return .nulls(plan.rightTypes[index], count: count) }
+        return right.map { column.gathered($0) } ?? column.gatheredOrNull(base, count: count)
+      }
     }
-    return batch.columns.map { $0.gathered(left) } + rightColumns
+    return leftColumns + rightColumns
   }
 
   private static func selection(_ rows: UnsafeBufferPointer<Int32>) -> Selection {
@@ -173,16 +237,14 @@ struct ProbeOperator: StageOperator {
   static func join(
     _ batch: RecordBatch, _ table: JoinTable, _ context: EvaluationContext
   ) throws -> (result: RecordBatch?, matches: JoinTable.Matches) {
-    var matches = try table.probe(batch, context)
     let plan = table.plan
-    if plan.isSingle { try checkSingle(matches) }
-    switch plan.kind {
-    case .inner, .cross, .right: break
-    case .left, .full: matches = withUnmatched(matches, count: batch.rowCount)
-    case .leftSemi, .leftAnti, .nullAwareAnti:
-      let kept = semiRows(matches, table, count: batch.rowCount)
-      return (kept.isEmpty ? nil : batch.gathered(Selection(kept)), matches)
+    if plan.kind.isExistence {
+      let kept = try table.existing(batch, context)
+      return (kept.count == 0 ? nil : batch.gathered(kept), JoinTable.Matches())
     }
+    var matches = try table.probe(batch, context)
+    if plan.isSingle { try checkSingle(matches) }
+    if plan.kind == .left || plan.kind == .full { matches = withUnmatched(matches, count: batch.rowCount) }
     if matches.left.isEmpty { return (nil, matches) }
     return (RecordBatch(rowCount: matches.left.count, columns: table.columns(matches, batch)), matches)
   }
@@ -197,7 +259,7 @@ struct ProbeOperator: StageOperator {
 
   /// The matches with each unmatched left row put in, paired with nothing.
   private static func withUnmatched(_ matches: JoinTable.Matches, count: Int) -> JoinTable.Matches {
-    var result = JoinTable.Matches(nullKeys: matches.nullKeys)
+    var result = JoinTable.Matches()
     result.left.reserveCapacity(matches.left.count + count)
     var next = 0
     for row in 0..<Int32(truncatingIfNeeded: count) {
@@ -213,20 +275,6 @@ struct ProbeOperator: StageOperator {
       }
     }
     return result
-  }
-
-  private static func semiRows(_ matches: JoinTable.Matches, _ table: JoinTable, count: Int) -> [Int] {
-    var isMatched = [Bool](repeating: false, count: count)
-    for row in matches.left { isMatched[Int(row)] = true }
-    switch table.plan.kind {
-    case .leftSemi: return (0..<count).filter { isMatched[$0] }
-    case .nullAwareAnti:
-      // NOT IN: a NULL on the right makes every comparison unknown; a NULL on the left does unless the right is empty.
-      if table.rows.rowCount == 0 { return Array(0..<count) }
-      if table.hasNullKey { return [] }
-      return (0..<count).filter { !isMatched[$0] && !(matches.nullKeys.isEmpty ? false : matches.nullKeys[$0]) }
-    default: return (0..<count).filter { !isMatched[$0] }
-    }
   }
 }
 
