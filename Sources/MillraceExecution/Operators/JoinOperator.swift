@@ -158,27 +158,43 @@ final class JoinTable: @unchecked Sendable {
 
   func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
     let groups = try lookup(batch, context).groups
-    var matches = Matches()
-    matches.left.reserveCapacity(groups.count)
-    matches.right.reserveCapacity(groups.count)
+    if plan.residual == nil { return pairs(of: groups) }
     // Pairs that the rest of the condition drops are never kept in large numbers.
-    var pairs = Matches()
+    var matches = Matches(), pairs = Matches()
     for row in groups.indices {
       var places = places(of: groups[row])
       while !places.isEmpty {
-        let part = plan.residual == nil ? places : places.prefix(JoinTable.pairsAtOnce - pairs.left.count)
+        let part = places.prefix(JoinTable.pairsAtOnce - pairs.left.count)
         pairs.left.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: row), count: part.count))
         pairs.right.append(contentsOf: members[part])
         places = part.upperBound..<places.upperBound
-        if plan.residual != nil && pairs.left.count == JoinTable.pairsAtOnce {
+        if pairs.left.count == JoinTable.pairsAtOnce {
           matches.append(try filtered(pairs, batch, context))
           pairs.removeAll()
         }
       }
     }
-    if plan.residual == nil { return pairs }
     matches.append(try filtered(pairs, batch, context))
     return matches
+  }
+
+  /// All pairs of rows with equal keys.
+  private func pairs(of groups: [UInt32]) -> Matches {
+    var result = Matches()
+    result.left.reserveCapacity(groups.count)
+    result.right.reserveCapacity(groups.count)
+    starts.withUnsafeBufferPointer { starts in
+      members.withUnsafeBufferPointer { members in
+        for row in groups.indices where groups[row] != GroupTable.absent {
+          let group = Int(groups[row])
+          for place in Int(starts[group])..<Int(starts[group + 1]) {
+            result.left.append(Int32(truncatingIfNeeded: row))
+            result.right.append(members[place])
+          }
+        }
+      }
+    }
+    return result
   }
 
   /// The matches for which the rest of the condition holds.
