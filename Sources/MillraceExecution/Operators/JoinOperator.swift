@@ -158,43 +158,29 @@ final class JoinTable: @unchecked Sendable {
 
   func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
     let groups = try lookup(batch, context).groups
-    if plan.residual == nil { return pairs(of: groups) }
     // Pairs that the rest of the condition drops are never kept in large numbers.
+    let limit = plan.residual == nil ? Int.max : JoinTable.pairsAtOnce
     var matches = Matches(), pairs = Matches()
-    for row in groups.indices {
-      var places = places(of: groups[row])
-      while !places.isEmpty {
-        let part = places.prefix(JoinTable.pairsAtOnce - pairs.left.count)
-        pairs.left.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: row), count: part.count))
-        pairs.right.append(contentsOf: members[part])
-        places = part.upperBound..<places.upperBound
-        if pairs.left.count == JoinTable.pairsAtOnce {
-          matches.append(try filtered(pairs, batch, context))
-          pairs.removeAll()
-        }
-      }
-    }
-    matches.append(try filtered(pairs, batch, context))
-    return matches
-  }
-
-  /// All pairs of rows with equal keys.
-  private func pairs(of groups: [UInt32]) -> Matches {
-    var result = Matches()
-    result.left.reserveCapacity(groups.count)
-    result.right.reserveCapacity(groups.count)
-    starts.withUnsafeBufferPointer { starts in
-      members.withUnsafeBufferPointer { members in
+    pairs.left.reserveCapacity(groups.count)
+    pairs.right.reserveCapacity(groups.count)
+    try starts.withUnsafeBufferPointer { starts in
+      try members.withUnsafeBufferPointer { members in
         for row in groups.indices where groups[row] != GroupTable.absent {
           let group = Int(groups[row])
           for place in Int(starts[group])..<Int(starts[group + 1]) {
-            result.left.append(Int32(truncatingIfNeeded: row))
-            result.right.append(members[place])
+            pairs.left.append(Int32(truncatingIfNeeded: row))
+            pairs.right.append(members[place])
+            guard pairs.left.count == limit else { continue }
+            matches.append(try filtered(pairs, batch, context))
+            pairs.removeAll()
           }
         }
       }
     }
-    return result
+    let last = try filtered(pairs, batch, context)
+    if matches.left.isEmpty { return last }
+    matches.append(last)
+    return matches
   }
 
   /// The matches for which the rest of the condition holds.

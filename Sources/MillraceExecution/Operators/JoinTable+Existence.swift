@@ -36,8 +36,10 @@ extension JoinTable {
       var pairs = Matches()
       for (row, places) in open where !isMatched[row] {
         let part = places.prefix(width)
-        pairs.left.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: row), count: part.count))
-        for place in part { pairs.right.append(member(at: place)) }
+        for place in part {
+          pairs.left.append(Int32(truncatingIfNeeded: row))
+          pairs.right.append(member(at: place))
+        }
         if pairs.left.count >= JoinTable.pairsAtOnce { try mark(&pairs, batch, context, &isMatched) }
       }
       try mark(&pairs, batch, context, &isMatched)
