@@ -32,6 +32,20 @@ import Testing
     #expect(try driver.batch() == ["2", "1", "3", "0"])
   }
 
+  /// Numbers with zeros in front are no rotations': they count the parts of an export.
+  @Test(arguments: [
+    ["part.00.json.gz", "part.01.json.gz", "part.09.json.gz", "part.10.json.gz"],
+    ["log.98.gz", "log.099.gz", "log.100.gz"],
+    ["x.2025.12.31.gz", "x.2026.01.05.gz", "x.2026.01.30.gz", "x.2026.02.01.gz"],
+    // Another series keeps its rotations.
+    ["b.log.2.gz", "b.log.1.gz", "a.01.gz", "a.2.gz"],
+  ])
+  func readsPartsInOrder(names: [String]) throws {
+    for (index, name) in names.enumerated().reversed() { try folder.write(name, gzip("\(index)")) }
+    var driver = try driver()
+    #expect(try driver.batch() == names.indices.map { "\($0)" })
+  }
+
   @Test func readsAFolder() throws {
     try folder.write("b.3.json.gz", gzip("old"))
     try folder.write("b.1.json.gz", gzip("new"))
