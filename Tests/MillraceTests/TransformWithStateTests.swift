@@ -85,7 +85,9 @@ struct TransformWithStateTests {
     #expect(bench.table("out") == ["[a,13,3]", "[a,24,7]", "[b,12,10]", "[c,28,5]"])
     let dropped = query.recentProgress.flatMap(\.stateOperators).map(\.rowsDroppedByWatermark).reduce(0, +)
     #expect(dropped == 1)
-    #expect(query.lastProgress?.stateOperators.first?.operatorName == "transformWithStateExec")
+    // The last progress may be one that tells that nothing came.
+    let names = query.recentProgress.compactMap { $0.stateOperators.first?.operatorName }
+    #expect(Set(names) == ["transformWithStateExec"])
     try await query.stop()
     #expect(log.all == ["closed"])
   }
