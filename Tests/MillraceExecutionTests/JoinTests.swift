@@ -76,6 +76,22 @@ import Testing
     }
   }
 
+  /// A small left side is the one that is kept, so that rows come in the order of the large one; the columns stay where they were.
+  @Test(arguments: [
+    ("SELECT s.k, b.k, v FROM s JOIN b ON s.k % 2 = b.k % 2 AND b.k < 4", "2,0,two 1,1,one 2,2,two 1,3,one"),
+    ("SELECT * FROM s CROSS JOIN b WHERE b.k < 2", "1,one,0 2,two,0 1,one,1 2,two,1"),
+    ("SELECT * FROM b JOIN s ON s.k = b.k", "1,1,one 2,2,two"),
+    // Outer joins and sides that may be as large keep the right side.
+    ("SELECT s.k, b.k FROM s LEFT JOIN b ON s.k = b.k", "1,1 2,2"),
+    ("SELECT s.k, x.k FROM s JOIN (SELECT k FROM b LIMIT 4) x ON s.k % 2 = x.k % 2", "1,1 1,3 2,0 2,2"),
+  ])
+  func keepsTheSmallSide(sql: String, expected: String) throws {
+    var tables = SmallTables(batchesOf: 7)
+    tables.add("s", [("k", .long), ("v", .string)], [(1, "one"), (2, "two")].map { [.integer($0), .string($1)] })
+    tables.add("b", [("k", .long)], (0..<20).map { [.integer($0)] })
+    #expect(try tables.rows(sql).joined(separator: " ") == expected)
+  }
+
   /// Existence is found among many candidates, be it the first or the last, and many pairs of which few are kept are no trouble.
   @Test(arguments: [
     ("SELECT count(*) FROM l LEFT SEMI JOIN r ON l.k = r.k AND l.v = r.v", 600),

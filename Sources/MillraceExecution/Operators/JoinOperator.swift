@@ -11,10 +11,12 @@ struct JoinPlan: Sendable {
   let keys: KeyEncoder
   /// Keys compared with `<=>`, for which NULL equals NULL.
   let isNullSafe: [Bool]
-  /// The rest of the condition, over both sides.
-  let residual: Evaluator?
-  /// The columns of both sides that the rest of the condition reads.
-  let residualReads: [Bool]
+  /// The rest of the condition.
+  let residual: PairCondition?
+  /// What of the rest leads to matches.
+  let bounds: JoinBounds?
+  /// What of the rest is left for rows within the bounds.
+  let boundedResidual: PairCondition?
   let leftTypes: [DataType]
   let rightTypes: [DataType]
 
@@ -46,184 +48,26 @@ struct JoinPlan: Sendable {
     rightKeys = try Evaluator(pairs.map(\.right), input: right)
     keys = KeyEncoder(types: pairs.map(\.left.type))
     isNullSafe = pairs.map(\.isNullSafe)
-    residual = try rest.first.map { first in
-      try Evaluator([rest.dropFirst().reduce(first) { .and($0, $1) }], input: left + right)
-    }
-    let read = rest.reduce(into: Set<Int>()) { $0.formUnion($1.references) }
-    residualReads = (left + right).map { read.contains($0.id) }
+    residual = try PairCondition(rest, input: left + right)
+    bounds = try JoinBounds(rest, left: left, right: right)
+    boundedResidual = try PairCondition(bounds?.others ?? rest, input: left + right)
     leftTypes = left.map(\.type)
     rightTypes = right.map(\.type)
   }
 }
 
-/// The built side of a join: rows by key.
-final class JoinTable: @unchecked Sendable {
-  let plan: JoinPlan
-  private(set) var rows = RecordBatch(rowCount: 0, columns: [])
-  private var table: GroupTable
-  /// Rows of group g are `members[starts[g] ..< starts[g + 1]]`.
-  private var starts: [Int32] = [0]
-  private var members: [Int32] = []
-  /// Whether some row of the built side has a NULL key.
-  private(set) var hasNullKey = false
+/// A condition over the columns of both sides of a join.
+struct PairCondition: Sendable {
+  let evaluator: Evaluator
+  /// The columns that it reads.
+  let reads: [Bool]
 
-  init(_ plan: JoinPlan) {
-    self.plan = plan
-    table = GroupTable(keyTypes: plan.keys.flatTypes)
-  }
-
-  /// Builds the table from the right side.
-  func build(_ batches: [RecordBatch], _ context: EvaluationContext) throws {
-    table = GroupTable(keyTypes: plan.keys.flatTypes)
-    rows =
-      batches.isEmpty
-      ? RecordBatch(rowCount: 0, columns: plan.rightTypes.map { .nulls($0, count: 0) })
-      : RecordBatch.concatenated(batches)
-    let count = rows.rowCount
-    let keyColumns = try plan.rightKeys.evaluate(rows, context)
-    let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
-    hasNullKey = isMatchable.contains(false)
-    let groups = plan.keys.groups(of: keyColumns, count: count, in: table)
-    var sizes = [Int32](repeating: 0, count: table.groupCount + 1)
-    for row in 0..<count where isMatchable[row] { sizes[Int(groups[row]) + 1] += 1 }
-    for index in 1..<sizes.count { sizes[index] += sizes[index - 1] }
-    starts = sizes
-    members = [Int32](repeating: 0, count: Int(sizes.last ?? 0))
-    for row in 0..<count where isMatchable[row] {
-      let group = Int(groups[row])
-      members[Int(sizes[group])] = Int32(truncatingIfNeeded: row)
-      sizes[group] += 1
-    }
-  }
-
-  private static func matchable(_ keys: [ColumnVector], _ isNullSafe: [Bool], count: Int) -> [Bool] {
-    var result = [Bool](repeating: true, count: count)
-    for (key, isSafe) in zip(keys, isNullSafe) where !isSafe && key.mayHaveNulls {
-      for row in 0..<count where key.isNull(row) { result[row] = false }
-    }
-    return result
-  }
-
-  /// Pairs of rows that match, left rows ascending.
-  struct Matches {
-    var left: [Int32] = []
-    var right: [Int32] = []
-
-    mutating func append(_ others: Matches) {
-      left += others.left
-      right += others.right
-    }
-
-    mutating func removeAll() {
-      left.removeAll(keepingCapacity: true)
-      right.removeAll(keepingCapacity: true)
-    }
-  }
-
-  /// Number of pairs for which the rest of a condition is computed at a time.
-  static let pairsAtOnce = 1 << 14
-
-  /// Groups of the built side that the rows of a batch belong to; `GroupTable.absent` where nothing can match.
-  struct Lookup {
-    var groups: [UInt32]
-    /// Rows that have a NULL key; empty if there are none.
-    var nullKeys: [Bool] = []
-  }
-
-  func lookup(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Lookup {
-    let count = batch.rowCount
-    let keyColumns = try plan.leftKeys.evaluate(batch, context)
-    let isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
-    let groups = [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
-      if let base = buffer.baseAddress, count > 0 {
-        table.find(plan.keys.encode(keyColumns, count: count), count: count, into: base)
-      }
-      initialized = count
-    }
-    var result = Lookup(groups: groups)
-    if isMatchable.contains(false) {
-      result.nullKeys = isMatchable.map { !$0 }
-      for row in 0..<count where !isMatchable[row] { result.groups[row] = GroupTable.absent }
-    }
-    return result
-  }
-
-  /// Where the rows of a group are in the order of groups.
-  func places(of group: UInt32) -> Range<Int> {
-    group == GroupTable.absent ? 0..<0 : Int(starts[Int(group)])..<Int(starts[Int(group) + 1])
-  }
-
-  /// The row at a place in the order of groups.
-  func member(at place: Int) -> Int32 { members[place] }
-
-  func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
-    let groups = try lookup(batch, context).groups
-    // Pairs that the rest of the condition drops are never kept in large numbers.
-    let limit = plan.residual == nil ? Int.max : JoinTable.pairsAtOnce
-    var matches = Matches(), pairs = Matches()
-    pairs.left.reserveCapacity(groups.count)
-    pairs.right.reserveCapacity(groups.count)
-    try starts.withUnsafeBufferPointer { starts in
-      try members.withUnsafeBufferPointer { members in
-        for row in groups.indices where groups[row] != GroupTable.absent {
-          let group = Int(groups[row])
-          for place in Int(starts[group])..<Int(starts[group + 1]) {
-            pairs.left.append(Int32(truncatingIfNeeded: row))
-            pairs.right.append(members[place])
-            guard pairs.left.count == limit else { continue }
-            matches.append(try filtered(pairs, batch, context))
-            pairs.removeAll()
-          }
-        }
-      }
-    }
-    let last = try filtered(pairs, batch, context)
-    if matches.left.isEmpty { return last }
-    matches.append(last)
-    return matches
-  }
-
-  /// The matches for which the rest of the condition holds.
-  private func filtered(_ matches: Matches, _ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {
-    guard let kept = try holding(matches, batch, context) else { return matches }
-    var result = Matches()
-    result.left = (0..<kept.count).map { matches.left[Int(kept.rows[$0])] }
-    result.right = (0..<kept.count).map { matches.right[Int(kept.rows[$0])] }
-    return result
-  }
-
-  /// Positions of the matches for which the rest of the condition holds; nil if that is all of them.
-  func holding(_ matches: Matches, _ batch: RecordBatch, _ context: EvaluationContext) throws -> Selection? {
-    guard let residual = plan.residual, !matches.left.isEmpty else { return nil }
-    let pairs = RecordBatch(
-      rowCount: matches.left.count, columns: columns(matches, batch, only: plan.residualReads))
-    return try residual.select(pairs, context)
-  }
-
-  /// Columns of both sides for pairs; -1 on the right gives NULLs. Columns that `only` leaves out are NULL.
-  func columns(_ matches: Matches, _ batch: RecordBatch, only: [Bool]? = nil) -> [ColumnVector] {
-    let count = matches.left.count
-    let isWanted = only ?? [Bool](repeating: true, count: batch.columns.count + rows.columns.count)
-    let left = matches.left.withUnsafeBufferPointer { JoinTable.selection($0) }
-    let leftColumns = batch.columns.indices.map { index in
-      isWanted[index] ? batch.columns[index].gathered(left) : .nulls(plan.leftTypes[index], count: count)
-    }
-    let rightColumns = matches.right.withUnsafeBufferPointer { pointer -> [ColumnVector] in
-      guard let base = pointer.baseAddress, count > 0 else { return plan.rightTypes.map { .nulls($0, count: 0) } }
-      let right = pointer.contains(-1) ? nil : JoinTable.selection(pointer)
-      return rows.columns.indices.map { index in
-        let column = rows.columns[index]
-        if !isWanted[batch.columns.count + index] { return .nulls(plan.rightTypes[index], count: count) }
-        return right.map { column.gathered($0) } ?? column.gatheredOrNull(base, count: count)
-      }
-    }
-    return leftColumns + rightColumns
-  }
-
-  private static func selection(_ rows: UnsafeBufferPointer<Int32>) -> Selection {
-    let selection = Selection(capacity: rows.count)
-    for index in 0..<rows.count { selection.rows[index] = rows[index] }
-    return selection
+  /// All conjuncts together; nil if there are none.
+  init?(_ conjuncts: [Expression], input: [Attribute]) throws {
+    guard let first = conjuncts.first else { return nil }
+    let whole = conjuncts.dropFirst().reduce(first) { .and($0, $1) }
+    evaluator = try Evaluator([whole], input: input)
+    reads = input.map { whole.references.contains($0.id) }
   }
 }
 

@@ -11,7 +11,7 @@ extension JoinTable {
   /// The rows of a batch that a semi or anti join keeps. No pairs are made where the keys alone decide.
   func existing(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Selection {
     let found = try lookup(batch, context)
-    let isMatched = try matched(found.groups, batch, context)
+    let isMatched = try matched(found, batch, context)
     switch plan.kind {
     case .leftSemi: return JoinTable.selected(isMatched.count) { isMatched[$0] }
     case .nullAwareAnti:
@@ -24,28 +24,30 @@ extension JoinTable {
     }
   }
 
-  private func matched(_ groups: [UInt32], _ batch: RecordBatch, _ context: EvaluationContext) throws -> [Bool] {
-    guard plan.residual != nil else { return groups.map { !places(of: $0).isEmpty } }
-    var isMatched = [Bool](repeating: false, count: groups.count)
-    // A few candidates of every row at first: most rows that match do so early. The rows still open get more each round.
-    var open = groups.indices.filter { !places(of: groups[$0]).isEmpty }.map {
-      (row: $0, places: places(of: groups[$0]))
+  private func matched(_ found: Lookup, _ batch: RecordBatch, _ context: EvaluationContext) throws -> [Bool] {
+    let count = found.groups.count
+    guard let rest = found.isBounded ? plan.boundedResidual : plan.residual else {
+      return (0..<count).map { row in
+        var candidates = candidates(of: row, found)
+        return take(from: &candidates) != nil
+      }
     }
+    var isMatched = [Bool](repeating: false, count: count)
+    // A few candidates of every row at first: most rows that match do so early. The rows still open get more each round.
+    var open = (0..<count).map { (row: $0, candidates: candidates(of: $0, found)) }
     var width = 4
     while !open.isEmpty {
       var pairs = Matches()
-      for (row, places) in open where !isMatched[row] {
-        let part = places.prefix(width)
-        for place in part {
-          pairs.left.append(Int32(truncatingIfNeeded: row))
-          pairs.right.append(member(at: place))
+      for index in open.indices {
+        for _ in 0..<width {
+          guard let member = take(from: &open[index].candidates) else { break }
+          pairs.left.append(Int32(truncatingIfNeeded: open[index].row))
+          pairs.right.append(member)
         }
-        if pairs.left.count >= JoinTable.pairsAtOnce { try mark(&pairs, batch, context, &isMatched) }
+        if pairs.left.count >= JoinTable.pairsAtOnce { try mark(&pairs, rest, batch, context, &isMatched) }
       }
-      try mark(&pairs, batch, context, &isMatched)
-      open = open.compactMap { row, places in
-        isMatched[row] || places.count <= width ? nil : (row, places.lowerBound + width..<places.upperBound)
-      }
+      try mark(&pairs, rest, batch, context, &isMatched)
+      open.removeAll { isMatched[$0.row] || $0.candidates.places.isEmpty }
       width = min(width * 8, JoinTable.pairsAtOnce)
     }
     return isMatched
@@ -53,11 +55,12 @@ extension JoinTable {
 
   /// Marks the left rows of the pairs for which the rest of the condition holds, and empties the pairs.
   private func mark(
-    _ pairs: inout Matches, _ batch: RecordBatch, _ context: EvaluationContext, _ isMatched: inout [Bool]
+    _ pairs: inout Matches, _ rest: PairCondition, _ batch: RecordBatch, _ context: EvaluationContext,
+    _ isMatched: inout [Bool]
   ) throws {
-    if let kept = try holding(pairs, batch, context) {
-      for index in 0..<kept.count { isMatched[Int(pairs.left[Int(kept.rows[index])])] = true }
-    }
+    if pairs.left.isEmpty { return }
+    let kept = try holding(pairs, rest, batch, context)
+    for index in 0..<kept.count { isMatched[Int(pairs.left[Int(kept.rows[index])])] = true }
     pairs.removeAll()
   }
 

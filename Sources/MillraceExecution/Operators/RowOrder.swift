@@ -28,7 +28,7 @@ struct RowOrder {
   }
 
   /// The values as signed integers in the same order; nil where the type does not fit.
-  private static func words(_ column: ColumnVector) -> MemoryBuffer? {
+  static func words(_ column: ColumnVector) -> MemoryBuffer? {
     if column.type.physical == .int64 { return column.buffer }
     let count = column.count
     let out = MemoryBuffer(capacity: count * 8)

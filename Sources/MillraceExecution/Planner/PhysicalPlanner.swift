@@ -264,7 +264,7 @@ final class PhysicalPlanner {
 
   private func join(_ node: JoinNode) throws -> Fragment {
     if node.left.isStreaming && node.right.isStreaming { return .serial(try streamJoin(node)) }
-    if node.kind == .right
+    if node.kind == .right || scans.keepsLeft(node)
       || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind))
     {
       return try swapped(node)
@@ -348,8 +348,9 @@ final class PhysicalPlanner {
 
   /// The join with its sides exchanged, and the columns put back in order.
   private func swapped(_ node: JoinNode) throws -> Fragment {
-    let kind: JoinKind = node.kind == .right ? .left : node.kind
-    let other = JoinNode(kind, node.right, node.left, condition: node.condition, isSingle: node.isSingle)
+    var other = node
+    if node.kind == .right { other.kind = .left }
+    swap(&other.left, &other.right)
     let columns = node.output.map { NamedExpression(passing: $0) }
     profile.dissolve()
     return try plan(.project(columns, .join(other)))

@@ -27,6 +27,12 @@ final class ScanGroups {
     return plan.children.map { reload(of: $0) }.reduce(.never) { $0.combined(with: $1) }
   }
 
+  /// Bytes of a table's files before decoding as far as it is known; nil for other inputs.
+  func byteCount(_ id: Int) -> Int64? {
+    guard case .bytes(let source, _) = bindings[id]?.input else { return nil }
+    return source.backlog(after: nil)
+  }
+
   /// Plans parts that run one after another, before any of their rows are used: a static input is read once for all of them.
   func sharing<Result>(_ plan: () throws -> Result) rethrows -> Result {
     if together != nil { return try plan() }

@@ -75,7 +75,7 @@ final class StreamJoinOperator: PhysicalOperator {
   /// The pairs for which the rest of the condition holds.
   private func filtered(_ pairs: JoinPairs, _ context: BatchContext) throws -> JoinPairs {
     guard let residual = plan.residual else { return pairs }
-    return pairs.chosen(try residual.select(try pairs.columns(), context.evaluation))
+    return pairs.chosen(try residual.evaluator.select(try pairs.columns(), context.evaluation))
   }
 
   /// Gives out what matched.
