@@ -76,20 +76,35 @@ import Testing
     }
   }
 
-  /// A small left side is the one that is kept, so that rows come in the order of the large one; the columns stay where they were.
+  /// A small left side is the one that is kept, so that rows come in the order of the large one, and those that nothing matched at the end;
+  /// the columns stay where they were.
   @Test(arguments: [
     ("SELECT s.k, b.k, v FROM s JOIN b ON s.k % 2 = b.k % 2 AND b.k < 4", "2,0,two 1,1,one 2,2,two 1,3,one"),
-    ("SELECT * FROM s CROSS JOIN b WHERE b.k < 2", "1,one,0 2,two,0 1,one,1 2,two,1"),
-    ("SELECT * FROM b JOIN s ON s.k = b.k", "1,1,one 2,2,two"),
-    // Outer joins and sides that may be as large keep the right side.
-    ("SELECT s.k, b.k FROM s LEFT JOIN b ON s.k = b.k", "1,1 2,2"),
-    ("SELECT s.k, x.k FROM s JOIN (SELECT k FROM b LIMIT 4) x ON s.k % 2 = x.k % 2", "1,1 1,3 2,0 2,2"),
+    ("SELECT s.k, b.k FROM s CROSS JOIN b WHERE b.k < 2", "1,0 2,0 -7,0 NULL,0 1,1 2,1 -7,1 NULL,1"),
+    ("SELECT b.k, s.k, v FROM b JOIN s ON s.k = b.k", "1,1,one 2,2,two"),
+    ("SELECT v, b.k FROM s LEFT JOIN b ON s.k = b.k", "one,1 two,2 seven,NULL none,NULL"),
+    ("SELECT v, b.k FROM b RIGHT JOIN s ON s.k = b.k", "one,1 two,2 seven,NULL none,NULL"),
+    ("SELECT v, b.k FROM s LEFT JOIN b ON s.k % 2 = b.k % 2 AND b.k > 19998 WHERE v < 'p'", "one,19999 none,NULL"),
+    ("SELECT v FROM s LEFT SEMI JOIN b ON s.k = b.k", "one two"),
+    ("SELECT v FROM s LEFT ANTI JOIN b ON s.k = b.k", "seven none"),
+    ("SELECT v FROM s WHERE EXISTS (SELECT 1 FROM b WHERE b.k % 2 = s.k % 2 AND b.k > s.k + 19997)", "one"),
+    ("SELECT v FROM s WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k BETWEEN s.k AND s.k + 1)", "seven none"),
+    ("SELECT v FROM s WHERE k NOT IN (SELECT k FROM b)", "seven"),
+    ("SELECT count(*), count(s.k), count(b.k) FROM s FULL JOIN b ON s.k = b.k", "20002,3,20000"),
+    ("SELECT count(*), count(s.k), count(b.k) FROM b FULL JOIN s ON s.k = b.k", "20002,3,20000"),
+    ("SELECT count(*), count(s.k), count(b.k) FROM s RIGHT JOIN b ON s.k = b.k", "20000,2,20000"),
+    // Sides that may be as large, or whose sizes do not matter: the right one is kept.
+    ("SELECT s.k, x.k FROM s JOIN (SELECT k FROM b LIMIT 9) x ON s.k = x.k - 1", "1,2 2,3"),
+    ("SELECT s.k, x.v FROM s JOIN s x ON s.k % 2 = x.k % 2", "1,one 2,two -7,seven"),
   ])
   func keepsTheSmallSide(sql: String, expected: String) throws {
-    var tables = SmallTables(batchesOf: 7)
-    tables.add("s", [("k", .long), ("v", .string)], [(1, "one"), (2, "two")].map { [.integer($0), .string($1)] })
-    tables.add("b", [("k", .long)], (0..<20).map { [.integer($0)] })
-    #expect(try tables.rows(sql).joined(separator: " ") == expected)
+    for size in [3, 6000] {
+      var tables = SmallTables(batchesOf: size)
+      let small: [(Int64?, String)] = [(1, "one"), (2, "two"), (-7, "seven"), (nil, "none")]
+      tables.add("s", [("k", .long), ("v", .string)], small.map { [.of($0.0), .string($0.1)] })
+      tables.add("b", [("k", .long)], (0..<20_000).map { [.integer($0)] })
+      #expect(try tables.rows(sql).joined(separator: " ") == expected)
+    }
   }
 
   /// Existence is found among many candidates, be it the first or the last, and many pairs of which few are kept are no trouble.

@@ -83,21 +83,20 @@ struct JoinBounds: Sendable {
 
   /// What gives words.
   struct Scale {
-    fileprivate var first: OrderWords
-    fileprivate var second: OrderWords?
+    fileprivate let bounds: [OrderWords]
   }
 
   /// The words of the built rows and what gives those of other rows; nil where a value fails, which only matters to rows that are paired.
   func rightWords(_ batch: RecordBatch, _ context: EvaluationContext) -> (words: Words, scale: Scale)? {
     guard let columns = try? values(batch, context, of: \.right) else { return nil }
-    let scale = Scale(first: OrderWords(columns[0]), second: columns.count > 1 ? OrderWords(columns[1]) : nil)
-    return (words(of: columns, scale), scale)
+    let ordered = columns.map { OrderWords.of($0) }
+    return (words(columns, ordered.map(\.words)), Scale(bounds: ordered.map(\.scale)))
   }
 
   /// The words of the other side's rows; nil where a value fails.
   func leftWords(_ batch: RecordBatch, _ scale: Scale, _ context: EvaluationContext) -> Words? {
     guard let columns = try? values(batch, context, of: \.left) else { return nil }
-    var words = words(of: columns, scale)
+    var words = words(columns, zip(scale.bounds, columns).map { $0.words(of: $1) })
     // What is less is less by a word or more.
     if first.isStrict {
       for row in words.first.indices {
@@ -118,11 +117,10 @@ struct JoinBounds: Sendable {
     try [first, second].compactMap(\.self).map { try side($0).evaluate(batch, context)[0] }
   }
 
-  private func words(of columns: [ColumnVector], _ scale: Scale) -> Words {
-    var result = Words()
-    result.first = scale.first.words(of: columns[0])
+  private func words(_ columns: [ColumnVector], _ values: [[UInt64]]) -> Words {
+    var result = Words(first: values[0])
     if isMirrored { for row in result.first.indices { result.first[row] = ~result.first[row] } }
-    if let second = scale.second { result.second = second.words(of: columns[1]) }
+    if values.count > 1 { result.second = values[1] }
     for column in columns { result.leaveOutNulls(of: column) }
     return result
   }

@@ -71,9 +71,11 @@ struct PairCondition: Sendable {
   }
 }
 
-/// The looking-up side of a join, batch by batch. Not for RIGHT and FULL, which must know all matches first.
+/// The looking-up side of a join, batch by batch.
 struct ProbeOperator: StageOperator {
   let table: JoinTable
+
+  var multipliesRows: Bool { table.hasManyPartners && !table.plan.kind.isExistence }
 
   func apply(_ batch: RecordBatch, _ context: TaskContext) throws -> RecordBatch? {
     try ProbeOperator.join(batch, table, context.evaluation).result
@@ -119,38 +121,6 @@ struct ProbeOperator: StageOperator {
         result.left.append(row)
         result.right.append(-1)
       }
-    }
-    return result
-  }
-}
-
-/// RIGHT and FULL joins: after all lookups the rows of the built side that nobody matched come out.
-final class OuterJoinOperator: PhysicalOperator {
-  private let left: any PhysicalOperator
-  private let right: any PhysicalOperator
-  private let table: JoinTable
-  private let leftTypes: [DataType]
-
-  init(_ left: any PhysicalOperator, _ right: any PhysicalOperator, _ plan: JoinPlan, leftTypes: [DataType]) {
-    self.left = left
-    self.right = right
-    self.leftTypes = leftTypes
-    table = JoinTable(plan)
-  }
-
-  func execute(_ context: BatchContext) throws -> [RecordBatch] {
-    try table.build(try right.execute(context), context.evaluation)
-    var isMatched = [Bool](repeating: false, count: table.rows.rowCount)
-    var result: [RecordBatch] = []
-    for batch in try left.execute(context) {
-      let (joined, matches) = try ProbeOperator.join(batch, table, context.evaluation)
-      for row in matches.right where row >= 0 { isMatched[Int(row)] = true }
-      if let joined { result.append(joined) }
-    }
-    let rest = Selection(isMatched.indices.filter { !isMatched[$0] })
-    if rest.count > 0 {
-      let nulls = leftTypes.map { ColumnVector.nulls($0, count: rest.count) }
-      result.append(RecordBatch(rowCount: rest.count, columns: nulls + table.rows.columns.map { $0.gathered(rest) }))
     }
     return result
   }

@@ -14,15 +14,14 @@ final class JoinRanges {
   private var levels = RawArray<Int>()
 
   private static let fanOut = 16
-  /// Keys with fewer rows are gone through faster than they are searched.
-  private static let worthwhile = 16
+  /// Rows of a key from which on ranges help.
+  static let worthwhile = 16
 
-  /// Sorts the members of each key; nil if none has many. `starts` are where the members of keys begin, and the end.
-  init?(_ members: inout [Int32], starts: [Int32], _ words: JoinBounds.Words, _ scale: JoinBounds.Scale) {
+  /// Sorts the members of each key. `starts` are where the members of keys begin, and the end.
+  init(_ members: inout [Int32], starts: [Int32], _ words: JoinBounds.Words, _ scale: JoinBounds.Scale) {
     self.scale = scale
     let count = members.count
     firsts = RawArray(capacity: count)
-    guard zip(starts, starts.dropFirst()).contains(where: { $1 - $0 >= Self.worthwhile }) else { return nil }
     let memory = MemoryBuffer(capacity: count * 2 * MemoryLayout<RadixSort.Entry>.stride)
     let entries = memory.base.assumingMemoryBound(to: RadixSort.Entry.self)
     for place in 0..<count {

@@ -53,6 +53,35 @@ extension JoinTable {
     return isMatched
   }
 
+  /// Marks the built rows that match rows of a batch. What is marked already is not looked at again.
+  func mark(_ batch: RecordBatch, _ marks: JoinMarks, _ context: EvaluationContext) throws {
+    let found = try lookup(batch, context)
+    let rest = found.isBounded ? plan.boundedResidual : plan.residual
+    var pairs = Matches()
+    func markPairs() throws {
+      if pairs.left.isEmpty { return }
+      if let rest {
+        let kept = try holding(pairs, rest, batch, context)
+        for index in 0..<kept.count { marks.mark(pairs.right[Int(kept.rows[index])]) }
+      } else {
+        for row in pairs.right { marks.mark(row) }
+      }
+      pairs.removeAll()
+    }
+    let keysDecide = rest == nil && !found.isBounded
+    for row in found.groups.indices where found.groups[row] != GroupTable.absent {
+      var candidates = candidates(of: row, found)
+      while let member = take(from: &candidates) {
+        // Rows with the same key are all marked with the first where nothing else counts.
+        if marks.isMarked(member) { if keysDecide { break } else { continue } }
+        pairs.left.append(Int32(truncatingIfNeeded: row))
+        pairs.right.append(member)
+      }
+      if pairs.left.count >= JoinTable.pairsAtOnce { try markPairs() }
+    }
+    try markPairs()
+  }
+
   /// Marks the left rows of the pairs for which the rest of the condition holds, and empties the pairs.
   private func mark(
     _ pairs: inout Matches, _ rest: PairCondition, _ batch: RecordBatch, _ context: EvaluationContext,

@@ -13,6 +13,8 @@ final class JoinTable: @unchecked Sendable {
   private var ranges: JoinRanges?
   /// Whether some row of the built side has a NULL key.
   private(set) var hasNullKey = false
+  /// Whether some key has so many rows that few rows to be looked up give many.
+  private(set) var hasManyPartners = false
 
   init(_ plan: JoinPlan) {
     self.plan = plan
@@ -30,13 +32,16 @@ final class JoinTable: @unchecked Sendable {
     let keyColumns = try plan.rightKeys.evaluate(rows, context)
     var isMatchable = JoinTable.matchable(keyColumns, plan.isNullSafe, count: count)
     hasNullKey = isMatchable.contains(false)
-    let bounds = plan.bounds?.rightWords(rows, context)
-    for (row, isUnmatched) in (bounds?.words.isUnmatched ?? []).enumerated() where isUnmatched {
-      isMatchable[row] = false
-    }
     let groups = plan.keys.groups(of: keyColumns, count: count, in: table)
     var sizes = [Int32](repeating: 0, count: table.groupCount + 1)
     for row in 0..<count where isMatchable[row] { sizes[Int(groups[row]) + 1] += 1 }
+    // Few rows are gone through faster than they are searched.
+    hasManyPartners = sizes.contains { $0 >= JoinRanges.worthwhile }
+    let bounds = hasManyPartners ? plan.bounds?.rightWords(rows, context) : nil
+    for (row, isUnmatched) in (bounds?.words.isUnmatched ?? []).enumerated() where isUnmatched && isMatchable[row] {
+      isMatchable[row] = false
+      sizes[Int(groups[row]) + 1] -= 1
+    }
     for index in 1..<sizes.count { sizes[index] += sizes[index - 1] }
     starts = sizes
     members = [Int32](repeating: 0, count: Int(sizes.last ?? 0))
@@ -45,7 +50,7 @@ final class JoinTable: @unchecked Sendable {
       members[Int(sizes[group])] = Int32(truncatingIfNeeded: row)
       sizes[group] += 1
     }
-    ranges = bounds.flatMap { JoinRanges(&members, starts: starts, $0.words, $0.scale) }
+    ranges = bounds.map { JoinRanges(&members, starts: starts, $0.words, $0.scale) }
   }
 
   private static func matchable(_ keys: [ColumnVector], _ isNullSafe: [Bool], count: Int) -> [Bool] {

@@ -10,21 +10,23 @@ struct OrderWords {
   /// Whether values of a type can be compared so.
   static func cover(_ type: DataType) -> Bool { type.isOrderable && !type.isNested && type.physical != .interval }
 
-  /// What gives the words of values that are compared with those of a column.
-  init(_ column: ColumnVector) {
+  /// What gives the words of values that are compared with those of a column, and the words of the column itself.
+  static func of(_ column: ColumnVector) -> (scale: OrderWords, words: [UInt64]) {
     let values = column.flattened()
     if RowOrder.words(values) != nil {
-      ranked = nil
-      return
+      let scale = OrderWords(ranked: nil)
+      return (scale, scale.words(of: values))
     }
     let order = RowOrder([values], [SortOrder(.null(values.type))]).sorted()
-    var last: Int?
-    let distinct = (0..<order.count).map { Int(order.rows[$0]) }.filter { row in
-      if values.isNull(row) || last.map({ OrderWords.compare(values, row, values, $0) == 0 }) == true { return false }
-      last = row
-      return true
+    var ranks = [UInt64](repeating: 0, count: values.count)
+    var distinct: [Int] = []
+    for index in 0..<order.count {
+      let row = Int(order.rows[index])
+      if values.isNull(row) { continue }
+      if distinct.last.map({ compare(values, row, values, $0) != 0 }) ?? true { distinct.append(row) }
+      ranks[row] = UInt64(distinct.count) * 2 - 1
     }
-    ranked = values.gathered(Selection(distinct))
+    return (OrderWords(ranked: values.gathered(Selection(distinct))), ranks)
   }
 
   /// The word of each value; any for NULL.

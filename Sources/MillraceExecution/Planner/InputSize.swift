@@ -3,18 +3,24 @@ import MillraceCore
 import MillracePlan
 
 extension ScanGroups {
-  /// How often the right input of a join must be as large as the left one for the left one to be the one that is kept.
-  private static let worthSwapping: Int64 = 4
+  /// How often one input of a join must be as large as the other for the other to be called the smaller one.
+  private static let clearly: Int64 = 4
+  /// Bytes from which on it matters that an input is not kept in memory. The rows of small joins come in the order of the left side.
+  private static let worthwhile: Int64 = 1 << 20
   /// What a row counts where only their number is known.
   private static let rowBytes: Int64 = 64
 
-  /// Whether the left input of an inner join is so much smaller than the right one that it is the one to be kept in memory, against the order
-  /// of the query. Only where the sizes of both are known.
-  func keepsLeft(_ node: JoinNode) -> Bool {
-    guard [.inner, .cross].contains(node.kind), !node.isSingle, !node.left.isStreaming, !node.right.isStreaming,
-      let left = byteCount(node.left), let right = byteCount(node.right)
-    else { return false }
-    return right / Self.worthSwapping > left
+  /// The side of a join.
+  enum Side {
+    case left, right
+  }
+
+  /// The static side that is so much smaller than the other that it had better be the one in memory; nil where the sizes are alike or not known.
+  func smallerSide(of node: JoinNode) -> Side? {
+    guard !node.isSingle, !node.left.isStreaming, !node.right.isStreaming, let left = byteCount(node.left),
+      let right = byteCount(node.right), max(left, right) >= Self.worthwhile
+    else { return nil }
+    return right / Self.clearly > left ? .left : left / Self.clearly > right ? .right : nil
   }
 
   /// About how many bytes the rows of a static plan take, going by what it reads; nil where that is not known.

@@ -264,39 +264,54 @@ final class PhysicalPlanner {
 
   private func join(_ node: JoinNode) throws -> Fragment {
     if node.left.isStreaming && node.right.isStreaming { return .serial(try streamJoin(node)) }
-    if node.kind == .right || scans.keepsLeft(node)
-      || (node.left.isStreaming == false && node.right.isStreaming && [.inner, .cross].contains(node.kind))
-    {
-      return try swapped(node)
+    let smaller = scans.smallerSide(of: node)
+    switch node.kind {
+    case .inner, .cross:
+      let isMirrored = smaller == .left || node.right.isStreaming
+      return isMirrored ? try mirrored(node, as: node.kind) : try join(node, keeping: .none)
+    case .left where smaller == .left: return try mirrored(node, as: .right)
+    case .right where smaller != .right: return try mirrored(node, as: .left)
+    case .full where smaller == .left: return try mirrored(node, as: .full)
+    case .left, .nullAwareAnti: return try join(node, keeping: .none)
+    case .right, .full: return try join(node, keeping: .unmatchedBesideNulls)
+    case .leftSemi, .leftAnti:
+      if smaller != .left { return try join(node, keeping: .none) }
+      return try join(node.mirrored(as: node.kind), keeping: node.kind == .leftSemi ? .matched : .unmatched)
     }
+  }
+
+  /// Builds the right side in memory, and looks up the rows of the left one.
+  private func join(_ node: JoinNode, keeping kept: KeptRows) throws -> Fragment {
     let left = try plan(node.left)
     let leftNode = profile.lastInput
     // The table is built before the left side is read.
     let right = try scans.apart { try collected(node.right) }
-    let joinPlan = try JoinPlan(node, left: node.left.output, right: node.right.output)
-    if node.kind == .full {
-      let left = profile.collected(left, of: leftNode)
-      return .serial(OuterJoinOperator(left, right, joinPlan, leftTypes: node.left.output.map(\.type)))
-    }
-    let table = JoinTable(joinPlan)
+    let table = JoinTable(try JoinPlan(node, left: node.left.output, right: node.right.output))
+    let marks = kept == .none ? nil : JoinMarks()
     let schedule = ReloadSchedule(scans.reload(of: node.right))
     let slot = profile.add(.build, givesRows: false)
     let lane = scans.pool.profiler.control
     let build: (BatchContext) throws -> Void = { context in
-      guard schedule.isDue(context) else { return }
-      try lane.charging(slot) {
-        let rows = try right.execute(context)
-        try table.build(schedule.keepsRows ? rows.map { $0.detached() } : rows, context.evaluation)
+      if schedule.isDue(context) {
+        try lane.charging(slot) {
+          let rows = try right.execute(context)
+          try table.build(schedule.keepsRows ? rows.map { $0.detached() } : rows, context.evaluation)
+        }
+        schedule.loaded(context)
       }
-      schedule.loaded(context)
+      marks?.reset(count: table.rows.rowCount)
     }
+    let step: any StageOperator = marks.map { MarkOperator(table: table, marks: $0) } ?? ProbeOperator(table: table)
+    let joined: Fragment
     switch left {
     case .chains(let chains):
       for chain in chains { chain.chain.prerequisites.append(build) }
-      return add(to: left, ProbeOperator(table: table), as: .probe, output: node.output)
+      joined = add(to: left, step, as: .probe, output: node.output)
     case .serial(let child):
-      return .serial(MapOperator(child, [ProbeOperator(table: table)], prerequisites: [build]))
+      joined = .serial(MapOperator(child, [step], prerequisites: [build]))
     }
+    guard let marks else { return joined }
+    return .serial(KeptRowsOperator(profile.collected(joined, of: leftNode), table, marks, kept))
   }
 
   private func streamJoin(_ node: JoinNode) throws -> any PhysicalOperator {
@@ -347,13 +362,20 @@ final class PhysicalPlanner {
   }
 
   /// The join with its sides exchanged, and the columns put back in order.
-  private func swapped(_ node: JoinNode) throws -> Fragment {
-    var other = node
-    if node.kind == .right { other.kind = .left }
-    swap(&other.left, &other.right)
+  private func mirrored(_ node: JoinNode, as kind: JoinKind) throws -> Fragment {
     let columns = node.output.map { NamedExpression(passing: $0) }
     profile.dissolve()
-    return try plan(.project(columns, .join(other)))
+    return try plan(.project(columns, .join(node.mirrored(as: kind))))
+  }
+}
+
+extension JoinNode {
+  /// The same with its sides exchanged.
+  fileprivate func mirrored(as kind: JoinKind) -> JoinNode {
+    var other = self
+    other.kind = kind
+    swap(&other.left, &other.right)
+    return other
   }
 }
 
