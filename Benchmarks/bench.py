@@ -56,6 +56,7 @@ def options():
     p.add_argument("--again", action="store_true", help="measure also what is measured already")
     p.add_argument("--micro", nargs=argparse.REMAINDER, metavar="OPTION", help="only the micro-benchmarks of the kernels, with their own options (--check without any)")
     p.add_argument("--wide", nargs=argparse.REMAINDER, metavar="OPTION", help="only many other queries beside DuckDB, with their own options; answers are compared")
+    p.add_argument("--random", nargs=argparse.REMAINDER, metavar="OPTION", help="only queries made at random beside DuckDB, with their own options; answers are compared")
     p.add_argument("--functions", nargs=argparse.REMAINDER, metavar="OPTION", help="only the functions, one by one, with their own options")
     p.add_argument("--millrace", metavar="FILE", help="a built command instead of a fresh release build")
     p.add_argument("--millrace-zlib", metavar="FILE", help="one built without ISA-L, for section zlib")
@@ -88,11 +89,11 @@ def main():
     o = options()
     if o.micro is not None:
         micro(o.micro)
-    for name in ("wide", "functions"):
+    for name, script in (("wide", "wide"), ("functions", "functions"), ("random", "run_random")):
         if getattr(o, name) is not None:
             if sys.argv[1] != "--" + name:
                 raise SystemExit("scripts/bench: --%s comes first; its own options follow" % name)
-            os.execv(sys.executable, [sys.executable, os.path.join(tools.HERE, "wide", name + ".py"), *getattr(o, name)])
+            os.execv(sys.executable, [sys.executable, os.path.join(tools.HERE, "wide", script + ".py"), *getattr(o, name)])
     bench = sections.Bench(o)
     wanted = o.sections or [name for name in ("latency", "connectors") if getattr(o, name)] or ["queries"]
     units = []
