@@ -11,6 +11,10 @@ public final class Analyzer {
   var commonTables: [[String: CommonTable]] = []
   var subqueries: [AnalyzedQuery.Subquery] = []
   private var nextSubquery = 0
+  /// What the subqueries being planned have read of the query around them so far, the innermost last.
+  private var openSubqueries: [[String]] = []
+  /// The same of those that were planned.
+  private(set) var outerColumns: [Query: [String]] = [:]
   private var viewDepth = 0
 
   /// A common table that was named by WITH.
@@ -84,6 +88,18 @@ public final class Analyzer {
   }
 
   // MARK: Queries
+
+  /// The plan of a subquery that sees a scope; what it reads of that is kept for names of columns.
+  func subplan(_ query: Query, outer scope: Scope) throws -> LogicalPlan {
+    openSubqueries.append([])
+    defer { outerColumns[query] = openSubqueries.removeLast() }
+    return try plan(query, outer: .scope(scope)).exposingMetadata().renamingOuterColumns
+  }
+
+  /// The innermost subquery reads a column of the query around it.
+  func noteOuterColumn(_ attribute: Attribute) {
+    if let last = openSubqueries.indices.last { openSubqueries[last].append(attribute.name) }
+  }
 
   func plan(_ query: Query, outer: Scope.Outer) throws -> LogicalPlan {
     let depth = commonTables.count

@@ -6,10 +6,12 @@ import MillraceSQL
 enum ColumnNaming {
   /// The alias, or the name that Spark makes from the expression: columns as the query wrote them, without their table.
   ///
-  /// - Parameter allowsLateral: whether names that the scope does not know are aliases of the same select list.
+  /// - Parameters:
+  ///   - allowsLateral: whether names that the scope does not know are aliases of the same select list.
+  ///   - outer: the columns that a subquery reads of the scope.
   static func name(
     of item: SQLExpression, in scope: Scope = Scope([]), _ context: BindingContext = BindingContext(),
-    allowsLateral: Bool = false
+    allowsLateral: Bool = false, outer: @escaping (Query) -> [String] = { _ in [] }
   ) -> String {
     if case .alias(_, let names) = item.kind, let name = names.first { return name }
     let names = ColumnNames { parts in
@@ -22,6 +24,8 @@ enum ColumnNaming {
       try? Expression.literal(.string(text), .string).cast(to: type, context).constantValue()
     } all: {
       scope.columns.map(\.name)
+    } outer: { query in
+      outer(query)
     }
     return SQLUnparser.prettyName(item, naming: names)
   }

@@ -117,7 +117,11 @@ extension ExpressionResolver {
         hint: "use HAVING or a subquery")
     }
     isInsideAggregate = true
-    defer { isInsideAggregate = false }
+    collector.part = .aggregateArgument
+    defer {
+      isInsideAggregate = false
+      collector.part = .result
+    }
     let arguments = try aggregateArguments(function, aggregate)
     let ordering = try function.withinGroup.map {
       AggregateOrdering(try resolve($0.expression), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
@@ -145,6 +149,11 @@ extension ExpressionResolver {
       if case .star(let qualifier, _) = argument.kind {
         if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {
           continue
+        }
+        if aggregate.names[0] == "count" && !qualifier.isEmpty {
+          throw MillraceError(
+            "INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT",
+            "count(\(qualifier.joined(separator: ".")).*) is not allowed", hint: "write count(*), or name the columns")
         }
         arguments += scope.star(qualifier).map { .attribute($0) }
       } else {

@@ -19,6 +19,7 @@ extension ExpressionResolver {
     }
     // As in Spark, a subquery sees the query around it, but not the one around that.
     if case .scope(let enclosing) = scope.outer, let match = try enclosing.match(parts) {
+      analyzer.noteOuterColumn(match.attribute)
       return try access(.attribute(match.attribute), match.path)
     }
     throw analyzer.unresolvedColumn(parts, among: scope.columns)

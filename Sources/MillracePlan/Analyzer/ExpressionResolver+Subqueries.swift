@@ -5,7 +5,7 @@ import MillraceSQL
 
 extension ExpressionResolver {
   private func subplan(_ query: Query) throws -> (LogicalPlan, isCorrelated: Bool) {
-    let plan = try analyzer.plan(query, outer: .scope(scope)).exposingMetadata()
+    let plan = try analyzer.subplan(query, outer: scope)
     if plan.isStreaming {
       throw MillraceError(
         "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",
@@ -15,6 +15,7 @@ extension ExpressionResolver {
   }
 
   func scalarSubquery(_ query: Query) throws -> Expression {
+    if let known = collector?.keySubqueries[query] { return known }
     let (plan, isCorrelated) = try subplan(query)
     guard plan.output.count == 1 else {
       throw MillraceError(
@@ -23,7 +24,9 @@ extension ExpressionResolver {
     }
     guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .scalar), plan.output[0].type) }
     guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedScalar(plan)
+    let value = try collector.correlatedScalar(plan)
+    if collector.part == .key { collector.keySubqueries[query] = value }
+    return value
   }
 
   func exists(_ query: Query) throws -> Expression {
@@ -110,6 +113,17 @@ extension Expression {
 }
 
 extension LogicalPlan {
+  /// The same rows, with columns that are passed on from an enclosing query under identities of their own.
+  var renamingOuterColumns: LogicalPlan {
+    let outer = freeReferences
+    if output.allSatisfy({ !outer.contains($0.id) }) { return self }
+    return .project(
+      output.map { column in
+        outer.contains(column.id)
+          ? NamedExpression(column.name, .attribute(column)) : NamedExpression(passing: column)
+      }, self)
+  }
+
   /// Ids of columns that are read here but come from nowhere below: those of an enclosing query.
   var freeReferences: Set<Int> {
     var read: Set<Int> = []

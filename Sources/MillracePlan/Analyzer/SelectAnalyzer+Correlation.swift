@@ -74,7 +74,7 @@ extension SelectAnalyzer {
 
   func addJoin(_ node: JoinNode) throws {
     joinedIDs.formUnion(node.right.output.map(\.id))
-    if grouping != nil {
+    if grouping != nil && part == .result {
       pendingJoins.append(node)
     } else {
       var join = node

@@ -89,6 +89,8 @@ extension SelectAnalyzer {
   /// `window` is unknown there.
   private func resolveKey(_ sql: SQLExpression, _ items: [SQLExpression]) throws -> Expression {
     let resolver = ExpressionResolver(analyzer, scope, collector: self)
+    part = .key
+    defer { part = .result }
     // Names of the select list that no column has can be used inside of a key, too.
     for case .alias(let value, let names) in items.map(\.kind) where names.count == 1 && !containsAggregate(value) {
       let isUsed = sql.contains { part in

@@ -29,28 +29,6 @@ extension SelectAnalyzer {
     return columns.map { column in SQLExpression(.column(["\u{0}\(column.id)"]), item.range) }
   }
 
-  /// `explode(…)` in the select list becomes a generate node under the block.
-  func extractGenerators(_ items: inout [SQLExpression]) throws {
-    var result: [SQLExpression] = []
-    for item in items {
-      guard case .call(let call) = item.unaliased.kind, Generators.names.contains(call.name.last?.lowercased() ?? ""),
-        call.window == nil
-      else {
-        result.append(item)
-        continue
-      }
-      let resolver = ExpressionResolver(analyzer, scope)
-      guard var node = try item.range.locating({ try resolver.generator(call, over: child) }) else { continue }
-      if case .alias(_, let names) = item.kind {
-        node.output = try analyzer.renamed(node.output, TableAlias(nil, columns: names))
-      }
-      child = .generate(node)
-      scope.hidden += node.output
-      result += node.output.map { SQLExpression(.column(["\u{0}\($0.id)"]), item.range) }
-    }
-    items = result
-  }
-
   /// The output column of an expression: its alias, or Spark's automatic name.
   func named(_ expression: Expression, _ item: SQLExpression) -> NamedExpression {
     if case .alias(_, let names) = item.kind, let name = names.first { return NamedExpression(name, expression) }
@@ -69,7 +47,9 @@ extension SelectAnalyzer {
         return NamedExpression(attribute, expression)
       }
     }
-    let name = ColumnNaming.name(of: specified(item), in: scope, analyzer.context, allowsLateral: true)
+    let name = ColumnNaming.name(
+      of: specified(item), in: scope, analyzer.context, allowsLateral: true,
+      outer: { [analyzer] in analyzer.outerColumns[$0] ?? [] })
     return NamedExpression(name, expression)
   }
 

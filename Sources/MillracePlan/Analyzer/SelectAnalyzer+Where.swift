@@ -68,7 +68,7 @@ extension SelectAnalyzer {
   }
 
   func staticPlan(_ query: Query) throws -> LogicalPlan {
-    let plan = try analyzer.plan(query, outer: .scope(scope)).exposingMetadata()
+    let plan = try analyzer.subplan(query, outer: scope)
     if plan.isStreaming {
       throw MillraceError(
         "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", "a subquery cannot read a stream",

@@ -23,6 +23,13 @@ final class SelectAnalyzer {
   var groupingSets: GroupingSetPlan?
   /// Event times whose NULLs are filtered out already.
   var filteredTimes: Set<String> = []
+  /// What is being resolved of a block with aggregation.
+  enum Part {
+    case result, aggregateArgument, key
+  }
+  var part = Part.result
+  /// The values of the correlated subqueries in keys, which are computed once.
+  var keySubqueries: [Query: Expression] = [:]
   /// Joins of correlated subqueries that must lie above the aggregation.
   var pendingJoins: [JoinNode] = []
   var joinedIDs: Set<Int> = []
@@ -50,6 +57,9 @@ final class SelectAnalyzer {
     for view in select.lateralViews { try lateralView(view) }
     if let filter = select.filter { try addFilter(filter) }
     var items = try expandStars(select.projection)
+    if let plan = try generatorsOverGroups(select, items, orderBy: orderBy, limit: limit, offset: offset) {
+      return plan
+    }
     try extractGenerators(&items)
     // HAVING without GROUP BY is a condition on the one group of all rows.
     let hasAggregates =

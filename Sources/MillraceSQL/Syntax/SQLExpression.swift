@@ -159,8 +159,7 @@ extension SQLExpression {
   /// Functions that may be written without parentheses. The parser yields a column of that name, since a column of
   /// the name wins; the analyzer calls the function when there is none.
   public static let parenthesisFreeFunctions: Set<String> = [
-    "current_date", "current_timestamp", "localtimestamp", "current_user", "session_user", "user", "current_catalog",
-    "current_database", "current_schema", "current_time", "grouping__id",
+    "current_date", "current_timestamp", "current_user", "session_user", "user", "current_time", "grouping__id",
   ]
 
   /// The expression without an outermost alias.

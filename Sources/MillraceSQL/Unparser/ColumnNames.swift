@@ -13,17 +13,21 @@ public struct ColumnNames {
 
   /// The columns that `*` stands for.
   public var all: () -> [String]
+  /// The columns of the enclosing query that a subquery reads, once for each place.
+  public var outer: (_ query: Query) -> [String]
 
   /// By default columns and literals appear as they are written.
   public init(
     name: @escaping (_ parts: [String]) -> String = { $0.joined(separator: ".") },
     type: @escaping (_ parts: [String]) -> DataType? = { _ in nil },
     value: @escaping (_ type: DataType, _ text: String) -> Value? = { _, _ in nil },
-    all: @escaping () -> [String] = { ["*"] }
+    all: @escaping () -> [String] = { ["*"] },
+    outer: @escaping (_ query: Query) -> [String] = { _ in [] }
   ) {
     self.name = name
     self.type = type
     self.value = value
     self.all = all
+    self.outer = outer
   }
 }

@@ -166,22 +166,24 @@ extension SQLWriter {
   private func inSubquery(_ value: SQLExpression, _ query: Query) {
     write("(")
     if isPretty, case .row(let values) = value.kind { comparedRow(values) } else { expression(value) }
-    write(isPretty ? " IN (listquery()" : " IN (")
+    write(isPretty ? " IN (listquery(\(outer(query)))" : " IN (")
     if !isPretty { self.query(query) }
     write("))")
   }
 
   private func exists(_ query: Query) {
-    write(isPretty ? "exists(" : "EXISTS (")
+    write(isPretty ? "exists(\(outer(query))" : "EXISTS (")
     if !isPretty { self.query(query) }
     write(")")
   }
 
   private func scalarSubquery(_ query: Query) {
-    write(isPretty ? "scalarsubquery(" : "(")
+    write(isPretty ? "scalarsubquery(\(outer(query))" : "(")
     if !isPretty { self.query(query) }
     write(")")
   }
+
+  private func outer(_ query: Query) -> String { columns.outer(query).joined(separator: ", ") }
 
   // MARK: Other forms
 

@@ -120,7 +120,9 @@ private enum ShownFunction {
     "dateadd": "timestampadd", "date_add": "timestampadd", "datediff": "timestampdiff", "date_diff": "timestampdiff",
   ]
   private static let ignoringNulls = ["first_value": "first", "last_value": "last"]
-  private static let others = ["array_agg": "collect_list", "dateadd": "date_add"]
+  private static let others = [
+    "array_agg": "collect_list", "dateadd": "date_add", "current_database": "current_schema",
+  ]
 
   /// `to_char` is shown as the function that formats its argument.
   private static func formatting(_ call: FunctionCall) -> String {
