@@ -307,6 +307,11 @@ extension Analyzer {
   }
 
   func unknownTableFunction(_ name: String) -> MillraceError {
+    if name == "range" {
+      return MillraceError(
+        "NON_FOLDABLE_ARGUMENT", "range takes constants, and no columns of the tables before it",
+        hint: "leave out LATERAL, or use explode(sequence(first, last))")
+    }
     if functions.scalar(name) != nil || functions.aggregate(name) != nil {
       return MillraceError(
         "NOT_A_TABLE_FUNCTION", "`\(name)` gives a value, not rows", hint: "write it in a select list")
