@@ -68,16 +68,25 @@ extension JoinTable {
       }
       pairs.removeAll()
     }
-    let keysDecide = rest == nil && !found.isBounded
+    func add(_ row: Int, _ member: Int32) throws {
+      pairs.left.append(Int32(truncatingIfNeeded: row))
+      pairs.right.append(member)
+      if pairs.left.count >= JoinTable.pairsAtOnce { try markPairs() }
+    }
     for row in found.groups.indices where found.groups[row] != GroupTable.absent {
       var candidates = candidates(of: row, found)
-      while let member = take(from: &candidates) {
-        // Rows with the same key are all marked with the first where nothing else counts.
-        if marks.isMarked(member) { if keysDecide { break } else { continue } }
-        pairs.left.append(Int32(truncatingIfNeeded: row))
-        pairs.right.append(member)
+      if found.words.second.isEmpty {
+        // These are all rows of the key up to an end.
+        let key = Int(found.groups[row])
+        let places = candidates.places.clamped(to: marks.end(ofKey: key)..<Int.max)
+        let open = unmarked(places, marks)
+        for member in open { try add(row, member) }
+        if open.isEmpty && !places.isEmpty { marks.setEnd(places.upperBound, ofKey: key) }
+      } else {
+        while let member = take(from: &candidates) {
+          if !marks.isMarked(member) { try add(row, member) }
+        }
       }
-      if pairs.left.count >= JoinTable.pairsAtOnce { try markPairs() }
     }
     try markPairs()
   }

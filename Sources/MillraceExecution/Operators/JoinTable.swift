@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceExpressions
+import Synchronization
 
 /// The built side of a join: rows by key.
 final class JoinTable: @unchecked Sendable {
@@ -15,6 +16,9 @@ final class JoinTable: @unchecked Sendable {
   private(set) var hasNullKey = false
   /// Whether some key has so many rows that few rows to be looked up give many.
   private(set) var hasManyPartners = false
+
+  /// Distinct keys of the built side.
+  var keyCount: Int { table.groupCount }
 
   init(_ plan: JoinPlan) {
     self.plan = plan
@@ -140,6 +144,16 @@ final class JoinTable: @unchecked Sendable {
       return ranges.takeLast(of: &candidates.places, endingBy: second).map { members[$0] }
     }
     return candidates.places.popFirst().map { members[$0] }
+  }
+
+  /// The rows at places that are not marked yet.
+  func unmarked(_ places: Range<Int>, _ marks: JoinMarks) -> [Int32] {
+    members.withUnsafeBufferPointer { members in
+      var open: [Int32] = []
+      let flags = marks.flags
+      for place in places where flags[Int(members[place])].load(ordering: .relaxed) == 0 { open.append(members[place]) }
+      return open
+    }
   }
 
   func probe(_ batch: RecordBatch, _ context: EvaluationContext) throws -> Matches {

@@ -16,13 +16,21 @@ enum KeptRows {
 
 /// Which rows of a built side found a match so far. Several threads may mark rows at once.
 final class JoinMarks: @unchecked Sendable {
-  private var memory = MemoryBuffer(capacity: 0)
-  private var flags: UnsafeMutablePointer<Atomic<UInt8>> {
-    memory.base.assumingMemoryBound(to: Atomic<UInt8>.self)
+  private var rowMemory = MemoryBuffer(capacity: 0)
+  private var keyMemory = MemoryBuffer(capacity: 0)
+  /// By row, 1 where it is marked.
+  var flags: UnsafeMutablePointer<Atomic<UInt8>> {
+    rowMemory.base.assumingMemoryBound(to: Atomic<UInt8>.self)
+  }
+  private var ends: UnsafeMutablePointer<Atomic<Int32>> {
+    keyMemory.base.assumingMemoryBound(to: Atomic<Int32>.self)
   }
 
-  /// Forgets all marks.
-  func reset(count: Int) { memory = .zeroed(count) }
+  /// Forgets all marks, and makes room for those of a table.
+  func reset(rows: Int, keys: Int) {
+    rowMemory = .zeroed(rows)
+    keyMemory = .zeroed(keys * MemoryLayout<Int32>.stride)
+  }
 
   @inline(__always)
   func isMarked(_ row: Int32) -> Bool { flags[Int(row)].load(ordering: .relaxed) != 0 }
@@ -32,6 +40,12 @@ final class JoinMarks: @unchecked Sendable {
   func mark(_ row: Int32) {
     if !isMarked(row) { flags[Int(row)].store(1, ordering: .relaxed) }
   }
+
+  /// Where the rows of a key that are known to be marked without a gap end, in the order of keys; 0 where none are.
+  func end(ofKey key: Int) -> Int { Int(ends[key].load(ordering: .relaxed)) }
+
+  /// All rows of a key up to there are marked. Of several threads' ends any may stay, since each is true.
+  func setEnd(_ end: Int, ofKey key: Int) { ends[key].store(Int32(truncatingIfNeeded: end), ordering: .relaxed) }
 }
 
 /// Looks up rows, marks what they match, and gives the pairs; nothing where only the marks are wanted.

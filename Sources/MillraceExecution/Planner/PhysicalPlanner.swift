@@ -299,7 +299,7 @@ final class PhysicalPlanner {
         }
         schedule.loaded(context)
       }
-      marks?.reset(count: table.rows.rowCount)
+      marks?.reset(rows: table.rows.rowCount, keys: table.keyCount)
     }
     let step: any StageOperator = marks.map { MarkOperator(table: table, marks: $0) } ?? ProbeOperator(table: table)
     let joined: Fragment
