@@ -93,6 +93,13 @@ import Testing
     ("SELECT count(*), count(s.k), count(b.k) FROM s FULL JOIN b ON s.k = b.k", "20002,3,20000"),
     ("SELECT count(*), count(s.k), count(b.k) FROM b FULL JOIN s ON s.k = b.k", "20002,3,20000"),
     ("SELECT count(*), count(s.k), count(b.k) FROM s RIGHT JOIN b ON s.k = b.k", "20000,2,20000"),
+    // Many rows of a key on the small side.
+    ("SELECT count(*), sum(k) FROM m WHERE EXISTS (SELECT 1 FROM b WHERE b.k % 2 = m.k % 2 AND b.k <> m.k)", "60,1770"),
+    (
+      "SELECT count(*), sum(k) FROM m WHERE EXISTS (SELECT 1 FROM b WHERE b.k % 2 = m.k % 2 AND b.k > m.k + 19950)",
+      "48,1128"
+    ),
+    ("SELECT count(*), sum(k) FROM m LEFT ANTI JOIN b ON b.k % 2 = m.k % 2 AND b.k > m.k + 19950", "12,642"),
     // Sides that may be as large, or whose sizes do not matter: the right one is kept.
     ("SELECT s.k, x.k FROM s JOIN (SELECT k FROM b LIMIT 9) x ON s.k = x.k - 1", "1,2 2,3"),
     ("SELECT s.k, x.v FROM s JOIN s x ON s.k % 2 = x.k % 2", "1,one 2,two -7,seven"),
@@ -102,6 +109,7 @@ import Testing
       var tables = SmallTables(batchesOf: size)
       let small: [(Int64?, String)] = [(1, "one"), (2, "two"), (-7, "seven"), (nil, "none")]
       tables.add("s", [("k", .long), ("v", .string)], small.map { [.of($0.0), .string($0.1)] })
+      tables.add("m", [("k", .long)], (0..<60).map { [.integer($0)] })
       tables.add("b", [("k", .long)], (0..<20_000).map { [.integer($0)] })
       #expect(try tables.rows(sql).joined(separator: " ") == expected)
     }
