@@ -50,7 +50,7 @@ struct JoinPlan: Sendable {
     isNullSafe = pairs.map(\.isNullSafe)
     residual = try PairCondition(rest, input: left + right)
     bounds = try JoinBounds(rest, left: left, right: right)
-    boundedResidual = try PairCondition(bounds?.others ?? rest, input: left + right)
+    boundedResidual = if let bounds { try PairCondition(bounds.others, input: left + right) } else { nil }
     leftTypes = left.map(\.type)
     rightTypes = right.map(\.type)
   }

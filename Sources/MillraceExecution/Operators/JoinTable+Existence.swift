@@ -26,7 +26,7 @@ extension JoinTable {
 
   private func matched(_ found: Lookup, _ batch: RecordBatch, _ context: EvaluationContext) throws -> [Bool] {
     let count = found.groups.count
-    guard let rest = found.isBounded ? plan.boundedResidual : plan.residual else {
+    guard let rest = rest(found) else {
       return (0..<count).map { row in
         var candidates = candidates(of: row, found)
         return take(from: &candidates) != nil
@@ -56,7 +56,7 @@ extension JoinTable {
   /// Marks the built rows that match rows of a batch. What is marked already is not looked at again.
   func mark(_ batch: RecordBatch, _ marks: JoinMarks, _ context: EvaluationContext) throws {
     let found = try lookup(batch, context)
-    let rest = found.isBounded ? plan.boundedResidual : plan.residual
+    let rest = rest(found)
     var pairs = Matches()
     func markPairs() throws {
       if pairs.left.isEmpty { return }
@@ -73,15 +73,16 @@ extension JoinTable {
       pairs.right.append(member)
       if pairs.left.count >= JoinTable.pairsAtOnce { try markPairs() }
     }
+    var open = RawArray<Int32>()
     for row in found.groups.indices where found.groups[row] != GroupTable.absent {
       var candidates = candidates(of: row, found)
       if found.words.second.isEmpty {
         // These are all rows of the key up to an end.
         let key = Int(found.groups[row])
         let places = candidates.places.clamped(to: marks.end(ofKey: key)..<Int.max)
-        let open = unmarked(places, marks)
-        for member in open { try add(row, member) }
-        if open.isEmpty && !places.isEmpty { marks.setEnd(places.upperBound, ofKey: key) }
+        gatherUnmarked(places, marks, into: &open)
+        for index in 0..<open.count { try add(row, open[index]) }
+        if open.count == 0 && !places.isEmpty { marks.setEnd(places.upperBound, ofKey: key) }
       } else {
         while let member = take(from: &candidates) {
           if !marks.isMarked(member) { try add(row, member) }

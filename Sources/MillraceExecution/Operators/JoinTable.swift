@@ -146,13 +146,15 @@ final class JoinTable: @unchecked Sendable {
     return candidates.places.popFirst().map { members[$0] }
   }
 
-  /// The rows at places that are not marked yet.
-  func unmarked(_ places: Range<Int>, _ marks: JoinMarks) -> [Int32] {
+  /// What candidates have yet to meet.
+  func rest(_ found: Lookup) -> PairCondition? { found.isBounded ? plan.boundedResidual : plan.residual }
+
+  /// Gathers the rows at places that are not marked yet.
+  func gatherUnmarked(_ places: Range<Int>, _ marks: JoinMarks, into rows: inout RawArray<Int32>) {
+    rows.truncate(to: 0)
+    let flags = marks.flags
     members.withUnsafeBufferPointer { members in
-      var open: [Int32] = []
-      let flags = marks.flags
-      for place in places where flags[Int(members[place])].load(ordering: .relaxed) == 0 { open.append(members[place]) }
-      return open
+      for place in places where flags[Int(members[place])].load(ordering: .relaxed) == 0 { rows.append(members[place]) }
     }
   }
 
@@ -161,7 +163,7 @@ final class JoinTable: @unchecked Sendable {
     let groups = found.groups
     // Pairs that the rest of the condition drops are never kept in large numbers.
     let isBounded = found.isBounded
-    let rest = isBounded ? plan.boundedResidual : plan.residual
+    let rest = rest(found)
     let limit = rest == nil ? Int.max : JoinTable.pairsAtOnce
     var matches = Matches(), pairs = Matches()
     pairs.left.reserveCapacity(groups.count)

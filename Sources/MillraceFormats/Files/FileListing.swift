@@ -26,8 +26,7 @@ extension FileSystem {
       found.append($0)
       return true
     }
-    let counting = order == .rotation ? FileRank.countingSeries(found) : []
-    return found.map { (FileRank($0, order, counting: counting), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    return FileRank.sorted(found, order)
   }
 
   /// Whether `listFiles` would give any.

@@ -10,27 +10,25 @@ struct FileRank: Comparable {
   private let modified: Int64
   private let path: String
 
-  /// A file's place where the files of the series `counting` have no rotation numbers.
-  init(_ file: ListedFile, _ order: FileOrder, counting: Set<String>) {
-    let name = FilePath.name(file.path)
-    let numbers = order == .rotation ? Numbers(name) : nil
+  /// Files in order. A series of which some number has zeros in front (`events.07.json.gz`), as no rotation writes it, counts its parts up.
+  static func sorted(_ files: [ListedFile], _ order: FileOrder) -> [ListedFile] {
+    let numbered = files.map { file in
+      (file: file, numbers: order == .rotation ? Numbers(FilePath.name(file.path)) : nil)
+    }
+    let counting = Set(numbered.compactMap { $0.numbers?.isPadded == true ? $0.numbers?.series : nil })
+    return numbered.map { (FileRank($0.file, $0.numbers, counting: counting), $0.file) }.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  /// A file's place by the numbers in its name, where the files of the series `counting` have no rotation numbers; without numbers by the time
+  /// of its last change.
+  private init(_ file: ListedFile, _ numbers: Numbers?, counting: Set<String>) {
     let counts = numbers.map { counting.contains($0.series) } ?? false
     rotation = counts ? -1 : numbers?.rotation.map { Int(truncatingIfNeeded: $0) } ?? -1
     sequence = (numbers?.sequence ?? 0) &* 100_000 &+ (counts ? numbers?.rotation ?? 0 : 0)
-    let stamp = order == .rotation ? Self.stamp(name) : 0
+    let stamp = numbers == nil ? 0 : Self.stamp(FilePath.name(file.path))
     self.stamp = stamp == 0 ? (numbers?.date ?? 0) * 1_000_000 : stamp
     modified = file.status.modified
     path = file.path
-  }
-
-  /// The series of which some number has zeros in front (`events.07.json.gz`), as no rotation writes it: a number of parts, which counts up.
-  static func countingSeries(_ files: [ListedFile]) -> Set<String> {
-    var found: Set<String> = []
-    for file in files {
-      let numbers = Numbers(FilePath.name(file.path))
-      if numbers.isPadded { found.insert(numbers.series) }
-    }
-    return found
   }
 
   static func < (left: Self, right: Self) -> Bool {

@@ -28,7 +28,7 @@ extension Analyzer {
     guard case .subquery(let query) = inner.kind else {
       throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
     }
-    var sub = try aliased(try self.plan(query, outer: .scope(scope)).exposingMetadata(), alias ?? inner.alias)
+    var sub = try aliased(try subplan(query, outer: scope), alias ?? inner.alias)
     var result = scope
     result.columns += sub.output
     if let condition { sub = .filter(try booleanCondition(condition, result), sub) }

@@ -49,8 +49,9 @@ extension SelectAnalyzer {
       return call.computedArguments.first ?? SQLExpression(.literal(.null, .void), item.range)
     }
     groups.projection += items.flatMap { generatorCall($0)?.computedArguments.dropFirst() ?? [] }
-    let plan = try SelectAnalyzer(analyzer, child, scope: scope, outer: scope.outer).select(
-      groups, orderBy: [], limit: nil, offset: nil)
+    let inner = SelectAnalyzer(analyzer, child, scope: scope, outer: scope.outer)
+    inner.namedWindows = namedWindows
+    let plan = try inner.select(groups, orderBy: [], limit: nil, offset: nil)
     let columns = plan.output.map { SQLExpression(.column(["\u{0}\($0.id)"])) }
     var further = columns[items.count...]
     var above = select
@@ -65,7 +66,7 @@ extension SelectAnalyzer {
       further = further.dropFirst(max(call.computedArguments.count - 1, 0))
       return item.replacingCall(with: call.replacingComputedArguments(rest))
     }
-    return try SelectAnalyzer(analyzer, plan, outer: .none).select(
+    return try SelectAnalyzer(analyzer, plan, outer: scope.outer).select(
       above, orderBy: orderBy, limit: limit, offset: offset)
   }
 }
