@@ -53,6 +53,9 @@ final class SQLiteRowWriter {
     }
   }
 
+  /// The column in whose order many rows are written fastest; nil where they are written as they come.
+  var orderColumn: Int? { keyColumns.first }
+
   /// Begins a batch of a query; forgets what `write` took and `finish` has not written.
   func begin(batchID: Int64, outputMode: OutputMode) throws {
     waiting = []

@@ -4,7 +4,7 @@ import MillraceCore
 /// the table once, whatever happens.
 ///
 /// What becomes of a row there is told by `SQLiteWriteMode`.
-final class SQLiteSink: RejectingSink, EarlyRowSink, ReplacingSink, @unchecked Sendable {
+final class SQLiteSink: RejectingSink, EarlyRowSink, OrderedRowSink, ReplacingSink, @unchecked Sendable {
   private let configuration: SQLiteSinkConfiguration
   private let schema: Schema
   private let outputMode: OutputMode
@@ -80,6 +80,8 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, ReplacingSink, @unchecked S
       "\(configuration.modeInWords) must know which row to replace, and table '\(configuration.table)' \(state)",
       hint: "set the option 'keys' to the columns that the query groups by")
   }
+
+  var orderColumn: Int? { opened?.rows.orderColumn }
 
   func recover(batchID: Int64?, token: JSON?) throws -> Int64? {
     try recover(batchID: batchID, token: token, through: batchID)

@@ -8,7 +8,7 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
-static size_t whole_pages(size_t size) {
+size_t ck_whole_pages(size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   return (size + page - 1) / page * page;
 }
@@ -24,28 +24,28 @@ static void *aligned_room(size_t length, int protection) {
 }
 
 void *ck_map(size_t size) {
-  return aligned_room(whole_pages(size), PROT_READ | PROT_WRITE);
+  return aligned_room(ck_whole_pages(size), PROT_READ | PROT_WRITE);
 }
 
 void ck_want_huge_pages(void *memory, size_t size) {
 #if defined(MADV_HUGEPAGE)
-  madvise(memory, whole_pages(size), MADV_HUGEPAGE);
+  madvise(memory, ck_whole_pages(size), MADV_HUGEPAGE);
 #endif
 }
 
-void ck_unmap(void *memory, size_t size) { munmap(memory, whole_pages(size)); }
+void ck_unmap(void *memory, size_t size) { munmap(memory, ck_whole_pages(size)); }
 
 void ck_trim(void *memory, size_t size, size_t smaller) {
-  size_t had = whole_pages(size), left = whole_pages(smaller);
+  size_t had = ck_whole_pages(size), left = ck_whole_pages(smaller);
   if (left < had) munmap((uint8_t *)memory + left, had - left);
 }
 
 void *ck_remap(void *memory, size_t size, size_t larger) {
 #if defined(MREMAP_FIXED)
-  size_t length = whole_pages(larger);
+  size_t length = ck_whole_pages(larger);
   void *room = aligned_room(length, PROT_NONE);
   if (!room) return NULL;
-  void *moved = mremap(memory, whole_pages(size), length, MREMAP_MAYMOVE | MREMAP_FIXED, room);
+  void *moved = mremap(memory, ck_whole_pages(size), length, MREMAP_MAYMOVE | MREMAP_FIXED, room);
   if (moved != MAP_FAILED) return moved;
   munmap(room, length);
 #endif

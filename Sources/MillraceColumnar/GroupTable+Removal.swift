@@ -51,6 +51,7 @@ extension GroupTable {
   }
 
   private func unlink(_ group: UInt32) {
+    precondition(hasSlots, "groups are removed from a table that has its slots")
     let hash = hash(of: group)
     if references != nil { references?.remove(group, hash) } else { slots.remove(group, hash) }
     liveCount -= 1

@@ -49,6 +49,8 @@ public final class GroupTable: @unchecked Sendable {
   @exclusivity(unchecked) var references: SlotArray<ReferenceSlot>?
   /// Whether it is settled which of the two it is.
   var hasForm: Bool
+  /// Whether groups can be found, which they cannot after `releaseSlots`.
+  @exclusivity(unchecked) var hasSlots = true
   /// Groups below `groupCount` that may be given to a new key; empty without removals.
   @exclusivity(unchecked) var freeGroups = FreeGroups()
   let scratch = Scratch()
@@ -132,6 +134,7 @@ public final class GroupTable: @unchecked Sendable {
   ) -> Bool {
     let countsRows = counting != .none
     guard count > 0 else { return countsRows }
+    if !hasSlots { restoreSlots() }
     if keys.allSatisfy(\.isConstant) && count > 1 && (!countsRows || slots.count <= count) {
       let isCounted = findOrInsert(
         keys, count: 1, into: groups, isNew: isNew, counting: countsRows ? .besideGroups : .none)
@@ -168,6 +171,7 @@ public final class GroupTable: @unchecked Sendable {
   /// Several threads may look up at once as long as none changes the table, so each call has scratch memory of its own.
   public func find(_ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>) {
     guard count > 0 else { return }
+    precondition(hasSlots, "keys are looked for in a table that has its slots")
     if keys.allSatisfy(\.isConstant) && count > 1 {
       find(keys, count: 1, into: groups)
       for row in 1..<count { groups[row] = groups[0] }
@@ -201,6 +205,7 @@ public final class GroupTable: @unchecked Sendable {
 
   /// Makes room for `count` groups, so that adding them moves nothing.
   public func reserve(_ count: Int) {
+    if !hasSlots { restoreSlots() }
     if count > keyCapacity { growKeys(to: count) }
     if references != nil { references?.reserve(count) } else { slots.reserve(count) }
   }
@@ -209,6 +214,7 @@ public final class GroupTable: @unchecked Sendable {
   public func removeAll() {
     groupCount = 0
     liveCount = 0
+    hasSlots = true
     garbageBytes = 0
     arena = Arena()
     freeGroups = FreeGroups()

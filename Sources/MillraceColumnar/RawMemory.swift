@@ -24,14 +24,26 @@ package enum RawMemory {
     var blocks: [Block] = []
     var byteCount = 0
 
-    /// The block of a size that was given back last: much of it is still in a cache of the processor. A mapped block may be up to a quarter
-    /// larger.
+    /// The block of a size that was given back last: much of it is still in a cache of the processor. A mapped block may be larger; what is
+    /// left of it stays here if it is large enough to be wanted.
     mutating func take(_ size: Int) -> Block? {
-      let largest = size >= mappedFrom ? size + size / 4 : size
-      let found = blocks.lastIndex { $0.size >= size && $0.size <= largest }
-      guard let found else { return nil }
-      byteCount -= blocks[found].size
-      return blocks.remove(at: found)
+      guard size >= mappedFrom else { return remove(blocks.lastIndex { $0.size == size }) }
+      let largest = size + size / 4
+      if let near = remove(blocks.lastIndex { $0.size >= size && $0.size <= largest }) { return near }
+      guard let found = blocks.lastIndex(where: { $0.size >= size }) else { return nil }
+      let length = ck_whole_pages(size)
+      let left = blocks[found].size - length
+      guard left >= mappedFrom else { return remove(found) }
+      let taken = Block(pointer: blocks[found].pointer, size: length)
+      blocks[found] = Block(pointer: taken.pointer + length, size: left)
+      byteCount -= length
+      return taken
+    }
+
+    private mutating func remove(_ index: Int?) -> Block? {
+      guard let index else { return nil }
+      byteCount -= blocks[index].size
+      return blocks.remove(at: index)
     }
   }
 

@@ -103,6 +103,15 @@ public protocol RowSink: Sink {
 /// unless `commit` is called, as after a crash. Sinks for which that costs more than it brings are better off without.
 public protocol EarlyRowSink: RowSink {}
 
+/// A row sink that writes faster where rows come in the order of a column, such as the leading column of the key by which a table is kept.
+///
+/// Large parts of a result that several workers make are each sorted by it, ascending as ORDER BY does; rows that are equal in it keep their
+/// order. That is no promise: all else may come in any order.
+public protocol OrderedRowSink: RowSink {
+  /// Position of the column in the rows' schema, once the sink is open; nil where their order is all the same.
+  var orderColumn: Int? { get }
+}
+
 /// A sink that takes bytes. The engine encodes rows, and compresses where the sink asks for it, on the worker threads.
 public protocol ByteSink: Sink {
   /// How the engine compresses each block; nil: not at all.

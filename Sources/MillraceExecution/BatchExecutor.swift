@@ -90,6 +90,8 @@ extension BatchExecutor {
 public protocol SinkOutput: AnyObject {
   /// Whether rows may be written while others of the batch are still computed, by another thread than the control thread.
   var takesRowsEarly: Bool { get }
+  /// Column in whose order rows are written faster; nil where the order is all the same.
+  var orderColumn: Int? { get }
   /// Writes result rows.
   func write(_ batch: RecordBatch) throws
   /// For byte sinks: makes an encoder that a worker may use on its own, giving blocks for `write(_:)`. Nil for row sinks.
@@ -101,6 +103,8 @@ public protocol SinkOutput: AnyObject {
 extension SinkOutput {
   /// Rows come once all are computed.
   public var takesRowsEarly: Bool { false }
+  /// In any order.
+  public var orderColumn: Int? { nil }
 }
 
 /// Encodes and compresses rows on a worker thread. Used by one thread at a time.

@@ -320,12 +320,27 @@ private final class CompiledOutput {
     // The rows of chains were shown where they came to their end.
     var shown: RowTap?
     if case .serial = fragment, sink != nil { shown = tap }
-    for batch in try serial.execute(context) {
+    for batch in try rowsInOrder(context, sink?.orderColumn) {
       rows += Int64(batch.rowCount)
       shown?.offer(batch)
       try writing(rows: batch.rowCount, batches: 1) { try sink?.write(batch) }
     }
     return rows
+  }
+
+  /// Rows of a part from which on sorting it beside others is worth while.
+  private static let sortedFrom = 1 << 12
+
+  /// All rows, in parts that are each in the order of a column where workers can sort them.
+  private func rowsInOrder(_ context: BatchContext, _ column: Int?) throws -> [RecordBatch] {
+    guard let column, serial.reducesOnWorkers else { return try serial.execute(context) }
+    return try profiler.control.charging(slots.write) {
+      try serial.execute(context) { batch in
+        if batch.rowCount < Self.sortedFrom { return batch }
+        let key = batch.columns[column]
+        return batch.gathered(RowOrder([key], [SortOrder(.null(key.type))]).sorted())
+      }
+    }
   }
 
   private func finish(_ line: RowHandover.Line) throws -> Int64 {

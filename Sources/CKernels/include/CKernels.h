@@ -145,6 +145,9 @@ bool ck_pack_layout_is_valid(const ck_pack_layout *layout);
 /// The texts of packed rows, one behind the other.
 void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout, uint8_t *out);
 
+/// Bytes of the pages that hold `size` bytes.
+size_t ck_whole_pages(size_t size);
+
 /// Zeroed memory of the process's own, aligned to 2 MiB; NULL where there is none. To be given back with ck_unmap and the same size.
 void *ck_map(size_t size);
 /// Asks that memory of ck_map lie in huge pages as far as it was not touched yet.

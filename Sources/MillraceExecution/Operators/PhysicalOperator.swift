@@ -8,6 +8,8 @@ protocol PhysicalOperator: AnyObject {
   func execute(_ context: BatchContext) throws -> [RecordBatch]
   /// The same with each batch changed by `reduce`: as soon as it is made, on whichever thread made it, by steps that make many.
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch]
+  /// Whether that is done on several threads where there is much to do.
+  var reducesOnWorkers: Bool { get }
 }
 
 /// A change of a batch that does not depend on others; nil if no row is left.
@@ -17,6 +19,8 @@ extension PhysicalOperator {
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
     try execute(context).compactMap(reduce)
   }
+
+  var reducesOnWorkers: Bool { false }
 }
 
 /// Rows that are given.
@@ -103,8 +107,12 @@ final class MapOperator: PhysicalOperator {
     return result
   }
 
+  private var passesChangesOn: Bool { prerequisites.isEmpty && steps.allSatisfy(\.isPure) }
+
+  var reducesOnWorkers: Bool { passesChangesOn && child.reducesOnWorkers }
+
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {
-    guard prerequisites.isEmpty, steps.allSatisfy(\.isPure) else { return try execute(context).compactMap(reduce) }
+    guard passesChangesOn else { return try execute(context).compactMap(reduce) }
     let evaluation = context.evaluation
     return try child.execute(context) { [steps] batch in
       let task = TaskContext(evaluation: evaluation, watermarkCount: 0)

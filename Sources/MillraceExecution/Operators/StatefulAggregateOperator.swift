@@ -40,6 +40,8 @@ final class StatefulAggregateOperator: PhysicalOperator {
     plan.keys.expressions.isEmpty || plan.sessions != nil ? 1 : PartialGroups.partitionCount
   }
 
+  var reducesOnWorkers: Bool { partitions.count > 1 }
+
   func execute(_ context: BatchContext) throws -> [RecordBatch] { try execute(context) { $0 } }
 
   func execute(_ context: BatchContext, reducing reduce: BatchChange) throws -> [RecordBatch] {

@@ -10,6 +10,8 @@ final class WorkerGroups {
   static let worthwhileRatio = 3
   /// Groups of a worker's table at which it is asked whether they should go; the table fits into the caches until then.
   private static let firstCheck = 1 << 16
+  /// Rows per group in a batch from which finding the places of all groups once more takes no time to speak of.
+  private static let replaceableRatio = 64
   /// Rows that are handed on before a table of the worker's own is tried again.
   private static let handedOn = 1 << 21
 
@@ -94,13 +96,15 @@ final class WorkerGroups {
 
   // MARK: Giving to the state
 
-  /// What this batch brought, by partition.
+  /// What this batch brought, by partition. The memory in which keys are found is free for the tables of the partitions afterwards, where
+  /// no batch follows soon.
   func share(_ partitionCount: Int) throws -> Share {
     let states = try groups.states()
     let share = Share(
       settled: settledGroups(partitionCount), new: groups.table.partitioned(partitionCount, from: settledCount),
       states: states)
     if idle != nil { makeRoom(share.new) }
+    if idle == nil || batchRowCount >= groups.groupCount * Self.replaceableRatio { groups.table.releaseSlots() }
     return share
   }
 

@@ -12,6 +12,8 @@ final class MeasuredOperator: PhysicalOperator {
     self.lane = lane
   }
 
+  var reducesOnWorkers: Bool { inner.reducesOnWorkers }
+
   func execute(_ context: BatchContext) throws -> [RecordBatch] {
     try lane.charging(slot) {
       let batches = try inner.execute(context)

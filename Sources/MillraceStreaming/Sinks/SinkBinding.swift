@@ -53,6 +53,7 @@ final class RowSinkOutput: SinkOutput {
   init(_ sink: any RowSink) { self.sink = sink }
 
   var takesRowsEarly: Bool { sink is any EarlyRowSink }
+  var orderColumn: Int? { (sink as? any OrderedRowSink)?.orderColumn }
 
   func write(_ batch: RecordBatch) throws { try sink.write(batch) }
 
