@@ -1,8 +1,22 @@
 import Glibc
 public import MillraceColumnar
 
-/// A byte source whose splits bear the paths of the files that their bytes are from. Queries over it can read the column `_metadata`.
-public protocol FileNamingSource: ByteSource {}
+/// A byte source whose splits bear the paths of the files that their bytes are from. Queries over it can read the column `_metadata`, and columns
+/// that the names of folders tell.
+public protocol FileNamingSource: ByteSource {
+  /// Whether a split that is a whole file may be left out where the file's path tells that a query needs none of its rows. Its result then says that
+  /// the end was reached after no bytes.
+  var mayLeaveOutFiles: Bool { get }
+  /// The files of the folder that the source reads, below it; nil where it reads no folder as a whole.
+  func pathsInFolder() throws -> [String]?
+}
+
+extension FileNamingSource {
+  /// It is read to its end.
+  public var mayLeaveOutFiles: Bool { false }
+  /// It reads no folder.
+  public func pathsInFolder() throws -> [String]? { nil }
+}
 
 /// Spark's column `_metadata`: facts about the file that a row is from. It comes out only where a query names it.
 public enum FileMetadata {

@@ -46,6 +46,27 @@ import Testing
     #expect(try driver.batch() == names.indices.map { "\($0)" })
   }
 
+  /// Dates of folders go before all that the names in them say; folders without one keep rotations together.
+  @Test(arguments: [
+    ["2026-01-30/x.2.gz", "2026-01-30/x.1.gz", "2026-01-31/x.2.gz", "2026-01-31/x.1.gz"],
+    ["date=2026-01-30/part.00.gz", "date=2026-01-30/part.01.gz", "date=2026-01-31/part.00.gz"],
+    ["2025/12/31/x.gz", "2026/01/02/x.gz", "2026/01/10/x.gz", "2026/02/01/x.gz"],
+    ["year=2026/month=1/day=9/x.gz", "year=2026/month=1/day=10/x.gz", "year=2026/month=11/day=1/x.gz"],
+    ["date=20260130/hour=7/x.3.gz", "date=20260130/hour=13/x.9.gz", "date=20260131/hour=0/x.gz"],
+    ["2026-01-30T07/b.gz", "2026-01-30T13/a.gz", "now/a.gz"],
+    ["a/x.2.gz", "b/x.2.gz", "a/x.1.gz", "b/x.1.gz"],
+    ["2024/a/x.3.gz", "2023/a/x.2.gz", "2024/a/x.1.gz"],
+  ])
+  func readsFoldersInOrder(paths: [String]) throws {
+    for (index, path) in paths.enumerated().reversed() {
+      try PosixFileSystem().createDirectory("\(folder.path)/\(FilePath.parent(path))")
+      try folder.write(path, gzip("\(index)"))
+    }
+    let depth = paths[0].split(separator: "/").count
+    var driver = try driver(pattern: Array(repeating: "*", count: depth).joined(separator: "/"))
+    #expect(try driver.batch() == paths.indices.map { "\($0)" })
+  }
+
   @Test func readsAFolder() throws {
     try folder.write("b.3.json.gz", gzip("old"))
     try folder.write("b.1.json.gz", gzip("new"))

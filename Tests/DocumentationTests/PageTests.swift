@@ -134,7 +134,7 @@ import Testing
   /// The page's parts of a source and a sink, put into a file, make a pipeline.
   @Test func partsOfAPipelineAreRead() throws {
     let blocks = Page.pipeline.blocks("jsonc")
-    #expect(blocks.count == 13)
+    #expect(blocks.count == 14)
     let letters = try #require(blocks.first { $0.contains("\"deadLetter\": {") })
     let late = try #require(blocks.first { $0.hasPrefix("\"lateRows\"") })
     #expect(blocks.contains { $0.contains("\"schema\": \"infer\"") })
@@ -142,6 +142,7 @@ import Testing
     let sequence = try #require(blocks.first { $0.hasPrefix("\"old\"") })
     let merged = try #require(blocks.first { $0.hasPrefix("\"cluster\"") })
     let source = try #require(blocks.first { $0.hasPrefix("\"requests\"") })
+    let folders = try #require(blocks.first { $0.hasPrefix("\"by-day\"") })
     let sinks = try #require(blocks.first { $0.hasPrefix("\"per-minute\"") })
     let rotating = try #require(blocks.first { $0.hasPrefix("\"hits\"") })
     let settings = try #require(blocks.first { $0.hasPrefix("\"settings\"") })
@@ -151,7 +152,7 @@ import Testing
       { "version": 1,
         "connectors": { "archive": { "format": "gzip-file", "options": { "path": "x" } } },
         "pipelines": { "p": {
-          "sources": { \(source), \(sequence), \(merged) },
+          "sources": { \(source), \(sequence), \(merged), \(folders) },
           "sinks": { \(sinks.split(separator: "SELECT … FROM requests …").map(String.init).joined(separator: query)),
                      \(rotating) },
           "checkpointLocation": "c", \(store), \(restart), \(settings)

@@ -152,8 +152,12 @@ extension SourceDefinition {
         Options(decodeOptions, fields: format.fields, of: "the decoder '\(format.name)' of '\(name)'"),
         given.badRecords ?? .null, environment)
     }
+    let isInferred = wanted.schema == nil && given.inference != nil
+    let partitions = try PartitionColumns(of: probe, options, isInferred: isInferred)
+    if isInferred { given.schema = given.schema?.without(partitions.schema) }
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
+    try partitions.check(besides: decoding?.schema ?? Schema(), of: name)
     let settings = try SourceDefinition.settings(given, decodeOptions, name: name, isStreaming: isStreaming)
     let schema: Schema
     let isReplayable: Bool
@@ -165,7 +169,8 @@ extension SourceDefinition {
       throw MillraceError(
         "SOURCE_NOT_BOUNDED", "'\(spec.name)' has no end, and '\(name)' is read once to its end",
         hint: "read it as a stream")
-    case .bytes: (schema, isReplayable) = (decoding?.schema ?? Schema(), true)
+    case .bytes:
+      (schema, isReplayable) = (Schema((decoding?.schema ?? Schema()).fields + partitions.schema.fields), true)
     case .live: (schema, isReplayable) = (decoding?.schema ?? Schema(), false)
     case .liveRecords(let source):
       let columns = try OriginDecoding.schema(decoding?.schema ?? Schema(), source.originColumns)
@@ -173,10 +178,7 @@ extension SourceDefinition {
     }
     let rules = try SourceDefinition.rules(of: probe, settings, isReplay: replay != nil, name: name)
     let timeColumn = try replay.map { try $0.timeColumn(in: schema, of: name) }
-    var namesFiles = false
-    if case .bytes(_ as any FileNamingSource) = probe {
-      namesFiles = !schema.names.contains { $0.lowercased() == FileMetadata.columnName }
-    }
+    let namesFiles = probe.namesFiles && !schema.names.contains { $0.lowercased() == FileMetadata.columnName }
     self.init(
       name: name, format: spec.name, schema: schema, isStreaming: isStreaming, isReplayable: isReplayable
     ) { [namesFiles] setup in
@@ -184,7 +186,10 @@ extension SourceDefinition {
       fresh.environment = setup.environment
       let kind = try connector.makeSource(fresh)
       var decoding = decoding
-      if namesFiles, let own = decoding { decoding = FileMetadataDecoding(own, setup.environment.files) }
+      if probe.namesFiles, let own = decoding {
+        decoding = FileColumnsDecoding(
+          own, partitions: partitions, hasMetadata: namesFiles, setup.environment.files)
+      }
       if let replay, let timeColumn, let decoding {
         var merged = try replay.binding(
           kind, decoding, timeColumn: timeColumn, name: name, isStreaming: isStreaming, clock: setup.replayClock)
@@ -195,6 +200,7 @@ extension SourceDefinition {
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
       binding.badRecords = settings
       binding.records = rules
+      if case .bytes(let source as any FileNamingSource) = kind { binding.leavesOutFiles = source.mayLeaveOutFiles }
       if case .liveRecords(let source) = kind { binding.escapesRecords = source.escapesRecords }
       return binding
     }

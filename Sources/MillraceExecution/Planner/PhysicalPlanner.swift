@@ -151,7 +151,10 @@ final class PhysicalPlanner {
   private func filter(_ condition: Expression, _ child: LogicalPlan) throws -> Fragment {
     let fragment = try plan(child)
     if case .chains(let chains) = fragment, case .relation(let leaf) = child {
-      for chain in chains { chain.chain.filters += PushedFilters.of(condition, leaf) }
+      for chain in chains {
+        chain.chain.filters += PushedFilters.of(condition, leaf)
+        chain.chain.fileFilter = try FileFilter(condition, leaf, chain.group.binding)
+      }
     }
     keepAssignment(of: fragment, for: [condition])
     return add(to: fragment, try FilterOperator(condition, input: child.output), output: child.output)

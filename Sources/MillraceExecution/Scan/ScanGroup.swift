@@ -31,6 +31,8 @@ final class ScanGroup {
     /// Where the time of the chain's end is counted.
     var terminalSlot = ProfilePhase.other.slot
     var filters: [PushedFilter] = []
+    /// What tells of a file that the chain needs none of its rows; nil where nothing can.
+    var fileFilter: FileFilter?
     /// Makes the end of the chain for one worker.
     var makeTerminal: () throws -> any StageTerminal = { CollectTerminal() }
     /// Runs first in each batch: forgets what a batch that failed left behind.
@@ -106,7 +108,7 @@ final class ScanGroup {
       let state = context.plans[streamIndex]
       let splits = state.plan?.splits ?? []
       let shared = try scan(splits, context)
-      state.results = Array(shared.results)
+      state.results = shared.resultsBySplit
       state.badRecords = splits.indices.compactMap { shared.badRecords[$0]?.whole(of: splits[$0]) }
     } else {
       try scanStatic(context)
@@ -123,7 +125,7 @@ final class ScanGroup {
     while let plan = try source.plan(after: offset, limit: ReadLimit(parallelism: pool.count)) {
       guard let end = plan.end else {
         // The end is known only after reading, so what was planned must be read first.
-        let results = Array(try scan(plan.splits, context).results)
+        let results = try scan(plan.splits, context).resultsBySplit
         offset = try source.offset(after: offset, plan: plan, results: results)
         continue
       }
@@ -139,14 +141,16 @@ final class ScanGroup {
     let failures = Mutex<[(split: Int, error: any Error)]>([])
     /// Readers to go on with in the next batch; guarded by `failures` while workers run.
     private(set) var open: [String: OpenSplit] = [:]
-    /// Guarded by `failures` while workers run.
-    private(set) var results: UnsafeMutableBufferPointer<SplitResult>
+    let splitCount: Int
+    /// Guarded by `failures`.
+    private var results: UnsafeMutableBufferPointer<SplitResult>
     /// Bad records that are kept, by split; guarded by `failures` while workers run.
     private(set) var badRecords: [Int: SplitBadRecords] = [:]
     /// Where windows change hands; nil if a split must be computed by the worker that reads it.
     let exchange: WindowExchange?
     init(count: Int, exchange: WindowExchange?) {
       self.exchange = exchange
+      splitCount = count
       results = .allocate(capacity: count)
       results.initialize(repeating: SplitResult())
     }
@@ -154,6 +158,9 @@ final class ScanGroup {
       results.deinitialize()
       results.deallocate()
     }
+
+    /// What reading each split came to. A copy, since the memory goes with this object.
+    var resultsBySplit: [SplitResult] { failures.withLock { _ in Array(results) } }
 
     func keep(_ split: OpenSplit, _ key: String) { failures.withLock { _ in open[key] = split } }
 
@@ -255,7 +262,7 @@ final class ScanGroup {
       try context.merge(observed: state.task.observed)
     }
     context.merge(late: states.flatMap(\.task.lateRows))
-    context.bytesRead += shared.results.reduce(0) { $0 + $1.bytesConsumed }
+    context.bytesRead += shared.resultsBySplit.reduce(0) { $0 + $1.bytesConsumed }
     return shared
   }
 
@@ -339,6 +346,10 @@ final class ScanGroup {
   ) throws -> OpenSplit? {
     state.task.splitIndex = index
     state.lane.enter(steps.read)
+    if begun == nil, try isLeftOut(split, state) {
+      try endSplit(state)
+      return nil
+    }
     switch binding.input {
     case .rows(let source):
       let reader = try source.open(split, columns: state.columns)
@@ -357,12 +368,20 @@ final class ScanGroup {
     }
   }
 
+  /// Whether a split is a whole file of which no chain needs a row.
+  private func isLeftOut(_ split: SourceSplit, _ state: WorkerState) throws -> Bool {
+    guard binding.leavesOutFiles, split.byteLimit == nil, split.offset == 0, split.payload["deadLetters"] == nil,
+      chains.allSatisfy({ $0.fileFilter != nil })
+    else { return false }
+    return try chains.allSatisfy { try $0.fileFilter?.passes(split.name, state.task) == false }
+  }
+
   private func readBytes(
     _ source: any ByteSource, _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?,
     _ shared: Shared
   ) throws -> OpenSplit? {
     let raw = try begun?.reader ?? source.open(split)
-    let readsAhead = shared.exchange == nil && shared.results.count < pool.count && raw is any BulkByteReader
+    let readsAhead = shared.exchange == nil && shared.splitCount < pool.count && raw is any BulkByteReader
     let reader: any ByteReader = readsAhead ? PrefetchReader(raw, clock: pool.profiler.clock) : raw
     let windows = WindowReader(
       reader, split: split, leftover: begun?.leftover ?? [], pool: state.windows,

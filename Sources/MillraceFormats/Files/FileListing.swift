@@ -19,7 +19,8 @@ public enum FileOrder: Sendable {
 }
 
 extension FileSystem {
-  /// Regular files that a path, folder or shell pattern names, in order. Names in a folder that begin with `.` or `_` do not count.
+  /// Regular files that a path, folder or shell pattern names, in order; of a folder also those in its folders that name a partition,
+  /// `date=2026-01-31`. Names in a folder that begin with `.` or `_` do not count.
   func listFiles(_ pattern: String, order: FileOrder) throws -> [ListedFile] {
     var found: [ListedFile] = []
     try forEachFile(pattern) {
@@ -43,16 +44,26 @@ extension FileSystem {
   private func forEachFile(_ pattern: String, _ body: (ListedFile) -> Bool) throws {
     for path in try glob(pattern) {
       guard let status = try status(path) else { continue }
-      if !status.isDirectory {
-        if !body(ListedFile(path: path, status: status)) { return }
-        continue
-      }
-      for name in try list(path) where !name.hasPrefix(".") && !name.hasPrefix("_") {
-        let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
-        guard let status = try self.status(inner), !status.isDirectory else { continue }
-        if !body(ListedFile(path: inner, status: status)) { return }
-      }
+      let goesOn =
+        try status.isDirectory ? forEachFile(inFolder: path, body) : body(ListedFile(path: path, status: status))
+      if !goesOn { return }
     }
+  }
+
+  /// Gives whether `body` always gave true.
+  private func forEachFile(inFolder folder: String, _ body: (ListedFile) -> Bool) throws -> Bool {
+    for name in try list(folder) where !name.hasPrefix(".") && !name.hasPrefix("_") {
+      let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+      guard let status = try status(path) else { continue }
+      let goesOn: Bool
+      if status.isDirectory {
+        goesOn = try !name.contains("=") || forEachFile(inFolder: path, body)
+      } else {
+        goesOn = body(ListedFile(path: path, status: status))
+      }
+      if !goesOn { return false }
+    }
+    return true
   }
 
   /// Makes the folder of `path` and those above it, so that they last: each new name is synced in the folder above.
@@ -72,6 +83,14 @@ public enum FilePath {
   public static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// How many folders all paths begin with.
+  static func sharedFolders(_ paths: [String]) -> Int {
+    guard let first = paths.first?.split(separator: "/").dropLast() else { return 0 }
+    return paths.dropFirst().reduce(first.count) { count, path in
+      zip(first.prefix(count), path.split(separator: "/").dropLast()).prefix { $0 == $1 }.count
+    }
   }
 
   /// What stands behind the last slash.

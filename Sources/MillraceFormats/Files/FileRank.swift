@@ -2,6 +2,8 @@ import MillraceCore
 
 /// A file's place among others.
 struct FileRank: Comparable {
+  /// When the folder's files are from, by its name; lower is older, and the largest is not known.
+  private let folder: UInt64
   /// Higher is older; -1 without a number.
   private let rotation: Int
   private let stamp: UInt64
@@ -15,23 +17,30 @@ struct FileRank: Comparable {
     let numbered = files.map { file in
       (file: file, numbers: order == .rotation ? Numbers(FilePath.name(file.path)) : nil)
     }
+    let shared = FilePath.sharedFolders(files.map(\.path))
     let counting = Set(numbered.compactMap { $0.numbers?.isPadded == true ? $0.numbers?.series : nil })
-    return numbered.map { (FileRank($0.file, $0.numbers, counting: counting), $0.file) }.sorted { $0.0 < $1.0 }.map(\.1)
+    let ranked = numbered.map { file, numbers in
+      let folder = order == .rotation ? FolderDate.stamp(file.path, below: shared) : nil
+      return (rank: FileRank(file, numbers, counting: counting, folder: folder ?? .max), file: file)
+    }
+    return ranked.sorted { $0.rank < $1.rank }.map(\.file)
   }
 
   /// A file's place by the numbers in its name, where the files of the series `counting` have no rotation numbers; without numbers by the time
   /// of its last change.
-  private init(_ file: ListedFile, _ numbers: Numbers?, counting: Set<String>) {
+  private init(_ file: ListedFile, _ numbers: Numbers?, counting: Set<String>, folder: UInt64) {
     let counts = numbers.map { counting.contains($0.series) } ?? false
     rotation = counts ? -1 : numbers?.rotation.map { Int(truncatingIfNeeded: $0) } ?? -1
     sequence = (numbers?.sequence ?? 0) &* 100_000 &+ (counts ? numbers?.rotation ?? 0 : 0)
-    let stamp = numbers == nil ? 0 : Self.stamp(FilePath.name(file.path))
+    let stamp = numbers == nil ? 0 : NameDate.stamp(FilePath.name(file.path))
     self.stamp = stamp == 0 ? (numbers?.date ?? 0) * 1_000_000 : stamp
     modified = file.status.modified
     path = file.path
+    self.folder = folder
   }
 
   static func < (left: Self, right: Self) -> Bool {
+    if left.folder != right.folder { return left.folder < right.folder }
     if left.rotation != right.rotation { return left.rotation > right.rotation }
     if left.stamp != right.stamp { return left.stamp < right.stamp }
     if left.sequence != right.sequence { return left.sequence < right.sequence }
@@ -77,26 +86,5 @@ struct FileRank: Comparable {
       guard let part, part.count <= 18, part.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
       return part.reduce(0 as UInt64) { $0 * 10 + UInt64($1 - 0x30) }
     }
-  }
-
-  /// The digits of a date such as `20260131` or `2026-01-31` in a name, 0 if there is none.
-  private static func stamp(_ name: String) -> UInt64 {
-    var digits = 0
-    var value: UInt64 = 0
-    for byte in name.utf8 {
-      if byte >= 0x30 && byte <= 0x39 {
-        if digits < 14 { value = value * 10 + UInt64(byte - 0x30) }
-        digits += 1
-      } else if (byte == 0x2D || byte == 0x5F || byte == 0x54) && digits >= 4 {
-        continue
-      } else {
-        if digits >= 8 { break }
-        digits = 0
-        value = 0
-      }
-    }
-    guard digits >= 8 else { return 0 }
-    for _ in min(digits, 14)..<14 { value *= 10 }
-    return value
   }
 }

@@ -72,8 +72,20 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     self.warn = warn
   }
 
+  /// The files of a folder, below it; nil where the source reads no folder as a whole.
+  public func pathsInFolder() throws -> [String]? {
+    let folder = settings.path.hasSuffix("/") ? settings.path : settings.path + "/"
+    guard try files.status(settings.path)?.isDirectory == true else { return nil }
+    return try files.listFiles(settings.path, order: settings.order).map {
+      $0.path.hasPrefix(folder) ? String($0.path.dropFirst(folder.count)) : $0.path
+    }
+  }
+
   /// For instance `gzip-file[logs/*.gz]`.
   public var description: String { "\(settings.connector)[\(settings.path)]" }
+
+  /// Files that no row is wanted of need not be opened.
+  public var mayLeaveOutFiles: Bool { true }
 
   /// What the options say.
   public var recordRules: RecordRules { settings.records }
@@ -255,7 +267,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     state.withLock { state in
       guard isFinished else { return }
       state.restarts[part.identity.key] = nil
-      if part.isCompressed {
+      // Of a file that was left out it is not known how long it is.
+      if part.isCompressed && plain > part.restart.plain {
         state.plainRead += plain - part.restart.plain
         state.compressedRead += part.identity.size - part.restart.compressed
       }

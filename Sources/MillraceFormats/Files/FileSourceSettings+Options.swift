@@ -7,7 +7,13 @@ extension FileSourceSettings {
   public static func fields(example: String) -> [OptionField] {
     [
       OptionField(
-        "path", .path, "File, folder or shell pattern of the files to read.", isRequired: true, example: example),
+        "path", .path,
+        "File, folder (with the folders in it that are named as `date=2026-01-31`) or shell pattern of the files to read.",
+        isRequired: true, example: example),
+      OptionField(
+        partitionColumns, .string,
+        "Columns that the names of folders tell, as in `date=2026-01-31/x.gz`. Default: none, but those of path where it is a folder and columns "
+          + "are inferred.", example: "date DATE, server STRING"),
       OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
       OptionField(
         "maxBytesPerTrigger", .byteCount,
@@ -20,6 +26,9 @@ extension FileSourceSettings {
       ),
     ] + replayFields
   }
+
+  /// Name of the option that declares columns which folders tell. The engine heeds it: a source has to be a `FileNamingSource`.
+  public static let partitionColumns = "partitionColumns"
 
   /// The options of a replay by event time. The engine heeds them: a source has to be a `MergeableSource`.
   public static let replayFields = [

@@ -29,7 +29,7 @@ final class TestBench: Sendable {
     let batches = try self.batches(of: definition)
     let own = definition.bind
     let rows = try JSONRows.decoding(definition.schema)
-    let decoding: any Decoding = definition.namesFiles ? FileMetadataDecoding(rows, environment.files) : rows
+    let decoding: any Decoding = definition.namesFiles ? FileColumnsDecoding(rows, environment.files) : rows
     let isRaw = isRaw(definition.name)
     if isRaw, case .rows = try own(SourceSetup(environment: environment)).input {
       throw MillraceError(
@@ -48,6 +48,7 @@ final class TestBench: Sendable {
           clock.set(time)
         }
       }
+      binding.leavesOutFiles = false
       if isRaw, case .bytes(_, let own) = binding.input {
         binding.input = .bytes(source, own)
       } else {
