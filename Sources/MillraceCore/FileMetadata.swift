@@ -4,16 +4,15 @@ public import MillraceColumnar
 /// A byte source whose splits bear the paths of the files that their bytes are from. Queries over it can read the column `_metadata`, and columns
 /// that the names of folders tell.
 public protocol FileNamingSource: ByteSource {
-  /// Whether a split that is a whole file may be left out where the file's path tells that a query needs none of its rows. Its result then says that
-  /// the end was reached after no bytes.
-  var mayLeaveOutFiles: Bool { get }
-  /// The files of the folder that the source reads, below it; nil where it reads no folder as a whole.
+  /// From now on files need not be planned for whose path `isUnwanted` is true: the query wants none of their rows. Called before the first `plan`.
+  func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool)
+  /// A file of each folder that has any in the folder that the source reads, by its path below that; nil where it reads no folder as a whole.
   func pathsInFolder() throws -> [String]?
 }
 
 extension FileNamingSource {
-  /// It is read to its end.
-  public var mayLeaveOutFiles: Bool { false }
+  /// All are read.
+  public func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool) {}
   /// It reads no folder.
   public func pathsInFolder() throws -> [String]? { nil }
 }

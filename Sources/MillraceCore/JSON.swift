@@ -54,60 +54,63 @@ public indirect enum JSON: Hashable, Sendable {
 
   /// The value as JSON text on one line.
   public var text: String {
-    var out = ""
+    var out: [UInt8] = []
     write(into: &out)
-    return out
+    return String(decoding: out, as: UTF8.self)
   }
 
-  private func write(into out: inout String) {
+  private func write(into out: inout [UInt8]) {
     switch self {
-    case .null: out += "null"
-    case .bool(let flag): out += flag ? "true" : "false"
-    case .int(let number): out += String(number)
-    case .double(let number): out += number.isFinite ? String(number) : "\"\(number)\""
+    case .null: out += "null".utf8
+    case .bool(let flag): out += (flag ? "true" : "false").utf8
+    case .int(let number): out += String(number).utf8
+    case .double(let number): out += (number.isFinite ? String(number) : "\"\(number)\"").utf8
     case .string(let text): JSON.quote(text, into: &out)
     case .array(let elements):
-      out += "["
+      out.append(UInt8(ascii: "["))
       for (index, element) in elements.enumerated() {
-        if index > 0 { out += "," }
+        if index > 0 { out.append(UInt8(ascii: ",")) }
         element.write(into: &out)
       }
-      out += "]"
+      out.append(UInt8(ascii: "]"))
     case .object(let members):
-      out += "{"
+      out.append(UInt8(ascii: "{"))
       for (index, member) in members.enumerated() {
-        if index > 0 { out += "," }
+        if index > 0 { out.append(UInt8(ascii: ",")) }
         JSON.quote(member.key, into: &out)
-        out += ":"
+        out.append(UInt8(ascii: ":"))
         member.value.write(into: &out)
       }
-      out += "}"
+      out.append(UInt8(ascii: "}"))
     }
   }
 
   /// Appends `text` as a JSON string.
   public static func quote(_ text: String, into out: inout String) {
-    out += "\""
-    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-    if isPlain {
-      out += text
-      out += "\""
-      return
-    }
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      case "\r": out += "\\r"
-      case "\t": out += "\\t"
-      case _ where scalar.value < 0x20:
-        let hex = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: out.unicodeScalars.append(scalar)
+    var bytes: [UInt8] = []
+    quote(text, into: &bytes)
+    out += String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func quote(_ text: String, into out: inout [UInt8]) {
+    let quote = UInt8(ascii: "\""), backslash = UInt8(ascii: "\\")
+    out.append(quote)
+    let start = out.count
+    out += text.utf8
+    if out[start...].contains(where: { $0 < 0x20 || $0 == quote || $0 == backslash }) {
+      out.removeSubrange(start...)
+      for byte in text.utf8 {
+        switch byte {
+        case quote, backslash: out += [backslash, byte]
+        case UInt8(ascii: "\n"): out += "\\n".utf8
+        case UInt8(ascii: "\r"): out += "\\r".utf8
+        case UInt8(ascii: "\t"): out += "\\t".utf8
+        case 0..<0x20: out += "\\u00\(byte < 0x10 ? "0" : "1")\(String(byte & 15, radix: 16))".utf8
+        default: out.append(byte)
+        }
       }
     }
-    out += "\""
+    out.append(quote)
   }
 
   /// Parses one JSON value; throws `JSON_SYNTAX` with the byte offset.

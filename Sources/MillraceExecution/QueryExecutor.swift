@@ -94,7 +94,10 @@ public final class QueryExecutor: BatchExecutor {
       }
     }
     groups = scans.streamOrder
-    for group in groups { group.tapPoint = taps?.point(.source, group.binding.name) }
+    for group in groups {
+      group.tapPoint = taps?.point(.source, group.binding.name)
+      group.leaveOutFiles()
+    }
     sources = groups.map(\.binding.input.source)
     sourceNames = groups.map(\.binding.name)
     stateStores = stores.stores

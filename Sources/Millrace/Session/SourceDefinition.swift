@@ -188,7 +188,7 @@ extension SourceDefinition {
       var decoding = decoding
       if probe.namesFiles, let own = decoding {
         decoding = FileColumnsDecoding(
-          own, partitions: partitions, hasMetadata: namesFiles, setup.environment.files)
+          own, partitions: partitions, hasMetadata: namesFiles, outside: setup.checkpoint, setup.environment.files)
       }
       if let replay, let timeColumn, let decoding {
         var merged = try replay.binding(
@@ -200,7 +200,6 @@ extension SourceDefinition {
         name: name, input: try SourceDefinition.input(kind, decoding, setup, name: name), isStreaming: isStreaming)
       binding.badRecords = settings
       binding.records = rules
-      if case .bytes(let source as any FileNamingSource) = kind { binding.leavesOutFiles = source.mayLeaveOutFiles }
       if case .liveRecords(let source) = kind { binding.escapesRecords = source.escapesRecords }
       return binding
     }

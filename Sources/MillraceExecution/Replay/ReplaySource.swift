@@ -8,7 +8,7 @@ import Synchronization
 /// A record's place in the merge is its event time, or the latest one before it in its own file where that is later: so each file stays
 /// in its order, and a record is as late in the merge as it was in its file. Records without a time follow the one before. Of equal
 /// times the file that the plan names first comes first. What a batch has is a matter of the plan and the files alone.
-public final class ReplaySource: ByteSource, ArchiveSource, PacedSource {
+public final class ReplaySource: FileNamingSource, ArchiveSource, PacedSource {
   private struct State {
     /// By file, the place of the first record at an offset, and the first time behind it.
     var times: [String: FirstTime] = [:]
@@ -49,6 +49,11 @@ public final class ReplaySource: ByteSource, ArchiveSource, PacedSource {
 
   /// That of the source.
   public var description: String { source.description }
+
+  /// Such files are no part of the merge.
+  public func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool) {
+    (source as? any FileNamingSource)?.leaveOutFiles(where: isUnwanted)
+  }
 
   /// When the next record is due, where the clock holds it back.
   public var nextDue: Int64? { state.withLock { $0.nextDue } }

@@ -20,8 +20,6 @@ public struct ScanBinding: Sendable {
   public var badRecords = BadRecordSettings()
   /// Whether the records of the bytes are written as `RecordEscaping` does.
   public var escapesRecords = false
-  /// Whether files need not be opened whose paths tell that no row of them is wanted. Not where another source asks how far they were read.
-  public var leavesOutFiles = false
   /// How the bytes are cut into records.
   public var records = RecordRules()
 

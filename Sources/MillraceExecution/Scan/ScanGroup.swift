@@ -88,6 +88,13 @@ final class ScanGroup {
     return chain
   }
 
+  /// Tells the source which files it need not read: those of which no chain needs a row. To be called when all chains are there.
+  func leaveOutFiles() {
+    let filters = chains.compactMap(\.fileFilter)
+    guard filters.count == chains.count, let source = binding.input.source as? any FileNamingSource else { return }
+    source.leaveOutFiles { path in try filters.allSatisfy { try !$0.mayPass(path) } }
+  }
+
   /// Whether each split is read once in a batch, and all of its rows come before it ends.
   var givesSplitsInOrder: Bool { streamIndex != nil && binding.replay == nil }
 
@@ -118,6 +125,7 @@ final class ScanGroup {
   /// A static input is read from its beginning to its end.
   private func scanStatic(_ context: BatchContext) throws {
     let source = binding.input.source
+    leaveOutFiles()
     try source.start(after: nil)
     try source.freeze()
     var offset: Offset?
@@ -346,10 +354,6 @@ final class ScanGroup {
   ) throws -> OpenSplit? {
     state.task.splitIndex = index
     state.lane.enter(steps.read)
-    if begun == nil, try isLeftOut(split, state) {
-      try endSplit(state)
-      return nil
-    }
     switch binding.input {
     case .rows(let source):
       let reader = try source.open(split, columns: state.columns)
@@ -366,14 +370,6 @@ final class ScanGroup {
     case .bytes(let source, _):
       return try readBytes(source, split, index, state, begun, shared)
     }
-  }
-
-  /// Whether a split is a whole file of which no chain needs a row.
-  private func isLeftOut(_ split: SourceSplit, _ state: WorkerState) throws -> Bool {
-    guard binding.leavesOutFiles, split.byteLimit == nil, split.offset == 0, split.payload["deadLetters"] == nil,
-      chains.allSatisfy({ $0.fileFilter != nil })
-    else { return false }
-    return try chains.allSatisfy { try $0.fileFilter?.passes(split.name, state.task) == false }
   }
 
   private func readBytes(

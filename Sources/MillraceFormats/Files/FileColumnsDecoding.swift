@@ -7,16 +7,19 @@ public struct FileColumnsDecoding: Decoding {
   private let base: any Decoding
   private let partitions: PartitionColumns
   private let hasMetadata: Bool
+  private let outside: String?
   private let files: any FileSystem
 
-  /// Adds the columns of folders behind those of `base`, and `_metadata` behind them.
+  /// Adds the columns of folders behind those of `base`, and `_metadata` behind them. Below the folder `outside` there are no files of the source, but
+  /// records of it that are read again: what their folders told is NULL.
   public init(
     _ base: any Decoding, partitions: PartitionColumns = PartitionColumns(), hasMetadata: Bool = true,
-    _ files: any FileSystem
+    outside: String? = nil, _ files: any FileSystem
   ) {
     self.base = base
     self.partitions = partitions
     self.hasMetadata = hasMetadata
+    self.outside = outside
     self.files = files
   }
 
@@ -41,20 +44,34 @@ public struct FileColumnsDecoding: Decoding {
   /// Whether a column is the same in all rows of a file, and told by its path.
   package func isOfFile(_ column: Int) -> Bool { column >= base.schema.fields.count }
 
+  /// Whether a column is the same in all files of a folder, too.
+  package func isOfFolder(_ column: Int) -> Bool { isOfFile(column) && !isMetadata(column) }
+
+  private func isMetadata(_ column: Int) -> Bool {
+    column == base.schema.fields.count + partitions.schema.fields.count
+  }
+
   /// One row with the columns of the file at `path` for which `isOfFile` holds.
   package func row(of path: String, _ columns: [Int]) throws -> RecordBatch {
-    let values = try values(of: path)
-    return RecordBatch(rowCount: 1, columns: columns.map { column(values, $0, count: 1) })
+    let values = try values(of: path, columns)
+    return RecordBatch(rowCount: 1, columns: zip(columns, values).map { column($0, $1, count: 1) })
   }
 
-  fileprivate func values(of path: String) throws -> [Value] {
-    let metadata = hasMetadata ? [FileMetadata.value(path: path, try files.status(path))] : []
-    return try partitions.values(of: path) + metadata
+  /// The values of columns for which `isOfFile` holds.
+  fileprivate func values(of path: String, _ columns: [Int]) throws -> [Value] {
+    let first = base.schema.fields.count
+    var told: [Value] = []
+    if columns.contains(where: isOfFolder) {
+      let isOutside = outside.map { path.hasPrefix($0 + "/") } ?? false
+      told = isOutside ? partitions.schema.fields.map { _ in .null } : try partitions.values(of: path)
+    }
+    return try columns.map { column in
+      isMetadata(column) ? FileMetadata.value(path: path, try files.status(path)) : told[column - first]
+    }
   }
 
-  fileprivate func column(_ values: [Value], _ column: Int, count: Int) -> ColumnVector {
-    let index = column - base.schema.fields.count
-    return .constant(values[index], type: fileFields[index].type, count: count)
+  fileprivate func column(_ column: Int, _ value: Value, count: Int) -> ColumnVector {
+    .constant(value, type: fileFields[column - base.schema.fields.count].type, count: count)
   }
 }
 
@@ -65,6 +82,8 @@ private final class FileColumnsDecoder: BadRecordKeeper {
   private let keeper: (any BadRecordKeeper)?
   private let decoding: FileColumnsDecoding
   private let columns: [Int]
+  /// Those of files among them.
+  private let ofFile: [Int]
   /// The file of the last call.
   private var file: (name: String, values: [Value])?
 
@@ -73,6 +92,7 @@ private final class FileColumnsDecoder: BadRecordKeeper {
     keeper = decoder as? any BadRecordKeeper
     self.decoding = decoding
     self.columns = columns
+    ofFile = columns.filter(decoding.isOfFile)
   }
 
   var badRecordCount: Int64 { decoder.badRecordCount }
@@ -82,18 +102,15 @@ private final class FileColumnsDecoder: BadRecordKeeper {
 
   func decode(_ bytes: UnsafeRawBufferPointer, owner: AnyObject, origin: RecordOrigin) throws -> RecordBatch {
     let batch = try decoder.decode(bytes, owner: owner, origin: origin)
-    let values = try values(of: origin.name)
+    var told = zip(ofFile, try values(of: origin.name)).map { decoding.column($0, $1, count: batch.rowCount) }[...]
     var decoded = batch.columns[...]
-    let all = columns.map { column in
-      decoding.isOfFile(column)
-        ? decoding.column(values, column, count: batch.rowCount) : decoded.removeFirst()
-    }
+    let all = columns.map { decoding.isOfFile($0) ? told.removeFirst() : decoded.removeFirst() }
     return RecordBatch(rowCount: batch.rowCount, columns: all)
   }
 
   private func values(of name: String) throws -> [Value] {
     if let file, file.name == name { return file.values }
-    let values = try decoding.values(of: name)
+    let values = try decoding.values(of: name, ofFile)
     file = (name, values)
     return values
   }

@@ -50,6 +50,24 @@ extension FileSystem {
     }
   }
 
+  /// A file of each folder in which `listFiles` finds any, by its path below `folder`.
+  func firstFiles(inFolder folder: String) throws -> [String] {
+    var found: [String] = []
+    var isFound = false
+    for name in try list(folder) where !name.hasPrefix(".") && !name.hasPrefix("_") {
+      let mayBePartition = name.contains("=")
+      if isFound && !mayBePartition { continue }
+      guard let status = try status("\(folder)/\(name)") else { continue }
+      if status.isDirectory {
+        if mayBePartition { found += try firstFiles(inFolder: "\(folder)/\(name)").map { "\(name)/\($0)" } }
+      } else if !isFound {
+        isFound = true
+        found.append(name)
+      }
+    }
+    return found
+  }
+
   /// Gives whether `body` always gave true.
   private func forEachFile(inFolder folder: String, _ body: (ListedFile) -> Bool) throws -> Bool {
     for name in try list(folder) where !name.hasPrefix(".") && !name.hasPrefix("_") {
@@ -83,14 +101,6 @@ public enum FilePath {
   public static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  /// How many folders all paths begin with.
-  static func sharedFolders(_ paths: [String]) -> Int {
-    guard let first = paths.first?.split(separator: "/").dropLast() else { return 0 }
-    return paths.dropFirst().reduce(first.count) { count, path in
-      zip(first.prefix(count), path.split(separator: "/").dropLast()).prefix { $0 == $1 }.count
-    }
   }
 
   /// What stands behind the last slash.

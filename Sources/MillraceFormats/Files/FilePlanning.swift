@@ -10,8 +10,8 @@ struct FileCandidate {
 
   private var identity: FileIdentity {
     FileIdentity(
-      device: status.device, inode: status.inode, size: status.size, headChecksum: head.checksum(head.bytes.count),
-      headLength: head.bytes.count)
+      device: status.device, inode: status.inode, size: status.size, headChecksum: head.checksum,
+      headLength: head.length)
   }
 
   /// What is to be read of the file, given what was read of the one on its inode before; nil if nothing is.
@@ -30,8 +30,7 @@ struct FileCandidate {
 
   /// Whether this is the file of `known`, the same or grown: an inode may have got another file.
   private func isContinuation(of known: FileIdentity) -> Bool {
-    status.size >= known.size && head.bytes.count >= known.headLength
-      && head.checksum(known.headLength) == known.headChecksum
+    status.size >= known.size && head.begins(as: known)
   }
 
   private func estimatedSize(_ ratio: Double?) -> Int64 {
@@ -127,8 +126,8 @@ struct FilePart {
   func locate(_ pattern: String, _ files: any FileSystem, head: (ListedFile) throws -> FileHead?) throws -> ListedFile {
     func isSame(_ file: ListedFile) throws -> Bool {
       // By content; a file put back from a copy has another inode.
-      guard file.status.size >= identity.size, !file.status.isDirectory, let head = try head(file) else { return false }
-      return head.bytes.count >= identity.headLength && head.checksum(identity.headLength) == identity.headChecksum
+      guard file.status.size >= identity.size, !file.status.isDirectory else { return false }
+      return try head(file)?.begins(as: identity) ?? false
     }
     let status = try files.status(path)
     if let file = status.map({ ListedFile(path: path, status: $0) }), try isSame(file) { return file }

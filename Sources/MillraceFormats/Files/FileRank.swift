@@ -17,13 +17,13 @@ struct FileRank: Comparable {
     let numbered = files.map { file in
       (file: file, numbers: order == .rotation ? Numbers(FilePath.name(file.path)) : nil)
     }
-    let shared = FilePath.sharedFolders(files.map(\.path))
+    let dates = order == .rotation ? FolderDate.stamps(of: files.map(\.path)) : []
     let counting = Set(numbered.compactMap { $0.numbers?.isPadded == true ? $0.numbers?.series : nil })
-    let ranked = numbered.map { file, numbers in
-      let folder = order == .rotation ? FolderDate.stamp(file.path, below: shared) : nil
-      return (rank: FileRank(file, numbers, counting: counting, folder: folder ?? .max), file: file)
+    let ranks = numbered.indices.map { index in
+      let folder = order == .rotation ? dates[index] : nil
+      return FileRank(numbered[index].file, numbered[index].numbers, counting: counting, folder: folder ?? .max)
     }
-    return ranked.sorted { $0.rank < $1.rank }.map(\.file)
+    return ranks.indices.sorted { ranks[$0] < ranks[$1] }.map { files[$0] }
   }
 
   /// A file's place by the numbers in its name, where the files of the series `counting` have no rotation numbers; without numbers by the time

@@ -46,6 +46,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
   private struct State {
     /// What `plan` may offer once the source is frozen.
     var frozen: [ListedFile]?
+    /// Whether a file, by its path, is to be left out; nil: none is.
+    var isUnwanted: (@Sendable (String) throws -> Bool)?
     /// Heads that were read of the files that were there last.
     var heads: [FileIdentity.Key: KnownHead] = [:]
     /// The files that were there last; nil before the first look.
@@ -72,20 +74,19 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     self.warn = warn
   }
 
-  /// The files of a folder, below it; nil where the source reads no folder as a whole.
+  /// A file of each folder in a folder; nil where the source reads no folder as a whole.
   public func pathsInFolder() throws -> [String]? {
-    let folder = settings.path.hasSuffix("/") ? settings.path : settings.path + "/"
     guard try files.status(settings.path)?.isDirectory == true else { return nil }
-    return try files.listFiles(settings.path, order: settings.order).map {
-      $0.path.hasPrefix(folder) ? String($0.path.dropFirst(folder.count)) : $0.path
-    }
+    return try files.firstFiles(inFolder: settings.path)
   }
 
   /// For instance `gzip-file[logs/*.gz]`.
   public var description: String { "\(settings.connector)[\(settings.path)]" }
 
-  /// Files that no row is wanted of need not be opened.
-  public var mayLeaveOutFiles: Bool { true }
+  /// Such files are not looked into, and no offset names them.
+  public func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool) {
+    state.withLock { $0.isUnwanted = isUnwanted }
+  }
 
   /// What the options say.
   public var recordRules: RecordRules { settings.records }
@@ -169,7 +170,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
   /// Opens a file of a plan, having made sure that it is the same one.
   public func open(_ split: SourceSplit) throws -> any ByteReader {
     let part = try FilePart(split.payload)
-    let found = try part.locate(settings.path, files) { try head($0) }
+    let found = try part.locate(settings.path, files) { try head($0, known: part.identity) }
     let reader = try GzipReader(
       files.open(found.path, .read), offset: part.from, restart: part.restart, fileEnd: part.identity.size,
       policy: settings.onCorrupt, report: warn)
@@ -178,9 +179,10 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     }
   }
 
-  /// The files that exist now.
+  /// The files that exist now and are wanted.
   private func list() throws -> [ListedFile] {
-    let found = try files.listFiles(settings.path, order: settings.order)
+    var found = try files.listFiles(settings.path, order: settings.order)
+    if let isUnwanted = state.withLock({ $0.isUnwanted }) { found = try found.filter { try !isUnwanted($0.path) } }
     let present = Set(found.map(\.key))
     state.withLock { state in
       state.present = present
@@ -196,12 +198,15 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     }
   }
 
-  /// The head of a file that was found; nil if it is gone.
-  private func head(_ file: ListedFile) throws -> FileHead? {
-    if let known = knownHead(file) { return known }
+  /// The head of a file that was found, to be compared with what is known of one; nil if it is gone.
+  private func head(_ file: ListedFile, known: FileIdentity?) throws -> FileHead? {
+    let length = known?.headLength
+    if let head = knownHead(file), length.map({ $0 >= head.length || head.checksum(of: $0) != nil }) ?? true {
+      return head
+    }
     guard let opened = try open(file) else { return nil }
     defer { try? opened.close() }
-    let head = try FileHead(opened, size: file.status.size)
+    let head = try FileHead(opened, size: file.status.size, known: length)
     state.withLock { $0.heads[file.key] = KnownHead(status: file.status, head: head) }
     return head
   }
@@ -238,12 +243,13 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     let ratio = state.withLock { $0.compressedRead > 0 ? Double($0.plainRead) / Double($0.compressedRead) : nil }
     let listed = try frozen ?? list()
     func waiting(_ file: ListedFile) throws -> WaitingFile? {
-      guard let head = try head(file) else {
+      let entry = place.entry(file.key)
+      guard let head = try head(file, known: entry?.identity) else {
         // What was there when the query began must not be left out, unless it was read before.
         if frozen != nil && !place.hasRead(file) { throw FilePart.missing(file.path) }
         return nil
       }
-      return FileCandidate(file: file, head: head).waiting(place.entry(file.key), ratio: ratio)
+      return FileCandidate(file: file, head: head).waiting(entry, ratio: ratio)
     }
     var begun: Set<FileIdentity.Key> = []
     for file in listed where place.entry(file.key)?.isFinished == false {
@@ -267,8 +273,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     state.withLock { state in
       guard isFinished else { return }
       state.restarts[part.identity.key] = nil
-      // Of a file that was left out it is not known how long it is.
-      if part.isCompressed && plain > part.restart.plain {
+      if part.isCompressed {
         state.plainRead += plain - part.restart.plain
         state.compressedRead += part.identity.size - part.restart.compressed
       }

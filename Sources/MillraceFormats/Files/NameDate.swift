@@ -24,11 +24,30 @@ enum NameDate {
 
 /// The time that the folders of a path tell: `2026-01-31`, `2026/01/31` or `date=2026-01-31/hour=07`. Of several the innermost counts.
 enum FolderDate {
-  /// Nil where those behind the first `shared`, which are the same for all files, tell none.
-  static func stamp(_ path: String, below shared: Int) -> UInt64? {
+  /// That of each path; nil where the folders that are not the same for all tell none.
+  static func stamps(of paths: [String]) -> [UInt64?] {
+    // Few folders have many files.
+    var numbers: [Substring: Int] = [:]
+    var folders: [[Substring]] = []
+    let numberOfPath = paths.map { path in
+      let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+      if let number = numbers[folder] { return number }
+      numbers[folder] = folders.count
+      folders.append(folder.split(separator: "/"))
+      return folders.count - 1
+    }
+    guard let first = folders.first else { return [] }
+    let shared = folders.dropFirst().reduce(first.count) { count, parts in
+      zip(first.prefix(count), parts).prefix { $0 == $1 }.count
+    }
+    let stamps = folders.map { stamp($0, below: shared) }
+    return numberOfPath.map { stamps[$0] }
+  }
+
+  private static func stamp(_ folders: [Substring], below shared: Int) -> UInt64? {
     var found: [UInt64] = []
     var digits: [UInt64] = []
-    for (depth, part) in path.split(separator: "/").dropLast().enumerated() {
+    for (depth, part) in folders.enumerated() {
       let text = part[(part.lastIndex(of: "=").map { part.index(after: $0) } ?? part.startIndex)...]
       let number = text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? UInt64(text) : nil
       let date = NameDate.stamp(text)

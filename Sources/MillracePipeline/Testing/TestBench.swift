@@ -48,7 +48,6 @@ final class TestBench: Sendable {
           clock.set(time)
         }
       }
-      binding.leavesOutFiles = false
       if isRaw, case .bytes(_, let own) = binding.input {
         binding.input = .bytes(source, own)
       } else {

@@ -31,7 +31,7 @@ public enum Redelivery {
 }
 
 /// A source with dead letters in front.
-class ReplayingSource: ByteSource, PacedSource, ReportsSourceMetrics, @unchecked Sendable {
+class ReplayingSource: FileNamingSource, PacedSource, ReportsSourceMetrics, @unchecked Sendable {
   /// Nanoseconds between looks for dead letters.
   private static let lookInterval: Int64 = 500_000_000
 
@@ -79,6 +79,10 @@ class ReplayingSource: ByteSource, PacedSource, ReportsSourceMetrics, @unchecked
   }
 
   var description: String { source.description }
+
+  func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool) {
+    (source as? any FileNamingSource)?.leaveOutFiles(where: isUnwanted)
+  }
 
   var nextDue: Int64? { (source as? any PacedSource)?.nextDue }
 

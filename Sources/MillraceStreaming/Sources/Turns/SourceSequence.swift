@@ -29,7 +29,6 @@ public enum SourceSequence {
       case .rows(let source): input = .rows(TurnRowSource(turn, source))
       }
       result[id]?.input = input
-      result[id]?.leavesOutFiles = false
     }
     return result
   }
