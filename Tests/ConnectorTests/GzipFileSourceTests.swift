@@ -54,7 +54,7 @@ import Testing
     ["year=2026/month=1/day=9/x.gz", "year=2026/month=1/day=10/x.gz", "year=2026/month=11/day=1/x.gz"],
     ["date=20260130/hour=7/x.3.gz", "date=20260130/hour=13/x.9.gz", "date=20260131/hour=0/x.gz"],
     ["2026-01-30T07/b.gz", "2026-01-30T13/a.gz", "now/a.gz"],
-    ["a/x.2.gz", "b/x.2.gz", "a/x.1.gz", "b/x.1.gz"],
+    ["a/x.4.gz", "b/x.3.gz", "a/x.2.gz", "b/x.1.gz"],
     ["2024/a/x.3.gz", "2023/a/x.2.gz", "2024/a/x.1.gz"],
   ])
   func readsFoldersInOrder(paths: [String]) throws {

@@ -181,14 +181,15 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
 
   /// The files that exist now and are wanted.
   private func list() throws -> [ListedFile] {
-    var found = try files.listFiles(settings.path, order: settings.order)
-    if let isUnwanted = state.withLock({ $0.isUnwanted }) { found = try found.filter { try !isUnwanted($0.path) } }
+    let found = try files.listFiles(settings.path, order: settings.order)
     let present = Set(found.map(\.key))
-    state.withLock { state in
+    let isUnwanted = state.withLock { state in
       state.present = present
       state.heads = state.heads.filter { present.contains($0.key) }
+      return state.isUnwanted
     }
-    return found
+    guard let isUnwanted else { return found }
+    return try found.filter { try !isUnwanted($0.path) }
   }
 
   private func knownHead(_ file: ListedFile) -> FileHead? {
