@@ -95,7 +95,8 @@ struct PartitionColumnTests {
   }
 
   @Test(arguments: [
-    ("date DATE, n INT", "PARTITION_COLUMN_CONFLICT"), ("date", "OPTION_WRONG_TYPE"),
+    ("date DATE, n INT", "PARTITION_COLUMN_CONFLICT"), ("date DATE, Date STRING", "PARTITION_COLUMN_CONFLICT"),
+    ("date", "OPTION_WRONG_TYPE"),
     ("date TIMESTAMP", "PARTITION_COLUMN_TYPE"), ("date ARRAY<INT>", "PARTITION_COLUMN_TYPE"),
     ("date INT", "PARTITION_VALUE_INVALID"), ("day DATE", "PARTITION_NOT_IN_PATH"),
   ])

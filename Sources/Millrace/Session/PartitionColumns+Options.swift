@@ -26,12 +26,13 @@ extension PartitionColumns {
     }
   }
 
-  /// Refuses columns that records have, too.
+  /// Refuses columns that are there twice, or in the records, too.
   func check(besides records: Schema, of source: String) throws {
-    let names = Set(records.names.map { $0.lowercased() })
-    guard let both = schema.names.first(where: { names.contains($0.lowercased()) }) else { return }
+    var names = Set(records.names.map { $0.lowercased() })
+    guard let both = schema.names.first(where: { !names.insert($0.lowercased()).inserted }) else { return }
     throw MillraceError(
-      "PARTITION_COLUMN_CONFLICT", "the column '\(both)' of '\(source)' is both in the records and told by folders",
+      "PARTITION_COLUMN_CONFLICT",
+      "the column '\(both)' of '\(source)', which folders tell, is declared twice or also one of the records'",
       hint: "leave it out of the schema, or out of \(FileSourceSettings.partitionColumns)")
   }
 }

@@ -153,7 +153,8 @@ extension SourceDefinition {
         given.badRecords ?? .null, environment)
     }
     let isInferred = wanted.schema == nil && given.inference != nil
-    let partitions = try PartitionColumns(of: probe, options, isInferred: isInferred)
+    // A stream goes on when files have come and gone that would tell other columns.
+    let partitions = try PartitionColumns(of: probe, options, isInferred: isInferred && !isStreaming)
     if isInferred { given.schema = given.schema?.without(partitions.schema) }
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)

@@ -12,8 +12,8 @@ extension FileSourceSettings {
         isRequired: true, example: example),
       OptionField(
         partitionColumns, .string,
-        "Columns that the names of folders tell, as in `date=2026-01-31/x.gz`. Default: none, but those of path where it is a folder and columns "
-          + "are inferred.", example: "date DATE, server STRING"),
+        "Columns that the names of folders tell, as in `date=2026-01-31/x.gz`. Default: none, but those of path for a table where it is a folder "
+          + "and columns are inferred.", example: "date DATE, server STRING"),
       OptionField("maxFilesPerTrigger", .integer, "Most files in one batch.", range: 1...Int64(Int32.max)),
       OptionField(
         "maxBytesPerTrigger", .byteCount,
