@@ -57,6 +57,7 @@ def options():
     p.add_argument("--micro", nargs=argparse.REMAINDER, metavar="OPTION", help="only the micro-benchmarks of the kernels, with their own options (--check without any)")
     p.add_argument("--wide", nargs=argparse.REMAINDER, metavar="OPTION", help="only many other queries beside DuckDB, with their own options; answers are compared")
     p.add_argument("--random", nargs=argparse.REMAINDER, metavar="OPTION", help="only queries made at random beside DuckDB, with their own options; answers are compared")
+    p.add_argument("--folders", nargs=argparse.REMAINDER, metavar="OPTION", help="only few and very many files in folders by day beside DuckDB, with their own options")
     p.add_argument("--functions", nargs=argparse.REMAINDER, metavar="OPTION", help="only the functions, one by one, with their own options")
     p.add_argument("--millrace", metavar="FILE", help="a built command instead of a fresh release build")
     p.add_argument("--millrace-zlib", metavar="FILE", help="one built without ISA-L, for section zlib")
@@ -89,7 +90,7 @@ def main():
     o = options()
     if o.micro is not None:
         micro(o.micro)
-    for name, script in (("wide", "wide"), ("functions", "functions"), ("random", "run_random")):
+    for name, script in (("wide", "wide"), ("functions", "functions"), ("random", "run_random"), ("folders", "folders")):
         if getattr(o, name) is not None:
             if sys.argv[1] != "--" + name:
                 raise SystemExit("scripts/bench: --%s comes first; its own options follow" % name)

@@ -1,10 +1,9 @@
 import MillraceCore
+import MillraceFormats
 
 /// Folder names such as `status=200`, written as Hive and Spark write them. Whatever the value, the name is one of a single folder:
 /// no slash, no byte that ends a name, and never `.` or `..`.
 enum PartitionPath {
-  /// What stands for NULL and for an empty string.
-  static let none = "__HIVE_DEFAULT_PARTITION__"
   /// A name longer than this is cut, and told apart by a hash of all of it; file systems take 255 bytes.
   private static let limit = 200
 
@@ -13,7 +12,7 @@ enum PartitionPath {
 
   /// The name of a column's value.
   static func name(_ column: String, _ value: String?) -> String {
-    let text = value.map { $0.isEmpty ? none : escaped($0.utf8) } ?? none
+    let text = value.map { $0.isEmpty ? PartitionColumns.none : escaped($0.utf8) } ?? PartitionColumns.none
     let name = "\(escaped(column.utf8))=\(text)"
     if name.utf8.count <= limit { return name }
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

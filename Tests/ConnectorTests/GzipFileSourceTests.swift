@@ -76,6 +76,19 @@ import Testing
     #expect(try driver.batch() == ["old", "new"])
   }
 
+  /// The head of such a file grows with it, and what was the head before is still known.
+  @Test(arguments: [0, 1, 500, 1023, 1024, 3000])
+  func goesOnWithAFileOfWhichTheHeadGrew(before: Int) throws {
+    let line = String(repeating: "x", count: 99) + "\n"
+    let first = String((0..<before).map { $0 % 100 == 99 ? "\n" : "a" }) + (before % 100 == 0 ? "" : "\n")
+    try folder.write("x", Array(first.utf8))
+    var driver = try driver()
+    let lines = try driver.all().joined().joined()
+    try folder.append("x", Array(String(repeating: line, count: 30).utf8))
+    let added = try driver.all().joined().joined()
+    #expect("\(lines)\(added)" == first + String(repeating: line, count: 30))
+  }
+
   @Test func limitsFiles() throws {
     for index in 1...5 { try folder.write("\(index)", gzip("\(index)")) }
     var driver = try driver(["maxFilesPerTrigger": "2"])

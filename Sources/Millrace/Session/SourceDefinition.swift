@@ -158,7 +158,8 @@ extension SourceDefinition {
     if isInferred { given.schema = given.schema?.without(partitions.schema) }
     let decoding = try SourceDefinition.decoding(
       for: probe, decoderName, decodeOptions, schema: given.schema, given.badRecords, of: name)
-    try partitions.check(besides: decoding?.schema ?? Schema(), of: name)
+    let decoded = decoding?.schema ?? Schema()
+    try partitions.check(besides: decoded, of: name)
     let settings = try SourceDefinition.settings(given, decodeOptions, name: name, isStreaming: isStreaming)
     let schema: Schema
     let isReplayable: Bool
@@ -170,11 +171,10 @@ extension SourceDefinition {
       throw MillraceError(
         "SOURCE_NOT_BOUNDED", "'\(spec.name)' has no end, and '\(name)' is read once to its end",
         hint: "read it as a stream")
-    case .bytes:
-      (schema, isReplayable) = (Schema((decoding?.schema ?? Schema()).fields + partitions.schema.fields), true)
-    case .live: (schema, isReplayable) = (decoding?.schema ?? Schema(), false)
+    case .bytes: (schema, isReplayable) = (Schema(decoded.fields + partitions.schema.fields), true)
+    case .live: (schema, isReplayable) = (decoded, false)
     case .liveRecords(let source):
-      let columns = try OriginDecoding.schema(decoding?.schema ?? Schema(), source.originColumns)
+      let columns = try OriginDecoding.schema(decoded, source.originColumns)
       (schema, isReplayable) = (columns, false)
     }
     let rules = try SourceDefinition.rules(of: probe, settings, isReplay: replay != nil, name: name)

@@ -11,7 +11,7 @@ struct ListedFile {
 
 /// In which order a source reads its files.
 public enum FileOrder: Sendable {
-  /// As logs rotate, oldest first: the highest rotation number first and the file without one last, then dates in names, then numbers that
+  /// As logs rotate, oldest first: by the dates of folders, then the highest rotation number first and the file without one last, then dates in names, then numbers that
   /// only count up (`part.0007.gz`), then modification time, then name.
   case rotation
   /// By modification time, then name, as Spark's file source.
@@ -54,12 +54,12 @@ extension FileSystem {
   func firstFiles(inFolder folder: String) throws -> [String] {
     var found: [String] = []
     var isFound = false
-    for name in try list(folder) where !name.hasPrefix(".") && !name.hasPrefix("_") {
-      let mayBePartition = name.contains("=")
-      if isFound && !mayBePartition { continue }
-      guard let status = try status("\(folder)/\(name)") else { continue }
+    // Of most files it need not be asked what they are.
+    for name in try visibleNames(folder) where !isFound || isPartition(name) {
+      let path = FilePath.joined(folder, name)
+      guard let status = try status(path) else { continue }
       if status.isDirectory {
-        if mayBePartition { found += try firstFiles(inFolder: "\(folder)/\(name)").map { "\(name)/\($0)" } }
+        if isPartition(name) { found += try firstFiles(inFolder: path).map { "\(name)/\($0)" } }
       } else if !isFound {
         isFound = true
         found.append(name)
@@ -70,12 +70,12 @@ extension FileSystem {
 
   /// Gives whether `body` always gave true.
   private func forEachFile(inFolder folder: String, _ body: (ListedFile) -> Bool) throws -> Bool {
-    for name in try list(folder) where !name.hasPrefix(".") && !name.hasPrefix("_") {
-      let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    for name in try visibleNames(folder) {
+      let path = FilePath.joined(folder, name)
       guard let status = try status(path) else { continue }
       let goesOn: Bool
       if status.isDirectory {
-        goesOn = try !name.contains("=") || forEachFile(inFolder: path, body)
+        goesOn = try !isPartition(name) || forEachFile(inFolder: path, body)
       } else {
         goesOn = body(ListedFile(path: path, status: status))
       }
@@ -83,6 +83,13 @@ extension FileSystem {
     }
     return true
   }
+
+  private func visibleNames(_ folder: String) throws -> [String] {
+    try list(folder).filter { !$0.hasPrefix(".") && !$0.hasPrefix("_") }
+  }
+
+  /// Whether a folder of this name is read with the one that it is in.
+  private func isPartition(_ name: String) -> Bool { name.contains("=") }
 
   /// Makes the folder of `path` and those above it, so that they last: each new name is synced in the folder above.
   public func createParentDurably(of path: String) throws {
@@ -101,6 +108,11 @@ public enum FilePath {
   public static func parent(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The path of a name in a folder.
+  static func joined(_ folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
   }
 
   /// What stands behind the last slash.

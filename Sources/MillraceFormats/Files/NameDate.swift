@@ -26,22 +26,15 @@ enum NameDate {
 enum FolderDate {
   /// That of each path; nil where the folders that are not the same for all tell none.
   static func stamps(of paths: [String]) -> [UInt64?] {
+    let folders = paths.map { FilePath.parent($0) }
     // Few folders have many files.
-    var numbers: [Substring: Int] = [:]
-    var folders: [[Substring]] = []
-    let numberOfPath = paths.map { path in
-      let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
-      if let number = numbers[folder] { return number }
-      numbers[folder] = folders.count
-      folders.append(folder.split(separator: "/"))
-      return folders.count - 1
+    let parts = Set(folders).map { (folder: $0, parts: $0.split(separator: "/")) }
+    guard let first = parts.first?.parts else { return [] }
+    let shared = parts.reduce(first.count) { count, other in
+      zip(first.prefix(count), other.parts).prefix { $0 == $1 }.count
     }
-    guard let first = folders.first else { return [] }
-    let shared = folders.dropFirst().reduce(first.count) { count, parts in
-      zip(first.prefix(count), parts).prefix { $0 == $1 }.count
-    }
-    let stamps = folders.map { stamp($0, below: shared) }
-    return numberOfPath.map { stamps[$0] }
+    let stamps = Dictionary(uniqueKeysWithValues: parts.map { ($0.folder, stamp($0.parts, below: shared)) })
+    return folders.map { stamps[$0] ?? nil }
   }
 
   private static func stamp(_ folders: [Substring], below shared: Int) -> UInt64? {

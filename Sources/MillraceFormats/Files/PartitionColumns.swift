@@ -4,8 +4,8 @@ import MillraceExpressions
 
 /// Columns whose values are told by the folders in which files lie, as Hive and Spark name them: `date=2026-01-31/host=a/app.log.gz`.
 public struct PartitionColumns: Sendable {
-  /// What the folder of a NULL or an empty string is called.
-  private static let none = "__HIVE_DEFAULT_PARTITION__"
+  /// The value in the folder's name of a NULL or an empty string, as Hive writes it.
+  public static let none = "__HIVE_DEFAULT_PARTITION__"
   private static let text = Attribute("value", .string)
 
   /// The columns, each nullable, in their order.
@@ -105,7 +105,7 @@ public struct PartitionColumns: Sendable {
   /// `%` and two hexadecimal digits as the byte that they stand for.
   private static func unescaped(_ text: Substring) -> String {
     var bytes: [UInt8] = []
-    var rest = Substring(text).utf8
+    var rest = text.utf8
     while let byte = rest.popFirst() {
       let digits = rest.prefix(2).compactMap { HexDigit.value($0) }
       if byte == UInt8(ascii: "%"), digits.count == 2 {
