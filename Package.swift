@@ -144,7 +144,9 @@ let package = Package(
     tests("MillraceSQL", ["MillraceColumnar"]),
     tests("MillraceExpressions", ["MillraceColumnar", "MillraceTesting", "CKernels"]),
     tests("MillraceCore", ["MillraceColumnar"]),
-    tests("MillraceFormats", ["MillraceColumnar", "MillraceCore", "MillraceExpressions", "MillraceTesting"]),
+    tests(
+      "MillraceFormats",
+      ["MillraceColumnar", "MillraceCore", "MillraceExpressions", "MillraceTesting", "CKernels"]),
     tests("MillracePlan", ["MillraceColumnar", "MillraceExpressions", "MillraceSQL", "MillraceCore"]),
     tests("MillraceState", ["MillraceColumnar", "MillraceCore", "MillraceTesting", "CKernels"]),
     tests(

@@ -1,18 +1,31 @@
 // Finds the wanted fields of many JSON objects without building anything from the others.
 //
 // Objects that follow each other usually have the same keys in the same order. The plan remembers, per position in the
-// object, the bytes from the end of the value before up to the value itself (blanks, key, colon); one compare of 16 or
+// object, the bytes from the end of the value before up to the value itself (comma, blanks, key, colon); one compare of 16 or
 // 32 bytes then recognises the key. A miss costs a plain parse of the key and teaches the position its new bytes.
-#include "CKernels.h"
+#include "json_spans.h"
 #include <stdlib.h>
-#include <string.h>
 
-enum { slot_limit = 64, literal_limit = 32, depth_limit = 128 };
+enum {
+  slot_limit = 64,
+  literal_limit = 32,
+  // Texts of one length, one after the other, behind which the next is taken to have it too.
+  steady = 16,
+};
 
+// What a position of objects had last.
 typedef struct {
+  // The key, and the quote or bracket that its value begins with.
   uint8_t literal[literal_limit];
-  uint32_t length;
+  // Bits for the literal's bytes.
+  uint32_t mask;
+  // Bytes of the literal that are the key's, and all.
+  uint32_t key_length, value_offset;
   int32_t field;
+  // The kind of the value: a text without escapes, a number, an object or array.
+  uint32_t kind;
+  // The length of a text, and how many had it one after the other.
+  uint32_t text_length, repeats;
 } slot;
 
 typedef struct {
@@ -23,8 +36,18 @@ typedef struct {
   int32_t is_filtered;
 } wanted;
 
+// Where a walk through an object is: the byte, the position of the next field, and how many fields are not found.
+typedef struct {
+  const uint8_t *p;
+  int32_t position, missing;
+} place;
+
+typedef int follow_fields(
+    ck_json_plan *plan, const uint8_t *base, const uint8_t *end, uint64_t *const *columns, size_t row, place *at, int is_complete);
+
 struct ck_json_plan {
   wanted *fields;
+  follow_fields *follow;
   int32_t count;
   int32_t is_complete;
   int32_t filter_count;
@@ -32,10 +55,147 @@ struct ck_json_plan {
   size_t longest_name;
   // Room for a key of six times the longest name.
   uint8_t *plain_key;
-  slot slots[slot_limit];
+  // One more, for positions that are not remembered.
+  slot slots[slot_limit + 1];
 };
 
-enum { walk_ok = 0, walk_malformed = 1, walk_rejected = 2 };
+enum { walk_ok = 0, walk_malformed = 1, walk_rejected = 2, walk_on = 3 };
+
+// Whether a found value fails the field's filter for certain.
+static inline int fails(const wanted *field, const uint8_t *base, uint64_t value) {
+  uint32_t kind = ck_span_kind(value);
+  if (kind == CK_NULL) return 1;
+  if (kind != CK_TEXT) return 0;
+  size_t length = ck_span_length(value);
+  return length != field->equal_length || memcmp(base + ck_span_offset(value), field->equal, length) != 0;
+}
+
+// What stands in a column until its key has come.
+static const uint64_t not_found = ~0ull;
+
+// Notes the value of a wanted field: whether the object is done with that.
+static inline int note(
+    ck_json_plan *plan, const uint8_t *base, uint64_t *const *columns, size_t row, int32_t field, uint64_t value, int32_t *missing,
+    int is_complete) {
+  int is_first = columns[field][row] == not_found;
+  // Where it may not be read to its end, it must not matter whether it is: of equal keys the first counts, else the last.
+  if (is_first || plan->is_complete) columns[field][row] = value;
+  if (plan->fields[field].is_filtered && !plan->is_complete && fails(&plan->fields[field], base, columns[field][row])) return walk_rejected;
+  *missing -= is_first;
+  return *missing == 0 && !is_complete ? walk_ok : walk_on;
+}
+
+static inline int has_literal_plain(const slot *s, const uint8_t *p) {
+  uint32_t n = s->value_offset;
+  if (n <= 16) return ck_equal16(s->literal, p, n);
+  return ck_equal16(s->literal, p, 16) && ck_equal16(s->literal + 16, p + 16, n - 16);
+}
+
+// Bits for the first bytes at p that a text without escapes cannot have.
+static inline uint64_t text_stops_plain(const uint8_t *p, int is_complete) {
+  uint64_t all = 0;
+  for (int i = 0; i < 64 && !all; i += 32) {
+    uint32_t stops = string_stops32(p + i);
+    // As numbers, and not bit by bit.
+    __asm__("" : "+r"(stops));
+    all = (uint64_t)(is_complete ? stops | controls32(p + i) : stops) << i;
+  }
+  return all;
+}
+
+// What ends an object or array, and what only seems to: bits for the 64 bytes from its first on.
+typedef struct {
+  uint64_t quotes, escapes, opened, closed;
+} brackets;
+
+static inline brackets brackets_plain(const uint8_t *p) {
+  return (brackets){
+      .quotes = ck_mask64(p, '"'),
+      .escapes = ck_mask64(p, '\\'),
+      .opened = ck_mask64(p, '{') | ck_mask64(p, '['),
+      .closed = ck_mask64(p, '}') | ck_mask64(p, ']'),
+  };
+}
+
+// Bits from each odd one up to the next.
+static inline uint64_t between_plain(uint64_t bits) {
+  for (int i = 1; i < 64; i *= 2) bits ^= bits << i;
+  return bits;
+}
+
+// Past the object or array whose first byte behind its bracket is at p; NULL if that is not near, or others are in it. `texts` has bits from
+// each opening quote up to its closing one.
+static inline const uint8_t *near_end(const uint8_t *p, const uint8_t *end, brackets found, uint64_t texts) {
+  // Escapes do not matter unless they hide a quote.
+  if (found.escapes << 1 & (found.quotes | found.escapes)) return NULL;
+  uint64_t closed = found.closed & ~texts, last = closed & -closed;
+  if (!last || (found.opened & ~texts & (last - 1))) return NULL;
+  size_t length = (size_t)__builtin_ctzll(last);
+  return length < (size_t)(end - p) ? p + length + 1 : NULL;
+}
+
+#define CK_VARIANT(name) name##_plain
+#include "json_follow.h"
+#undef CK_VARIANT
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,pclmul"))), apply_to = function)
+static inline int has_literal_wide(const slot *s, const uint8_t *p) {
+  __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)s->literal), _mm256_loadu_si256((const __m256i *)p));
+  return (~(uint32_t)_mm256_movemask_epi8(same) & s->mask) == 0;
+}
+
+static inline uint64_t bits_wide(__m256i low, __m256i high) {
+  return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+}
+
+static inline uint64_t equal_wide(__m256i low, __m256i high, char byte) {
+  __m256i wanted = _mm256_set1_epi8(byte);
+  return bits_wide(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
+}
+
+static inline __m256i stops32_wide(__m256i v, int is_complete) {
+  __m256i stops = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+  if (!is_complete) return stops;
+  return _mm256_or_si256(stops, _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1F)), v));
+}
+
+static inline uint64_t text_stops_wide(const uint8_t *p, int is_complete) {
+  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
+  return bits_wide(stops32_wide(low, is_complete), stops32_wide(high, is_complete));
+}
+
+static inline brackets brackets_wide(const uint8_t *p) {
+  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
+  brackets found = {.quotes = equal_wide(low, high, '"'), .escapes = equal_wide(low, high, '\\')};
+  // The two kinds of brackets differ in one bit.
+  __m256i bit = _mm256_set1_epi8(0x20);
+  low = _mm256_or_si256(low, bit);
+  high = _mm256_or_si256(high, bit);
+  found.opened = equal_wide(low, high, '{');
+  found.closed = equal_wide(low, high, '}');
+  return found;
+}
+
+static inline uint64_t between_wide(uint64_t bits) {
+  __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)bits), _mm_set1_epi8(-1), 0);
+  return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+#define CK_VARIANT(name) name##_wide
+#include "json_follow.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+#endif
+
+static follow_fields *best_follow(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul")) return follow_wide;
+#endif
+  return follow_plain;
+}
 
 ck_json_plan *ck_json_plan_new(int32_t count, int is_complete) {
   ck_json_plan *plan = calloc(1, sizeof *plan);
@@ -44,8 +204,11 @@ ck_json_plan *ck_json_plan_new(int32_t count, int is_complete) {
   if (!plan->fields) abort();
   plan->count = count;
   plan->is_complete = is_complete;
+  plan->follow = best_follow();
   return plan;
 }
+
+void ck_json_plan_use_plain(ck_json_plan *plan) { plan->follow = follow_plain; }
 
 static uint8_t *copy_of(const void *p, size_t n) {
   uint8_t *copy = malloc(n + 16);
@@ -83,256 +246,6 @@ void ck_json_plan_free(ck_json_plan *plan) {
   free(plan);
 }
 
-static inline int is_blank(uint8_t b) { return b == ' ' || b == '\t' || b == '\n' || b == '\r'; }
-
-static inline const uint8_t *skip_blanks(const uint8_t *p, const uint8_t *end) {
-  while (p < end && is_blank(*p)) p++;
-  return p;
-}
-
-// Bit i of the result is set if byte i of the 32 at p is a quote or a backslash.
-static inline uint32_t string_stops32(const uint8_t *p) {
-#if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
-  __m128i low = _mm_loadu_si128((const __m128i *)p), high = _mm_loadu_si128((const __m128i *)p + 1);
-  low = _mm_or_si128(_mm_cmpeq_epi8(low, quote), _mm_cmpeq_epi8(low, escape));
-  high = _mm_or_si128(_mm_cmpeq_epi8(high, quote), _mm_cmpeq_epi8(high, escape));
-  return (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
-#else
-  return ck_mask32(p, '"') | ck_mask32(p, '\\');
-#endif
-}
-
-// The closing quote of a string whose first byte is at p; NULL if there is none before end.
-static inline const uint8_t *string_end(const uint8_t *p, const uint8_t *end, int *is_escaped) {
-  *is_escaped = 0;
-  while (p < end) {
-    uint32_t stops = string_stops32(p);
-    if (!stops) {
-      p += 32;
-      continue;
-    }
-    p += __builtin_ctz(stops);
-    if (*p == '"') return p < end ? p : NULL;
-    *is_escaped = 1;
-    p += 2;
-  }
-  return NULL;
-}
-
-// Past the end of an object or array at p, looking at brackets and strings only; NULL if it does not end before end.
-static const uint8_t *skip_container(const uint8_t *p, const uint8_t *end) {
-  int depth = 0;
-  while (p < end) {
-    uint32_t stops = ck_mask32(p, '"') | ck_brackets32(p);
-    if (!stops) {
-      p += 32;
-      continue;
-    }
-    const uint8_t *block = p;
-    p += 32;
-    while (stops) {
-      const uint8_t *at = block + __builtin_ctz(stops);
-      stops &= stops - 1;
-      if (at >= end) return NULL;
-      if (*at == '"') {
-        int is_escaped;
-        const uint8_t *close = string_end(at + 1, end, &is_escaped);
-        if (!close) return NULL;
-        ptrdiff_t ahead = close - block;
-        if (ahead >= 31) {
-          p = close + 1;
-          break;
-        }
-        stops &= ~0u << (ahead + 1);
-      } else if (*at == '{' || *at == '[') {
-        if (++depth > depth_limit) return NULL;
-      } else if (--depth == 0) {
-        return at + 1;
-      }
-    }
-  }
-  return NULL;
-}
-
-static inline const uint8_t *scalar_end(const uint8_t *p, const uint8_t *end) {
-  while (p < end && *p != ',' && *p != '}' && *p != ']' && !is_blank(*p)) p++;
-  return p;
-}
-
-static int is_digit(uint8_t b) { return b >= '0' && b <= '9'; }
-
-// Whether the bytes are a JSON number, or one of the words that Spark takes for one.
-static int is_number(const uint8_t *p, const uint8_t *end) {
-  size_t n = (size_t)(end - p);
-  if (n == 3 && !memcmp(p, "NaN", 3)) return 1;
-  if (n == 8 && !memcmp(p, "Infinity", 8)) return 1;
-  if (n == 9 && (!memcmp(p, "-Infinity", 9) || !memcmp(p, "+Infinity", 9))) return 1;
-  if (p < end && *p == '-') p++;
-  if (p == end || !is_digit(*p)) return 0;
-  if (*p == '0' && p + 1 < end && is_digit(p[1])) return 0;
-  while (p < end && is_digit(*p)) p++;
-  if (p < end && *p == '.') {
-    if (++p == end || !is_digit(*p)) return 0;
-    while (p < end && is_digit(*p)) p++;
-  }
-  if (p < end && (*p == 'e' || *p == 'E')) {
-    if (++p < end && (*p == '+' || *p == '-')) p++;
-    if (p == end || !is_digit(*p)) return 0;
-    while (p < end && is_digit(*p)) p++;
-  }
-  return p == end;
-}
-
-static int is_hex(uint8_t b) { return is_digit(b) || (b >= 'a' && b <= 'f') || (b >= 'A' && b <= 'F'); }
-
-// Bit i of the result is set if byte i of the 32 at p is a control character.
-static inline uint32_t controls32(const uint8_t *p) {
-  uint32_t m = 0;
-#if defined(__SSE2__)
-  const __m128i last = _mm_set1_epi8(0x1F);
-  for (int i = 0; i < 2; i++) {
-    __m128i v = _mm_loadu_si128((const __m128i *)p + i);
-    m |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, last), v)) << (16 * i);
-  }
-#else
-  for (int i = 0; i < 32; i++) m |= (uint32_t)(p[i] < 0x20) << i;
-#endif
-  return m;
-}
-
-// Whether string bytes without a backslash have no control characters.
-static inline int is_plain(const uint8_t *p, const uint8_t *end) {
-  for (; end - p > 32; p += 32)
-    if (controls32(p)) return 0;
-  return end == p || !(controls32(p) << (32 - (end - p)));
-}
-
-// Whether string bytes have only escapes that exist and no control characters.
-static int is_string(const uint8_t *p, const uint8_t *end, int is_escaped) {
-  if (!is_escaped) return is_plain(p, end);
-  for (; p < end; p++) {
-    if (*p < 0x20) return 0;
-    if (*p != '\\') continue;
-    if (++p == end) return 0;
-    if (*p == 'u') {
-      if (end - p < 5 || !is_hex(p[1]) || !is_hex(p[2]) || !is_hex(p[3]) || !is_hex(p[4])) return 0;
-      p += 4;
-    } else if (!memchr("\"\\/bfnrt", *p, 8)) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
-// Reads the value at p as a span of its kind and gives the byte after it; NULL if it is malformed.
-static inline __attribute__((always_inline)) const uint8_t *read_value(
-    const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *value) {
-  if (p >= end) return NULL;
-  switch (*p) {
-  case '"': {
-    int is_escaped;
-    const uint8_t *close = string_end(p + 1, end, &is_escaped);
-    if (!close) return NULL;
-    *value = ck_span((size_t)(p + 1 - base), (size_t)(close - p - 1), is_escaped ? CK_ESCAPED : CK_TEXT);
-    return close + 1;
-  }
-  case '{':
-  case '[': {
-    const uint8_t *after = skip_container(p, end);
-    if (!after) return NULL;
-    *value = ck_span((size_t)(p - base), (size_t)(after - p), *p == '{' ? CK_OBJECT : CK_ARRAY);
-    return after;
-  }
-  default: {
-    const uint8_t *after = scalar_end(p, end);
-    size_t n = (size_t)(after - p);
-    if (n == 0) return NULL;
-    uint32_t kind = CK_NUMBER;
-    if (*p == 'n' && n == 4 && !memcmp(p, "null", 4)) kind = CK_NULL;
-    else if (*p == 't' && n == 4 && !memcmp(p, "true", 4)) kind = CK_TRUE;
-    else if (*p == 'f' && n == 5 && !memcmp(p, "false", 5)) kind = CK_FALSE;
-    else if (!is_digit(*p) && !is_number(p, after)) return NULL;
-    *value = kind == CK_NULL ? 0 : ck_span((size_t)(p - base), n, kind);
-    return after;
-  }
-  }
-}
-
-// Past the value at p if it is JSON by the letter, else NULL. Nesting is kept in bits, not on the stack.
-static const uint8_t *check_value(const uint8_t *p, const uint8_t *end) {
-  uint8_t is_object[depth_limit];
-  int depth = 0;
-  for (;;) {
-    p = skip_blanks(p, end);
-    if (p >= end) return NULL;
-    if (*p == '{' || *p == '[') {
-      if (depth == depth_limit) return NULL;
-      is_object[depth++] = *p == '{';
-      p = skip_blanks(p + 1, end);
-      if (p >= end) return NULL;
-      if (*p == (is_object[depth - 1] ? '}' : ']')) {
-        depth--;
-        p++;
-      } else if (is_object[depth - 1]) {
-        goto key;
-      } else {
-        continue;
-      }
-    } else if (*p == '"') {
-      int is_escaped;
-      const uint8_t *close = string_end(p + 1, end, &is_escaped);
-      if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
-      p = close + 1;
-    } else {
-      const uint8_t *after = scalar_end(p, end);
-      size_t n = (size_t)(after - p);
-      int is_word = (n == 4 && (!memcmp(p, "null", 4) || !memcmp(p, "true", 4))) || (n == 5 && !memcmp(p, "false", 5));
-      if (!is_word && !is_number(p, after)) return NULL;
-      p = after;
-    }
-    for (;;) {
-      if (depth == 0) return p;
-      p = skip_blanks(p, end);
-      if (p >= end) return NULL;
-      if (*p == ',') {
-        p = skip_blanks(p + 1, end);
-        break;
-      }
-      if (*p != (is_object[depth - 1] ? '}' : ']')) return NULL;
-      depth--;
-      p++;
-    }
-    if (!is_object[depth - 1]) continue;
-  key:
-    if (p >= end || *p != '"') return NULL;
-    int is_escaped;
-    const uint8_t *close = string_end(p + 1, end, &is_escaped);
-    if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
-    p = skip_blanks(close + 1, end);
-    if (p >= end || *p != ':') return NULL;
-    p++;
-  }
-}
-
-// The same as `read_value` for a value that is JSON by the letter; NULL if it is not. Each byte is looked at once.
-static inline const uint8_t *read_checked(
-    const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *value) {
-  if (p < end && (*p == '{' || *p == '[')) {
-    const uint8_t *after = check_value(p, end);
-    if (after) *value = ck_span((size_t)(p - base), (size_t)(after - p), *p == '{' ? CK_OBJECT : CK_ARRAY);
-    return after;
-  }
-  const uint8_t *after = read_value(base, p, end, value);
-  if (!after) return NULL;
-  switch (ck_span_kind(*value)) {
-  case CK_TEXT: return is_plain(p + 1, after - 1) ? after : NULL;
-  case CK_ESCAPED: return is_string(p + 1, after - 1, 1) ? after : NULL;
-  case CK_NUMBER: return is_number(p, after) ? after : NULL;
-  default: return after;
-  }
-}
-
 static int32_t field_named(ck_json_plan *plan, const uint8_t *key, size_t length, int is_escaped) {
   if (is_escaped) {
     // Six bytes at most stand for one.
@@ -345,15 +258,28 @@ static int32_t field_named(ck_json_plan *plan, const uint8_t *key, size_t length
   return -1;
 }
 
-static inline int slot_matches(const slot *s, const uint8_t *p) {
-  if (s->length <= 16) return ck_equal16(s->literal, p, s->length);
-  return ck_equal16(s->literal, p, 16) && ck_equal16(s->literal + 16, p + 16, s->length - 16);
+static inline int has_key(const slot *s, const uint8_t *p) {
+  if (s->key_length <= 16) return ck_equal16(s->literal, p, s->key_length);
+  return ck_equal16(s->literal, p, 16) && ck_equal16(s->literal + 16, p + 16, s->key_length - 16);
 }
 
-// Parses the key at p the plain way; gives its value's first byte and the field, and teaches slot `at`.
-static const uint8_t *plain_key(ck_json_plan *plan, const uint8_t *p, const uint8_t *end, int32_t at, int32_t *field) {
+// Teaches a slot what the value behind its key begins with.
+static inline void expect(slot *s, uint8_t first) {
+  uint32_t kind = first == '"' ? CK_TEXT : first == '{' ? CK_OBJECT : first == '[' ? CK_ARRAY : CK_NUMBER;
+  if (s->key_length == literal_limit) kind = CK_NUMBER;
+  // What was just stored cannot be loaded again in other pieces without a wait.
+  if (s->kind == kind) return;
+  if (kind != CK_NUMBER) s->literal[s->key_length] = first;
+  s->kind = kind;
+  s->value_offset = s->key_length + (kind != CK_NUMBER);
+  s->mask = (uint32_t)((1ull << s->value_offset) - 1);
+}
+
+// Parses the key at p, where a comma is first unless `position` is the first, the plain way; gives its value's first byte and the field, and
+// teaches the slot.
+static const uint8_t *plain_key(ck_json_plan *plan, const uint8_t *p, const uint8_t *end, int32_t position, int32_t *field) {
   const uint8_t *from = p;
-  p = skip_blanks(p, end);
+  p = skip_blanks(position > 0 ? p + 1 : p, end);
   if (p >= end || *p != '"') return NULL;
   int is_escaped;
   const uint8_t *close = string_end(p + 1, end, &is_escaped);
@@ -363,79 +289,71 @@ static const uint8_t *plain_key(ck_json_plan *plan, const uint8_t *p, const uint
   if (p >= end || *p != ':') return NULL;
   p = skip_blanks(p + 1, end);
   size_t length = (size_t)(p - from);
-  if (at < slot_limit && length <= literal_limit) {
-    slot *s = &plan->slots[at];
+  if (position < slot_limit && length <= literal_limit) {
+    slot *s = &plan->slots[position];
+    *s = (slot){.key_length = (uint32_t)length, .field = *field};
     memcpy(s->literal, from, length);
-    s->length = (uint32_t)length;
-    s->field = *field;
-    if (at == plan->slot_count) plan->slot_count++;
+    s->kind = CK_NULL;
+    expect(s, p < end ? *p : 0);
+    if (position == plan->slot_count) plan->slot_count++;
   }
   return p;
 }
 
-// The value's first byte of the key at p. `at` is the position expected next and moves past the one found: a field that
+// The value's first byte of the key at p. `position` is the one expected next and moves past the one found: a field that
 // is left out now and then does not unteach the others.
-static inline const uint8_t *next_key(ck_json_plan *plan, const uint8_t *p, const uint8_t *end, int32_t *at, int32_t *field) {
-  int32_t i = *at;
-  if (i < plan->slot_count && slot_matches(&plan->slots[i], p)) {
-    *field = plan->slots[i].field;
-    *at = i + 1;
-    return p + plan->slots[i].length;
-  }
-  for (int32_t j = i + 1; j < plan->slot_count && j <= i + 4; j++) {
-    if (!slot_matches(&plan->slots[j], p)) continue;
+static inline const uint8_t *next_key(
+    ck_json_plan *plan, const uint8_t *p, const uint8_t *end, int32_t *position, int32_t *field) {
+  int32_t i = *position;
+  // The first one has no comma.
+  int32_t last = i == 0 ? 0 : i + 4;
+  for (int32_t j = i; j < plan->slot_count && j <= last; j++) {
+    if (!has_key(&plan->slots[j], p)) continue;
     *field = plan->slots[j].field;
-    *at = j + 1;
-    return p + plan->slots[j].length;
+    *position = j + 1;
+    return p + plan->slots[j].key_length;
   }
-  *at = i < plan->slot_count ? i + 1 : plan->slot_count + 1;
+  *position = i < plan->slot_count ? i + 1 : plan->slot_count + 1;
   return plain_key(plan, p, end, i, field);
 }
-
-// Whether a found value fails the field's filter for certain.
-static inline int fails(const wanted *field, const uint8_t *base, uint64_t value) {
-  uint32_t kind = ck_span_kind(value);
-  if (kind == CK_NULL) return 1;
-  if (kind != CK_TEXT) return 0;
-  size_t length = ck_span_length(value);
-  return length != field->equal_length || memcmp(base + ck_span_offset(value), field->equal, length) != 0;
-}
-
-// What stands in a column until its key has come.
-static const uint64_t not_found = ~0ull;
 
 static inline __attribute__((always_inline)) int walk_as(
     ck_json_plan *plan, const uint8_t *base, const uint8_t *p, const uint8_t *end, uint64_t *const *columns, size_t row,
     const int is_complete) {
-  int32_t missing = plan->count;
+  place at = {.missing = plan->count};
   for (int32_t i = 0; i < plan->count; i++) columns[i][row] = not_found;
   if (p >= end || *p != '{') return walk_malformed;
   if (plan->count == 0 && !is_complete) return walk_ok;
-  const uint8_t *first = skip_blanks(++p, end);
-  int is_empty = first < end && *first == '}';
-  for (int32_t at = 0; !is_empty;) {
+  at.p = ++p;
+  p = skip_blanks(p, end);
+  int is_empty = p < end && *p == '}';
+  while (!is_empty) {
+    int outcome = plan->follow(plan, base, end, columns, row, &at, is_complete);
+    if (outcome != walk_on) return outcome;
+    p = at.p;
+    if (at.position > 0) {
+      p = skip_blanks(p, end);
+      if (p >= end) return walk_malformed;
+      if (*p == '}') break;
+      if (*p != ',') return walk_malformed;
+    }
     int32_t field;
-    p = next_key(plan, p, end, &at, &field);
+    p = next_key(plan, p, end, &at.position, &field);
     if (!p) return walk_malformed;
     if (*p <= ' ') p = skip_blanks(p, end);
+    const uint8_t *first = p;
     uint64_t value;
     p = is_complete ? read_checked(base, p, end, &value) : read_value(base, p, end, &value);
     if (!p) return walk_malformed;
+    // A null says nothing about others.
+    if (*first != 'n') expect(&plan->slots[at.position - 1], *first);
     if (field >= 0) {
-      int is_first = columns[field][row] == not_found;
-      // Where it may not be read to its end, it must not matter whether it is: of equal keys the first counts, else the last.
-      if (is_first || plan->is_complete) columns[field][row] = value;
-      if (plan->fields[field].is_filtered && !plan->is_complete && fails(&plan->fields[field], base, columns[field][row])) return walk_rejected;
-      missing -= is_first;
-      if (missing == 0 && !is_complete) return walk_ok;
+      outcome = note(plan, base, columns, row, field, value, &at.missing, is_complete);
+      if (outcome != walk_on) return outcome;
     }
-    if (p < end && *p != ',' && *p != '}') p = skip_blanks(p, end);
-    if (p >= end) return walk_malformed;
-    if (*p == '}') break;
-    if (*p != ',') return walk_malformed;
-    p++;
+    at.p = p;
   }
-  if (missing == 0 && plan->filter_count == 0) return walk_ok;
+  if (at.missing == 0 && plan->filter_count == 0) return walk_ok;
   for (int32_t i = 0; i < plan->count; i++) {
     if (columns[i][row] == not_found) columns[i][row] = 0;
     if (plan->fields[i].is_filtered && fails(&plan->fields[i], base, columns[i][row])) return walk_rejected;
@@ -515,109 +433,4 @@ int ck_json_elements(
     if (*p != ',') return 0;
     p++;
   }
-}
-
-static uint32_t hex4(const uint8_t *p, const uint8_t *end) {
-  if (end - p < 4) return UINT32_MAX;
-  uint32_t value = 0;
-  for (int i = 0; i < 4; i++) {
-    if (!is_hex(p[i])) return UINT32_MAX;
-    value = value << 4 | (uint32_t)(is_digit(p[i]) ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
-  }
-  return value;
-}
-
-static uint8_t *put_scalar(uint8_t *out, uint32_t c) {
-  if (c < 0x80) {
-    *out++ = (uint8_t)c;
-  } else if (c < 0x800) {
-    *out++ = (uint8_t)(0xC0 | c >> 6);
-    *out++ = (uint8_t)(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    *out++ = (uint8_t)(0xE0 | c >> 12);
-    *out++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
-    *out++ = (uint8_t)(0x80 | (c & 0x3F));
-  } else {
-    *out++ = (uint8_t)(0xF0 | c >> 18);
-    *out++ = (uint8_t)(0x80 | (c >> 12 & 0x3F));
-    *out++ = (uint8_t)(0x80 | (c >> 6 & 0x3F));
-    *out++ = (uint8_t)(0x80 | (c & 0x3F));
-  }
-  return out;
-}
-
-size_t ck_json_unescape(const uint8_t *p, size_t n, uint8_t *target) {
-  const uint8_t *end = p + n;
-  uint8_t *out = target;
-  while (p < end) {
-    if (*p != '\\' || p + 1 == end) {
-      *out++ = *p++;
-      continue;
-    }
-    uint8_t escape = p[1];
-    p += 2;
-    switch (escape) {
-    case 'n': *out++ = '\n'; break;
-    case 't': *out++ = '\t'; break;
-    case 'r': *out++ = '\r'; break;
-    case 'b': *out++ = '\b'; break;
-    case 'f': *out++ = '\f'; break;
-    case 'u': {
-      uint32_t c = hex4(p, end);
-      if (c == UINT32_MAX) return SIZE_MAX;
-      p += 4;
-      if (c >= 0xD800 && c < 0xDC00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-        uint32_t low = hex4(p + 2, end);
-        if (low >= 0xDC00 && low < 0xE000) {
-          c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-          p += 6;
-        }
-      }
-      // Java writes half a pair as '?' when it turns text into UTF-8.
-      out = c >= 0xD800 && c < 0xE000 ? put_scalar(out, '?') : put_scalar(out, c);
-      break;
-    }
-    case '"':
-    case '\\':
-    case '/': *out++ = escape; break;
-    default: return SIZE_MAX;
-    }
-  }
-  return (size_t)(out - target);
-}
-
-size_t ck_json_escape(const uint8_t *p, size_t n, uint8_t *target, int *has_high) {
-  static const char hex[] = "0123456789ABCDEF";
-  uint8_t *out = target;
-  uint32_t high = 0;
-  size_t i = 0;
-  while (i < n) {
-    uint32_t width = n - i < 16 ? (uint32_t)(n - i) : 16;
-    uint32_t inside = (1u << width) - 1;
-    uint32_t special = (ck_controls16(p + i) | ck_mask16(p + i, '"') | ck_mask16(p + i, '\\')) & inside;
-    high |= ck_high16(p + i) & inside;
-    memcpy(out, p + i, 16);
-    uint32_t plain = special ? (uint32_t)__builtin_ctz(special) : width;
-    out += plain;
-    i += plain;
-    if (!special) continue;
-    uint8_t b = p[i++];
-    *out++ = '\\';
-    switch (b) {
-    case '"':
-    case '\\': *out++ = b; break;
-    case '\n': *out++ = 'n'; break;
-    case '\r': *out++ = 'r'; break;
-    case '\t': *out++ = 't'; break;
-    case '\b': *out++ = 'b'; break;
-    case '\f': *out++ = 'f'; break;
-    default:
-      memcpy(out, "u00", 3);
-      out[3] = (uint8_t)hex[b >> 4];
-      out[4] = (uint8_t)hex[b & 15];
-      out += 5;
-    }
-  }
-  *has_high = high != 0;
-  return (size_t)(out - target);
 }

@@ -257,6 +257,8 @@ ck_json_plan *ck_json_plan_new(int32_t count, int is_complete);
 void ck_json_plan_field(ck_json_plan *plan, int32_t index, const void *name, size_t length);
 /// Objects whose field is null or another text than this are left out.
 void ck_json_plan_equal(ck_json_plan *plan, int32_t index, const void *text, size_t length);
+/// Makes the plan go without the processor's own instructions.
+void ck_json_plan_use_plain(ck_json_plan *plan);
 void ck_json_plan_free(ck_json_plan *plan);
 /// Finds the fields of the object on each line; blank lines and lines that fail a filter are left out. Row i of the result comes from
 /// line rows[i]; a malformed line has no fields and is_bad. 64 bytes past the lines can be read. Gives the number of rows.
