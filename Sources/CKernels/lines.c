@@ -45,32 +45,60 @@ __attribute__((target("avx512bw"))) static inline line_masks masks_avx512(const 
 }
 #endif
 
+// Line ends are gathered for so many bytes before they become spans.
+enum { LINES_AT_ONCE = 4096 };
+
+// Notes where the bits of a block are, and gives how many they are. A loop over them would end where nobody can guess; so two are noted
+// whether they are there or not, and more are rare.
+static inline size_t note_ends(uint64_t bits, uint32_t at, uint32_t *ends) {
+  size_t count = (size_t)__builtin_popcountll(bits);
+  for (int i = 0; i < 2; i++, bits &= bits - 1) ends[i] = at + (uint32_t)__builtin_ctzll(bits | 1ull << 63);
+  if (__builtin_expect(count > 2, 0))
+    for (size_t i = 2; i < count; i++, bits &= bits - 1) ends[i] = at + (uint32_t)__builtin_ctzll(bits);
+  return count;
+}
+
+// Lines that end at line feeds, the first one of which begins at `from`.
+static inline size_t spans_of(const uint32_t *ends, size_t count, size_t from, uint64_t *out) {
+  if (count == 0) return from;
+  out[0] = ck_span(from, ends[0] - from, CK_TEXT);
+  for (size_t i = 1; i < count; i++) out[i] = ck_span(ends[i - 1] + 1, ends[i] - (ends[i - 1] + 1), CK_TEXT);
+  return (size_t)ends[count - 1] + 1;
+}
+
 // The body of all variants: which instructions find the masks is all they differ in.
-#define FIND_LINES(MASKS)                                                                        \
-  size_t at = state->position, from = state->start, found = 0;                                   \
-  uint64_t high = 0;                                                                             \
-  for (; at < n && found + 64 <= capacity; at += 64) {                                           \
-    line_masks masks = MASKS(p + at);                                                            \
-    if (n - at < 64) {                                                                           \
-      uint64_t inside = (1ull << (n - at)) - 1;                                                  \
-      masks.feeds &= inside;                                                                     \
-      masks.returns &= inside;                                                                   \
-      masks.high &= inside;                                                                      \
-    }                                                                                            \
-    high |= masks.high;                                                                          \
-    if (__builtin_expect(masks.returns != 0 || (at > 0 && from == at && p[at - 1] == '\r'), 0)) { \
-      found += mixed_ends(p, at, masks.feeds | masks.returns, &from, out + found);               \
-      continue;                                                                                  \
-    }                                                                                            \
-    for (; masks.feeds; masks.feeds &= masks.feeds - 1) {                                        \
-      size_t end = at + (size_t)__builtin_ctzll(masks.feeds);                                    \
-      out[found++] = ck_span(from, end - from, CK_TEXT);                                         \
-      from = end + 1;                                                                            \
-    }                                                                                            \
-  }                                                                                              \
-  state->position = at < n ? at : n;                                                             \
-  state->start = from;                                                                           \
-  state->has_high |= high != 0;                                                                  \
+#define FIND_LINES(MASKS)                                                                   \
+  size_t at = state->position, from = state->start, found = 0;                              \
+  uint64_t high = 0;                                                                        \
+  int is_mixed = at > 0 && p[at - 1] == '\r';                                               \
+  uint32_t ends[LINES_AT_ONCE + 2];                                                         \
+  while (at < n && found + 64 <= capacity) {                                                \
+    size_t count = 0, last = n - at < LINES_AT_ONCE ? n : at + LINES_AT_ONCE;               \
+    line_masks masks = {0};                                                                 \
+    for (; at < last && found + count + 64 <= capacity; at += 64) {                         \
+      masks = MASKS(p + at);                                                                \
+      if (n - at < 64) {                                                                    \
+        uint64_t inside = (1ull << (n - at)) - 1;                                           \
+        masks.feeds &= inside;                                                              \
+        masks.returns &= inside;                                                            \
+        masks.high &= inside;                                                               \
+      }                                                                                     \
+      high |= masks.high;                                                                   \
+      is_mixed |= masks.returns != 0;                                                       \
+      if (__builtin_expect(is_mixed, 0)) break;                                             \
+      count += note_ends(masks.feeds, (uint32_t)at, ends + count);                          \
+    }                                                                                       \
+    from = spans_of(ends, count, from, out + found);                                        \
+    found += count;                                                                         \
+    if (__builtin_expect(is_mixed, 0)) {                                                    \
+      found += mixed_ends(p, at, masks.feeds | masks.returns, &from, out + found);          \
+      at += 64;                                                                             \
+      is_mixed = (int)(masks.returns >> 63);                                                \
+    }                                                                                       \
+  }                                                                                         \
+  state->position = at < n ? at : n;                                                        \
+  state->start = from;                                                                      \
+  state->has_high |= high != 0;                                                             \
   return found;
 
 // The body of all variants of counting. A pair of carriage return and line feed is one end, even where two blocks meet in it.
@@ -103,14 +131,14 @@ static size_t lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint
 static size_t count_plain(const uint8_t *p, size_t n) { COUNT_LINES(masks_plain) }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static size_t lines_avx2(
+__attribute__((target("avx2,bmi,popcnt"))) static size_t lines_avx2(
     const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
   FIND_LINES(masks_avx2)
 }
 
 __attribute__((target("avx2,popcnt"))) static size_t count_avx2(const uint8_t *p, size_t n) { COUNT_LINES(masks_avx2) }
 
-__attribute__((target("avx512bw"))) static size_t lines_avx512(
+__attribute__((target("avx512bw,avx512vl,avx512dq,bmi,popcnt"))) static size_t lines_avx512(
     const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
   FIND_LINES(masks_avx512)
 }
