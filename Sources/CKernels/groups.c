@@ -145,7 +145,7 @@ static inline void fetch_bytes(const ck_view_words *group_keys, uint32_t group) 
 // Two loops, so that what each reads is on its way for many rows at once: slots and then groups' keys, and keys and then their bytes.
 size_t ck_follow_first(
     const ck_group_reference *references, uint32_t shift, size_t mask, const ck_view_words *group_keys, const ck_view_words *keys,
-    const uint32_t *hashes, size_t count, uint32_t *groups, uint16_t *misses) {
+    const uint32_t *hashes, size_t count, uint32_t *groups, uint32_t *places, uint16_t *misses) {
   enum { BYTES_LEAD = 16 };
   for (size_t row = 0; row < LEAD; row++) ck_prefetch(references + (hashes[row] >> shift));
   for (size_t row = 0; row < count; row++) {
@@ -153,6 +153,7 @@ size_t ck_follow_first(
     size_t at = hashes[row] >> shift;
     while (references[at].mark != 0 && references[at].hash != hashes[row]) at = (at + 1) & mask;
     groups[row] = references[at].mark - 1;
+    places[row] = (uint32_t)at;
     if (references[at].mark != 0) ck_prefetch(group_keys + groups[row]);
   }
   size_t lacking = 0;

@@ -5,19 +5,20 @@ enum GroupHash {
   /// The hash that chooses a key's slot. Never written, and no part of any file.
   static func of(_ key: StringView, isPacked: Bool) -> UInt32 {
     var hash: UInt32 = 0
-    withUnsafePointer(to: key) { fill(&hash, $0, count: 1, isPacked: isPacked) }
+    withUnsafePointer(to: key) { _ = fill(&hash, $0, count: 1, isPacked: isPacked) }
     return hash
   }
 
-  /// The same of each of `count` keys. A view that does not hold its bytes itself has the hash of its bytes.
+  /// The same of each of `count` keys. A view that does not hold its bytes itself has the hash of its bytes; gives whether there may be one.
   @inline(__always)
   static func fill(
     _ hashes: UnsafeMutablePointer<UInt32>, _ keys: UnsafePointer<StringView>, count: Int, isPacked: Bool
-  ) {
+  ) -> Bool {
     let words = UnsafeRawPointer(keys).assumingMemoryBound(to: ck_view_words.self)
     let hasLong = ck_hash_keys(words, count, hashes)
-    if isPacked || !hasLong { return }
+    if isPacked || !hasLong { return false }
     for row in 0..<count where isLong(keys[row]) { hashes[row] = ofBytes(keys[row].address, keys[row].count) }
+    return true
   }
 
   /// The hash that chooses a key's partition, and with it that of a checkpoint in which its state lies: another one would be another form of
@@ -25,7 +26,18 @@ enum GroupHash {
   @inline(__always)
   static func ofPartition(_ key: StringView, isPacked: Bool) -> UInt32 {
     if !isPacked && isLong(key) { return ofBytes(key.address, key.count) }
-    return UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
+    return ofPartition(short: key)
+  }
+
+  /// The same where the other hash is known.
+  @inline(__always)
+  static func ofPartition(_ key: StringView, known hash: UInt32) -> UInt32 {
+    isLong(key) ? hash : ofPartition(short: key)
+  }
+
+  @inline(__always)
+  private static func ofPartition(short key: StringView) -> UInt32 {
+    UInt32(truncatingIfNeeded: fold(key.word0 ^ 0x9E37_79B9_7F4A_7C15, key.word1 ^ 0xD6E8_FEB8_6659_FD93) >> 32)
   }
 
   @inline(__always)

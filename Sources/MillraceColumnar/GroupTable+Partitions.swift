@@ -1,3 +1,6 @@
+import CKernels
+import Glibc
+
 extension GroupTable {
   /// The groups from `first` on of each of `count` parts of all possible keys, in order; a key is in the same part in every table of the
   /// same key types. `count` is a power of two.
@@ -9,13 +12,46 @@ extension GroupTable {
   }
 
   /// The rows of `count` whose keys are in each of `partitions` parts of all possible keys, in order: the same parts as `partitioned` has.
+  /// And the hashes of the keys for `findOrInsert` of any table of the same key types, unless they are made in no time.
   /// Only the types of this table's keys matter.
-  public func partition(_ keys: [ColumnVector], count: Int, into partitions: Int) -> [Selection] {
-    let parts = PartNumbers(0..<count, of: partitions, isPacked: layout.form == .packed)
+  public func partition(_ keys: [ColumnVector], count: Int, into partitions: Int) -> (
+    parts: [Selection], hashes: KeyHashes?
+  ) {
+    let isPacked = layout.form == .packed
+    let parts = PartNumbers(0..<count, of: partitions, isPacked: isPacked)
+    let hashes = isPacked ? nil : KeyHashes(capacity: count)
+    var areMany = false
     forEachBlock(keys, count: count, scratch) { start, length, words in
-      for row in 0..<length { parts.note(start &+ row, words[row]) }
+      guard let hashes else {
+        for row in 0..<length { parts.note(start &+ row, words[row]) }
+        return
+      }
+      if GroupHash.fill(hashes.target + start, words, count: length, isPacked: false) { areMany = true }
+      for row in 0..<length { parts.note(start &+ row, words[row], hash: hashes.target[start &+ row]) }
     }
-    return parts.selections { _ in true }
+    return (parts.selections { _ in true }, areMany ? hashes : nil)
+  }
+}
+
+/// The hashes of the keys of some rows, for as long as the rows are on their way into tables.
+public struct KeyHashes: @unchecked Sendable {
+  private let buffer: MemoryBuffer
+
+  /// Uninitialised hashes, and some behind them that kernels may read.
+  init(capacity: Int) {
+    buffer = MemoryBuffer(capacity: (capacity + Int(CK_HASHES_BEHIND)) * 4)
+    memset(buffer.base + capacity * 4, 0, Int(CK_HASHES_BEHIND) * 4)
+  }
+
+  var target: UnsafeMutablePointer<UInt32> { buffer.base.assumingMemoryBound(to: UInt32.self) }
+  var hashes: UnsafePointer<UInt32> { UnsafePointer(target) }
+
+  /// Those of some of the rows.
+  public func gathered(_ selection: Selection) -> KeyHashes {
+    let chosen = KeyHashes(capacity: selection.count)
+    let source = hashes, target = chosen.target
+    for row in 0..<selection.count { target[row] = source[Int(truncatingIfNeeded: selection.rows[row])] }
+    return chosen
   }
 }
 
@@ -40,6 +76,12 @@ private struct PartNumbers {
   func note(_ index: Int, _ key: StringView) {
     parts[index &- range.lowerBound] =
       UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, isPacked: isPacked)) & UInt8(partCount - 1)
+  }
+
+  @inline(__always)
+  func note(_ index: Int, _ key: StringView, hash: UInt32) {
+    parts[index &- range.lowerBound] =
+      UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, known: hash)) & UInt8(partCount - 1)
   }
 
   /// The wanted keys of each part, in order. All of them must have been noted.

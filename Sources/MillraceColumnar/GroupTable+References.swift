@@ -55,13 +55,19 @@ extension GroupTable {
     guard let references else { return }
     let missCount = followFirst(references, words, hashes, count, groups, scratch)
     let misses = scratch.misses
+    let places = scratch.places
+    var hasGrown = false
     for miss in 0..<missCount {
       let row = Int(truncatingIfNeeded: misses[miss])
-      var at = 0
-      groups[row] = search(words[row], hashes[row], &at)
-      if groups[row] != GroupTable.absent { continue }
+      var at = Int(truncatingIfNeeded: places[row])
+      // Where the slot at which the search ended is still empty, no key that came meanwhile is this one.
+      if hasGrown || groups[row] != GroupTable.absent || references.base[at].mark != 0 {
+        groups[row] = search(words[row], hashes[row], &at)
+        if groups[row] != GroupTable.absent { continue }
+      }
       groups[row] = addKey(words[row])
       self.references?.fill(at, ReferenceSlot(hashes[row], group: groups[row]))
+      hasGrown = self.references?.count != references.count
       if let isNew { isNew[row] = 1 }
     }
   }
@@ -90,7 +96,8 @@ extension GroupTable {
     ck_follow_first(
       UnsafeRawPointer(references.base).assumingMemoryBound(to: ck_group_reference.self), references.shift,
       references.count - 1, UnsafeRawPointer(keys).assumingMemoryBound(to: ck_view_words.self),
-      UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self), hashes, count, groups, scratch.misses)
+      UnsafeRawPointer(words).assumingMemoryBound(to: ck_view_words.self), hashes, count, groups, scratch.places,
+      scratch.misses)
   }
 
   /// The key's group, or `absent` with `at` at the empty slot where it would go.

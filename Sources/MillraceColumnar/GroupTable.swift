@@ -84,13 +84,16 @@ public final class GroupTable: @unchecked Sendable {
     let bytes = ByteBuffer()
     private let hashes = MemoryBuffer.zeroed((GroupTable.block + CK_HASHES_BEHIND) * 4)
     private let missing = MemoryBuffer(capacity: GroupTable.block * 2)
+    private let ends = MemoryBuffer(capacity: GroupTable.block * 4)
 
     var misses: UnsafeMutablePointer<UInt16> { missing.base.assumingMemoryBound(to: UInt16.self) }
+    /// The slots at which searches through references ended.
+    var places: UnsafeMutablePointer<UInt32> { ends.base.assumingMemoryBound(to: UInt32.self) }
 
     /// The hashes of a block's keys.
     func hash(_ keys: UnsafePointer<StringView>, _ count: Int, isPacked: Bool) -> UnsafePointer<UInt32> {
       let target = hashes.base.assumingMemoryBound(to: UInt32.self)
-      GroupHash.fill(target, keys, count: count, isPacked: isPacked)
+      _ = GroupHash.fill(target, keys, count: count, isPacked: isPacked)
       return UnsafePointer(target)
     }
   }
@@ -126,10 +129,11 @@ public final class GroupTable: @unchecked Sendable {
   /// The group of each of `count` rows; a key that is new becomes the next group.
   ///
   /// `isNew`, where wanted, gets 1 for the row that made its group and 0 for others. `counting` asks that the rows of each group be
-  /// counted on the way, where the slot is at hand, for `takeRowCounts`; gives whether they were.
+  /// counted on the way, where the slot is at hand, for `takeRowCounts`; gives whether they were. `hashes` are those of the keys where they
+  /// are known.
   @discardableResult
   public func findOrInsert(
-    _ keys: [ColumnVector], count: Int, into groups: UnsafeMutablePointer<UInt32>,
+    _ keys: [ColumnVector], count: Int, hashes known: KeyHashes? = nil, into groups: UnsafeMutablePointer<UInt32>,
     isNew: UnsafeMutablePointer<UInt8>? = nil, counting: Counting = .none
   ) -> Bool {
     let countsRows = counting != .none
@@ -147,7 +151,7 @@ public final class GroupTable: @unchecked Sendable {
     let isPacked = layout.form == .packed
     forEachBlock(keys, count: count, scratch) { start, length, words in
       if !hasForm && start == 0 { chooseForm(words, length) }
-      let hashes = scratch.hash(words, length, isPacked: isPacked)
+      let hashes = known.map { $0.hashes + start } ?? scratch.hash(words, length, isPacked: isPacked)
       let news = isNew.map { $0 + start }
       if references != nil { return findOrRefer(words, hashes, length, groups + start, news) }
       let missCount = matchFirst(words, hashes, length, groups + start, scratch, counting)

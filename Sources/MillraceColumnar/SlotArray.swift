@@ -15,6 +15,8 @@ struct SlotArray<Slot: GroupSlot> {
   private(set) var base: UnsafeMutablePointer<Slot>
   /// A power of two.
   private(set) var count: Int
+  /// Slots that there is memory for; those behind `count` are empty, and take memory once they are used.
+  private var capacity: Int
   /// `hash >> shift` is a slot.
   private(set) var shift: UInt32
   /// Slots in use, which stay below `limit`.
@@ -26,15 +28,25 @@ struct SlotArray<Slot: GroupSlot> {
     count = 128
     shift = 32 - 7
     limit = Self.limit(count)
-    base = Self.empty(count)
+    capacity = Self.capacity(count)
+    base = Self.empty(capacity)
   }
 
-  func deallocate() { RawMemory.deallocate(base, capacity: count) }
+  func deallocate() { RawMemory.deallocate(base, capacity: capacity) }
 
   var memoryBytes: Int { count * MemoryLayout<Slot>.stride }
 
   /// How many of `count` slots may be in use: five of eight, beyond which searches for absent keys grow long.
   private static func limit(_ count: Int) -> Int { count / 8 * 5 }
+
+  /// From this size on slots double where they are.
+  private static var growsInPlaceFrom: Int { 1 << 20 }
+
+  /// How many slots to ask memory for: what is mapped and never touched costs nothing, and what was outgrown would have been touched.
+  private static func capacity(_ count: Int) -> Int {
+    let stride = MemoryLayout<Slot>.stride
+    return count * stride < growsInPlaceFrom ? count : max(count, RawMemory.mappedFrom / stride)
+  }
 
   private static func empty(_ count: Int) -> UnsafeMutablePointer<Slot> {
     RawMemory.allocateScattered(byteCount: count * MemoryLayout<Slot>.stride).bindMemory(to: Slot.self, capacity: count)
@@ -95,15 +107,17 @@ struct SlotArray<Slot: GroupSlot> {
 
   /// More slots, a power of two. Old slots in order give new slots in almost the same order.
   private mutating func grow(to size: Int) {
-    if size == count * 2 && count * MemoryLayout<Slot>.stride >= RawMemory.mappedFrom { return double() }
+    if size == count * 2 && count * MemoryLayout<Slot>.stride >= Self.growsInPlaceFrom { return double() }
     let old = base
     let oldCount = count
+    let oldCapacity = capacity
     shift -= UInt32(truncatingIfNeeded: (size / count).trailingZeroBitCount)
     count = size
     limit = Self.limit(size)
-    base = Self.empty(size)
+    capacity = Self.capacity(size)
+    base = Self.empty(capacity)
     for index in 0..<oldCount where old[index].mark != 0 { place(old[index]) }
-    RawMemory.deallocate(old, capacity: oldCount)
+    RawMemory.deallocate(old, capacity: oldCapacity)
   }
 
   /// Twice as many slots in the same memory, so that the system need clear but half of it.
@@ -112,7 +126,10 @@ struct SlotArray<Slot: GroupSlot> {
   /// elsewhere, since it was pushed over the start or the end of a part, waits until all others have their places.
   private mutating func double() {
     let oldCount = count
-    base = RawMemory.grow(base, capacity: oldCount, used: oldCount, to: oldCount * 2)
+    if oldCount == capacity {
+      base = RawMemory.grow(base, capacity: capacity, used: oldCount, to: capacity * 2)
+      capacity *= 2
+    }
     shift -= 1
     count = oldCount * 2
     limit = Self.limit(count)

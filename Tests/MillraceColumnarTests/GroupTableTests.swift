@@ -176,10 +176,19 @@ import Testing
       }
       #expect(seen.count == table.groupCount)
     }
-    for (part, selection) in whole.partition(columns, count: 3000, into: 4).enumerated() {
+    let (rowParts, hashes) = whole.partition(columns, count: 3000, into: 4)
+    for (part, selection) in rowParts.enumerated() {
       for number in 0..<selection.count {
         #expect(parts[Self.name(columns, Int(selection.rows[number]))] == part)
       }
+      let chosen = columns.map { $0.gathered(selection) }
+      let tables = [GroupTable(keyTypes: whole.keyTypes), GroupTable(keyTypes: whole.keyTypes)]
+      let numbers = zip(tables, [nil, hashes?.gathered(selection)]).map { table, hashes in
+        var groups = [UInt32](repeating: 0, count: selection.count)
+        table.findOrInsert(chosen, count: selection.count, hashes: hashes, into: &groups)
+        return groups
+      }
+      #expect(numbers[0] == numbers[1])
     }
     #expect(whole.groupCount < 500 || Set(parts.values) == [0, 1, 2, 3])
   }

@@ -116,11 +116,12 @@ size_t ck_count_first(
 typedef struct {
   uint32_t hash, mark;
 } ck_group_reference;
-/// Finds for each key the first group whose key has its hash, from the slot (hash >> shift) on, or UINT32_MAX. Rows whose key is not that
-/// of the group go to `misses`; gives how many. Keys are views; one of length UINT32_MAX is NULL.
+/// Finds for each key the first group whose key has its hash, from the slot (hash >> shift) on, or UINT32_MAX, and the slot in `places` at
+/// which that was clear. Rows whose key is not that of the group go to `misses`; gives how many. Keys are views; one of length UINT32_MAX is
+/// NULL.
 size_t ck_follow_first(
     const ck_group_reference *references, uint32_t shift, size_t mask, const ck_view_words *group_keys, const ck_view_words *keys,
-    const uint32_t *hashes, size_t count, uint32_t *groups, uint16_t *misses);
+    const uint32_t *hashes, size_t count, uint32_t *groups, uint32_t *places, uint16_t *misses);
 
 /// How texts of one length are packed, up to 64 bytes long: what is the same in all is kept once, lower-case hexadecimal digits take half a
 /// byte, and other places a byte. A row is its digits, the last byte filled up with 0, and then its other bytes.

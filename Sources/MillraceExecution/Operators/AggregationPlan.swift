@@ -52,10 +52,13 @@ struct AggregationRows {
   var keys: [ColumnVector]
   /// The arguments of each aggregate, then its filter if it has one.
   var values: [ColumnVector]
+  /// The hashes of the keys, where they are known.
+  var hashes: KeyHashes?
 
   func gathered(_ selection: Selection) -> AggregationRows {
     AggregationRows(
-      count: selection.count, keys: keys.map { $0.gathered(selection) }, values: values.map { $0.gathered(selection) })
+      count: selection.count, keys: keys.map { $0.gathered(selection) }, values: values.map { $0.gathered(selection) },
+      hashes: hashes?.gathered(selection))
   }
 }
 

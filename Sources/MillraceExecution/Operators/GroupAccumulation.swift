@@ -77,7 +77,7 @@ final class GroupAccumulation {
 
   /// Adds rows whose keys and arguments are computed.
   func add(_ rows: AggregationRows) throws {
-    let isCounted = locate(rows.keys, count: rows.count, counting)
+    let isCounted = locate(rows.keys, count: rows.count, hashes: rows.hashes, counting)
     if isCounted { hasRowCounts = true }
     if !isCounted, let ownCounter {
       ownCounter.reserve(groupCount: table.groupCount)
@@ -107,10 +107,12 @@ final class GroupAccumulation {
   }
 
   /// Finds or makes the group of each row, in `groups`. Gives whether the table has counted rows.
-  private func locate(_ keys: [ColumnVector], count: Int, _ counting: GroupTable.Counting = .none) -> Bool {
+  private func locate(
+    _ keys: [ColumnVector], count: Int, hashes: KeyHashes? = nil, _ counting: GroupTable.Counting = .none
+  ) -> Bool {
     makeRoom(count)
     let known = table.groupCount
-    let isCounted = table.findOrInsert(keys, count: count, into: groups, counting: counting)
+    let isCounted = table.findOrInsert(keys, count: count, hashes: hashes, into: groups, counting: counting)
     store?.note(groups, count, newFrom: known)
     return isCounted
   }

@@ -64,8 +64,9 @@ final class WorkerGroups {
 
   private func handOn(_ batch: RecordBatch, _ context: TaskContext, _ shared: SharedGroups) throws {
     if waiting.isEmpty { waiting = Array(repeating: [], count: shared.partitionCount) }
-    let rows = try groups.plan.inputs(of: batch, context.evaluation)
-    let parts = groups.table.partition(rows.keys, count: rows.count, into: shared.partitionCount)
+    var rows = try groups.plan.inputs(of: batch, context.evaluation)
+    let (parts, hashes) = groups.table.partition(rows.keys, count: rows.count, into: shared.partitionCount)
+    rows.hashes = hashes
     for (index, part) in parts.enumerated() where part.count > 0 { waiting[index].append(rows.gathered(part)) }
     try shared.add(&waiting)
   }
