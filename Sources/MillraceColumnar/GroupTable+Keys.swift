@@ -307,7 +307,21 @@ struct GroupKeyLayout: Sendable {
 
 extension GroupTable {
   /// The keys of all groups, in the order of their numbers. Only without removals.
-  public func keyColumns() -> [ColumnVector] { keyColumns(0..<groupCount) }
+  public func keyColumns() -> [ColumnVector] { lendKeys().map { [$0] } ?? keyColumns(0..<groupCount) }
+
+  /// From so many groups on their keys are not copied if there is another way.
+  private static let lentFrom = 1 << 14
+
+  /// The column of all keys in the table's own memory, if they are one there.
+  private func lendKeys() -> ColumnVector? {
+    guard layout.form == .view, groupCount >= Self.lentFrom, freeGroups.isEmpty else { return nil }
+    for group in 0..<groupCount where keys[group].word0 == GroupKeyLayout.nullWord { return nil }
+    let size = keyCapacity * MemoryLayout<StringView>.stride
+    let lent = lentKeys ?? MemoryBuffer(adopting: keys, capacity: size - 64, allocated: size)
+    if lent.capacity < groupCount * MemoryLayout<StringView>.stride { return nil }
+    lentKeys = lent
+    return ColumnVector(type: keyTypes[0], count: groupCount, values: lent, validity: nil, owners: arena.owners)
+  }
 
   /// The keys of consecutive groups.
   public func keyColumns(_ range: Range<Int>) -> [ColumnVector] {

@@ -76,6 +76,7 @@ extension GroupTable {
 
   /// Lets later keys have the numbers of unlinked groups.
   public func release(_ groups: UnsafePointer<UInt32>, count: Int) {
+    ownKeys()
     for row in 0..<count {
       let key = keys[Int(groups[row])]
       if isLong(key) { garbageBytes += key.count }

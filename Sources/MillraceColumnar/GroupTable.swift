@@ -39,6 +39,8 @@ public final class GroupTable: @unchecked Sendable {
   /// The 16-byte key of each group.
   @exclusivity(unchecked) var keys: UnsafeMutablePointer<StringView>
   var keyCapacity: Int
+  /// The memory of `keys` where columns may have it too. Until `ownKeys` only keys behind theirs are written.
+  @exclusivity(unchecked) var lentKeys: MemoryBuffer?
   /// Bytes of keys that do not fit into 16.
   @exclusivity(unchecked) var arena = Arena()
   /// Bytes in `arena` that belong to no group any more.
@@ -116,7 +118,7 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   deinit {
-    RawMemory.deallocate(keys, capacity: keyCapacity)
+    if lentKeys == nil { RawMemory.deallocate(keys, capacity: keyCapacity) }
     slots.deallocate()
     references?.deallocate()
   }
@@ -217,6 +219,7 @@ public final class GroupTable: @unchecked Sendable {
   /// Forgets all groups.
   public func removeAll() {
     groupCount = 0
+    ownKeys()
     liveCount = 0
     hasSlots = true
     garbageBytes = 0
@@ -416,7 +419,23 @@ public final class GroupTable: @unchecked Sendable {
   }
 
   func growKeys(to capacity: Int) {
-    keys = RawMemory.grow(keys, capacity: keyCapacity, used: groupCount, to: capacity)
+    if lentKeys == nil {
+      keys = RawMemory.grow(keys, capacity: keyCapacity, used: groupCount, to: capacity)
+    } else {
+      copyKeys(to: capacity)
+    }
     keyCapacity = capacity
+  }
+
+  /// Makes all keys writable.
+  func ownKeys() {
+    if lentKeys != nil && !isKnownUniquelyReferenced(&lentKeys) { copyKeys(to: keyCapacity) }
+  }
+
+  private func copyKeys(to capacity: Int) {
+    let own = RawMemory.allocate(StringView.self, capacity: capacity)
+    own.update(from: keys, count: groupCount)
+    keys = own
+    lentKeys = nil
   }
 }

@@ -193,6 +193,42 @@ import Testing
     #expect(whole.groupCount < 500 || Set(parts.values) == [0, 1, 2, 3])
   }
 
+  /// Columns of keys stay what they were, whatever becomes of the table.
+  @Test(arguments: [0, 1, 2, 3])
+  func keepsKeysThatItHasGiven(change: Int) {
+    let table = GroupTable(keyTypes: [.string])
+    var groups = [UInt32](repeating: 0, count: 20_000)
+    func key(_ number: Int) -> Value {
+      .string(number % 2 == 0 ? "key \(number)" : "a key that is longer \(number)")
+    }
+    func column(_ numbers: Range<Int>) -> ColumnVector { .of(numbers.map(key), type: .string) }
+    let first = column(0..<20_000)
+    table.findOrInsert([first], count: 20_000, into: &groups)
+    let given = table.keyColumns()[0], again = table.keyColumns()[0]
+    switch change {
+    case 0:
+      for start in stride(from: 20_000, to: 400_000, by: 20_000) {
+        table.findOrInsert([column(start..<start + 20_000)], count: 20_000, into: &groups)
+      }
+    case 1:
+      let gone = (0..<20_000 as Range<UInt32>).filter { $0 % 3 > 0 }
+      table.unlink(gone, count: gone.count)
+      table.release(gone, count: gone.count)
+      table.findOrInsert([column(50_000..<70_000)], count: 20_000, into: &groups)
+    case 2:
+      table.removeAll()
+      table.findOrInsert([column(50_000..<70_000)], count: 20_000, into: &groups)
+      let new = table.keyColumns()[0]
+      #expect((0..<20_000).allSatisfy { new.value($0) == key(50_000 + $0) })
+    default: break
+    }
+    for given in [given, again] {
+      #expect(given.count == 20_000)
+      #expect((0..<20_000).allSatisfy { given.value($0) == first.value($0) })
+    }
+    withExtendedLifetime(table) {}
+  }
+
   /// So many groups that the table grows within its memory, with hashes that push keys over the borders of the parts that move.
   @Test func keepsAllGroupsWhereItDoubles() {
     let table = GroupTable(keyTypes: [.long])
