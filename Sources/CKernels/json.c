@@ -278,16 +278,13 @@ static inline void expect(slot *s, uint8_t first) {
 // Parses the key at p, where a comma is first unless `position` is the first, the plain way; gives its value's first byte and the field, and
 // teaches the slot.
 static const uint8_t *plain_key(ck_json_plan *plan, const uint8_t *p, const uint8_t *end, int32_t position, int32_t *field) {
-  const uint8_t *from = p;
-  p = skip_blanks(position > 0 ? p + 1 : p, end);
-  if (p >= end || *p != '"') return NULL;
+  const uint8_t *from = p, *close;
+  const uint8_t *name = skip_blanks(position > 0 ? p + 1 : p, end) + 1;
   int is_escaped;
-  const uint8_t *close = string_end(p + 1, end, &is_escaped);
-  if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
-  *field = field_named(plan, p + 1, (size_t)(close - p - 1), is_escaped);
-  p = skip_blanks(close + 1, end);
-  if (p >= end || *p != ':') return NULL;
-  p = skip_blanks(p + 1, end);
+  p = behind_key(name - 1, end, &close, &is_escaped);
+  if (!p) return NULL;
+  *field = field_named(plan, name, (size_t)(close - name), is_escaped);
+  p = skip_blanks(p, end);
   size_t length = (size_t)(p - from);
   if (position < slot_limit && length <= literal_limit) {
     slot *s = &plan->slots[position];

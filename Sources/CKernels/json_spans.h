@@ -206,6 +206,15 @@ static inline __attribute__((always_inline)) const uint8_t *read_value(
   }
 }
 
+// Past the key at p and its colon, and where its bytes end, behind which is a quote; NULL if there is none that is JSON by the letter.
+static inline const uint8_t *behind_key(const uint8_t *p, const uint8_t *end, const uint8_t **close, int *is_escaped) {
+  if (p >= end || *p != '"') return NULL;
+  *close = string_end(p + 1, end, is_escaped);
+  if (!*close || !is_string(p + 1, *close, *is_escaped)) return NULL;
+  p = skip_blanks(*close + 1, end);
+  return p < end && *p == ':' ? p + 1 : NULL;
+}
+
 // Past the value at p if it is JSON by the letter, else NULL. Nesting is kept in bits, not on the stack.
 static inline const uint8_t *check_value(const uint8_t *p, const uint8_t *end) {
   uint8_t is_object[depth_limit];
@@ -251,14 +260,11 @@ static inline const uint8_t *check_value(const uint8_t *p, const uint8_t *end) {
       p++;
     }
     if (!is_object[depth - 1]) continue;
-  key:
-    if (p >= end || *p != '"') return NULL;
+  key:;
     int is_escaped;
-    const uint8_t *close = string_end(p + 1, end, &is_escaped);
-    if (!close || !is_string(p + 1, close, is_escaped)) return NULL;
-    p = skip_blanks(close + 1, end);
-    if (p >= end || *p != ':') return NULL;
-    p++;
+    const uint8_t *close;
+    p = behind_key(p, end, &close, &is_escaped);
+    if (!p) return NULL;
   }
 }
 

@@ -11,6 +11,7 @@ enum GroupHash {
 
   /// The same of each of `count` keys. A view that does not hold its bytes itself has the hash of its bytes; gives whether there may be one.
   @inline(__always)
+  @discardableResult
   static func fill(
     _ hashes: UnsafeMutablePointer<UInt32>, _ keys: UnsafePointer<StringView>, count: Int, isPacked: Bool
   ) -> Bool {

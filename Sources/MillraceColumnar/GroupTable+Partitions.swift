@@ -6,8 +6,11 @@ extension GroupTable {
   /// same key types. `count` is a power of two.
   public func partitioned(_ count: Int, from first: Int = 0) -> [Selection] {
     if count == 1 { return [.range(first..<groupCount)] }
-    let parts = PartNumbers(first..<groupCount, of: count, isPacked: layout.form == .packed)
-    for group in first..<groupCount where !isFree(group) { parts.note(group, keys[group]) }
+    let isPacked = layout.form == .packed
+    let parts = PartNumbers(first..<groupCount, of: count)
+    for group in first..<groupCount where !isFree(group) {
+      parts.note(group, GroupHash.ofPartition(keys[group], isPacked: isPacked))
+    }
     return parts.selections { !isFree($0) }
   }
 
@@ -18,18 +21,19 @@ extension GroupTable {
     parts: [Selection], hashes: KeyHashes?
   ) {
     let isPacked = layout.form == .packed
-    let parts = PartNumbers(0..<count, of: partitions, isPacked: isPacked)
+    let parts = PartNumbers(0..<count, of: partitions)
     let hashes = isPacked ? nil : KeyHashes(capacity: count)
-    var areMany = false
+    var hasLong = false
     forEachBlock(keys, count: count, scratch) { start, length, words in
       guard let hashes else {
-        for row in 0..<length { parts.note(start &+ row, words[row]) }
+        for row in 0..<length { parts.note(start &+ row, GroupHash.ofPartition(words[row], isPacked: true)) }
         return
       }
-      if GroupHash.fill(hashes.target + start, words, count: length, isPacked: false) { areMany = true }
-      for row in 0..<length { parts.note(start &+ row, words[row], hash: hashes.target[start &+ row]) }
+      let target = hashes.target + start
+      if GroupHash.fill(target, words, count: length, isPacked: false) { hasLong = true }
+      for row in 0..<length { parts.note(start &+ row, GroupHash.ofPartition(words[row], known: target[row])) }
     }
-    return (parts.selections { _ in true }, areMany ? hashes : nil)
+    return (parts.selections { _ in true }, hasLong ? hashes : nil)
   }
 }
 
@@ -60,28 +64,20 @@ private struct PartNumbers {
   private let numbers: MemoryBuffer
   private let range: Range<Int>
   private let partCount: Int
-  private let isPacked: Bool
 
-  init(_ range: Range<Int>, of partCount: Int, isPacked: Bool) {
+  init(_ range: Range<Int>, of partCount: Int) {
     precondition(partCount & (partCount - 1) == 0 && partCount <= 256, "partitions are a power of two up to 256")
     numbers = MemoryBuffer(capacity: range.count)
     self.range = range
     self.partCount = partCount
-    self.isPacked = isPacked
   }
 
   private var parts: UnsafeMutablePointer<UInt8> { numbers.base.assumingMemoryBound(to: UInt8.self) }
 
+  /// The hash that chooses the part of a key.
   @inline(__always)
-  func note(_ index: Int, _ key: StringView) {
-    parts[index &- range.lowerBound] =
-      UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, isPacked: isPacked)) & UInt8(partCount - 1)
-  }
-
-  @inline(__always)
-  func note(_ index: Int, _ key: StringView, hash: UInt32) {
-    parts[index &- range.lowerBound] =
-      UInt8(truncatingIfNeeded: GroupHash.ofPartition(key, known: hash)) & UInt8(partCount - 1)
+  func note(_ index: Int, _ hash: UInt32) {
+    parts[index &- range.lowerBound] = UInt8(truncatingIfNeeded: hash) & UInt8(partCount - 1)
   }
 
   /// The wanted keys of each part, in order. All of them must have been noted.

@@ -95,7 +95,7 @@ public final class GroupTable: @unchecked Sendable {
     /// The hashes of a block's keys.
     func hash(_ keys: UnsafePointer<StringView>, _ count: Int, isPacked: Bool) -> UnsafePointer<UInt32> {
       let target = hashes.base.assumingMemoryBound(to: UInt32.self)
-      _ = GroupHash.fill(target, keys, count: count, isPacked: isPacked)
+      GroupHash.fill(target, keys, count: count, isPacked: isPacked)
       return UnsafePointer(target)
     }
   }
