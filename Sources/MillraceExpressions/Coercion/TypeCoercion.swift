@@ -9,6 +9,12 @@ package enum TypeCoercion {
       ?? complex(left, right, commonType)
   }
 
+  /// The type in which two values are compared and rows of UNION come together. Structs that differ in nothing but the names of their fields, which are
+  /// other types elsewhere, are one type here, with the names of the first.
+  package static func comparedType(_ left: DataType, _ right: DataType) -> DataType? {
+    commonType(left, left.hasValues(of: right) ? renamed(right, like: left) : right)
+  }
+
   /// The common type of `greatest`, of set operations on arrays and the like, where a string stays apart from other types.
   package static func commonTypeWithoutStrings(_ left: DataType, _ right: DataType) -> DataType? {
     tightestCommonType(left, right) ?? withDecimal(left, right) ?? complex(left, right, commonTypeWithoutStrings)
@@ -101,10 +107,6 @@ package enum TypeCoercion {
       return .map(key: key, value: value, valueContainsNull: containsNull)
     case (.structure(let a), .structure(let b)):
       guard a.count == b.count else { return nil }
-      // Structs that differ in nothing but the names of their fields are one type, with the names of the first.
-      if zip(a, b).contains(where: { $0.name != $1.name }), zip(a, b).allSatisfy({ $0.type.hasValues(of: $1.type) }) {
-        return .structure(zip(a, b).map { StructField($0.name, $0.type, isNullable: $0.isNullable || $1.isNullable) })
-      }
       var fields: [StructField] = []
       for (x, y) in zip(a, b) {
         guard x.name.lowercased() == y.name.lowercased(), let type = common(x.type, y.type) else { return nil }
@@ -115,13 +117,19 @@ package enum TypeCoercion {
     }
   }
 
-  /// `type` with the field names of `model`, where both are structs of one width.
+  /// `type` with the field names of `model`, where both are structs of one width, or hold such structs in the same places.
   package static func renamed(_ type: DataType, like model: DataType) -> DataType {
-    guard case .structure(let fields) = type, case .structure(let names) = model, fields.count == names.count else {
-      return type
+    switch (type, model) {
+    case (.array(let element, let hasNulls), .array(let other, _)):
+      return .array(element: renamed(element, like: other), containsNull: hasNulls)
+    case (.map(let key, let value, let hasNulls), .map(let otherKey, let otherValue, _)):
+      return .map(
+        key: renamed(key, like: otherKey), value: renamed(value, like: otherValue), valueContainsNull: hasNulls)
+    case (.structure(let fields), .structure(let names)) where fields.count == names.count:
+      return .structure(
+        zip(fields, names).map { StructField($1.name, renamed($0.type, like: $1.type), isNullable: $0.isNullable) })
+    default: return type
     }
-    return .structure(
-      zip(fields, names).map { StructField($1.name, renamed($0.type, like: $1.type), isNullable: $0.isNullable) })
   }
 
   private static func mayMakeNull(_ from: DataType, _ to: DataType) -> Bool {

@@ -33,7 +33,7 @@ enum BuiltinFunctions {
   ]
   static let aggregateFamilies: [[AggregateFunction]] = [
     BasicAggregates.all,
-    StatisticalAggregates.all,
+    StatisticalAggregates.all, BitmapAggregates.all,
     CollectionAggregates.all,
     VariantFunctions.aggregates,
   ]

@@ -67,7 +67,7 @@ extension Analyzer {
     }
     return .project(
       try zip(step.output, columns).map { source, target in
-        guard TypeCoercion.commonType(source.type, target.type) != nil else {
+        guard TypeCoercion.comparedType(source.type, target.type) != nil else {
           throw MillraceError(
             "INCOMPATIBLE_COLUMN_TYPE",
             "column `\(target.name)` of `\(name)` is \(target.type.sql) in the anchor and \(source.type.sql) in the step"

@@ -242,7 +242,7 @@ public final class Analyzer {
     }
     var types: [DataType] = []
     for (index, (a, b)) in zip(left.output, right.output).enumerated() {
-      guard let type = TypeCoercion.commonType(a.type, b.type) else {
+      guard let type = TypeCoercion.comparedType(a.type, b.type) else {
         throw MillraceError(
           "INCOMPATIBLE_COLUMN_TYPE",
           "\(what): column \(index + 1) is \(a.type.sql) on the left and \(b.type.sql) on the right",

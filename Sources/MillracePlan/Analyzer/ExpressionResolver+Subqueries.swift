@@ -59,7 +59,7 @@ extension ExpressionResolver {
         "the left side of IN has \(values.count) columns, and the subquery has \(plan.output.count)")
     }
     if !isCorrelated && values.count == 1 {
-      guard let type = TypeCoercion.commonType(values[0].type, plan.output[0].type) else {
+      guard let type = TypeCoercion.comparedType(values[0].type, plan.output[0].type) else {
         throw MillraceError(
           "DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
           "IN compares \(values[0].type.sql) with the subquery's \(plan.output[0].type.sql)")

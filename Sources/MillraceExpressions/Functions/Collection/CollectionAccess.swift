@@ -1,4 +1,4 @@
-import MillraceColumnar
+package import MillraceColumnar
 
 /// Access to parts of arrays, maps and structs: `a[i]`, `m[k]`, `s.field`, `element_at` and `get`.
 public enum CollectionAccess {
@@ -66,7 +66,8 @@ public enum CollectionAccess {
       hint: "extract from a STRUCT, ARRAY or MAP")
   }
 
-  private static func fieldIndex(_ fields: [StructField], _ name: String) throws -> Int {
+  /// Position of the field of that name, upper and lower case alike; throws `FIELD_NOT_FOUND` and `AMBIGUOUS_REFERENCE_TO_FIELDS`.
+  package static func fieldIndex(_ fields: [StructField], _ name: String) throws -> Int {
     let wanted = name.lowercased()
     let found = fields.indices.filter { fields[$0].name.lowercased() == wanted }
     if found.count == 1 { return found[0] }

@@ -10,6 +10,9 @@ public enum Generators {
   /// Names of generators that stand in FROM only.
   public static let tableNames: Set<String> = ["variant_explode", "variant_explode_outer"]
 
+  /// Whether a generator has the name.
+  public static func isGenerator(_ name: String) -> Bool { names.contains(name) || tableNames.contains(name) }
+
   /// Whether the name asks for a row of NULLs where nothing is generated.
   public static func isOuter(_ name: String) -> Bool { name.lowercased().hasSuffix("_outer") }
 

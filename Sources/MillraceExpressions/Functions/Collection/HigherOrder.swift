@@ -205,13 +205,17 @@ enum Folding {
     try HigherOrder.expectCount(name, arguments, 3...4)
     let array = try CollectionBinding.typedArray(name, HigherOrder.expression(name, arguments[0]), 0)
     let zero = try HigherOrder.expression(name, arguments[1])
-    let merge = try HigherOrder.lambda(
+    var merge = try HigherOrder.lambda(
       name, arguments[2], [(zero.type, true), (array.type.elementType ?? .void, true)])
-    guard merge.body.type.matches(zero.type) else {
+    guard merge.body.type.hasValues(of: zero.type) else {
       throw MillraceError(
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
         "the lambda of `aggregate` gives \(merge.body.type.sql) but the start value is \(zero.type.sql)",
         hint: "cast the start value")
+    }
+    // Where fields of a struct have other names, the first ones stay.
+    if !merge.body.type.matches(zero.type) {
+      merge.body = try merge.body.cast(to: TypeCoercion.renamed(merge.body.type, like: zero.type), context)
     }
     var lambdas = [merge]
     if arguments.count == 4 { lambdas.append(try HigherOrder.lambda(name, arguments[3], [(zero.type, true)])) }
@@ -288,37 +292,75 @@ enum ComparingSort {
     var high: Int
   }
 
+  /// As Java sorts short arrays, on which Spark's answer rests where the lambda compares without a total order: what stands in order at the
+  /// beginning stays, or is reversed, and the elements behind it are inserted one after the other.
   private static func sort(_ flat: FlatLists, _ count: Int, _ run: BoundHigherOrder.LambdaRunner) throws -> [Int] {
     let elements = flat.children[0].flattened()
     var order = Array(0..<flat.count)
-    let longest = flat.lists.map { Int($0.length) }.max() ?? 0
-    for step in stride(from: 1, to: longest, by: 1) {
-      var open = (0..<count).filter { flat.lists[$0].length > step }.map { Insertion(row: $0, low: 0, high: step) }
+    func compare(_ left: [Int], _ right: [Int], _ rows: [Int]) throws -> [Int32] {
+      let signs = try run(
+        0, [elements.gathered(Selection(left)), elements.gathered(Selection(right))], Selection(rows))
+      let values = signs.values(as: Int32.self)
+      return try rows.indices.map { index in
+        if signs.isNull(index) {
+          throw MillraceError(
+            "COMPARATOR_RETURNS_NULL", "the comparing lambda of array_sort gave NULL",
+            hint: "handle NULL elements in it")
+        }
+        return values[signs.slot(index)]
+      }
+    }
+    let starts = flat.lists.map { Int($0.offset) }
+    let lengths = flat.lists.map { Int($0.length) }
+    let ends = try beginnings(&order, starts, lengths, count, compare)
+    for step in stride(from: 1, to: lengths.max() ?? 0, by: 1) {
+      var open = (0..<count).filter { lengths[$0] > step && ends[$0] <= step }
+        .map { Insertion(row: $0, low: 0, high: step) }
       var finished: [Insertion] = []
       while !open.isEmpty {
-        let starts = open.map { Int(flat.lists[$0.row].offset) }
-        let inserted = Selection(open.indices.map { order[starts[$0] + step] })
-        let middles = Selection(open.indices.map { order[starts[$0] + (open[$0].low + open[$0].high) / 2] })
-        let signs = try run(0, [elements.gathered(inserted), elements.gathered(middles)], Selection(open.map(\.row)))
-        let values = signs.values(as: Int32.self)
+        let signs = try compare(
+          open.map { order[starts[$0.row] + step] }, open.map { order[starts[$0.row] + ($0.low + $0.high) / 2] },
+          open.map(\.row))
         for index in open.indices {
-          if signs.isNull(index) {
-            throw MillraceError(
-              "COMPARATOR_RETURNS_NULL", "the comparing lambda of array_sort gave NULL",
-              hint: "handle NULL elements in it")
-          }
           let middle = (open[index].low + open[index].high) / 2
-          if values[signs.slot(index)] < 0 { open[index].high = middle } else { open[index].low = middle + 1 }
+          if signs[index] < 0 { open[index].high = middle } else { open[index].low = middle + 1 }
         }
         finished += open.filter { $0.low == $0.high }
         open.removeAll { $0.low == $0.high }
       }
       for insertion in finished {
-        let start = Int(flat.lists[insertion.row].offset)
+        let start = starts[insertion.row]
         let element = order.remove(at: start + step)
         order.insert(element, at: start + insertion.low)
       }
     }
     return order
+  }
+
+  /// Where the elements that stand in order at the beginning of each row end; those that descend are reversed.
+  private static func beginnings(
+    _ order: inout [Int], _ starts: [Int], _ lengths: [Int], _ count: Int,
+    _ compare: (_ left: [Int], _ right: [Int], _ rows: [Int]) throws -> [Int32]
+  ) throws -> [Int] {
+    var ends = lengths
+    var descends = Array(repeating: false, count: count)
+    var open = (0..<count).filter { lengths[$0] > 1 }
+    var step = 1
+    while !open.isEmpty {
+      let signs = try compare(open.map { starts[$0] + step }, open.map { starts[$0] + step - 1 }, open)
+      var rest: [Int] = []
+      for (row, sign) in zip(open, signs) {
+        if step == 1 { descends[row] = sign < 0 }
+        if (sign < 0) != descends[row] {
+          ends[row] = step
+        } else if step + 1 < lengths[row] {
+          rest.append(row)
+        }
+      }
+      open = rest
+      step += 1
+    }
+    for row in 0..<count where descends[row] { order[starts[row]..<starts[row] + ends[row]].reverse() }
+    return ends
   }
 }

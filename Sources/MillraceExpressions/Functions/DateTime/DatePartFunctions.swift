@@ -124,7 +124,7 @@ enum DatePartFunctions {
   static func extract(_ field: String, _ source: Expression, _ context: BindingContext) throws -> Expression {
     let wanted = field.uppercased()
     switch source.type {
-    case .dayTimeInterval, .yearMonthInterval: return try IntervalParts.extract(wanted, source)
+    case .dayTimeInterval, .yearMonthInterval, .calendarInterval: return try IntervalParts.extract(wanted, source)
     default: break
     }
     let known: Field
@@ -163,43 +163,83 @@ enum DatePartFunctions {
   }
 }
 
-/// Fields of intervals.
+/// Fields of intervals. One that an interval's type does not have, such as DAY of INTERVAL HOUR, is an error, not 0.
 enum IntervalParts {
   static func extract(_ field: String, _ source: Expression) throws -> Expression {
-    if case .yearMonthInterval = source.type { return try yearMonth(field, source) }
-    switch field {
-    case "DAY", "D", "DAYS":
-      return part(source, .integer, "day") { (value: Int64) -> Int32 in
-        Int32(truncatingIfNeeded: value / 86_400_000_000)
+    guard let unit = Unit(field), unit.isField(of: source.type) else {
+      throw DatePartFunctions.unknown(field, source.type)
+    }
+    switch source.type {
+    case .yearMonthInterval: return ofMonths(unit, source) { (months: Int32) in months }
+    case .dayTimeInterval:
+      if unit == .day {
+        return part(source, .integer, unit) { (time: Int64) in Int32(truncatingIfNeeded: time / 86_400_000_000) }
       }
-    case "HOUR", "H", "HOURS", "HR", "HRS":
-      return part(source, .byte, "hour") { (value: Int64) -> Int8 in
-        Int8(truncatingIfNeeded: value / 3_600_000_000 % 24)
+      return ofTime(unit, source) { (time: Int64) in time }
+    default:
+      switch unit {
+      case .year, .month: return ofMonths(unit, source) { (interval: CalendarInterval) in interval.months }
+      case .day: return part(source, .integer, unit) { (interval: CalendarInterval) in interval.days }
+      default: return ofTime(unit, source) { (interval: CalendarInterval) in interval.microseconds }
       }
-    case "MINUTE", "M", "MIN", "MINS", "MINUTES":
-      return part(source, .byte, "minute") { (value: Int64) -> Int8 in Int8(truncatingIfNeeded: value / 60_000_000 % 60)
-      }
-    case "SECOND", "S", "SEC", "SECONDS", "SECS":
-      return part(source, .decimal(precision: 8, scale: 6), "second") { (value: Int64) -> Int128 in
-        Int128(value % 60_000_000)
-      }
-    default: throw DatePartFunctions.unknown(field, source.type)
     }
   }
 
-  private static func yearMonth(_ field: String, _ source: Expression) throws -> Expression {
-    switch field {
-    case "YEAR", "Y", "YEARS", "YR", "YRS":
-      return part(source, .integer, "year") { (value: Int32) -> Int32 in value / 12 }
-    case "MONTH", "MON", "MONS", "MONTHS":
-      return part(source, .byte, "month") { (value: Int32) -> Int8 in Int8(truncatingIfNeeded: value % 12) }
-    default: throw DatePartFunctions.unknown(field, source.type)
+  private enum Unit: String {
+    case year, month, day, hour, minute, second
+
+    init?(_ name: String) {
+      switch name {
+      case "YEAR", "Y", "YEARS", "YR", "YRS": self = .year
+      case "MONTH", "MON", "MONS", "MONTHS": self = .month
+      case "DAY", "D", "DAYS": self = .day
+      case "HOUR", "H", "HOURS", "HR", "HRS": self = .hour
+      case "MINUTE", "M", "MIN", "MINS", "MINUTES": self = .minute
+      case "SECOND", "S", "SEC", "SECONDS", "SECS": self = .second
+      default: return nil
+      }
+    }
+
+    func isField(of type: DataType) -> Bool {
+      switch (type, self) {
+      case (.yearMonthInterval(let from, _), .year): from == .year
+      case (.yearMonthInterval(_, let to), .month): to == .month
+      case (.dayTimeInterval(let from, _), .day): from == .day
+      case (.dayTimeInterval(let from, let to), .hour): from <= .hour && .hour <= to
+      case (.dayTimeInterval(let from, let to), .minute): from <= .minute && .minute <= to
+      case (.dayTimeInterval(_, let to), .second): to == .second
+      default: type == .calendarInterval
+      }
+    }
+  }
+
+  private static func ofMonths<A>(
+    _ unit: Unit, _ source: Expression, _ months: @escaping @Sendable (A) -> Int32
+  ) -> Expression {
+    if unit == .year { return part(source, .integer, unit) { (value: A) -> Int32 in months(value) / 12 } }
+    return part(source, .byte, unit) { (value: A) -> Int8 in Int8(truncatingIfNeeded: months(value) % 12) }
+  }
+
+  private static func ofTime<A>(
+    _ unit: Unit, _ source: Expression, _ time: @escaping @Sendable (A) -> Int64
+  ) -> Expression {
+    switch unit {
+    case .hour:
+      return part(source, .byte, unit) { (value: A) -> Int8 in
+        Int8(truncatingIfNeeded: time(value) / 3_600_000_000 % 24)
+      }
+    case .minute:
+      return part(source, .byte, unit) { (value: A) -> Int8 in Int8(truncatingIfNeeded: time(value) / 60_000_000 % 60) }
+    default:
+      return part(source, .decimal(precision: 8, scale: 6), unit) { (value: A) -> Int128 in
+        Int128(time(value) % 60_000_000)
+      }
     }
   }
 
   private static func part<A, R>(
-    _ source: Expression, _ type: DataType, _ field: String, _ body: @escaping @Sendable (A) -> R
+    _ source: Expression, _ type: DataType, _ unit: Unit, _ body: @escaping @Sendable (A) -> R
   ) -> Expression {
-    Bind.call("extract", [source], type, variant: field) { vectors, _ in .map(type, vectors[0], body) }
+    Bind.call("extract", [source], type, variant: unit.rawValue) { vectors, _ in .map(type, vectors[0], body) }
   }
 }

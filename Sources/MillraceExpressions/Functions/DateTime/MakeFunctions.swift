@@ -17,6 +17,8 @@ enum MakeFunctions {
     timestamp("make_timestamp", .timestamp, isTry: false), timestamp("make_timestamp_ltz", .timestamp, isTry: false),
     timestamp("make_timestamp_ntz", .timestampNTZ, isTry: false),
     timestamp("try_make_timestamp", .timestamp, isTry: true),
+    timestamp("try_make_timestamp_ltz", .timestamp, isTry: true),
+    timestamp("try_make_timestamp_ntz", .timestampNTZ, isTry: true),
     ScalarFunction(
       "make_interval",
       summary: "An interval of years, months, weeks, days, hours, minutes and seconds; what is left out is 0.",
