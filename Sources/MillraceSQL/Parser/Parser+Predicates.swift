@@ -57,6 +57,10 @@ extension Parser {
       try expect(.rightParen)
       return SQLExpression(.inSubquery(value, query), range(from: start))
     }
+    if at(.rightParen) {
+      throw fail(
+        "INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE", "IN needs at least one value", hint: "write IN (NULL), or false")
+    }
     let list = try expressionList()
     try expect(.rightParen)
     return SQLExpression(.inList(value, list), range(from: start))

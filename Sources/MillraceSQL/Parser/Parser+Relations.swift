@@ -262,7 +262,7 @@ extension Parser {
     if case .number = kind, at(.percentWord, 1) {
       let digits = text(token)
       guard let percent = Double(digits), percent <= 100 else {
-        throw fail("PARSE_SYNTAX_ERROR", "a sample takes 0 to 100 percent, not \(digits)")
+        throw fail("INVALID_TABLESAMPLE_FRACTION", "a sample takes 0 to 100 percent, not \(digits)")
       }
       advance()
       advance()

@@ -189,6 +189,7 @@ extension Parser {
   /// Any word or a name in back-ticks.
   func name(_ expected: String = "a name") throws(Failed) -> String {
     guard atName() else { throw unexpected(expected) }
+    if atLiteralIdentifierClause { return try singleIdentifierClause() }
     let token = token
     advance()
     return nameText(token)
@@ -214,6 +215,7 @@ extension Parser {
 
   /// `a.b.c`.
   func nameParts(_ expected: String = "a name") throws(Failed) -> [String] {
+    if atIdentifierClause { return try identifierClause() }
     var parts = [try name(expected)]
     while at(.dot), atName(1) {
       advance()
