@@ -8,28 +8,24 @@ extension Analyzer {
     _ inner: Relation, alias: TableAlias?, _ plan: LogicalPlan, _ scope: Scope, kind: JoinKind,
     on condition: SQLExpression? = nil
   ) throws -> (LogicalPlan, Scope) {
-    if case .function(let function) = inner.kind {
-      if condition != nil {
-        throw MillraceError(
-          "UNSUPPORTED_FEATURE.LATERAL_JOIN_CONDITION", "LEFT JOIN LATERAL of a table function takes no condition",
-          hint: "put the function into a subquery with WHERE")
-      }
+    var result = scope
+    if case .function(let function) = inner.kind, condition == nil {
       let resolver = ExpressionResolver(self, scope)
       guard var node = try resolver.generator(function, over: plan) else {
         throw unknownTableFunction(function.name.last?.lowercased() ?? "")
       }
       node.isOuter = node.isOuter || kind == .left
-      let chosen = alias ?? inner.alias
-      node.output = try renamed(node.output, chosen)
-      var result = scope
+      node.output = try renamed(node.output, alias ?? inner.alias)
       result.columns += node.output
       return (.generate(node), result)
     }
-    guard case .subquery(let query) = inner.kind else {
-      throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
+    let rows: LogicalPlan
+    switch inner.kind {
+    case .subquery(let query): rows = try subplan(query, outer: scope)
+    case .function(let function): rows = try tableFunction(function, outer: .scope(scope))
+    default: throw MillraceError("UNSUPPORTED_FEATURE.LATERAL_JOIN", "LATERAL takes a subquery or a table function")
     }
-    var sub = try aliased(try subplan(query, outer: scope), alias ?? inner.alias)
-    var result = scope
+    var sub = try aliased(rows, alias ?? inner.alias)
     result.columns += sub.output
     if let condition { sub = .filter(try booleanCondition(condition, result), sub) }
     return (try LateralJoin(self, left: plan, kind: kind).plan(sub), result)
@@ -53,6 +49,9 @@ private struct LateralJoin {
   func plan(_ subquery: LogicalPlan) throws -> LogicalPlan {
     let (columns, below) = projection(of: subquery)
     let isCorrelated = !below.freeReferences.isDisjoint(with: outerIDs)
+    if isCorrelated, let generated = below.generated(from: left, isOuter: kind == .left, columns) {
+      return project(columns, over: generated)
+    }
     if below.isGlobalAggregate && isCorrelated { return try joinAggregate(columns, below) }
     guard columns.contains(where: { !$0.expression.references.isDisjoint(with: outerIDs) }) else {
       return try join(subquery, kind)
@@ -134,6 +133,36 @@ private struct LateralJoin {
 }
 
 extension LogicalPlan {
+  /// Generators over one row, with conditions on what they give, as generators over the rows of `left`; nil where the plan is another. With `isOuter`
+  /// rows without a result stay, which only `columns` of a single generator as they are tell.
+  fileprivate func generated(from left: LogicalPlan, isOuter: Bool, _ columns: [NamedExpression]) -> LogicalPlan? {
+    switch self {
+    case .relation(let leaf):
+      if case .oneRow = leaf.content { return left }
+      return nil
+    case .alias(_, let child): return child.generated(from: left, isOuter: isOuter, columns)
+    case .project(let items, let child) where !isOuter:
+      let passed = left.output.map { NamedExpression(passing: $0) }
+      return child.generated(from: left, isOuter: false, columns).map { .project(passed + items, $0) }
+    case .filter(let condition, let child) where !isOuter:
+      return child.generated(from: left, isOuter: false, columns).map { .filter(condition, $0) }
+    case .generate(var node):
+      if isOuter {
+        let given = Set(node.output.map(\.id))
+        guard case .relation = node.child,
+          columns.allSatisfy({
+            if case .attribute(let column) = $0.expression { given.contains(column.id) } else { false }
+          })
+        else { return nil }
+        node.isOuter = true
+      }
+      guard let child = node.child.generated(from: left, isOuter: false, columns) else { return nil }
+      node.child = child
+      return .generate(node)
+    default: return nil
+    }
+  }
+
   /// Whether it gives one row whatever there is.
   fileprivate var isGlobalAggregate: Bool {
     if case .aggregate(let node) = self { node.grouping.isEmpty } else { false }

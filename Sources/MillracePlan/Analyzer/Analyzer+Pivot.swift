@@ -110,7 +110,9 @@ extension Analyzer {
     }
     switch step {
     case .select(let isDistinct, let items): return try block(Select(items, isDistinct: isDistinct))
-    case .extend(let items): return try block(Select([everything] + items))
+    case .extend(let items):
+      try checkNoAggregates(items, "EXTEND")
+      return try block(Select([everything] + items))
     case .filter(let condition): return try block(Select([everything], filter: condition))
     case .orderBy(let items): return try block(Select([everything]), orderBy: items)
     case .limit(let limit, let offset):
@@ -121,6 +123,7 @@ extension Analyzer {
     case .drop(let names):
       return try block(Select([SQLExpression(.star(qualifier: [], except: names))]))
     case .set(let assignments):
+      try checkNoAggregates(assignments.map(\.value), "SET")
       let items = plan.output.map { column -> SQLExpression in
         guard let new = assignments.last(where: { $0.column.lowercased() == column.name.lowercased() }) else {
           return SQLExpression(.column([column.name]))
@@ -133,14 +136,7 @@ extension Analyzer {
       }
       return try block(Select(items))
     case .aggregate(let aggregates, let groupBy):
-      let keys = (groupBy?.items ?? []).compactMap { item -> SQLExpression? in
-        if case .expression(let expression) = item { expression } else { nil }
-      }
-      let plainKeys = GroupBy(keys.map { .expression($0.unaliased) })
-      return try block(
-        Select(
-          keys + aggregates,
-          groupBy: groupBy.map { $0.isAll ? $0 : keys.count == $0.items.count ? plainKeys : $0 } ?? GroupBy([])))
+      return try block(try pipeAggregate(aggregates, groupBy, plan))
     case .join(let kind, let isNatural, let relation, let condition):
       let right = try self.relation(relation, outer: outer)
       let (joined, scope) = try join(
@@ -148,9 +144,7 @@ extension Analyzer {
       return .project(scope.columns.map { NamedExpression(passing: $0) }, joined)
     case .setOperation(let kind, let isAll, let isByName, let query):
       return try combine(kind, isAll: isAll, isByName: isByName, plan, try self.plan(query, outer: outer))
-    case .sample:
-      throw MillraceError(
-        "UNSUPPORTED_FEATURE.PIPE_SAMPLE", "|> TABLESAMPLE is not supported", hint: "use TABLESAMPLE in FROM")
+    case .sample(let sample): return try sampled(plan, sample)
     case .pivot(let pivot): return try self.pivot(pivot, plan, Scope(of: plan))
     case .unpivot(let unpivot): return try self.unpivot(unpivot, plan, Scope(of: plan))
     case .lateralView(let view):
@@ -158,6 +152,43 @@ extension Analyzer {
       select.lateralViews = [view]
       return try block(select)
     }
+  }
+}
+
+extension Analyzer {
+  private func checkNoAggregates(_ items: [SQLExpression], _ clause: String) throws {
+    for item in items where item.contains(where: isAggregate) {
+      throw MillraceError(
+        "PIPE_OPERATOR_CONTAINS_AGGREGATE_FUNCTION",
+        "|> \(clause) computes from each row, and takes no aggregate functions",
+        hint: "use |> AGGREGATE, or add OVER ()")
+    }
+  }
+
+  /// The block of `|> AGGREGATE`: keys come before the aggregates, and an ordinal among them is a column of the input.
+  private func pipeAggregate(_ aggregates: [SQLExpression], _ groupBy: GroupBy?, _ plan: LogicalPlan) throws -> Select {
+    for item in aggregates where !item.contains(where: isAggregate) {
+      throw MillraceError(
+        "PIPE_OPERATOR_AGGREGATE_EXPRESSION_CONTAINS_NO_AGGREGATE_FUNCTION",
+        "|> AGGREGATE computes with aggregate functions, and this expression has none",
+        hint: "put it into GROUP BY, or use |> EXTEND")
+    }
+    guard let groupBy else { return Select(aggregates, groupBy: GroupBy([])) }
+    let keys = try groupBy.items.compactMap { item -> SQLExpression? in
+      guard case .expression(let key) = item else { return nil }
+      guard case .literal(.integer(let ordinal), .integer) = key.unaliased.kind else { return key }
+      guard ordinal >= 1, ordinal <= Int64(plan.output.count) else {
+        throw MillraceError(
+          "GROUP_BY_POS_OUT_OF_RANGE",
+          "GROUP BY position \(ordinal) is not a column of the input (1 to \(plan.output.count))")
+      }
+      let column = SQLExpression(.column(["\u{0}\(plan.output[Int(ordinal) - 1].id)"]), key.range)
+      if case .alias(_, let names) = key.kind { return SQLExpression(.alias(column, names), key.range) }
+      return column
+    }
+    let isPlain = !groupBy.isAll && keys.count == groupBy.items.count
+    return Select(
+      keys + aggregates, groupBy: isPlain ? GroupBy(keys.map { .expression($0.unaliased) }) : groupBy)
   }
 }
 

@@ -4,25 +4,15 @@ import MillraceExpressions
 import MillraceSQL
 
 extension Analyzer {
-  /// The relations of FROM, side by side; one row without columns when there is none.
+  /// The relations of FROM, each joined with all before it; one row without columns when there is none. As in Spark, and other than in the
+  /// standard, what JOIN, PIVOT and UNPIVOT behind a comma join on to is all that stands before them.
   func from(_ relations: [Relation], outer: Scope.Outer) throws -> (plan: LogicalPlan, scope: Scope) {
     guard let first = relations.first else {
       let plan = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
       return (plan, Scope([], outer: outer))
     }
-    var (plan, scope) = try relation(first, outer: outer)
-    for next in relations.dropFirst() {
-      if case .lateral(let inner) = next.kind {
-        (plan, scope) = try lateral(inner, alias: next.alias, plan, scope, kind: .inner)
-        continue
-      }
-      let (right, rightScope) = try relation(next, outer: outer)
-      plan = .join(JoinNode(.cross, plan, right, condition: nil))
-      scope.columns += rightScope.columns
-      scope.hidden += rightScope.hidden
-    }
-    scope.outer = outer
-    return (plan, scope)
+    let joined = relations.dropFirst().reduce(first) { $1.joined(behind: $0) }
+    return try relation(joined, outer: outer)
   }
 
   func relation(_ relation: Relation, outer: Scope.Outer) throws -> (LogicalPlan, Scope) {
@@ -33,6 +23,10 @@ extension Analyzer {
       scope = Scope(of: plan, outer: outer)
     }
     if let alias = relation.alias {
+      if case .parenthesized = relation.kind, scope.columns.count < plan.output.count {
+        // Both columns of USING can be reached within the parentheses only.
+        plan = .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
+      }
       plan = try aliased(plan, alias)
       scope = Scope(of: plan, outer: outer)
     }
@@ -54,7 +48,7 @@ extension Analyzer {
       let one = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
       return try lateral(inner, alias: relation.alias, one, Scope([], outer: outer), kind: .inner)
     case .function(let call):
-      let plan = try tableFunction(call)
+      let plan = try tableFunction(call, outer: outer)
       return (plan, Scope(of: plan, outer: outer))
     case .values(let rows):
       let plan = try values(rows)
@@ -218,22 +212,30 @@ extension Analyzer {
     scope.hidden = left.1.hidden + right.1.hidden
     var names: [String]?
     if isNatural {
+      var seen: Set<String> = []
       names = left.1.columns.map(\.name).filter { name in
         right.1.columns.contains { $0.name.lowercased() == name.lowercased() }
+          && seen.insert(name.lowercased()).inserted
       }
     } else if case .using(let columns) = condition {
       names = columns
     }
     if let names { return try joinUsing(planKind, names, left, right, outer: outer) }
+    var (left, right): (Side, Side) = (left, right)
     var expression: Expression?
-    if case .on(let sql) = condition { expression = try booleanCondition(sql, scope) }
+    var above: [SQLExpression] = []
+    if case .on(let sql) = condition {
+      let taken = try takeSubqueries(of: sql, planKind, &left, &right, outer: outer)
+      expression = try taken.rest.map { try booleanCondition($0, scope) }
+      above = taken.above
+    }
     let effective =
       planKind == .inner && expression == nil ? .cross : planKind == .cross && expression != nil ? .inner : planKind
     let node = JoinNode(effective, left.0, right.0, condition: expression)
     let plan = LogicalPlan.join(node)
     var result = Scope(requalified(plan.output, like: scope.columns), outer: outer)
     if !planKind.keepsLeftOnly { result.hidden = scope.hidden }
-    return (plan, result)
+    return try above.reduce((plan, result)) { try filtered($0, by: $1, outer: outer) }
   }
 
   /// The plan's columns, with nullability, under the qualifiers that the scope gave them.
@@ -249,13 +251,14 @@ extension Analyzer {
     var merged: [NamedExpression] = []
     var hiddenIDs: Set<Int> = []
     for name in names {
+      // Where a side has several of the name, as after a comma, it is the first.
       func column(_ scope: Scope, _ side: String) throws -> Attribute {
-        guard let match = try scope.match([name]), match.path.isEmpty else {
+        guard let column = scope.columns.first(where: { $0.name.lowercased() == name.lowercased() }) else {
           throw MillraceError(
             "UNRESOLVED_USING_COLUMN_FOR_JOIN",
             "USING column `\(name)` cannot be resolved on the \(side) side of the join")
         }
-        return match.attribute
+        return column
       }
       let a = try column(left.1, "left")
       let b = try column(right.1, "right")
@@ -296,11 +299,13 @@ extension Analyzer {
 
   // MARK: Functions in FROM
 
-  private func tableFunction(_ call: FunctionCall) throws -> LogicalPlan {
+  /// A table function, whose arguments may use columns of the enclosing query unless it is `range`.
+  func tableFunction(_ call: FunctionCall, outer: Scope.Outer) throws -> LogicalPlan {
     let name = call.name.last?.lowercased() ?? ""
-    let resolver = ExpressionResolver(self, Scope([]))
-    let arguments = try call.arguments.compactMap(\.expression).map { try resolver.resolve($0) }
-    if name == "range" { return try range(arguments) }
+    let resolver = ExpressionResolver(self, Scope([], outer: outer))
+    if name == "range" {
+      return try range(try call.arguments.compactMap(\.expression).map { try resolver.resolve($0) })
+    }
     let one = LogicalPlan.relation(LeafRelation(name: "one row", output: [], content: .oneRow))
     guard let node = try resolver.generator(call, over: one) else { throw unknownTableFunction(name) }
     return .generate(node)
@@ -356,7 +361,7 @@ extension Analyzer {
     }
   }
 
-  private func sampled(_ plan: LogicalPlan, _ sample: TableSample) throws -> LogicalPlan {
+  func sampled(_ plan: LogicalPlan, _ sample: TableSample) throws -> LogicalPlan {
     switch sample.amount {
     case .rows(let count): return .limit(count: try rowCount(count, "TABLESAMPLE"), offset: 0, plan)
     case .percent(let percent):
@@ -422,5 +427,20 @@ extension Value {
       Int64(interval.days) * 86_400_000_000 + interval.microseconds
     default: nil
     }
+  }
+}
+
+extension Relation {
+  /// The relation with its leftmost one joined behind another.
+  fileprivate func joined(behind left: Relation) -> Relation {
+    var whole = self
+    switch kind {
+    case .join(let kind, let isNatural, let inner, let right, let condition):
+      whole.kind = .join(kind, isNatural: isNatural, inner.joined(behind: left), right, condition)
+    case .pivot(let inner, let pivot): whole.kind = .pivot(inner.joined(behind: left), pivot)
+    case .unpivot(let inner, let unpivot): whole.kind = .unpivot(inner.joined(behind: left), unpivot)
+    default: whole = Relation(.join(.cross, isNatural: false, left, self, .none), range)
+    }
+    return whole
   }
 }

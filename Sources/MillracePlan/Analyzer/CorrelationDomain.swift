@@ -11,10 +11,17 @@ struct CorrelationDomain {
   /// The enclosing query's columns with their copies in `plan`.
   private let copies: [(outer: Attribute, inner: Attribute)]
 
-  /// The domain of those columns of `child` whose ids are given; nil where `child` is a stream, which cannot be read twice.
-  init?(of ids: Set<Int>, from child: LogicalPlan) {
+  /// The domain of those columns of `child` whose ids are given; nil where `child` is a stream, which cannot be read twice. Throws for a column whose
+  /// values cannot be compared.
+  init?(of ids: Set<Int>, from child: LogicalPlan) throws {
     let columns = child.reachable.filter { ids.contains($0.id) }
     guard !columns.isEmpty, !child.isStreaming else { return nil }
+    if let column = columns.first(where: { !$0.type.isOrderable }) {
+      throw MillraceError(
+        "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.UNSUPPORTED_CORRELATED_REFERENCE_DATA_TYPE",
+        "a subquery cannot use the column `\(column.name)` of type \(column.type.sql) of the enclosing query here",
+        hint: "compute what it needs of it outside, for instance map_entries")
+    }
     let copied = columns.map { NamedExpression($0.name, .attribute($0)) }
     copies = zip(columns, copied).map { ($0, $1.attribute) }
     plan = .deduplicate(DeduplicateNode(keys: copied.map(\.attribute), child: .project(copied, child)))

@@ -28,7 +28,7 @@ struct Decorrelation {
       if !result.freeReferences.isDisjoint(with: outer) { throw Entangled(place: "in this place of the subquery") }
       return (result, .conjunction(conditions))
     } catch let obstacle as Entangled {
-      guard let enclosing, let dependent = DependentPlan(analyzer, plan, enclosing: enclosing),
+      guard let enclosing, let dependent = try DependentPlan(analyzer, plan, enclosing: enclosing),
         let result = try dependent.independent(plan)
       else { throw unsupported(obstacle.place) }
       return result

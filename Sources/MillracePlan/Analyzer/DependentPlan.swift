@@ -14,11 +14,11 @@ struct DependentPlan {
   private let ids: Set<Int>
 
   /// nil where the enclosing query's rows cannot be read twice.
-  init?(_ analyzer: Analyzer, _ subquery: LogicalPlan, enclosing: LogicalPlan) {
+  init?(_ analyzer: Analyzer, _ subquery: LogicalPlan, enclosing: LogicalPlan) throws {
     self.analyzer = analyzer
     self.enclosing = enclosing
     ids = subquery.freeReferences.intersection(enclosing.reachable.map(\.id))
-    if CorrelationDomain(of: ids, from: enclosing) == nil { return nil }
+    if try CorrelationDomain(of: ids, from: enclosing) == nil { return nil }
   }
 
   /// The plan with the domain's columns behind its own, and the condition that leads from the enclosing query's rows to its own.
@@ -32,7 +32,7 @@ struct DependentPlan {
 
   private func dependent(_ plan: LogicalPlan) throws -> (LogicalPlan, CorrelationDomain)? {
     if !isCorrelated(plan) {
-      guard let domain = CorrelationDomain(of: ids, from: enclosing) else { return nil }
+      guard let domain = try CorrelationDomain(of: ids, from: enclosing) else { return nil }
       return (domain.joined(with: plan, on: []), domain)
     }
     switch plan {
@@ -106,7 +106,7 @@ struct DependentPlan {
   private func withEmptyGroups(
     _ node: AggregateNode, _ domain: CorrelationDomain
   ) throws -> (LogicalPlan, CorrelationDomain)? {
-    guard let all = CorrelationDomain(of: ids, from: enclosing) else { return nil }
+    guard let all = try CorrelationDomain(of: ids, from: enclosing) else { return nil }
     let condition = Expression.conjunction(try all.lookUp(in: domain, analyzer))
     let joined = LogicalPlan.join(JoinNode(.left, all.plan, .aggregate(node), condition: condition))
     let filled = try node.aggregates.map { aggregate -> NamedExpression in

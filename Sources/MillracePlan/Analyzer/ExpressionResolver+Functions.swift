@@ -4,8 +4,9 @@ import MillraceExpressions
 import MillraceSQL
 
 extension ExpressionResolver {
-  func functionCall(_ function: FunctionCall) throws -> Expression {
-    let name = function.name.last?.lowercased() ?? ""
+  func functionCall(_ given: FunctionCall) throws -> Expression {
+    let name = given.name.last?.lowercased() ?? ""
+    let function = analyzer.isFunction(name) ? try NamedArguments.ordered(given) : given
     if function.window != nil {
       guard let collector, !isInWhere else {
         throw MillraceError(
@@ -24,7 +25,10 @@ extension ExpressionResolver {
         "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
         "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
     }
-    let function = try expandingStars(of: function)
+    return try scalarCall(try expandingStars(of: function), name)
+  }
+
+  private func scalarCall(_ function: FunctionCall, _ name: String) throws -> Expression {
     switch name {
     case "window", "session_window": return try timeWindow(function, name)
     case "struct": return try row(function.arguments.compactMap(\.expression))
@@ -67,15 +71,9 @@ extension ExpressionResolver {
       guard let expression = argument.expression, case .star(let qualifier, let except) = expression.kind else {
         return [argument]
       }
-      var columns = scope.star(qualifier)
-      for name in except {
-        guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
-        columns.removeAll { $0 == match.attribute }
-      }
-      return columns.map { column in
-        let named = SQLExpression(
-          .alias(SQLExpression(.column(["\u{0}\(column.id)"])), [column.name]), expression.range)
-        return FunctionCall.Argument(name: argument.name, named)
+      let range = expression.range
+      return try scope.expanded(star: qualifier, except: except, at: range, by: analyzer).map { name, expression in
+        FunctionCall.Argument(name: argument.name, SQLExpression(.alias(expression, [name]), range))
       }
     }
     return expanded
@@ -146,16 +144,17 @@ extension ExpressionResolver {
         "WRONG_NUM_ARGS.WITH_SUGGESTION", "`count` takes at least 1 argument but got 0", hint: "write count(*)")
     }
     for argument in function.arguments.compactMap(\.expression) {
-      if case .star(let qualifier, _) = argument.kind {
-        if aggregate.names[0] == "count" && function.arguments.count == 1 && qualifier.isEmpty && !function.isDistinct {
-          continue
-        }
+      if case .star(let qualifier, let except) = argument.kind {
+        let isPlain = qualifier.isEmpty && except.isEmpty && !function.isDistinct
+        if aggregate.names[0] == "count" && function.arguments.count == 1 && isPlain { continue }
         if aggregate.names[0] == "count" && !qualifier.isEmpty {
           throw MillraceError(
             "INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT",
             "count(\(qualifier.joined(separator: ".")).*) is not allowed", hint: "write count(*), or name the columns")
         }
-        arguments += scope.star(qualifier).map { .attribute($0) }
+        arguments += try scope.expanded(star: qualifier, except: except, at: argument.range, by: analyzer).map {
+          try resolve($0.expression)
+        }
       } else {
         arguments.append(try resolve(argument))
       }
@@ -167,6 +166,7 @@ extension ExpressionResolver {
   /// A generator call as a plan node over `child`, nil if the function is no generator.
   func generator(_ function: FunctionCall, over child: LogicalPlan) throws -> GenerateNode? {
     let name = function.name.last?.lowercased() ?? ""
+    let function = Generators.isGenerator(name) ? try NamedArguments.ordered(function) : function
     let arguments = try function.arguments.compactMap(\.expression).map { try resolve($0) }
     guard let generator = try Generators.bind(name, arguments, analyzer.context) else { return nil }
     let isOuter = Generators.isOuter(name)

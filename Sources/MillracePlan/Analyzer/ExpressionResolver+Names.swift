@@ -10,7 +10,9 @@ extension ExpressionResolver {
     }
     if parts[0].hasPrefix("\u{0}"), let id = Int(parts[0].dropFirst()) {
       // Made by the expansion of `*` and generators: a column by identity, since names may repeat.
-      if let column = (scope.columns + scope.hidden).first(where: { $0.id == id }) { return .attribute(column) }
+      if let column = (scope.columns + scope.hidden).first(where: { $0.id == id }) {
+        return try access(.attribute(column), parts.dropFirst())
+      }
     }
     if let match = try scope.match(parts) { return try access(.attribute(match.attribute), match.path) }
     if let alias = aliases[parts[0].lowercased()] { return try access(alias, parts.dropFirst()) }

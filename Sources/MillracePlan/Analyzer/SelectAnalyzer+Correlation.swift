@@ -53,7 +53,7 @@ extension SelectAnalyzer {
   /// The marker where several rows of the subquery may meet the conditions of one row.
   private func markedByDomain(_ right: LogicalPlan, _ conditions: [Expression]) throws -> Expression {
     let ids = conditions.reduce(into: Set<Int>()) { $0.formUnion($1.references) }.subtracting(right.output.map(\.id))
-    guard let domain = CorrelationDomain(of: ids, from: child) else {
+    guard let domain = try CorrelationDomain(of: ids, from: child) else {
       throw MillraceError(
         "UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY.ACCESSING_OUTER_QUERY_COLUMN_IS_NOT_ALLOWED",
         "a subquery with this condition cannot be an operand here", hint: "use equalities, or write it as a join")

@@ -2,16 +2,26 @@ import MillraceColumnar
 import MillraceExpressions
 import MillraceSQL
 
+extension Analyzer {
+  /// Whether a function, aggregate or generator has the (lower-case) name.
+  func isFunction(_ name: String) -> Bool {
+    functions.scalar(name) != nil || functions.aggregate(name) != nil || Generators.isGenerator(name)
+      || ["window", "session_window", "window_time"].contains(name)
+  }
+
+  /// Whether the expression itself is an aggregate function, not one over a window.
+  func isAggregate(_ expression: SQLExpression) -> Bool {
+    guard case .call(let call) = expression.kind, call.window == nil else { return false }
+    let name = call.name.last?.lowercased() ?? ""
+    return functions.aggregate(name) != nil && (functions.scalar(name) == nil || call.isDistinct)
+      || ["grouping", "grouping_id"].contains(name)
+  }
+}
+
 /// GROUP BY and aggregates.
 extension SelectAnalyzer {
   func containsAggregate(_ sql: SQLExpression?) -> Bool {
-    guard let sql else { return false }
-    return sql.contains { expression in
-      guard case .call(let call) = expression.kind, call.window == nil else { return false }
-      let name = call.name.last?.lowercased() ?? ""
-      return analyzer.functions.aggregate(name) != nil && (analyzer.functions.scalar(name) == nil || call.isDistinct)
-        || ["grouping", "grouping_id"].contains(name)
-    }
+    sql?.contains(where: analyzer.isAggregate) ?? false
   }
 
   func resolveGrouping(_ clause: GroupBy?, _ items: [SQLExpression]) throws {
@@ -168,8 +178,9 @@ extension SelectAnalyzer {
       try checkGrouped(expression, available, columns)
     } catch let error as MillraceError where ["MISSING_AGGREGATION", "MISSING_GROUP_BY"].contains(error.code) {
       let unknown = child.output.first { expression.references.contains($0.id) && !available.contains($0.id) }
-      guard let unknown, !(grouping ?? []).isEmpty else { throw error }
-      throw analyzer.unresolvedColumn([unknown.name], among: (grouping ?? []).map(\.attribute))
+      let known = (grouping ?? []).map(\.attribute) + aggregates.map(\.attribute)
+      guard let unknown, !known.isEmpty else { throw error }
+      throw analyzer.unresolvedColumn([unknown.name], among: known)
     }
   }
 

@@ -7,26 +7,14 @@ extension SelectAnalyzer {
   func expandStars(_ items: [SQLExpression]) throws -> [SQLExpression] {
     try items.flatMap { item -> [SQLExpression] in
       guard case .star(let qualifier, let except) = item.kind else { return [item] }
-      return try item.range.locating { try expandStar(item, qualifier, except) }
+      let columns = try item.range.locating {
+        try scope.expanded(star: qualifier, except: except, at: item.range, by: analyzer)
+      }
+      return columns.map { name, expression in
+        if case .column(let parts) = expression.kind, parts.count == 1 { return expression }
+        return SQLExpression(.alias(expression, [name]), item.range)
+      }
     }
-  }
-
-  private func expandStar(_ item: SQLExpression, _ qualifier: [String], _ except: [[String]]) throws -> [SQLExpression]
-  {
-    var columns = scope.star(qualifier)
-    if columns.isEmpty && !qualifier.isEmpty, let match = try scope.match(qualifier),
-      let fields = match.attribute.type.fields
-    {
-      return fields.map { SQLExpression(.alias(SQLExpression(.column(qualifier + [$0.name])), [$0.name])) }
-    }
-    if columns.isEmpty && !qualifier.isEmpty {
-      throw MillraceError("CANNOT_RESOLVE_STAR_EXPAND", "`\(qualifier.joined(separator: "."))`.* names no table here")
-    }
-    for name in except {
-      guard let match = try scope.match(name) else { throw analyzer.unresolvedColumn(name, among: columns) }
-      columns.removeAll { $0 == match.attribute }
-    }
-    return columns.map { column in SQLExpression(.column(["\u{0}\(column.id)"]), item.range) }
   }
 
   /// The output column of an expression: its alias, or Spark's automatic name.

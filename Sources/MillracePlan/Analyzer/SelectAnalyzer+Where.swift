@@ -5,7 +5,8 @@ import MillraceSQL
 /// WHERE and LATERAL VIEW.
 extension SelectAnalyzer {
   func addFilter(_ filter: SQLExpression) throws {
-    for conjunct in conjuncts(filter) {
+    let conjuncts = filter.conjuncts
+    for conjunct in conjuncts {
       let resolver = ExpressionResolver(analyzer, scope)
       if try subqueryPredicate(conjunct, isNegated: false) { continue }
       resolver.isInWhere = true
@@ -14,22 +15,14 @@ extension SelectAnalyzer {
       if !aggregates.isEmpty {
         throw MillraceError("INVALID_WHERE_CONDITION", "WHERE cannot use aggregate functions", hint: "use HAVING")
       }
-      if case .literal(.null, .boolean) = expression {
-        child = .filter(expression, child)
-        continue
-      }
-      guard expression.type == .boolean else {
+      // A NULL without a type is no condition alone, and a boolean beside others.
+      guard expression.type == .boolean || expression.type == .void && conjuncts.count > 1 else {
         throw MillraceError(
           "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
           "the condition of WHERE has the type \(expression.type.sql) instead of BOOLEAN")
       }
       child = .filter(try expression.cast(to: .boolean, analyzer.context), child)
     }
-  }
-
-  func conjuncts(_ sql: SQLExpression) -> [SQLExpression] {
-    if case .binary(.and, let left, let right) = sql.kind { return conjuncts(left) + conjuncts(right) }
-    return [sql]
   }
 
   /// `[NOT] EXISTS (…)` and `x [NOT] IN (SELECT …)` standing alone become semi and anti joins.

@@ -67,7 +67,13 @@ struct WindowFunctionBuilder {
   private func arguments(_ call: FunctionCall) throws -> ([Expression], [AggregateOrdering]) {
     var arguments: [Expression] = []
     for argument in call.arguments.compactMap(\.expression) {
-      if case .star = argument.kind { continue }
+      if case .star(let qualifier, let except) = argument.kind {
+        if qualifier.isEmpty && except.isEmpty { continue }
+        let columns = try resolver.scope.expanded(
+          star: qualifier, except: except, at: argument.range, by: block.analyzer)
+        arguments += try columns.map { block.grouped(try resolver.resolve($0.expression)) }
+        continue
+      }
       arguments.append(block.grouped(try resolver.resolve(argument)))
     }
     var ordering = try call.withinGroup.map {
