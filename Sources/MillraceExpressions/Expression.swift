@@ -141,7 +141,8 @@ public indirect enum Expression: Sendable {
       let inner = arguments.map { $0.fingerprint(parameters) } + bodies
       return "\(function.name)(\(inner.joined(separator: ",")))"
     default:
-      let inner = children.map { $0.fingerprint(parameters) }.joined(separator: ",")
+      let parts = children.map { $0.fingerprint(parameters) }
+      let inner = (isCommutative ? parts.sorted() : parts).joined(separator: ",")
       switch self {
       case .call(let function, _): return "\(function.name)\(function.variant)(\(inner)):\(function.type)"
       case .and: return "and(\(inner))"
@@ -150,6 +151,17 @@ public indirect enum Expression: Sendable {
       case .coalesce: return "coalesce(\(inner))"
       default: return inner
       }
+    }
+  }
+}
+
+extension Expression {
+  /// Whether the operands may change places.
+  private var isCommutative: Bool {
+    switch self {
+    case .and, .or: true
+    case .call(let function, _): ["+", "*", "&", "|", "^", "=", "<=>"].contains(function.name)
+    default: false
     }
   }
 }

@@ -15,7 +15,8 @@ extension Analyzer {
         throw unknownTableFunction(function.name.last?.lowercased() ?? "")
       }
       node.isOuter = node.isOuter || kind == .left
-      node.output = try renamed(node.output, alias ?? inner.alias)
+      node.output = try renamed(
+        node.output, alias ?? inner.alias, mismatch: "NUM_TABLE_VALUE_ALIASES_MISMATCH")
       result.columns += node.output
       return (.generate(node), result)
     }

@@ -19,12 +19,13 @@ extension Analyzer {
     let subject: SQLExpression =
       pivot.columns.count == 1
       ? SQLExpression(.column(pivot.columns[0])) : SQLExpression(.row(pivot.columns.map { SQLExpression(.column($0)) }))
+    let type = try ExpressionResolver(self, scope).resolve(subject).type
     var projection = keys.map { SQLExpression(.column([$0.name])) }
     for value in pivot.values {
       for aggregate in pivot.aggregates {
         projection.append(
-          pivotColumn(
-            aggregate, value, subject, isOnly: pivot.aggregates.count == 1,
+          try pivotColumn(
+            aggregate, value, subject, type, isOnly: pivot.aggregates.count == 1,
             keepsEmpty: aggregatesAtOnce(pivot.aggregates)))
       }
     }
@@ -34,18 +35,31 @@ extension Analyzer {
   }
 
   private func pivotColumn(
-    _ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, isOnly: Bool, keepsEmpty: Bool
-  ) -> SQLExpression {
-    var valueName = ColumnNaming.name(of: value)
-    if case .literal(.string(let text), _) = value.unaliased.kind, value.unaliased == value { valueName = text }
-    if case .row(let parts) = value.kind {
-      valueName = "{" + parts.map { ColumnNaming.name(of: $0) }.joined(separator: ", ") + "}"
+    _ aggregate: SQLExpression, _ value: SQLExpression, _ subject: SQLExpression, _ type: DataType, isOnly: Bool,
+    keepsEmpty: Bool
+  ) throws -> SQLExpression {
+    let valueName: String
+    if value.unaliased != value {
+      valueName = ColumnNaming.name(of: value)
+    } else if case .row(let parts) = value.kind {
+      valueName = "{" + (try parts.map { try text($0) }.joined(separator: ", ")) + "}"
+    } else {
+      valueName = try text(value)
     }
-    if case .literal(.null, _) = value.kind { valueName = "null" }
     let name = isOnly ? valueName : "\(valueName)_\(ColumnNaming.name(of: aggregate))"
-    let condition = SQLExpression(.binary(.nullSafeEqual, subject, value.unaliased))
+    let wanted =
+      type.isNested ? value.unaliased : SQLExpression(.cast(value.unaliased, type, isTry: false), value.range)
+    let condition = SQLExpression(.binary(.nullSafeEqual, subject, wanted))
     let result = aggregate.unaliased.filteringAggregates(condition, self)
     return SQLExpression(.alias(keepsEmpty ? result : nullForNoRows(result, condition), [name]))
+  }
+
+  /// A value of PIVOT as the name of its column: what the expression comes to.
+  private func text(_ value: SQLExpression) throws -> String {
+    let expression = try ExpressionResolver(self, Scope([])).resolve(value)
+    guard !expression.type.isNested else { return ColumnNaming.name(of: value) }
+    guard case .string(let text) = try expression.cast(to: .string, context).constantValue() else { return "null" }
+    return text
   }
 
   /// The result of a value that some row has; Spark has no group for one that none has, and so a count of NULL.

@@ -51,9 +51,9 @@ extension Analyzer {
 
   private func inner(_ query: Query) -> [String: CommonTable] {
     var level: [String: CommonTable] = [:]
-    for table in query.with {
+    for (place, table) in query.with.enumerated() {
       level[table.name.lowercased()] = CommonTable(
-        query: table.query, columns: table.columns, depth: commonTables.count, recursion: nil)
+        query: table.query, columns: table.columns, place: place, depth: commonTables.count, recursion: nil)
     }
     return level
   }

@@ -27,7 +27,7 @@ extension Analyzer {
         // Both columns of USING can be reached within the parentheses only.
         plan = .project(scope.columns.map { NamedExpression(passing: $0) }, plan)
       }
-      plan = try aliased(plan, alias)
+      plan = try aliased(plan, alias, mismatch: relation.kind.aliasMismatch)
       scope = Scope(of: plan, outer: outer)
     }
     return (plan, scope)
@@ -114,7 +114,7 @@ extension Analyzer {
     let saved = commonTables
     // The table's query sees the tables before it, and itself only when recursive.
     commonTables = Array(commonTables[...level])
-    commonTables[level][name.lowercased()] = nil
+    commonTables[level] = commonTables[level].filter { $0.value.place < table.place }
     defer { commonTables = saved }
     if table.isRecursive, let plan = try recursiveTable(name, table, level: level) { return plan }
     let plan = try aliased(try self.plan(table.query, outer: .none), TableAlias(name, columns: table.columns))
@@ -122,14 +122,15 @@ extension Analyzer {
   }
 
   /// Renames a plan's columns and puts a name in front of them.
-  func aliased(_ plan: LogicalPlan, _ alias: TableAlias?) throws -> LogicalPlan {
+  func aliased(
+    _ plan: LogicalPlan, _ alias: TableAlias?, mismatch: String = "ASSIGNMENT_ARITY_MISMATCH"
+  ) throws -> LogicalPlan {
     guard let alias else { return plan }
     var result = plan
     if !alias.columns.isEmpty {
       if alias.columns.count != plan.output.count {
         throw MillraceError(
-          "ASSIGNMENT_ARITY_MISMATCH",
-          "\(alias.columns.count) column aliases were given for \(plan.output.count) columns")
+          mismatch, "\(alias.columns.count) column aliases were given for \(plan.output.count) columns")
       }
       result = .project(zip(plan.output, alias.columns).map { NamedExpression($1, .attribute($0)) }, plan)
     }
@@ -210,6 +211,7 @@ extension Analyzer {
     let planKind = JoinKind(kind)
     var scope = Scope(left.1.columns + right.1.columns, outer: outer)
     scope.hidden = left.1.hidden + right.1.hidden
+    scope.mergedKeys = left.1.mergedKeys + right.1.mergedKeys
     var names: [String]?
     if isNatural {
       var seen: Set<String> = []
@@ -234,7 +236,7 @@ extension Analyzer {
     let node = JoinNode(effective, left.0, right.0, condition: expression)
     let plan = LogicalPlan.join(node)
     var result = Scope(requalified(plan.output, like: scope.columns), outer: outer)
-    if !planKind.keepsLeftOnly { result.hidden = scope.hidden }
+    if !planKind.keepsLeftOnly { (result.hidden, result.mergedKeys) = (scope.hidden, scope.mergedKeys) }
     return try above.reduce((plan, result)) { try filtered($0, by: $1, outer: outer) }
   }
 
@@ -280,13 +282,19 @@ extension Analyzer {
     let plan = LogicalPlan.project(merged + passed + keptHidden.map { NamedExpression(passing: $0) }, node)
     var scope = Scope(merged.map(\.attribute) + passed.map(\.attribute), outer: outer)
     // `l.k` and `r.k` stay reachable although `*` shows the column once.
-    scope.hidden = left.1.hidden + right.1.hidden + output.filter { hiddenIDs.contains($0.id) }
+    let keys = output.filter { hiddenIDs.contains($0.id) }
+    scope.hidden = left.1.hidden + right.1.hidden + keys
+    scope.mergedKeys = left.1.mergedKeys + right.1.mergedKeys + keys
     return (plan, scope)
   }
 
   func booleanCondition(_ sql: SQLExpression, _ scope: Scope) throws -> Expression {
     if sql.contains(where: \.isGenerator) {
       throw MillraceError("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT", "a join condition cannot use a generator")
+    }
+    if sql.contains(where: isAggregate) {
+      throw MillraceError(
+        "UNSUPPORTED_EXPR_FOR_OPERATOR", "a join condition cannot use aggregate functions", hint: "use a subquery")
     }
     let expression = try ExpressionResolver(self, scope).resolve(sql)
     guard expression.type == .boolean else {
@@ -339,7 +347,7 @@ extension Analyzer {
     let start = numbers.count > 1 ? numbers[0] : 0
     let end = numbers.count > 1 ? numbers[1] : numbers[0]
     let step = numbers.count > 2 ? numbers[2] : 1
-    if step == 0 { throw MillraceError("INVALID_PARAMETER_VALUE.STEP", "the step of range must not be 0") }
+    if step == 0 { throw MillraceError("FAILED_FUNCTION_CALL", "the step of range must not be 0") }
     return .relation(
       LeafRelation(
         name: "range", output: [Attribute("id", .long, isNullable: false)],
@@ -347,12 +355,13 @@ extension Analyzer {
   }
 
   /// Generated columns under the names of an alias.
-  func renamed(_ output: [Attribute], _ alias: TableAlias?) throws -> [Attribute] {
+  func renamed(
+    _ output: [Attribute], _ alias: TableAlias?, mismatch: String = "UDTF_ALIAS_NUMBER_MISMATCH"
+  ) throws -> [Attribute] {
     guard let alias else { return output }
     if !alias.columns.isEmpty && alias.columns.count != output.count {
       throw MillraceError(
-        "UDTF_ALIAS_NUMBER_MISMATCH",
-        "the generator gives \(output.count) columns, but \(alias.columns.count) aliases were given")
+        mismatch, "the generator gives \(output.count) columns, but \(alias.columns.count) aliases were given")
     }
     return output.enumerated().map { index, column in
       Attribute(
@@ -426,6 +435,17 @@ extension Value {
     case .interval(let interval) where interval.months == 0:
       Int64(interval.days) * 86_400_000_000 + interval.microseconds
     default: nil
+    }
+  }
+}
+
+extension Relation.Kind {
+  /// The error where an alias gives another number of columns than the relation has.
+  fileprivate var aliasMismatch: String {
+    switch self {
+    case .function: "NUM_TABLE_VALUE_ALIASES_MISMATCH"
+    case .values: "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH"
+    default: "ASSIGNMENT_ARITY_MISMATCH"
     }
   }
 }

@@ -21,6 +21,8 @@ public final class Analyzer {
   struct CommonTable {
     var query: Query
     var columns: [String]
+    /// Its place among those of its WITH, of which it sees those before it.
+    var place: Int
     /// How many WITH clauses were open where it was defined.
     var depth: Int
     /// The rows so far, while a recursive table's own query is analysed.
@@ -106,9 +108,9 @@ public final class Analyzer {
     defer { commonTables.removeLast(commonTables.count - depth) }
     if !query.with.isEmpty {
       commonTables.append([:])
-      for table in query.with {
+      for (place, table) in query.with.enumerated() {
         commonTables[commonTables.count - 1][table.name.lowercased()] = CommonTable(
-          query: table.query, columns: table.columns, depth: commonTables.count, recursion: nil,
+          query: table.query, columns: table.columns, place: place, depth: commonTables.count, recursion: nil,
           isRecursive: query.isRecursive, levelLimit: table.recursionLimit)
       }
     }
@@ -288,7 +290,7 @@ public final class Analyzer {
       }
       var values: [Value] = []
       for cell in cells {
-        guard cell.references.isEmpty, !cell.containsSubquery else {
+        guard cell.references.isEmpty, !cell.containsSubquery, cell.isDeterministic else {
           throw MillraceError(
             "INVALID_INLINE_TABLE.CANNOT_EVALUATE_EXPRESSION_IN_INLINE_TABLE", "VALUES takes constants only")
         }

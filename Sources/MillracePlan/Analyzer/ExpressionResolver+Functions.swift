@@ -132,8 +132,27 @@ extension ExpressionResolver {
     let given =
       arguments.map(\.fingerprint) + ordering.map { "\($0.expression.fingerprint)\($0.isDescending)\($0.nullsFirst)" }
     return collector.aggregate(
-      bound, given: given.joined(separator: ","), filter: try function.filter.map { try resolve($0) },
+      bound, given: given.joined(separator: ","), filter: try function.filter.map { try aggregateFilter($0) },
       isDistinct: function.isDistinct)
+  }
+
+  /// The condition of FILTER.
+  private func aggregateFilter(_ sql: SQLExpression) throws -> Expression {
+    func invalid(_ kind: String, _ message: String) -> MillraceError {
+      MillraceError("INVALID_AGGREGATE_FILTER.\(kind)", "the condition of FILTER \(message)")
+    }
+    if sql.contains(where: analyzer.isAggregate) {
+      throw invalid("CONTAINS_AGGREGATE", "cannot use an aggregate function")
+    }
+    if sql.contains(where: \.isWindowFunction) {
+      throw invalid("CONTAINS_WINDOW_FUNCTION", "cannot use a window function")
+    }
+    let condition = try resolve(sql)
+    guard condition.isDeterministic else { throw invalid("NON_DETERMINISTIC", "must give the same for the same row") }
+    guard condition.type == .boolean else {
+      throw invalid("NOT_BOOLEAN", "has the type \(condition.type.sql) instead of BOOLEAN")
+    }
+    return condition
   }
 
   /// The arguments of an aggregate; `count(*)` has none.

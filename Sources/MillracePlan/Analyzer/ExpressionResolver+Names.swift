@@ -14,6 +14,7 @@ extension ExpressionResolver {
         return try access(.attribute(column), parts.dropFirst())
       }
     }
+    if parts.count == 1, !isInsideAggregate, let result = results[parts[0].lowercased()] { return result }
     if let match = try scope.match(parts) { return try access(.attribute(match.attribute), match.path) }
     if let alias = aliases[parts[0].lowercased()] { return try access(alias, parts.dropFirst()) }
     if parts.count == 1, SQLExpression.parenthesisFreeFunctions.contains(parts[0].lowercased()) {

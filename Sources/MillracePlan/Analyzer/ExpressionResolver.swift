@@ -13,6 +13,8 @@ final class ExpressionResolver {
   weak var collector: SelectAnalyzer?
   /// Expressions that names mean where no column has the name: earlier aliases of the same SELECT, grouping columns.
   var aliases: [String: Expression] = [:]
+  /// Expressions that names mean before any column, but for arguments of aggregates.
+  var results: [String: Expression] = [:]
   var lambdaParameters: [[String: Attribute]] = []
   var isInsideAggregate = false
   /// Whether the expression stands in WHERE or HAVING, where no window function may stand.

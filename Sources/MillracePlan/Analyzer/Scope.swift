@@ -7,6 +7,8 @@ struct Scope {
   var columns: [Attribute]
   /// Columns that only `*` leaves out: the right-hand duplicates of JOIN USING, and what tells the files of rows.
   var hidden: [Attribute] = []
+  /// The columns of both sides of JOIN USING, of which `*` shows one and `t.*` its own.
+  var mergedKeys: [Attribute] = []
   /// The enclosing query's columns, for correlated subqueries.
   indirect enum Outer {
     case none
@@ -63,7 +65,7 @@ struct Scope {
   func star(_ qualifier: [String]) -> [Attribute] {
     if qualifier.isEmpty { return columns }
     let lowered = qualifier.map { $0.lowercased() }
-    return columns.filter { $0.isQualified(by: lowered) }
+    return (mergedKeys.filter { !columns.contains($0) } + columns).filter { $0.isQualified(by: lowered) }
   }
 }
 

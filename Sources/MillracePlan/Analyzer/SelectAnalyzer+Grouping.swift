@@ -172,6 +172,29 @@ extension SelectAnalyzer {
     }
   }
 
+  /// The condition of HAVING. As in Spark a name is first a key that is a column, then a result of the select list, and only in the arguments of
+  /// aggregates any column; window functions are computed later.
+  func havingCondition(
+    _ sql: SQLExpression, _ items: [SQLExpression], _ columns: [NamedExpression], _ resolver: ExpressionResolver
+  ) throws -> Expression {
+    let keys = (grouping ?? []).compactMap { key -> String? in
+      if case .attribute(let column) = key.expression { column.name.lowercased() } else { nil }
+    }
+    let windows = Set(windowCalls.map(\.function.attribute.id))
+    let aliases = resolver.aliases
+    defer { (resolver.aliases, resolver.results) = (aliases, [:]) }
+    for (item, column) in zip(items, columns) {
+      guard case .alias(_, let names) = item.kind, names.count == 1 else { continue }
+      let name = names[0].lowercased()
+      if !column.expression.references.isDisjoint(with: windows) {
+        resolver.aliases[name] = nil
+      } else if !keys.contains(name), resolver.results[name] == nil {
+        resolver.results[name] = column.expression
+      }
+    }
+    return try condition(sql, resolver, "HAVING")
+  }
+
   /// HAVING and ORDER BY see nothing but keys and aggregates: other columns are unknown to them.
   func checkKnown(_ expression: Expression, _ available: Set<Int>, _ columns: [NamedExpression] = []) throws {
     do {

@@ -105,7 +105,7 @@ private enum ShownFunction {
     if upperCase.contains(written) { return written.uppercased() }
     if ["ceil", "floor"].contains(written), call.arguments.count == 1 { return written.uppercased() }
     if call.arguments.count == 3, let shown = withUnit[written] { return shown }
-    if call.ignoresNulls == true, call.window != nil, let shown = ignoringNulls[written] { return shown }
+    if call.ignoresNulls == true, let shown = ignoringNulls[written] { return shown }
     if written == "string_agg", !call.withinGroup.isEmpty { return "listagg" }
     if ["to_char", "to_varchar"].contains(written) { return formatting(call) }
     return others[written] ?? written
