@@ -9,8 +9,8 @@ package enum TypeCoercion {
       ?? complex(left, right, commonType)
   }
 
-  /// The type in which two values are compared and rows of UNION come together. Structs that differ in nothing but the names of their fields, which are
-  /// other types elsewhere, are one type here, with the names of the first.
+  /// The type in which two values are compared and rows of UNION come together. Structs that differ in nothing but the names of their
+  /// fields, which are other types elsewhere, are one type here, with the names of the first.
   package static func comparedType(_ left: DataType, _ right: DataType) -> DataType? {
     commonType(left, left.hasValues(of: right) ? renamed(right, like: left) : right)
   }

@@ -6,8 +6,8 @@ extension Analyzer {
   /// What a relation gives, and the names of its columns.
   typealias Side = (LogicalPlan, Scope)
 
-  /// Takes such conditions out of ON where a filter does the same: of the side whose rows need partners, before an outer join, and of what an inner
-  /// join gives. Gives the condition that is left, and the conditions for the filter above.
+  /// Takes such conditions out of ON where a filter does the same: of the side whose rows need partners, before an outer join, and of
+  /// what an inner join gives. Gives the condition that is left, and the conditions for the filter above.
   func takeSubqueries(
     of condition: SQLExpression, _ kind: JoinKind, _ left: inout Side, _ right: inout Side, outer: Scope.Outer
   ) throws -> (rest: SQLExpression?, above: [SQLExpression]) {

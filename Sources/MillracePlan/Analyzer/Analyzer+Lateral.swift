@@ -78,7 +78,8 @@ private struct LateralJoin {
   }
 
   private func join(_ right: LogicalPlan, _ kind: JoinKind) throws -> LogicalPlan {
-    let (plan, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: left).pullUp(right)
+    let (plan, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: left).pullUp(
+      right, addsEmptyGroups: true)
     return .join(JoinNode(kind == .left ? .left : condition == nil ? .cross : .inner, left, plan, condition: condition))
   }
 
@@ -134,8 +135,8 @@ private struct LateralJoin {
 }
 
 extension LogicalPlan {
-  /// Generators over one row, with conditions on what they give, as generators over the rows of `left`; nil where the plan is another. With `isOuter`
-  /// rows without a result stay, which only `columns` of a single generator as they are tell.
+  /// Generators over one row, with conditions on what they give, as generators over the rows of `left`; nil where the plan is another.
+  /// With `isOuter` rows without a result stay, which only `columns` of a single generator as they are tell.
   fileprivate func generated(from left: LogicalPlan, isOuter: Bool, _ columns: [NamedExpression]) -> LogicalPlan? {
     switch self {
     case .relation(let leaf):

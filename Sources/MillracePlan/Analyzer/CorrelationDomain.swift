@@ -11,8 +11,8 @@ struct CorrelationDomain {
   /// The enclosing query's columns with their copies in `plan`.
   private let copies: [(outer: Attribute, inner: Attribute)]
 
-  /// The domain of those columns of `child` whose ids are given; nil where `child` is a stream, which cannot be read twice. Throws for a column whose
-  /// values cannot be compared.
+  /// The domain of those columns of `child` whose ids are given; nil where `child` is a stream, which cannot be read twice. Throws for
+  /// a column whose values cannot be compared.
   init?(of ids: Set<Int>, from child: LogicalPlan) throws {
     let columns = child.reachable.filter { ids.contains($0.id) }
     guard !columns.isEmpty, !child.isStreaming else { return nil }

@@ -21,10 +21,11 @@ struct Decorrelation {
   }
 
   /// The subquery without its correlated conditions, giving also the columns that these need, and the conditions. Where there is more
-  /// than equalities to pull up, it is computed per value of the columns that it reads.
-  func pullUp(_ plan: LogicalPlan) throws -> (LogicalPlan, Expression?) {
+  /// than equalities to pull up, it is computed per value of the columns that it reads. A global aggregation gives a row where nothing
+  /// matches, too: with `addsEmptyGroups` the caller adds it.
+  func pullUp(_ plan: LogicalPlan, addsEmptyGroups: Bool = false) throws -> (LogicalPlan, Expression?) {
     do {
-      let (result, conditions) = try pull(plan, isTop: true)
+      let (result, conditions) = try pull(plan, isTop: addsEmptyGroups)
       if !result.freeReferences.isDisjoint(with: outer) { throw Entangled(place: "in this place of the subquery") }
       return (result, .conjunction(conditions))
     } catch let obstacle as Entangled {
@@ -37,7 +38,7 @@ struct Decorrelation {
 
   private func isCorrelated(_ expression: Expression) -> Bool { !expression.references.isDisjoint(with: outer) }
 
-  /// `isTop`: nothing but projections lies above.
+  /// `isTop`: nothing but projections lies above, and somebody who adds empty groups.
   private func pull(_ plan: LogicalPlan, isTop: Bool = false) throws -> (LogicalPlan, [Expression]) {
     switch plan {
     case .filter(let condition, let child):

@@ -4,8 +4,8 @@ import MillraceSQL
 
 /// What `*`, `t.*` and `* EXCEPT (a, s.b)` stand for.
 extension Scope {
-  /// The columns, or fields of a struct, that a star stands for, with their names. Of a struct from which only fields are left out there is a new
-  /// one with those that stay; where the struct is NULL, they are.
+  /// The columns, or fields of a struct, that a star stands for, with their names. Of a struct from which only fields are left out
+  /// there is a new one with those that stay; where the struct is NULL, they are.
   func expanded(
     star qualifier: [String], except: [[String]], at range: SourceRange, by analyzer: Analyzer
   ) throws -> [(name: String, expression: SQLExpression)] {

@@ -8,7 +8,8 @@ extension SelectAnalyzer {
   func correlatedScalar(_ plan: LogicalPlan) throws -> Expression {
     let value = plan.output[0]
     let outerIDs = plan.freeReferences
-    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(
+      plan, addsEmptyGroups: true)
     try addJoin(JoinNode(.left, child, right, condition: condition, isSingle: !right.isGroupedByJoinKeys))
     var nullable = value
     nullable.isNullable = true

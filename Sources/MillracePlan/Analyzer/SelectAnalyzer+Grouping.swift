@@ -172,8 +172,8 @@ extension SelectAnalyzer {
     }
   }
 
-  /// The condition of HAVING. As in Spark a name is first a key that is a column, then a result of the select list, and only in the arguments of
-  /// aggregates any column; window functions are computed later.
+  /// The condition of HAVING. As in Spark a name is first a key that is a column, then a result of the select list, and only in the
+  /// arguments of aggregates any column; window functions are computed later.
   func havingCondition(
     _ sql: SQLExpression, _ items: [SQLExpression], _ columns: [NamedExpression], _ resolver: ExpressionResolver
   ) throws -> Expression {
