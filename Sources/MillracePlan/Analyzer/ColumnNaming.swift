@@ -39,7 +39,7 @@ enum ColumnNaming {
 
   /// The column of a generator, which stands in the select list by its number.
   private static func generated(_ parts: [String], in scope: Scope) -> String? {
-    guard parts[0].hasPrefix("\u{0}"), let id = Int(parts[0].dropFirst()) else { return nil }
+    guard let id = Attribute.id(ofIdentity: parts[0]) else { return nil }
     return (scope.columns + scope.hidden).first { $0.id == id }?.name
   }
 

@@ -6,7 +6,7 @@ import MillraceSQL
 extension ExpressionResolver {
   func functionCall(_ given: FunctionCall) throws -> Expression {
     let name = given.name.last?.lowercased() ?? ""
-    let function = analyzer.isFunction(name) ? try NamedArguments.ordered(given) : given
+    let function = isFunction(name) ? try NamedArguments.ordered(given) : given
     if function.window != nil {
       guard let collector, !isInWhere else {
         throw MillraceError(
@@ -26,6 +26,11 @@ extension ExpressionResolver {
         "`\(name)` is not an aggregate function and takes no DISTINCT or FILTER")
     }
     return try scalarCall(try expandingStars(of: function), name)
+  }
+
+  private func isFunction(_ name: String) -> Bool {
+    analyzer.functions.scalar(name) != nil || analyzer.functions.aggregate(name) != nil || Generators.isGenerator(name)
+      || ["window", "session_window", "window_time"].contains(name)
   }
 
   private func scalarCall(_ function: FunctionCall, _ name: String) throws -> Expression {
@@ -163,23 +168,29 @@ extension ExpressionResolver {
         "WRONG_NUM_ARGS.WITH_SUGGESTION", "`count` takes at least 1 argument but got 0", hint: "write count(*)")
     }
     for argument in function.arguments.compactMap(\.expression) {
-      if case .star(let qualifier, let except) = argument.kind {
-        let isPlain = qualifier.isEmpty && except.isEmpty && !function.isDistinct
+      if case .star(let qualifier, _) = argument.kind {
+        let isPlain = argument.isPlainStar && !function.isDistinct
         if aggregate.names[0] == "count" && function.arguments.count == 1 && isPlain { continue }
         if aggregate.names[0] == "count" && !qualifier.isEmpty {
           throw MillraceError(
             "INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT",
             "count(\(qualifier.joined(separator: ".")).*) is not allowed", hint: "write count(*), or name the columns")
         }
-        arguments += try scope.expanded(star: qualifier, except: except, at: argument.range, by: analyzer).map {
-          try resolve($0.expression)
-        }
+        arguments += try columns(of: argument)
       } else {
         arguments.append(try resolve(argument))
       }
     }
     if let ignores = function.ignoresNulls, ignores { arguments.append(.literal(.boolean(true), .boolean)) }
     return arguments
+  }
+
+  /// The columns that a star stands for.
+  func columns(of star: SQLExpression) throws -> [Expression] {
+    guard case .star(let qualifier, let except) = star.kind else { return [] }
+    return try scope.expanded(star: qualifier, except: except, at: star.range, by: analyzer).map {
+      try resolve($0.expression)
+    }
   }
 
   /// A generator call as a plan node over `child`, nil if the function is no generator.

@@ -8,7 +8,7 @@ extension ExpressionResolver {
     if let parameter = lambdaParameters.reversed().lazy.compactMap({ $0[parts[0].lowercased()] }).first {
       return try access(.attribute(parameter), parts.dropFirst())
     }
-    if parts[0].hasPrefix("\u{0}"), let id = Int(parts[0].dropFirst()) {
+    if let id = Attribute.id(ofIdentity: parts[0]) {
       // Made by the expansion of `*` and generators: a column by identity, since names may repeat.
       if let column = (scope.columns + scope.hidden).first(where: { $0.id == id }) {
         return try access(.attribute(column), parts.dropFirst())

@@ -4,7 +4,7 @@ import MillraceExpressions
 import MillraceSQL
 
 /// Arguments by name: `mask(str => x, otherChar => '*')`, for the functions that take them in Spark.
-struct NamedArguments {
+enum NamedArguments {
   private struct Parameter {
     var name: String
     /// nil: it must be given.
@@ -13,12 +13,9 @@ struct NamedArguments {
 
   private static let parameters: [String: [Parameter]] = {
     let collection = [Parameter(name: "collection")], input = [Parameter(name: "input")]
+    let marks = zip(["upperChar", "lowerChar", "digitChar", "otherChar"], ReplaceFunctions.maskDefaults)
     return [
-      "mask": [
-        Parameter(name: "str"), Parameter(name: "upperChar", standard: .string("X")),
-        Parameter(name: "lowerChar", standard: .string("x")), Parameter(name: "digitChar", standard: .string("n")),
-        Parameter(name: "otherChar", standard: .null),
-      ],
+      "mask": [Parameter(name: "str")] + marks.map { Parameter(name: $0, standard: $1) },
       "explode": collection, "explode_outer": collection, "posexplode": collection, "posexplode_outer": collection,
       "inline": input, "inline_outer": input, "variant_explode": input, "variant_explode_outer": input,
     ]

@@ -16,6 +16,9 @@ extension SQLExpression {
   /// Whether this is a call with OVER.
   var isWindowFunction: Bool { if case .call(let call) = kind { call.window != nil } else { false } }
 
+  /// Whether this is `*` and nothing else.
+  var isPlainStar: Bool { kind == .star(qualifier: [], except: []) }
+
   /// Whether this is a subquery.
   var isSubquery: Bool {
     switch kind {

@@ -32,17 +32,13 @@ extension Scope {
 
   private func starItems(_ qualifier: [String]) throws -> [StarItem] {
     let columns = star(qualifier)
-    if !columns.isEmpty || qualifier.isEmpty { return columns.map { ($0, ["\u{0}\($0.id)"]) } }
+    if !columns.isEmpty || qualifier.isEmpty { return columns.map { ($0, $0.identity) } }
     guard let match = try match(qualifier) else { throw Self.noTable(qualifier) }
-    let base = ["\u{0}\(match.attribute.id)"] + match.path
-    var type = match.attribute.type
-    for name in match.path {
-      guard let field = type.fields?.first(where: { $0.name.lowercased() == name.lowercased() }) else {
-        throw Self.noTable(qualifier)
-      }
-      type = field.type
+    let base = match.attribute.identity + match.path
+    let type = match.path.reduce(match.attribute.type as DataType?) { type, name in
+      type?.fields?.first { $0.name.lowercased() == name.lowercased() }?.type
     }
-    guard let fields = type.fields else { throw Self.noTable(qualifier) }
+    guard let fields = type?.fields else { throw Self.noTable(qualifier) }
     return fields.map { (Attribute($0.name, $0.type), base + [$0.name]) }
   }
 

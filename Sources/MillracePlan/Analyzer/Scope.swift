@@ -70,6 +70,12 @@ struct Scope {
 }
 
 extension Attribute {
+  /// The parts of a name that means this column whatever others are called.
+  var identity: [String] { ["\u{0}\(id)"] }
+
+  /// The column that such a name means; nil for other names.
+  static func id(ofIdentity part: String) -> Int? { part.hasPrefix("\u{0}") ? Int(part.dropFirst()) : nil }
+
   /// Whether the (lower-case) parts are the end of the column's qualifier.
   func isQualified(by parts: [String]) -> Bool {
     parts.isEmpty

@@ -26,7 +26,7 @@ extension SelectAnalyzer {
       }
       child = .generate(node)
       scope.hidden += node.output
-      result += node.output.map { SQLExpression(.column(["\u{0}\($0.id)"]), item.range) }
+      result += node.output.map { SQLExpression(.column($0.identity), item.range) }
     }
     items = result
   }
@@ -52,7 +52,7 @@ extension SelectAnalyzer {
     let inner = SelectAnalyzer(analyzer, child, scope: scope, outer: scope.outer)
     inner.namedWindows = namedWindows
     let plan = try inner.select(groups, orderBy: [], limit: nil, offset: nil)
-    let columns = plan.output.map { SQLExpression(.column(["\u{0}\($0.id)"])) }
+    let columns = plan.output.map { SQLExpression(.column($0.identity)) }
     var further = columns[items.count...]
     var above = select
     above.groupBy = nil

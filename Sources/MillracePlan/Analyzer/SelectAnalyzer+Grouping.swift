@@ -3,12 +3,6 @@ import MillraceExpressions
 import MillraceSQL
 
 extension Analyzer {
-  /// Whether a function, aggregate or generator has the (lower-case) name.
-  func isFunction(_ name: String) -> Bool {
-    functions.scalar(name) != nil || functions.aggregate(name) != nil || Generators.isGenerator(name)
-      || ["window", "session_window", "window_time"].contains(name)
-  }
-
   /// Whether the expression itself is an aggregate function, not one over a window.
   func isAggregate(_ expression: SQLExpression) -> Bool {
     guard case .call(let call) = expression.kind, call.window == nil else { return false }
@@ -175,14 +169,14 @@ extension SelectAnalyzer {
   /// The condition of HAVING. As in Spark a name is first a key that is a column, then a result of the select list, and only in the
   /// arguments of aggregates any column; window functions are computed later.
   func havingCondition(
-    _ sql: SQLExpression, _ items: [SQLExpression], _ columns: [NamedExpression], _ resolver: ExpressionResolver
+    _ sql: SQLExpression, _ items: [SQLExpression], _ columns: [NamedExpression], aliases: [String: Expression]
   ) throws -> Expression {
     let keys = (grouping ?? []).compactMap { key -> String? in
       if case .attribute(let column) = key.expression { column.name.lowercased() } else { nil }
     }
     let windows = Set(windowCalls.map(\.function.attribute.id))
-    let aliases = resolver.aliases
-    defer { (resolver.aliases, resolver.results) = (aliases, [:]) }
+    let resolver = ExpressionResolver(analyzer, scope, collector: self)
+    resolver.aliases = aliases
     for (item, column) in zip(items, columns) {
       guard case .alias(_, let names) = item.kind, names.count == 1 else { continue }
       let name = names[0].lowercased()

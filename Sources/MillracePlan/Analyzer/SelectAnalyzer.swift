@@ -78,7 +78,7 @@ final class SelectAnalyzer {
         resolver.aliases[names[0].lowercased()] = resolved
       }
     }
-    let having = try select.having.map { try havingCondition($0, items, columns, resolver) }
+    let having = try select.having.map { try havingCondition($0, items, columns, aliases: resolver.aliases) }
     let qualify = try select.qualify.map { try condition($0, resolver, "QUALIFY") }
     let orders = try sortOrders(orderBy, columns, resolver, isDistinct: select.isDistinct)
     return try assemble(

@@ -67,11 +67,9 @@ struct WindowFunctionBuilder {
   private func arguments(_ call: FunctionCall) throws -> ([Expression], [AggregateOrdering]) {
     var arguments: [Expression] = []
     for argument in call.arguments.compactMap(\.expression) {
-      if case .star(let qualifier, let except) = argument.kind {
-        if qualifier.isEmpty && except.isEmpty { continue }
-        let columns = try resolver.scope.expanded(
-          star: qualifier, except: except, at: argument.range, by: block.analyzer)
-        arguments += try columns.map { block.grouped(try resolver.resolve($0.expression)) }
+      if argument.isPlainStar { continue }
+      if case .star = argument.kind {
+        arguments += try resolver.columns(of: argument).map { block.grouped($0) }
         continue
       }
       arguments.append(block.grouped(try resolver.resolve(argument)))

@@ -1,7 +1,10 @@
-import MillraceColumnar
+package import MillraceColumnar
 
 /// Strings with parts replaced.
-enum ReplaceFunctions {
+package enum ReplaceFunctions {
+  /// What `mask` puts for capitals, small letters, digits and others where it is not told; NULL keeps the character.
+  package static let maskDefaults: [Value] = [.string("X"), .string("x"), .string("n"), .null]
+
   static let all: [ScalarFunction] = [
     ScalarFunction(
       "replace", summary: "The string with every occurrence of the second replaced by the third, or removed.",
@@ -149,9 +152,8 @@ enum ReplaceFunctions {
   /// Replacements for capitals, small letters, digits and others; NULL keeps the character.
   private static func bindMask(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("mask", arguments, 1...5)
-    let defaults: [Value] = [.string("X"), .string("x"), .string("n"), .null]
     var marks: [Unicode.Scalar?] = []
-    for (index, fallback) in defaults.enumerated() {
+    for (index, fallback) in maskDefaults.enumerated() {
       let value =
         index + 1 < arguments.count ? try Arguments.constant("mask", "\(index + 2)", arguments[index + 1]) : fallback
       if case .string(let text) = value {
