@@ -115,6 +115,13 @@ import Testing
     #expect(used < 400 * 1024, "\(before)…\(after) takes \(used / 1024) KiB")
   }
 
+  /// Each relation behind a comma is joined with those before it, so that many of them nest, too.
+  @Test func relationsBehindCommasAreBounded() throws {
+    func sql(_ count: Int) -> String { "SELECT * FROM " + Array(repeating: "t", count: count).joined(separator: ", ") }
+    _ = try SQLParser.parseQuery(sql(40))
+    #expect { try SQLParser.parseQuery(sql(20_000)) } throws: { ($0 as? SQLParseError)?.code == "SQL_TOO_DEEP" }
+  }
+
   @Test func longTextsTakeLinearTime() throws {
     let clock = ContinuousClock()
     var times: [Duration] = []

@@ -20,7 +20,7 @@ extension Parser {
     let text = try constantText(value, at: first)
     try expect(.rightParen)
     do {
-      return try Parser.run(text) { (parser) throws(Failed) in try parser.nameParts() }
+      return try SQLParser.parseNameParts(text)
     } catch {
       throw fail("PARSE_SYNTAX_ERROR", "'\(text)' is not a name", hint: "put back-ticks around its parts", at: first)
     }

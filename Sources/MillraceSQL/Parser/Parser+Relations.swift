@@ -7,7 +7,11 @@ extension Parser {
   /// The relations of FROM.
   func relations() throws(Failed) -> [Relation] {
     var relations = [try relation()]
-    while accept(.comma) { relations.append(try relation()) }
+    while accept(.comma) {
+      relations.append(try relation())
+      // Each is joined with those before it.
+      try grow()
+    }
     return relations
   }
 
