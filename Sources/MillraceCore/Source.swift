@@ -171,6 +171,13 @@ public protocol ByteSource: Source {
   func open(_ split: SourceSplit) throws -> any ByteReader
 }
 
+/// A source that can say what the batch behind the one that it planned last will probably read, so that idle threads begin with it.
+package protocol ReadAheadSource: ByteSource {
+  /// The splits, as `plan` would name them; none if they are not known. Called on the control thread. They bind nobody: what a plan names in the
+  /// end counts.
+  var nextSplits: [SourceSplit] { get }
+}
+
 /// Reads the bytes of one split in order. Used by one thread at a time.
 public protocol ByteReader: AnyObject {
   /// Fills the buffer from its start with at least one byte and gives how many; 0 at the end.

@@ -1,44 +1,25 @@
+import CKernels
 import MillraceColumnar
 import MillraceCore
 
 /// Integers as their distance from the smallest, in as few bytes each as the largest distance needs: the smallest (`Int64`), the
 /// width (0, 1, 2, 4 or 8), the distances. Counters and lengths, of which state is made, shrink to an eighth.
 enum NarrowIntegers {
+  /// Integers of 4 or 8 bytes.
   static func encode<T: FixedWidthInteger & BitwiseCopyable>(
     _ values: UnsafePointer<T>, _ count: Int, into out: ByteBuffer
   ) {
-    var smallest = count == 0 ? 0 : values[0]
-    var largest = smallest
-    for row in 0..<count {
-      smallest = min(smallest, values[row])
-      largest = max(largest, values[row])
-    }
-    let base = Int64(smallest)
-    let spread = UInt64(bitPattern: Int64(largest) &- base)
+    let stride = MemoryLayout<T>.stride
+    var base: Int64 = 0
+    var largest: Int64 = 0
+    ck_integer_range(values, stride, count, &base, &largest)
+    let spread = UInt64(bitPattern: largest &- base)
+    let width = spread == 0 ? 0 : spread <= 0xFF ? 1 : spread <= 0xFFFF ? 2 : spread <= 0xFFFF_FFFF ? 4 : 8
     out.append(raw: base)
-    let width: UInt8 = spread == 0 ? 0 : spread <= 0xFF ? 1 : spread <= 0xFFFF ? 2 : spread <= 0xFFFF_FFFF ? 4 : 8
-    out.append(width)
-    switch width {
-    case 1: write(values, count, base, UInt8.self, out)
-    case 2: write(values, count, base, UInt16.self, out)
-    case 4: write(values, count, base, UInt32.self, out)
-    case 8: write(values, count, base, UInt64.self, out)
-    default: break
-    }
-  }
-
-  @inline(__always)
-  private static func write<T: FixedWidthInteger & BitwiseCopyable, U: FixedWidthInteger & BitwiseCopyable>(
-    _ values: UnsafePointer<T>, _ count: Int, _ base: Int64, _: U.Type, _ out: ByteBuffer
-  ) {
-    let stride = MemoryLayout<U>.stride
-    let target = out.reserve(count * stride)
-    for row in 0..<count {
-      target.storeBytes(
-        of: U(truncatingIfNeeded: Int64(truncatingIfNeeded: values[row]) &- base), toByteOffset: row &* stride,
-        as: U.self)
-    }
-    out.advance(count * stride)
+    out.append(UInt8(width))
+    let target = out.reserve(count * width)
+    ck_integer_distances(values, stride, count, base, width, target.assumingMemoryBound(to: UInt8.self))
+    out.advance(count * width)
   }
 
   /// Throws `STATE_CORRUPT` when the bytes end too early or have another width.

@@ -1,3 +1,4 @@
+import CKernels
 package import MillraceColumnar
 import MillraceCore
 
@@ -39,21 +40,23 @@ extension MemoryStateStore {
   }
 
   private func noteChanged(_ rows: UnsafePointer<UInt32>, _ count: Int) {
-    let first = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
-    defer { first.deallocate() }
+    // New rows are those behind the others.
+    let firstNew = newRows.runs.first?.lowerBound ?? .max
+    let old = UnsafeMutablePointer<UInt32>.allocate(capacity: count + 16)
+    defer { old.deallocate() }
+    let oldCount = ck_below(rows, count, firstNew, old)
     var firstCount = 0
     marks.withUnsafeMutableBufferPointer { marks in
       guard let marks = marks.baseAddress else { return }
-      for row in 0..<count {
-        let number = Int(truncatingIfNeeded: rows[row])
+      for row in 0..<oldCount {
+        let number = Int(truncatingIfNeeded: old[row])
         let mark = marks[number]
-        let isFirst = mark & (Mark.new | Mark.changed) == 0
-        first[firstCount] = rows[row]
-        firstCount &+= isFirst ? 1 : 0
-        marks[number] = isFirst ? mark | Mark.changed : mark
+        old[firstCount] = old[row]
+        firstCount &+= mark & Mark.changed == 0 ? 1 : 0
+        marks[number] = mark | Mark.changed
       }
     }
-    changedRows.append(contentsOf: UnsafeBufferPointer(start: first, count: firstCount))
+    changedRows.append(contentsOf: UnsafeBufferPointer(start: old, count: firstCount))
   }
 
   /// Number of rows that this version has changed or added.

@@ -177,6 +177,40 @@ import Testing
     #expect(try driver.all() == [["one\n"]])
   }
 
+  /// What idle threads begin with is what the next batch then reads, as long as nothing comes in between.
+  @Test(arguments: [["maxFilesPerTrigger": "2"], ["maxBytesPerTrigger": "2500"], [:]])
+  func tellsWhatComesNext(options: [String: String]) throws {
+    let text = String(repeating: "line of text\n", count: 100)
+    for index in 1...7 { try folder.write("f.\(index).gz", gzip(text)) }
+    var driver = try driver(options)
+    let source = try #require(driver.source as? any ReadAheadSource)
+    #expect(source.nextSplits.isEmpty)
+    try source.freeze()
+    var next: [SourceSplit]?
+    while let plan = try source.plan(after: driver.offset, limit: ReadLimit(parallelism: 2)) {
+      if let next { #expect(next.map(\.payload) == plan.splits.prefix(2).map(\.payload)) }
+      next = source.nextSplits
+      #expect(next?.contains { split in plan.splits.contains { $0.payload == split.payload } } == false)
+      _ = try driver.run(plan)
+    }
+    #expect(next?.isEmpty == true)
+  }
+
+  /// The rest of a file that is cut comes next, whose reader is open; so does what is added while nothing is frozen.
+  @Test func doesNotTellWhatMayNotComeNext() throws {
+    for index in 1...3 {
+      try folder.write("f.\(index).gz", gzip(String(repeating: "line\n", count: index == 1 ? 10 : 900)))
+    }
+    let cut = try driver(["maxBytesPerTrigger": "500"]).source
+    let source = try #require(cut as? any ReadAheadSource)
+    try source.freeze()
+    #expect(try source.plan(after: nil, limit: ReadLimit())?.splits.first?.byteLimit == 500)
+    #expect(source.nextSplits.isEmpty)
+    let live = try #require(try driver(["maxFilesPerTrigger": "1"]).source as? any ReadAheadSource)
+    #expect(try live.plan(after: nil, limit: ReadLimit())?.splits.count == 1)
+    #expect(live.nextSplits.isEmpty)
+  }
+
   /// Of many files a batch opens only its own: once to see what they are, and once to read them.
   @Test func opensNoMoreThanTheBatchTakes() throws {
     for index in 0..<20 { try folder.write("f.\(index).gz", gzip("line \(index)\n")) }

@@ -1,3 +1,4 @@
+import Dispatch
 import MillraceExecution
 import Synchronization
 import Testing
@@ -27,5 +28,22 @@ import Testing
     #expect(throws: Failure(index: 7)) {
       try pool.map(40, isParallel: true) { index in if index >= 7 { throw Failure(index: index) } }
     }
+  }
+
+  /// Threads without a job do what there is meanwhile, until it is done, and are there for the next job.
+  @Test func idleThreadsWork() throws {
+    let pool = WorkerPool(count: 2)
+    defer { pool.close() }
+    let done = Atomic<Int>(0)
+    let ended = DispatchSemaphore(value: 0)
+    pool.whileIdle {
+      if done.wrappingAdd(1, ordering: .relaxed).newValue < 5 { return true }
+      ended.signal()
+      return false
+    }
+    for _ in 0..<3 { #expect(try pool.map(10, isParallel: true) { $0 } == Array(0..<10)) }
+    ended.wait()
+    #expect(try pool.map(10, isParallel: true) { $0 } == Array(0..<10))
+    #expect(done.load(ordering: .relaxed) == 5)
   }
 }

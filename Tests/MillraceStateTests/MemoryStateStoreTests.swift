@@ -54,6 +54,25 @@ import Testing
     }
   }
 
+  /// However many rows of a large store a version changes and removes, in whatever order.
+  @Test(arguments: [1, 7, 8, 40, 1500, 3000]) func someRowsOfMany(changedCount: Int) throws {
+    let shape = Shape(keys: [.long], values: [.long])
+    let store = MemoryStateStore(keyTypes: shape.keys, valueTypes: shape.values)
+    func column(_ numbers: [Int]) -> [ColumnVector] { [.of(numbers.map { .integer(Int64($0)) }, type: .long)] }
+    let all = Array(0..<3001)
+    try store.put(keys: column(all), values: column(all), count: all.count)
+    var log = [try store.changes()]
+    try store.commit(version: 1)
+    var random = SeededGenerator(seed: UInt64(changedCount))
+    let changed = all.shuffled(using: &random).prefix(changedCount)
+    try store.put(keys: column(Array(changed)), values: column(changed.map { -$0 }), count: changedCount)
+    let removed = Array(changed.prefix(changedCount / 3))
+    try store.remove(keys: column(removed), count: removed.count)
+    log.append(try store.changes())
+    try store.commit(version: 2)
+    #expect(try StateRows.contents(Self.restored(shape, log)) == StateRows.contents(store))
+  }
+
   /// Changes of more than a MiB come in pieces that together are the same.
   @Test func largeChangesComeInPieces() throws {
     let shape = Shape(keys: [.long, .string], values: [.string])

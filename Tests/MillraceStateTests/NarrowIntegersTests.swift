@@ -1,5 +1,6 @@
 import MillraceColumnar
 import MillraceState
+import MillraceTesting
 import Testing
 
 /// Integers of state, whose width in files depends on how far they lie apart.
@@ -17,6 +18,29 @@ import Testing
     let read = try StateCodec.decode([.long], count: values.count, from: &reader)[0]
     #expect((0..<values.count).map { read.values(as: Int64.self)[$0] } == values)
     #expect(reader.left == 0)
+  }
+
+  /// Of both widths, as many as fill no vector, one and several with some over, in each width on disk.
+  @Test(arguments: [0, 1, 7, 8, 33, 1000], [0, 1, 2, 4, 8])
+  func manyOfEachWidth(count: Int, width: Int) throws {
+    var random = SeededGenerator(seed: UInt64(count * 10 + width))
+    for type in width == 8 ? [DataType.long] : [.integer, .long] {
+      let spread = width == 0 ? 1 : width == 8 ? UInt64.max : 1 << UInt64(8 * width)
+      let isSmall = type.physical == .int32
+      let base = isSmall ? Int64(Int32.min) : Int64.min
+      let values = (0..<count).map { _ in base &+ Int64(bitPattern: random.next() % spread) }
+      let column = ColumnVector.of(values.map { .integer($0) }, type: type)
+      let out = ByteBuffer()
+      StateCodec.encode([column], count: count, into: out)
+      var reader = StateReader(out.bytes)
+      let read = try StateCodec.decode([type], count: count, from: &reader)[0]
+      if isSmall {
+        #expect((0..<count).map { Int64(read.values(as: Int32.self)[$0]) } == values)
+      } else {
+        #expect((0..<count).map { read.values(as: Int64.self)[$0] } == values)
+      }
+      #expect(out.count <= 10 + count * width)
+    }
   }
 
   @Test func damagedWidth() throws {

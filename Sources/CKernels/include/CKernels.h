@@ -146,6 +146,13 @@ bool ck_pack_layout_is_valid(const ck_pack_layout *layout);
 /// The texts of packed rows, one behind the other.
 void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout, uint8_t *out);
 
+/// The smallest and the largest of integers of `width` bytes (4 or 8); 0 and 0 of none.
+void ck_integer_range(const void *values, size_t width, size_t count, int64_t *smallest, int64_t *largest);
+/// What integers of `width` bytes (4 or 8) are more than `base`, in `out_width` bytes each, of which there are no more than of theirs.
+void ck_integer_distances(const void *values, size_t width, size_t count, int64_t base, size_t out_width, uint8_t *out);
+/// The values below a limit, in their order; gives how many. There must be room for 16 more than values.
+size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out);
+
 /// Bytes of the pages that hold `size` bytes.
 size_t ck_whole_pages(size_t size);
 

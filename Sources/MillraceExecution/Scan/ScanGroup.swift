@@ -20,6 +20,8 @@ final class ScanGroup {
   /// Weak, since the next batch's context may stand at the same address.
   private weak var lastRun: BatchContext?
   private let windowPools: [WindowPool]
+  /// Begins what the next batch reads; nil where nothing tells what that is.
+  private let readAhead: ReadAhead?
 
   /// A chain of steps over some columns of the source.
   final class Chain {
@@ -79,6 +81,13 @@ final class ScanGroup {
     self.streamIndex = streamIndex
     self.pool = pool
     windowPools = (0..<pool.count).map { _ in WindowPool() }
+    if pool.count > 1, streamIndex != nil, binding.replay == nil,
+      let source = binding.input.source as? any ReadAheadSource
+    {
+      readAhead = ReadAhead(source, clock: pool.profiler.clock)
+    } else {
+      readAhead = nil
+    }
   }
 
   /// Adds a chain over the columns at `columns` of the source's schema.
@@ -163,6 +172,7 @@ final class ScanGroup {
     let isFixed = chains.contains(where: \.needsFixedAssignment)
     let states = try (0..<workers).map { worker in try WorkerState(self, context, worker) }
     let previous = openSplits
+    beginReadAhead(splits)
     nonisolated(unsafe) let unsafeStates = states
     let unsafePrevious = previous
     nonisolated(unsafe) let group = self
@@ -213,13 +223,21 @@ final class ScanGroup {
     return shared
   }
 
+  /// Lets workers that are idle read what comes behind a batch of `splits`.
+  private func beginReadAhead(_ splits: [SourceSplit]) {
+    guard let readAhead, let source = binding.input.source as? any ReadAheadSource else { return }
+    let next = source.nextSplits
+    readAhead.begin(splits, next: next)
+    if !next.isEmpty { pool.whileIdle { readAhead.step() } }
+  }
+
   /// Computes windows that other workers read, until nobody reads any more.
   private func help(_ state: WorkerState, _ shared: Shared) {
     guard let exchange = shared.exchange else { return }
     exchange.becomeHelper()
     while true {
       state.lane.enter(ProfilePhase.waitForWorkers.slot)
-      guard let item = exchange.take() else { break }
+      guard let item = exchange.take(meanwhile: { readAhead?.step() ?? false }) else { break }
       if shared.isStopped.load(ordering: .relaxed) { continue }
       state.task.splitIndex = item.split
       do {
@@ -315,7 +333,7 @@ final class ScanGroup {
     _ source: any ByteSource, _ split: SourceSplit, _ index: Int, _ state: WorkerState, _ begun: OpenSplit?,
     _ shared: Shared
   ) throws -> OpenSplit? {
-    let raw = try begun?.reader ?? source.open(split)
+    let raw = try begun?.reader ?? readAhead(split, state) ?? source.open(split)
     let readsAhead = shared.exchange == nil && shared.splitCount < pool.count && raw is any BulkByteReader
     let reader: any ByteReader = readsAhead ? PrefetchReader(raw, clock: pool.profiler.clock) : raw
     let windows = WindowReader(
@@ -337,6 +355,13 @@ final class ScanGroup {
     guard split.continuationKey != nil && !windows.reachedEnd else { return nil }
     isOpen = true
     return OpenSplit(reader: reader, leftover: windows.leftover, storedBytes: stored)
+  }
+
+  /// A reader of a split whose beginning was read while this batch was not there yet.
+  private func readAhead(_ split: SourceSplit, _ state: WorkerState) -> (any ByteReader)? {
+    guard let ahead = readAhead?.take(split) else { return nil }
+    state.aheadLane.charge(steps.read, nanoseconds: ahead.nanoseconds)
+    return ahead.reader
   }
 
   /// How a split is cut into records; dead letters that are read again were written as UTF-8.
@@ -443,5 +468,6 @@ final class ScanGroup {
   func closeOpenSplits() {
     for split in openSplits.values { split.reader.close() }
     openSplits = [:]
+    readAhead?.close()
   }
 }

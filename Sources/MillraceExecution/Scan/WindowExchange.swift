@@ -56,11 +56,21 @@ final class WindowExchange: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// The next window for a helper; nil once nobody reads any more and all windows are taken.
-  func take() -> Item? {
+  /// The next window for a helper; nil once nobody reads any more and all windows are taken. Until there is one, `work` is done again and
+  /// again, as long as it gives true.
+  func take(meanwhile work: () -> Bool) -> Item? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    while items.isEmpty && readers > 0 { pthread_cond_wait(changed, mutex) }
+    var hasWork = true
+    while items.isEmpty && readers > 0 {
+      if hasWork {
+        pthread_mutex_unlock(mutex)
+        hasWork = work()
+        pthread_mutex_lock(mutex)
+      } else {
+        pthread_cond_wait(changed, mutex)
+      }
+    }
     return items.isEmpty ? nil : items.removeFirst()
   }
 }

@@ -20,6 +20,9 @@ package final class WorkerPool: @unchecked Sendable {
   private var wanted = 0
   private var running = 0
   private var isClosed = false
+  /// What idle threads do until it gives false.
+  private var idleWork: (@Sendable () -> Bool)?
+  private var idleWorkCount = 0
   private var threads: [pthread_t] = []
 
   /// A pool of `count` workers; threads start with the first job that needs them.
@@ -52,6 +55,15 @@ package final class WorkerPool: @unchecked Sendable {
     if workers > 1 { post(body, workers) }
     body(0)
     if workers > 1 { profiler.charging(.waitForWorkers) { awaitWorkers() } }
+  }
+
+  /// From the end of the next job on, threads without one call `work` again and again until it gives false once. What it does at a time must be
+  /// short: a job waits for it.
+  package func whileIdle(_ work: @escaping @Sendable () -> Bool) {
+    pthread_mutex_lock(mutex)
+    idleWork = work
+    idleWorkCount += 1
+    pthread_mutex_unlock(mutex)
   }
 
   private func awaitWorkers() {
@@ -150,7 +162,17 @@ package final class WorkerPool: @unchecked Sendable {
     var seen = startGeneration
     while true {
       pthread_mutex_lock(mutex)
-      while generation == seen && !isClosed { pthread_cond_wait(wake, mutex) }
+      while generation == seen && !isClosed {
+        if let work = idleWork {
+          let number = idleWorkCount
+          pthread_mutex_unlock(mutex)
+          let isMore = work()
+          pthread_mutex_lock(mutex)
+          if !isMore && idleWorkCount == number { idleWork = nil }
+        } else {
+          pthread_cond_wait(wake, mutex)
+        }
+      }
       if isClosed {
         pthread_mutex_unlock(mutex)
         return

@@ -39,9 +39,7 @@ final class GroupArray<Element: BitwiseCopyable> {
     _ type: DataType, of groups: UnsafePointer<UInt32>, count: Int, validity: Bitmap? = nil, owners: [AnyObject] = []
   ) -> ColumnVector {
     let out = MemoryBuffer(capacity: count * MemoryLayout<Element>.stride)
-    let target = out.base.assumingMemoryBound(to: Element.self)
-    let values = self.values
-    for row in 0..<count { target[row] = values[Int(truncatingIfNeeded: groups[row])] }
+    values.gather(groups, count, into: out.base.assumingMemoryBound(to: Element.self))
     return ColumnVector(type: type, count: count, values: out, validity: validity, owners: owners)
   }
 }
@@ -60,8 +58,37 @@ extension GroupArray where Element == UInt8 {
   func validity(of groups: UnsafePointer<UInt32>, count: Int, where isValid: (UInt8) -> Bool) -> Bitmap? {
     var nulls = NullTracker(count: count)
     let flags = values
+    if let first = groups.firstOfRun(count) {
+      var validCount = 0
+      for group in first..<first + count { validCount &+= isValid(flags[group]) ? 1 : 0 }
+      if validCount == count { return nil }
+    }
     for row in 0..<count where !isValid(flags[Int(truncatingIfNeeded: groups[row])]) { nulls.setNull(row) }
     return nulls.validity
+  }
+}
+
+/// Groups by number. Those that came in one batch follow one another.
+extension UnsafePointer<UInt32> {
+  /// The first of `count` groups, if each is the one behind the one before it.
+  func firstOfRun(_ count: Int) -> Int? {
+    guard count > 0, self[count - 1] &- self[0] == UInt32(truncatingIfNeeded: count - 1) else { return nil }
+    let first = self[0]
+    var differing: UInt32 = 0
+    for row in 0..<count { differing |= self[row] ^ (first &+ UInt32(truncatingIfNeeded: row)) }
+    return differing == 0 ? Int(first) : nil
+  }
+}
+
+extension UnsafePointer where Pointee: BitwiseCopyable {
+  /// Copies the values of `count` groups.
+  @inline(__always)
+  func gather(_ groups: UnsafePointer<UInt32>, _ count: Int, into target: UnsafeMutablePointer<Pointee>) {
+    if let first = groups.firstOfRun(count) {
+      target.update(from: self + first, count: count)
+    } else {
+      for row in 0..<count { target[row] = self[Int(truncatingIfNeeded: groups[row])] }
+    }
   }
 }
 

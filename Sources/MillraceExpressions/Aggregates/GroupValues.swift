@@ -132,8 +132,7 @@ final class GroupValues {
     _: T.Type, _ groups: UnsafePointer<UInt32>, _ count: Int, _ out: MemoryBuffer
   ) {
     let source = memory.bytes.assumingMemoryBound(to: T.self)
-    let target = out.base.assumingMemoryBound(to: T.self)
-    for row in 0..<count { target[row] = source[Int(truncatingIfNeeded: groups[row])] }
+    source.gather(groups, count, into: out.base.assumingMemoryBound(to: T.self))
   }
 
   /// Whether some groups have been set, as a BOOLEAN vector.

@@ -54,6 +54,7 @@ struct WaitingFile {
 /// The files of the next batch, taken from those that wait, in their order.
 struct FileBatch {
   private(set) var splits: [SourceSplit] = []
+  private var keys: Set<FileIdentity.Key> = []
   private let maxFiles: Int
   private let maxBytes: Int64
   private let parallelism: Int
@@ -67,17 +68,34 @@ struct FileBatch {
 
   /// Takes the file if there is room for it. False once the batch is complete.
   mutating func add(_ file: WaitingFile) -> Bool {
-    if file.estimate - maxBytes > maxBytes / 2 {
+    if isTooLarge(file) {
       // Too large for any batch: cut, and alone, so that what follows it waits for its end. Files that are only a little larger
       // than the limit stay whole: what is left of each would make a batch of its own.
-      if splits.isEmpty { splits.append(file.part.split(byteLimit: maxBytes, sizeHint: maxBytes)) }
+      if splits.isEmpty { add(file, byteLimit: maxBytes) }
       return false
     }
     // The limit says about how much: a file belongs to the batch if more than half of it is within.
     if total + file.estimate / 2 > maxBytes && splits.count >= parallelism { return false }
-    splits.append(file.part.split(byteLimit: nil, sizeHint: file.estimate))
+    add(file, byteLimit: nil)
     total += file.estimate
     return splits.count < maxFiles
+  }
+
+  private mutating func add(_ file: WaitingFile, byteLimit: Int64?) {
+    splits.append(file.part.split(byteLimit: byteLimit, sizeHint: byteLimit ?? file.estimate))
+    keys.insert(file.part.identity.key)
+  }
+
+  private func isTooLarge(_ file: WaitingFile) -> Bool { file.estimate - maxBytes > maxBytes / 2 }
+
+  /// Whether the next batch goes on with a file of this one.
+  var isCut: Bool { splits.contains { $0.byteLimit != nil } }
+
+  func contains(_ key: FileIdentity.Key) -> Bool { keys.contains(key) }
+
+  /// A file as the next batch has it; nil if it will be cut.
+  func nextSplit(_ file: WaitingFile) -> SourceSplit? {
+    isTooLarge(file) ? nil : file.part.split(byteLimit: nil, sizeHint: file.estimate)
   }
 }
 

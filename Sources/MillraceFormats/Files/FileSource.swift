@@ -37,7 +37,7 @@ public struct FileSourceSettings: Sendable {
 ///
 /// A batch has whole files, at least as many as there are workers; only a file that is too large for a batch of its own is cut. So no
 /// row of a later file comes a batch before one of an earlier file, and the watermark cannot drop what is still to come.
-public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource {
+public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource, ReadAheadSource {
   private let settings: FileSourceSettings
   private let files: any FileSystem
   private let warn: @Sendable (MillraceError) -> Void
@@ -46,6 +46,8 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
   private struct State {
     /// What `plan` may offer once the source is frozen.
     var frozen: [ListedFile]?
+    /// The batch that was planned last, what was read before it, and how many workers read it.
+    var planned: (batch: FileBatch, place: FileSourceOffset, parallelism: Int)?
     /// Whether a file, by its path, is to be left out; nil: none is.
     var isUnwanted: (@Sendable (String) throws -> Bool)?
     /// Heads that were read of the files that were there last.
@@ -57,6 +59,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     /// Plain bytes per byte of gzip in the files read so far.
     var plainRead: Int64 = 0
     var compressedRead: Int64 = 0
+    var ratio: Double? { compressedRead > 0 ? Double(plainRead) / Double(compressedRead) : nil }
   }
 
   /// A head, good for as long as the file has this size and time.
@@ -110,9 +113,28 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
 
   /// The next files. No more of them are looked into than the batch takes.
   public func plan(after offset: Offset?, limit: ReadLimit) throws -> SourcePlan? {
+    let place = try FileSourceOffset(offset)
     var batch = FileBatch(settings, limit)
-    try forEachWaiting(FileSourceOffset(offset)) { batch.add($0) }
+    try forEachWaiting(place) { batch.add($0) }
+    let planned = (batch, place, limit.parallelism)
+    state.withLock { $0.planned = planned }
     return batch.splits.isEmpty ? nil : SourcePlan(splits: batch.splits)
+  }
+
+  /// As many files as there are workers, where the source is frozen: what else comes meanwhile may come first.
+  package var nextSplits: [SourceSplit] {
+    let (planned, frozen, ratio) = state.withLock { ($0.planned, $0.frozen, $0.ratio) }
+    guard let (batch, place, count) = planned, let frozen, !batch.isCut else { return [] }
+    var next: [SourceSplit] = []
+    for file in frozen where !batch.contains(file.key) && place.entry(file.key) == nil {
+      // What is wrong with a file is said when its turn comes.
+      guard next.count < count, let head = try? head(file, known: nil),
+        let found = FileCandidate(file: file, head: head).waiting(nil, ratio: ratio),
+        let split = batch.nextSplit(found)
+      else { break }
+      next.append(split)
+    }
+    return next
   }
 
   /// The files of the plan are read, as far as the results say.
@@ -241,7 +263,7 @@ public final class FileSource: RecordRuleSource, ArchiveSource, FileNamingSource
     _ place: FileSourceOffset, passing isPassed: (ListedFile) -> Bool = { _ in false }, _ body: (WaitingFile) -> Bool
   ) throws {
     let frozen = state.withLock { $0.frozen }
-    let ratio = state.withLock { $0.compressedRead > 0 ? Double($0.plainRead) / Double($0.compressedRead) : nil }
+    let ratio = state.withLock(\.ratio)
     let listed = try frozen ?? list()
     func waiting(_ file: ListedFile) throws -> WaitingFile? {
       let entry = place.entry(file.key)

@@ -31,7 +31,7 @@ public enum Redelivery {
 }
 
 /// A source with dead letters in front.
-class ReplayingSource: FileNamingSource, PacedSource, ReportsSourceMetrics, @unchecked Sendable {
+class ReplayingSource: FileNamingSource, PacedSource, ReadAheadSource, ReportsSourceMetrics, @unchecked Sendable {
   /// Nanoseconds between looks for dead letters.
   private static let lookInterval: Int64 = 500_000_000
 
@@ -83,6 +83,8 @@ class ReplayingSource: FileNamingSource, PacedSource, ReportsSourceMetrics, @unc
   func leaveOutFiles(where isUnwanted: @escaping @Sendable (_ path: String) throws -> Bool) {
     (source as? any FileNamingSource)?.leaveOutFiles(where: isUnwanted)
   }
+
+  var nextSplits: [SourceSplit] { (source as? any ReadAheadSource)?.nextSplits ?? [] }
 
   var nextDue: Int64? { (source as? any PacedSource)?.nextDue }
 
