@@ -128,6 +128,17 @@ size_t ck_count_first(
   return lacking;
 }
 
+// Which slots are empty cannot be guessed, so those count for nobody; for several in turn, which do not wait for each other.
+void ck_take_row_counts(ck_group_slot *slots, size_t slot_count, int64_t *counts) {
+  int64_t nobody[8] = {0};
+  for (size_t at = 0; at < slot_count; at++) {
+    uint32_t mark = slots[at].mark;
+    int64_t *count = mark ? counts + (mark - 1) : nobody + at % 8;
+    *count += slots[at].row_count;
+    slots[at].row_count = 0;
+  }
+}
+
 static inline bool is_same_view(ck_view_words left, ck_view_words right) {
   if (left.word0 != right.word0) return false;
   if (left.word1 == right.word1) return true;

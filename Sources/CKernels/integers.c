@@ -76,6 +76,20 @@ AVX512 static size_t below_avx512(const uint32_t *values, size_t count, uint32_t
   return found;
 }
 
+AVX512 static size_t marked_avx512(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out) {
+  size_t found = 0;
+  __m128i masks = _mm_set1_epi8((char)mask), values = _mm_set1_epi8((char)value);
+  __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (size_t at = 0; at < count; at += 16, places = _mm512_add_epi32(places, _mm512_set1_epi32(16))) {
+    __mmask16 inside = count - at < 16 ? (__mmask16)((1u << (count - at)) - 1) : 0xFFFF;
+    __m128i sixteen = _mm_and_si128(_mm_maskz_loadu_epi8(inside, bytes + at), masks);
+    __mmask16 marked = _mm_mask_cmpeq_epi8_mask(inside, sixteen, values);
+    _mm512_storeu_si512(out + found, _mm512_maskz_compress_epi32(marked, places));
+    found += (size_t)__builtin_popcount(marked);
+  }
+  return found;
+}
+
 static bool has_avx512(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -107,6 +121,18 @@ size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *
   for (size_t row = 0; row < count; row++) {
     out[found] = values[row];
     found += values[row] < limit;
+  }
+  return found;
+}
+
+size_t ck_marked(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out) {
+#if defined(__x86_64__)
+  if (has_avx512()) return marked_avx512(bytes, count, mask, value, out);
+#endif
+  size_t found = 0;
+  for (size_t at = 0; at < count; at++) {
+    out[found] = (uint32_t)at;
+    found += (bytes[at] & mask) == value;
   }
   return found;
 }

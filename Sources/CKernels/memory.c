@@ -2,11 +2,20 @@
 #include "CKernels.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { HUGE_PAGE = 2 << 20 };
+
+void ck_keep_freed_memory(void) {
+#if defined(__GLIBC__)
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  // Setting one threshold fixes the other, which would have grown by itself to this.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+#endif
+}
 
 size_t ck_whole_pages(size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import MillraceColumnar
 public import Millrace
 public import MillraceCore
 import MillracePipeline
@@ -18,6 +19,7 @@ public enum MillraceCommandLine {
   ///   - connectors: connectors in addition to the bundled ones; one of the same name replaces a bundled one.
   ///   - functions: functions written in Swift that the SQL of pipelines and commands can call.
   public static func main(connectors: [any Connector] = [], functions: [UserDefinedFunction] = []) -> Never {
+    RawMemory.keepFreedMemory()
     exit(run(Array(CommandLine.arguments.dropFirst()), connectors: connectors, functions: functions))
   }
 

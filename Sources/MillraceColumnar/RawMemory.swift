@@ -57,6 +57,9 @@ package enum RawMemory {
 
   private static let free = Mutex(Free())
 
+  /// Lets the allocator, too, keep what is given back to it, up to as much again. For the process, so only a program's `main` may say it.
+  package static func keepFreedMemory() { ck_keep_freed_memory() }
+
   /// Uninitialised memory, aligned to 64 bytes, to be given back with `deallocate`.
   package static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
     kept(byteCount) ?? fresh(byteCount)

@@ -1,3 +1,4 @@
+import CKernels
 public import MillraceColumnar
 public import MillraceCore
 
@@ -65,23 +66,13 @@ extension MemoryStateStore {
   /// The new rows that are not removed, by number.
   var addedRows: [UInt32] { inOrder(newRows.rows, marked: Mark.new) }
 
-  /// The rows of a list that are not removed, by number. Unless they are few, the marks of all are looked through, eight at a time: sorting
-  /// would cost more than all else of a large change.
+  /// The rows of a list that are not removed, by number. Unless they are few, the marks of all are looked through: sorting would cost more than
+  /// all else of a large change.
   func inOrder(_ rows: [UInt32], marked mark: UInt8) -> [UInt32] {
     if rows.count < table.groupCount / 256 { return rows.filter { marks[Int($0)] & Mark.removed == 0 }.sorted() }
-    let inEach = UInt64(mark) &* 0x0101_0101_0101_0101
-    return [UInt32](unsafeUninitializedCapacity: rows.count + 1) { target, count in
-      marks.withUnsafeBytes { marks in
-        let end = min(marks.count, table.groupCount)
-        for start in Swift.stride(from: 0, to: end, by: 8) {
-          let isWhole = end - start >= 8
-          if isWhole, marks.loadUnaligned(fromByteOffset: start, as: UInt64.self) & inEach == 0 { continue }
-          for row in start..<(isWhole ? start + 8 : end) {
-            target[count] = UInt32(truncatingIfNeeded: row)
-            count &+= marks[row] & (mark | Mark.removed) == mark ? 1 : 0
-          }
-        }
-      }
+    return [UInt32](unsafeUninitializedCapacity: rows.count + 16) { target, count in
+      guard let target = target.baseAddress else { return }
+      count = ck_marked(marks, min(marks.count, table.groupCount), mark | Mark.removed, mark, target)
     }
   }
 

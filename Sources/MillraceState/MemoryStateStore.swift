@@ -45,7 +45,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
   public init(keyTypes: [DataType], valueTypes: [DataType]) {
     self.keyTypes = keyTypes
     self.valueTypes = valueTypes
-    table = GroupTable(keyTypes: keyTypes)
+    table = GroupTable(keyTypes: keyTypes, savesMemory: true)
     columns = valueTypes.map { ValueColumn($0) }
   }
 
@@ -272,8 +272,20 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Notes the rows that this version has set as due, until `takeDue`; a restored store has none.
   package func markDue() {
-    for row in changedRows { marks[Int(row)] |= Mark.due }
-    newRows.forEach { marks[Int($0)] |= Mark.due }
+    forEachMarkOfVersion { $0 |= $0 & (Mark.changed | Mark.new) == 0 ? 0 : Mark.due }
+  }
+
+  /// Changes the marks of the rows that this version has changed or added. Where they are many, `body` is called for all rows.
+  @inline(__always)
+  private func forEachMarkOfVersion(_ body: (inout UInt8) -> Void) {
+    marks.withUnsafeMutableBufferPointer { marks in
+      if changedRows.count + newRows.count > table.groupCount / 16 {
+        for row in marks.indices { body(&marks[row]) }
+      } else {
+        for row in changedRows { body(&marks[Int(row)]) }
+        newRows.forEach { body(&marks[Int($0)]) }
+      }
+    }
   }
 
   /// Calls `body` with keys and values of the rows that are due, by row number, which then are not any more.
@@ -305,8 +317,7 @@ public final class MemoryStateStore: FreezableStateStore, TimeIndexedStateStore,
 
   /// Ends a version: numbers of removed rows are free from here on.
   public func commit(version: Int64) throws {
-    for row in changedRows { marks[Int(row)] &= Mark.lasting }
-    newRows.forEach { marks[Int($0)] &= Mark.lasting }
+    forEachMarkOfVersion { $0 &= Mark.lasting }
     free(removedRows)
     forgetChanges()
     for column in columns { column.compactIfWorthwhile() }

@@ -112,6 +112,8 @@ size_t ck_match_and_count_first(
 size_t ck_count_first(
     ck_group_slot *slots, uint32_t shift, const ck_view_words *keys, const uint32_t *hashes, size_t count, uint16_t *misses,
     bool is_near);
+/// Adds what was counted to the number of each group, and counts anew.
+void ck_take_row_counts(ck_group_slot *slots, size_t slot_count, int64_t *counts);
 /// A place that only refers to a group: the hash of its key, and the group + 1 (0: empty).
 typedef struct {
   uint32_t hash, mark;
@@ -150,9 +152,14 @@ void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout
 void ck_integer_range(const void *values, size_t width, size_t count, int64_t *smallest, int64_t *largest);
 /// What integers of `width` bytes (4 or 8) are more than `base`, in `out_width` bytes each, of which there are no more than of theirs.
 void ck_integer_distances(const void *values, size_t width, size_t count, int64_t base, size_t out_width, uint8_t *out);
+/// The places of bytes that have just the bits `value` of those in `mask`; gives how many. There must be room for 16 more.
+size_t ck_marked(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out);
 /// The values below a limit, in their order; gives how many. There must be room for 16 more than values.
 size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out);
 
+/// Lets the allocator keep memory that was given back to it instead of giving it on to the system, which would clear it page by page when it is
+/// wanted again. For the whole process.
+void ck_keep_freed_memory(void);
 /// Bytes of the pages that hold `size` bytes.
 size_t ck_whole_pages(size_t size);
 

@@ -57,7 +57,7 @@ final class ResidentState {
       for (worker, share) in zip(workers, shares) { try worker.settle(share, index, into: groups[index]) }
       return try body(index)
     }
-    for worker in workers { worker.park() }
+    _ = try pool.map(workers.count, isParallel: isParallel) { workers[$0].park() }
     isUnsettled = false
     return results
   }

@@ -29,6 +29,8 @@ final class WorkerGroups {
   private var waiting: [[AggregationRows]] = []
   /// Groups that the state has; they came with batches before.
   private var settledCount = 0
+  /// The same by partition, those of the batch included whose groups are being given to the state.
+  private var settledCounts: [Int] = []
   /// The row of each of them in its partition of the state.
   private var rows = MemoryBuffer(capacity: 0)
   /// The partition of each.
@@ -93,6 +95,7 @@ final class WorkerGroups {
     batchRowCount = 0
     nextCheck = Self.firstCheck
     settledCount = 0
+    settledCounts = []
   }
 
   // MARK: Giving to the state
@@ -115,16 +118,20 @@ final class WorkerGroups {
       return (0..<partitionCount).map { _ in .range(0..<0) }
     }
     let numbers = partitions.base.assumingMemoryBound(to: UInt8.self)
-    var sizes = Array(repeating: 0, count: partitionCount)
-    for group in 0..<settledCount where counts[group] != 0 { sizes[Int(numbers[group])] += 1 }
-    let selections = sizes.map { Selection(capacity: $0) }
-    var next = selections.map(\.rows)
-    for group in 0..<settledCount where counts[group] != 0 {
-      let number = Int(numbers[group])
-      next[number].pointee = Int32(truncatingIfNeeded: group)
-      next[number] += 1
+    // Without guessing where the next one goes: each has room for all of its partition and one more.
+    let selections = settledCounts.map { Selection(capacity: $0 + 1) }
+    let chosen = selections.map(\.rows)
+    return withUnsafeTemporaryAllocation(of: Int.self, capacity: partitionCount) { sizes in
+      sizes.initialize(repeating: 0)
+      chosen.withUnsafeBufferPointer { chosen in
+        for group in 0..<settledCount {
+          let number = Int(numbers[group])
+          chosen[number][sizes[number]] = Int32(truncatingIfNeeded: group)
+          sizes[number] &+= counts[group] != 0 ? 1 : 0
+        }
+      }
+      return zip(selections, sizes).map { $0.truncated(to: $1) }
     }
-    return selections
   }
 
   /// Room for the rows of new groups, whose partitions are known.
@@ -133,6 +140,7 @@ final class WorkerGroups {
     rows = grown(rows, used: settledCount * 4, to: count * 4)
     partitions = grown(partitions, used: settledCount, to: count)
     let numbers = partitions.base.assumingMemoryBound(to: UInt8.self)
+    settledCounts = settledCounts.isEmpty ? new.map(\.count) : zip(settledCounts, new).map { $0 + $1.count }
     for (partition, groups) in new.enumerated() {
       for index in 0..<groups.count { numbers[Int(groups.rows[index])] = UInt8(truncatingIfNeeded: partition) }
     }

@@ -18,8 +18,6 @@ final class ReadAhead: Sendable {
     var upcoming: [BegunSplit] = []
     /// Splits of this batch, of which nothing more is read here.
     var ready: [BegunSplit] = []
-    /// To be filled again.
-    var free: [MemoryBuffer] = []
   }
 
   init(_ source: any ByteSource, clock: any Clock) {
@@ -41,14 +39,9 @@ final class ReadAhead: Sendable {
 
   /// Reads a block of the split of which there is least. Gives false if there is nothing to read, for now or at all.
   func step() -> Bool {
-    let (all, spare) = state.withLock { ($0.upcoming, $0.free.popLast()) }
-    let block = spare ?? MemoryBuffer(capacity: WindowReader.windowSize)
-    let wanting = all.map { (split: $0, count: $0.blockCount) }.filter { $0.count < Self.blockLimit }
-    for (split, _) in wanting.sorted(by: { $0.count < $1.count }) where split.read(block, of: source, clock) {
-      return true
-    }
-    giveBack(block)
-    return false
+    let all = state.withLock { $0.upcoming.map { (split: $0, count: $0.blockCount) } }
+    let wanting = all.filter { $0.count < Self.blockLimit }.sorted { $0.count < $1.count }
+    return wanting.contains { $0.split.read(source, clock) }
   }
 
   /// A reader of the split that begins with what was read ahead, and the nanoseconds that this took; nil if nothing was.
@@ -57,13 +50,7 @@ final class ReadAhead: Sendable {
       state.ready.firstIndex { $0.is(split) }.map { state.ready.remove(at: $0) }
     }
     guard let (reader, blocks, nanoseconds) = begun?.take() else { return nil }
-    return (AheadReader(reader, blocks, self), nanoseconds)
-  }
-
-  fileprivate func giveBack(_ block: MemoryBuffer) {
-    state.withLock { state in
-      if state.free.count < 2 * Self.blockLimit { state.free.append(block) }
-    }
+    return (AheadReader(reader, blocks), nanoseconds)
   }
 
   /// Forgets all that was read.
@@ -78,8 +65,6 @@ final class ReadAhead: Sendable {
 
 /// The first blocks of a split.
 private final class BegunSplit: Sendable {
-  typealias Block = (buffer: MemoryBuffer, count: Int)
-
   let split: SourceSplit
   private let count = Atomic<Int>(0)
   /// Held by whoever reads.
@@ -87,7 +72,7 @@ private final class BegunSplit: Sendable {
 
   private struct State: ~Copyable {
     nonisolated(unsafe) var reader: (any ByteReader)?
-    var blocks: [Block] = []
+    var blocks: [AheadReader.Block] = []
     var nanoseconds: Int64 = 0
     /// Nothing more is read here.
     var isDone = false
@@ -107,7 +92,7 @@ private final class BegunSplit: Sendable {
   var blockCount: Int { count.load(ordering: .relaxed) }
 
   /// Reads another block; false if somebody else does or nothing is left. What goes wrong shows again when the split is read.
-  func read(_ block: MemoryBuffer, of source: any ByteSource, _ clock: any Clock) -> Bool {
+  func read(_ source: any ByteSource, _ clock: any Clock) -> Bool {
     state.withLockIfAvailable { state in
       if state.isDone { return false }
       let start = clock.monotonicNanoseconds()
@@ -115,10 +100,12 @@ private final class BegunSplit: Sendable {
       do {
         let reader = try state.reader ?? source.open(split)
         state.reader = reader
-        let room = UnsafeMutableRawBufferPointer(start: block.base, count: WindowReader.windowSize)
+        let buffer = MemoryBuffer(capacity: WindowReader.frontRoom + WindowReader.windowSize)
+        let room = UnsafeMutableRawBufferPointer(
+          start: buffer.base + WindowReader.frontRoom, count: WindowReader.windowSize)
         let got = reader is any BulkByteReader ? try reader.read(into: room) : 0
         if got > 0 {
-          state.blocks.append((block, got))
+          state.blocks.append((buffer, got))
           count.wrappingAdd(1, ordering: .relaxed)
           return true
         }
@@ -132,7 +119,7 @@ private final class BegunSplit: Sendable {
   }
 
   /// The reader behind the blocks that were read; nil if there is none.
-  func take() -> (any ByteReader, [Block], Int64)? {
+  func take() -> (any ByteReader, [AheadReader.Block], Int64)? {
     state.withLock { state in
       state.isDone = true
       guard let reader = state.reader else { return nil }
@@ -154,21 +141,29 @@ private final class BegunSplit: Sendable {
 }
 
 /// Gives what was read ahead, and then what its reader goes on with.
-private final class AheadReader: BulkByteReader, StoredByteReader {
+final class AheadReader: BulkByteReader, StoredByteReader {
+  /// Bytes behind the room in front of a window.
+  typealias Block = (buffer: MemoryBuffer, count: Int)
+
   private let reader: any ByteReader
-  private let ahead: ReadAhead
-  private var blocks: ArraySlice<BegunSplit.Block>
+  private var blocks: ArraySlice<Block>
   /// Bytes of the first block that were given.
   private var used = 0
   private var given: Int64 = 0
 
-  init(_ reader: any ByteReader, _ blocks: [BegunSplit.Block], _ ahead: ReadAhead) {
+  init(_ reader: any ByteReader, _ blocks: [Block]) {
     self.reader = reader
     self.blocks = blocks[...]
-    self.ahead = ahead
   }
 
   var storedByteCount: Int64 { (reader as? any StoredByteReader)?.storedByteCount ?? given }
+
+  /// A block of which nothing was given, instead of a copy of it.
+  func takeBlock() -> Block? {
+    guard used == 0, let block = blocks.popFirst() else { return nil }
+    given += Int64(block.count)
+    return block
+  }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     guard let target = buffer.baseAddress, let first = blocks.first else {
@@ -177,12 +172,11 @@ private final class AheadReader: BulkByteReader, StoredByteReader {
       return count
     }
     let count = min(buffer.count, first.count - used)
-    memcpy(target, first.buffer.base + used, count)
+    memcpy(target, first.buffer.base + WindowReader.frontRoom + used, count)
     used += count
     if used == first.count {
       blocks.removeFirst()
       used = 0
-      ahead.giveBack(first.buffer)
     }
     given += Int64(count)
     return count

@@ -54,6 +54,8 @@ final class WindowReader {
   let reader: any ByteReader
   /// The same, if its bytes can be used where they are.
   private let resident: (any ResidentByteReader)?
+  /// The same, if it begins with blocks that were read ahead.
+  private let ahead: AheadReader?
   /// Records that were left out or cut.
   private(set) var tooLarge: [TooLarge] = []
   /// Bytes of whole records handed out.
@@ -88,6 +90,7 @@ final class WindowReader {
   ) {
     self.reader = reader
     resident = reader as? any ResidentByteReader
+    ahead = reader as? AheadReader
     self.rules = rules
     splitter = rules.grouping == nil ? nil : RecordSplitter(rules)
     longest = rules.maxRecordBytes
@@ -255,9 +258,8 @@ final class WindowReader {
     }
     let front = max(WindowReader.frontRoom, carry.count)
     let size = max(WindowReader.windowSize, min(carry.count, 4 << 20))
-    let buffer = pool.take(front + size)
+    let (buffer, got) = try nextBlock(front, size)
     let data = buffer.base + front
-    let got = try reader.read(into: UnsafeMutableRawBufferPointer(start: data, count: size))
     if got == 0 {
       sawEnd = true
       pool.give(buffer)
@@ -270,6 +272,14 @@ final class WindowReader {
     if resident == nil, let old = carryOwner { pool.give(old) }
     carryOwner = buffer
     carry = UnsafeRawBufferPointer(start: start, count: total)
+  }
+
+  /// The next bytes, at most `size`, behind `front` that are free.
+  private func nextBlock(_ front: Int, _ size: Int) throws -> (buffer: MemoryBuffer, count: Int) {
+    if front == Self.frontRoom, let block = ahead?.takeBlock() { return block }
+    let buffer = pool.take(front + size)
+    let count = try reader.read(into: UnsafeMutableRawBufferPointer(start: buffer.base + front, count: size))
+    return (buffer, count)
   }
 
   /// Carried records, no more of them than are computed well at a time if it can be helped; nil if none is whole.
