@@ -24,10 +24,10 @@ INLINE void range_of(const void *values, size_t width, size_t count, int64_t *sm
   }
 }
 
-#define WRITE(IN, OUT)                                                                     \
-  for (size_t row = 0; row < count; row++) {                                               \
+#define WRITE(IN, OUT)                                                                   \
+  for (size_t row = 0; row < count; row++) {                                             \
     OUT distance = (OUT)((uint64_t)(int64_t)((const IN *)values)[row] - (uint64_t)base); \
-    __builtin_memcpy(out + row * sizeof(OUT), &distance, sizeof(OUT));                     \
+    __builtin_memcpy(out + row * sizeof(OUT), &distance, sizeof(OUT));                   \
   }
 
 INLINE void write_distances(

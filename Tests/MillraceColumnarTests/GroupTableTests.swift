@@ -53,10 +53,16 @@ import Testing
     }
   }
 
-  @Test(arguments: shapes, [0, 1, 2, 63, 64, 65, 1023, 1024, 1025, 5000])
-  func numbersKeysInOrderOfAppearance(types: [DataType], rows: Int) {
+  /// Numbers of rows, with tables of both forms.
+  static func inBothForms(_ counts: [Int]) -> [(rows: Int, savesMemory: Bool)] {
+    counts.flatMap { [($0, false), ($0, true)] }
+  }
+
+  @Test(arguments: shapes, inBothForms([0, 1, 2, 63, 64, 65, 1023, 1024, 1025, 5000]))
+  func numbersKeysInOrderOfAppearance(types: [DataType], size: (rows: Int, savesMemory: Bool)) {
+    let rows = size.rows
     var random = SeededGenerator(seed: UInt64(rows) &+ 7)
-    let table = GroupTable(keyTypes: types)
+    let table = GroupTable(keyTypes: types, savesMemory: size.savesMemory)
     var oracle = Oracle()
     for distinct in [3, 3000] {
       let columns = Self.columns(types, rows: rows, distinct: distinct, &random)
@@ -98,10 +104,11 @@ import Testing
   }
 
   /// With many rows at once, most keys are long when the table chooses the form of its slots; with few, it has too few to choose.
-  @Test(arguments: [[DataType.long], [.string], [.string, .long]], [200, 2000])
-  func removalAgainstModel(types: [DataType], rows: Int) {
+  @Test(arguments: [[DataType.long], [.string], [.string, .long]], inBothForms([200, 2000]))
+  func removalAgainstModel(types: [DataType], size: (rows: Int, savesMemory: Bool)) {
+    let rows = size.rows
     var random = SeededGenerator(seed: 11)
-    let table = GroupTable(keyTypes: types)
+    let table = GroupTable(keyTypes: types, savesMemory: size.savesMemory)
     var model: [String: UInt32] = [:]
     for round in 0..<(rows == 200 ? 60 : 12) {
       let columns = Self.columns(types, rows: rows, distinct: rows * 7 / 2, &random)
