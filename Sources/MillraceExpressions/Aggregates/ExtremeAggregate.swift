@@ -33,14 +33,17 @@ final class FixedExtremeAccumulator: SelectiveAccumulator {
   ) {
     let best = store.slots.assumingMemoryBound(to: T.self)
     let states = store.states
+    // Whether a value is the best so far cannot be guessed, so one is stored in any case.
     if isMaximum {
       Rows.forEach(vector, as: T.self, groups, rowCount) { group, value in
-        if states[group] == GroupValues.State.unset || value > best[group] { best[group] = value }
+        let held = states[group] == GroupValues.State.unset ? value : best[group]
+        best[group] = value > held ? value : held
         states[group] = GroupValues.State.value
       }
     } else {
       Rows.forEach(vector, as: T.self, groups, rowCount) { group, value in
-        if states[group] == GroupValues.State.unset || value < best[group] { best[group] = value }
+        let held = states[group] == GroupValues.State.unset ? value : best[group]
+        best[group] = value < held ? value : held
         states[group] = GroupValues.State.value
       }
     }
