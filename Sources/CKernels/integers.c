@@ -113,10 +113,7 @@ void ck_integer_distances(
   write_distances(values, width, count, base, out_width, out);
 }
 
-size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out) {
-#if defined(__x86_64__)
-  if (has_avx512()) return below_avx512(values, count, limit, out);
-#endif
+size_t ck_below_plain(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out) {
   size_t found = 0;
   for (size_t row = 0; row < count; row++) {
     out[found] = values[row];
@@ -125,14 +122,25 @@ size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *
   return found;
 }
 
-size_t ck_marked(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out) {
+size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out) {
 #if defined(__x86_64__)
-  if (has_avx512()) return marked_avx512(bytes, count, mask, value, out);
+  if (has_avx512()) return below_avx512(values, count, limit, out);
 #endif
+  return ck_below_plain(values, count, limit, out);
+}
+
+size_t ck_marked_plain(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out) {
   size_t found = 0;
   for (size_t at = 0; at < count; at++) {
     out[found] = (uint32_t)at;
     found += (bytes[at] & mask) == value;
   }
   return found;
+}
+
+size_t ck_marked(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out) {
+#if defined(__x86_64__)
+  if (has_avx512()) return marked_avx512(bytes, count, mask, value, out);
+#endif
+  return ck_marked_plain(bytes, count, mask, value, out);
 }

@@ -1,3 +1,4 @@
+import CKernels
 import MillraceColumnar
 import MillraceState
 import MillraceTesting
@@ -40,6 +41,30 @@ import Testing
         #expect((0..<count).map { read.values(as: Int64.self)[$0] } == values)
       }
       #expect(out.count <= 10 + count * width)
+    }
+  }
+
+  /// Rows that are looked for by what they are, with and without the processor's own instructions.
+  @Test(arguments: [0, 1, 15, 16, 17, 1000]) func rowsAreFound(count: Int) {
+    var random = SeededGenerator(seed: UInt64(count))
+    let values = (0..<count).map { _ in
+      UInt32.random(in: 0..<100, using: &random) | (Bool.random(using: &random) ? 1 << 31 : 0)
+    }
+    let bytes = values.map { UInt8(truncatingIfNeeded: $0) }
+    func found(_ body: (UnsafeMutablePointer<UInt32>) -> Int) -> [UInt32] {
+      var out = [UInt32](repeating: 7, count: count + 16)
+      let foundCount = out.withUnsafeMutableBufferPointer { $0.baseAddress.map(body) ?? 0 }
+      return Array(out[..<foundCount])
+    }
+    for limit in [0, 50, 100, .max] as [UInt32] {
+      let below = values.filter { $0 < limit }
+      #expect(found { ck_below(values, count, limit, $0) } == below)
+      #expect(found { ck_below_plain(values, count, limit, $0) } == below)
+    }
+    for (mask, value) in [(3, 2), (0, 0), (16, 16), (255, 9)] as [(UInt8, UInt8)] {
+      let marked = bytes.indices.filter { bytes[$0] & mask == value }.map(UInt32.init)
+      #expect(found { ck_marked(bytes, count, mask, value, $0) } == marked)
+      #expect(found { ck_marked_plain(bytes, count, mask, value, $0) } == marked)
     }
   }
 

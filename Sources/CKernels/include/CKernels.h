@@ -154,8 +154,12 @@ void ck_integer_range(const void *values, size_t width, size_t count, int64_t *s
 void ck_integer_distances(const void *values, size_t width, size_t count, int64_t base, size_t out_width, uint8_t *out);
 /// The places of bytes that have just the bits `value` of those in `mask`; gives how many. There must be room for 16 more.
 size_t ck_marked(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out);
+/// The same without the processor's own instructions.
+size_t ck_marked_plain(const uint8_t *bytes, size_t count, uint8_t mask, uint8_t value, uint32_t *out);
 /// The values below a limit, in their order; gives how many. There must be room for 16 more than values.
 size_t ck_below(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out);
+/// The same without the processor's own instructions.
+size_t ck_below_plain(const uint32_t *values, size_t count, uint32_t limit, uint32_t *out);
 
 /// Lets the allocator keep memory that was given back to it instead of giving it on to the system, which would clear it page by page when it is
 /// wanted again. For the whole process.
