@@ -27,18 +27,24 @@ void ck_pack_layout_plain(const ck_view_words *views, size_t count, ck_pack_layo
   }
 }
 
-void ck_pack_plain(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
+bool ck_pack_plain(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
+  uint64_t same = all_of(layout->length) & ~(layout->digits | layout->bytes);
+  bool fits = true;
   for (size_t row = 0; row < count; row++) {
     const uint8_t *text = text_of(views + row);
+    for (uint64_t left = same; left; left &= left - 1)
+      fits &= text[__builtin_ctzll(left)] == layout->text[__builtin_ctzll(left)];
     size_t digits = 0;
     for (uint64_t left = layout->digits; left; left &= left - 1, digits++) {
-      uint8_t value = hex_value(text[__builtin_ctzll(left)]);
+      uint8_t digit = text[__builtin_ctzll(left)], value = hex_value(digit);
+      fits &= is_hex_digit(digit);
       if (digits % 2 == 0) *out = (uint8_t)(value << 4);
       else *out++ |= value;
     }
     out += digits % 2;
     for (uint64_t left = layout->bytes; left; left &= left - 1) *out++ = text[__builtin_ctzll(left)];
   }
+  return fits;
 }
 
 void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout, uint8_t *out) {
@@ -60,15 +66,19 @@ void ck_unpack(const uint8_t *packed, size_t count, const ck_pack_layout *layout
 
 #define VBMI2 __attribute__((target("avx512bw,avx512vl,avx512vbmi2,popcnt")))
 
+VBMI2 static inline __mmask64 hex_digits(__m512i text) {
+  __mmask64 decimal = _mm512_cmple_epu8_mask(_mm512_sub_epi8(text, _mm512_set1_epi8('0')), _mm512_set1_epi8(9));
+  __mmask64 letter = _mm512_cmple_epu8_mask(_mm512_sub_epi8(text, _mm512_set1_epi8('a')), _mm512_set1_epi8(5));
+  return decimal | letter;
+}
+
 VBMI2 static void layout_vbmi2(const ck_view_words *views, size_t count, ck_pack_layout *layout) {
   __mmask64 inside = all_of(layout->length), digits = inside;
   __m512i first = _mm512_maskz_loadu_epi8(inside, layout->text), differs = _mm512_setzero_si512();
   for (size_t row = 0; row < count; row++) {
     __m512i text = _mm512_maskz_loadu_epi8(inside, text_of(views + row));
     differs = _mm512_or_si512(differs, _mm512_xor_si512(text, first));
-    __mmask64 decimal = _mm512_cmple_epu8_mask(_mm512_sub_epi8(text, _mm512_set1_epi8('0')), _mm512_set1_epi8(9));
-    __mmask64 letter = _mm512_cmple_epu8_mask(_mm512_sub_epi8(text, _mm512_set1_epi8('a')), _mm512_set1_epi8(5));
-    digits &= decimal | letter;
+    digits &= hex_digits(text);
   }
   uint64_t changing = _mm512_test_epi8_mask(differs, differs);
   layout->digits = changing & digits;
@@ -76,11 +86,14 @@ VBMI2 static void layout_vbmi2(const ck_view_words *views, size_t count, ck_pack
 }
 
 // Digits are brought together, then two and two of them into one byte. Each store writes past the row's end, where the next row goes.
-VBMI2 static void pack_vbmi2(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
-  __mmask64 inside = all_of(layout->length);
+VBMI2 static bool pack_vbmi2(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
+  __mmask64 inside = all_of(layout->length), same = inside & ~(layout->digits | layout->bytes), differing = 0, others = 0;
+  __m512i first = _mm512_maskz_loadu_epi8(inside, layout->text);
   size_t digit_bytes = ((size_t)__builtin_popcountll(layout->digits) + 1) / 2, bytes = (size_t)__builtin_popcountll(layout->bytes);
   for (size_t row = 0; row < count; row++) {
     __m512i text = _mm512_maskz_loadu_epi8(inside, text_of(views + row));
+    differing |= _mm512_mask_cmpneq_epu8_mask(same, text, first);
+    others |= ~hex_digits(text);
     __m512i nine = _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(text, _mm512_set1_epi8(0x40)), _mm512_set1_epi8(9));
     __m512i values = _mm512_add_epi8(_mm512_and_si512(text, _mm512_set1_epi8(0x0F)), nine);
     __m512i digits = _mm512_maskz_compress_epi8(layout->digits, values);
@@ -90,6 +103,7 @@ VBMI2 static void pack_vbmi2(const ck_view_words *views, size_t count, const ck_
     _mm512_storeu_si512(out, _mm512_maskz_compress_epi8(layout->bytes, text));
     out += bytes;
   }
+  return !differing && !(others & layout->digits);
 }
 
 static bool has_vbmi2(void) {
@@ -116,9 +130,9 @@ void ck_find_pack_layout(const ck_view_words *views, size_t count, ck_pack_layou
   ck_pack_layout_plain(views, count, layout);
 }
 
-void ck_pack(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
+bool ck_pack(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out) {
 #if defined(__x86_64__)
   if (has_vbmi2()) return pack_vbmi2(views, count, layout, out);
 #endif
-  ck_pack_plain(views, count, layout, out);
+  return ck_pack_plain(views, count, layout, out);
 }

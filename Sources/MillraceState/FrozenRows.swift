@@ -9,11 +9,12 @@ final class FrozenRows: FrozenState, @unchecked Sendable {
 
   func write(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
     let out = ByteBuffer()
+    var writer = StateDelta.Writer(out)
     for index in pieces.indices {
       let piece = pieces[index]
       pieces[index] = StateDelta.Section(numbers: [])
       out.removeAll()
-      let writer = StateDelta.Writer(out)
+      writer.begin()
       piece.numbers.withUnsafeBufferPointer { writer.add($0, keys: piece.keys, values: piece.values) }
       writer.finish()
       try write(out.bytes)

@@ -29,6 +29,7 @@ extension MemoryStateStore {
     let removed = removedRows.filter { marks[Int($0)] & Mark.new == 0 }.sorted()
     let changed = inOrder(changedRows, marked: Mark.changed)
     var writer = StateDelta.Writer(out)
+    writer.begin()
     var written = 0
     let sectionRows = min(StateDelta.sectionRows, pieceRows)
     func forEachSection(_ count: Int, _ body: (Range<Int>) throws -> Void) throws {
@@ -38,7 +39,7 @@ extension MemoryStateStore {
           try write(out.bytes)
           written += out.count
           out.removeAll()
-          writer = StateDelta.Writer(out)
+          writer.begin()
         }
         try body(start..<min(start + sectionRows, count))
       }
@@ -101,10 +102,11 @@ extension MemoryStateStore {
   public func snapshot(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
     try checkClean()
     let out = ByteBuffer()
+    var writer = StateDelta.Writer(out)
     try forEachRun(of: pieceRows) { numbers, count in
       out.removeAll()
       let rows = UnsafeBufferPointer(start: numbers, count: count)
-      let writer = StateDelta.Writer(out)
+      writer.begin()
       try writer.add(rows, keys: keyColumns(rows), values: values(rows))
       writer.finish()
       try write(out.bytes)

@@ -10,26 +10,40 @@ enum PackedStrings {
   /// Rows from which packing is tried.
   private static let fewest = 16
 
-  /// Appends the texts if they have one length and packing saves a quarter; else gives false, having done nothing.
-  static func encode(_ column: ColumnVector, _ count: Int, into out: ByteBuffer) -> Bool {
+  /// Appends the texts if they have one length and packing saves a quarter; else gives false, having done nothing. `layout` is that of texts
+  /// before: where these fit it, too, they are not looked through for one.
+  static func encode(_ column: ColumnVector, _ count: Int, _ layout: inout ck_pack_layout?, into out: ByteBuffer)
+    -> Bool
+  {
     guard count >= fewest, !column.mayHaveNulls else { return false }
     let views = column.views
     let length = views[0].count
     guard length > 0, length <= longest, (0..<count).allSatisfy({ views[$0].count == length }) else { return false }
     let words = UnsafeRawPointer(views).assumingMemoryBound(to: ck_view_words.self)
-    var layout = ck_pack_layout()
-    layout.length = length
-    ck_find_pack_layout(words, count, &layout)
-    let rowSize = ck_packed_size(&layout)
-    guard rowSize * 4 <= length * 3 else { return false }
+    if let known = layout, known.length == length, write(words, count, known, out) { return true }
+    var found = ck_pack_layout()
+    found.length = length
+    ck_find_pack_layout(words, count, &found)
+    guard ck_packed_size(&found) * 4 <= length * 3 else { return false }
+    layout = found
+    return write(words, count, found, out)
+  }
+
+  /// Appends texts in a layout; gives false, having done nothing, if one does not fit.
+  private static func write(
+    _ words: UnsafePointer<ck_view_words>, _ count: Int, _ layout: ck_pack_layout, _ out: ByteBuffer
+  ) -> Bool {
+    var layout = layout
+    let headSize = 2 + 2 * MemoryLayout<UInt64>.size + layout.length
+    let rowsSize = ck_packed_size(&layout) * count
+    let rows = out.reserve(headSize + rowsSize + longest) + headSize
+    guard ck_pack(words, count, &layout, rows.assumingMemoryBound(to: UInt8.self)) else { return false }
     out.append(1 as UInt8)
-    out.append(UInt8(length))
+    out.append(UInt8(layout.length))
     out.append(raw: layout.digits)
     out.append(raw: layout.bytes)
-    withUnsafeBytes(of: layout.text) { out.append(UnsafeRawBufferPointer(rebasing: $0[..<length])) }
-    let rows = out.reserve(rowSize * count + longest)
-    ck_pack(words, count, &layout, rows.assumingMemoryBound(to: UInt8.self))
-    out.advance(rowSize * count)
+    withUnsafeBytes(of: layout.text) { out.append(UnsafeRawBufferPointer(rebasing: $0[..<layout.length])) }
+    out.advance(rowsSize)
     return true
   }
 

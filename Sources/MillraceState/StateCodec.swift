@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 public import MillraceColumnar
 import MillraceCore
@@ -10,10 +11,28 @@ import MillraceCore
 public enum StateCodec {
   /// Appends `count` rows of `columns`.
   public static func encode(_ columns: [ColumnVector], count: Int, into out: ByteBuffer) {
-    for column in columns { encode(column.flattened(), count, out) }
+    var layouts = TextLayouts()
+    encode(columns, count: count, &layouts, into: out)
   }
 
-  private static func encode(_ column: ColumnVector, _ count: Int, _ out: ByteBuffer) {
+  /// The same for columns of which there are more, with what was found out about those before.
+  static func encode(_ columns: [ColumnVector], count: Int, _ layouts: inout TextLayouts, into out: ByteBuffer) {
+    layouts.reserve(columns.count)
+    for (index, column) in columns.enumerated() { encode(column.flattened(), count, &layouts.columns[index], out) }
+  }
+
+  /// How the texts of columns were packed last.
+  struct TextLayouts {
+    fileprivate var columns: [ck_pack_layout?] = []
+
+    fileprivate mutating func reserve(_ count: Int) {
+      while columns.count < count { columns.append(nil) }
+    }
+  }
+
+  private static func encode(
+    _ column: ColumnVector, _ count: Int, _ layout: inout ck_pack_layout?, _ out: ByteBuffer
+  ) {
     out.append(column.mayHaveNulls ? 1 as UInt8 : 0)
     if let validity = column.validity {
       out.append(UnsafeRawBufferPointer(start: validity.words, count: (count + 7) / 8))
@@ -25,7 +44,7 @@ public enum StateCodec {
     case .view: break
     default: return out.append(UnsafeRawBufferPointer(start: column.values(as: UInt8.self), count: count * stride))
     }
-    if PackedStrings.encode(column, count, into: out) { return }
+    if PackedStrings.encode(column, count, &layout, into: out) { return }
     out.append(0 as UInt8)
     let views = column.views
     var total = 0

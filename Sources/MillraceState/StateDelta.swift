@@ -30,13 +30,17 @@ struct StateDelta {
   private(set) var changed: [Section] = []
   private(set) var added: [Section] = []
 
-  /// Appends a delta to a buffer.
+  /// Appends deltas to a buffer.
   struct Writer {
     private let out: ByteBuffer
-    private let start: Int
+    private var start = 0
+    private var keyLayouts = StateCodec.TextLayouts()
+    private var valueLayouts = StateCodec.TextLayouts()
 
-    init(_ out: ByteBuffer) {
-      self.out = out
+    init(_ out: ByteBuffer) { self.out = out }
+
+    /// Begins a delta; the last one is finished.
+    mutating func begin() {
       start = out.count
       out.append(raw: formatVersion)
       out.append(raw: 0 as UInt32)
@@ -44,15 +48,15 @@ struct StateDelta {
 
     func remove(_ numbers: UnsafeBufferPointer<UInt32>) { write(.removed, numbers) }
 
-    func change(_ numbers: UnsafeBufferPointer<UInt32>, values: [ColumnVector]) {
+    mutating func change(_ numbers: UnsafeBufferPointer<UInt32>, values: [ColumnVector]) {
       write(.changed, numbers)
-      StateCodec.encode(values, count: numbers.count, into: out)
+      StateCodec.encode(values, count: numbers.count, &valueLayouts, into: out)
     }
 
-    func add(_ numbers: UnsafeBufferPointer<UInt32>, keys: [ColumnVector], values: [ColumnVector]) {
+    mutating func add(_ numbers: UnsafeBufferPointer<UInt32>, keys: [ColumnVector], values: [ColumnVector]) {
       write(.added, numbers)
-      StateCodec.encode(keys, count: numbers.count, into: out)
-      StateCodec.encode(values, count: numbers.count, into: out)
+      StateCodec.encode(keys, count: numbers.count, &keyLayouts, into: out)
+      StateCodec.encode(values, count: numbers.count, &valueLayouts, into: out)
     }
 
     private func write(_ kind: Kind, _ numbers: UnsafeBufferPointer<UInt32>) {

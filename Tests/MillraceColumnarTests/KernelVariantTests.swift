@@ -56,11 +56,46 @@ import Testing
     let size = ck_packed_size(&layout) * count
     var packed = [UInt8](repeating: 0, count: size + 64)
     var packedPlainly = packed
-    ck_pack(words, count, &layout, &packed)
-    ck_pack_plain(words, count, &layout, &packedPlainly)
+    #expect(ck_pack(words, count, &layout, &packed))
+    #expect(ck_pack_plain(words, count, &layout, &packedPlainly))
     #expect(packed[..<size] == packedPlainly[..<size])
     var unpacked = [UInt8](repeating: 0, count: length * count)
     ck_unpack(packed, count, &layout, &unpacked)
     #expect(unpacked == texts.flatMap { $0 })
+  }
+
+  /// Each place of each row is seen, and only what the layout says counts.
+  @Test func textsThatDoNotFitAreNotPacked() {
+    let pattern = "id-#######-?-end"
+    let count = 20
+    var layout = ck_pack_layout()
+    func fits(_ row: Int, _ at: Int, _ byte: UInt8, findsLayout: Bool = false) -> [Bool] {
+      let texts = (0..<count).map { row -> [UInt8] in
+        let digits = Array(String(row + 0x1234567 * (row + 1), radix: 16).utf8)
+        return pattern.utf8.enumerated().map { at, byte in
+          byte == 35 ? digits[(at + row) % digits.count] : byte == 63 ? UInt8(71 + row) : byte
+        }
+      }
+      var changed = texts
+      changed[row][at] = byte
+      let column = ColumnVector.of(changed.map { .binary($0) }, type: .binary)
+      return withExtendedLifetime(column) {
+        let words = UnsafeRawPointer(column.views).assumingMemoryBound(to: ck_view_words.self)
+        if findsLayout {
+          layout.length = pattern.utf8.count
+          ck_find_pack_layout(words, count, &layout)
+        }
+        var packed = [UInt8](repeating: 0, count: count * layout.length + 64)
+        return [ck_pack(words, count, &layout, &packed), ck_pack_plain(words, count, &layout, &packed)]
+      }
+    }
+    #expect(fits(0, 0, 105, findsLayout: true) == [true, true])
+    for row in [0, 1, 7, 19] {
+      for (at, kind) in pattern.utf8.enumerated() {
+        let (good, bad): (UInt8, UInt8) = kind == 35 ? (100, 71) : kind == 63 ? (200, 200) : (kind, kind ^ 1)
+        #expect(fits(row, at, good) == [true, true])
+        #expect(fits(row, at, bad) == [kind == 63, kind == 63], "byte \(at) of row \(row)")
+      }
+    }
   }
 }

@@ -25,7 +25,8 @@ import Testing
   @Test func lengthsAndParts() {
     var random = SeededGenerator(seed: 7)
     let bytes = (0..<10_000).map { _ in UInt8.random(in: 0...255, using: &random) }
-    for length in [1, 7, 8, 9, 1023, 1024, 3071, 3072, 3073, 3080, 6144, 9999] {
+    let blocks = (0..<40).flatMap { [16 * $0, 16 * $0 + 5] }
+    for length in blocks + [1, 7, 8, 9, 1023, 1024, 1025, 3071, 3072, 3073, 3080, 6144, 9999] {
       let part = bytes[(10_000 - length)...]
       let seed = UInt32.random(in: 0 ... .max, using: &random)
       #expect(Self.fast(seed, part) == Self.plain(seed, part), "\(length) bytes")

@@ -139,10 +139,11 @@ void ck_find_pack_layout(const ck_view_words *views, size_t count, ck_pack_layou
 void ck_pack_layout_plain(const ck_view_words *views, size_t count, ck_pack_layout *layout);
 /// Bytes of a packed row.
 size_t ck_packed_size(const ck_pack_layout *layout);
-/// Packs the texts that the layout was found for. 64 bytes behind the last row may be written.
-void ck_pack(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
+/// Packs texts of the layout's length. 64 bytes behind the last row may be written. Gives false where a text does not fit the layout, which was
+/// found for others then; what was written says nothing.
+bool ck_pack(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
 /// The same without the processor's own instructions.
-void ck_pack_plain(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
+bool ck_pack_plain(const ck_view_words *views, size_t count, const ck_pack_layout *layout, uint8_t *out);
 /// Whether a layout that was read from a file can be unpacked.
 bool ck_pack_layout_is_valid(const ck_pack_layout *layout);
 /// The texts of packed rows, one behind the other.
