@@ -38,13 +38,18 @@ final class SQLiteSink: RejectingSink, EarlyRowSink, OrderedRowSink, ReplacingSi
 
   func open(_ context: SinkContext) throws {
     let writer = try SQLiteWriter.open(configuration, query: context.queryID, environment: environment)
+    opened = try configuration.settle(in: writer.database) { try prepare(writer, context) }
+  }
+
+  /// Makes what is missing in the database.
+  private func prepare(_ writer: SQLiteWriter, _ context: SinkContext) throws -> Opened {
     let table = SQLiteTable(database: writer.database, name: configuration.table)
     try writer.database.execute(
       "CREATE TABLE IF NOT EXISTS \(SQLiteName.commits) (query TEXT, sink TEXT, batch INTEGER NOT NULL, rows INTEGER NOT NULL, "
         + "target TEXT NOT NULL, committed_at TEXT NOT NULL, PRIMARY KEY (query, sink)) WITHOUT ROWID")
     let keys = try prepare(table)
     let rejects = isolatesRejected ? try SQLiteRejects(writer.database, context, schema) : nil
-    opened = Opened(
+    return Opened(
       context: context, writer: writer,
       rows: try SQLiteRowWriter(table, schema: schema, keys: keys, mode: configuration.mode, report: rejects),
       keys: keys, rejects: rejects)

@@ -86,18 +86,16 @@ extension SQLiteSinkConfiguration {
   /// Sets the connection up and reads back what matters for durability.
   func apply(to database: SQLiteDatabase) throws {
     try database.execute("PRAGMA page_size = \(pageSize)")
+    let isNew = try database.rows("PRAGMA page_count").first?.first?.integer == 0
+    // What is not there yet cannot be damaged.
+    if isNew && settlesLater { try database.execute("PRAGMA synchronous = NORMAL") }
     let mode = try database.rows("PRAGMA journal_mode = \(journalMode)").first?.first?.text ?? ""
     if mode.uppercased() != journalMode {
       throw MillraceError(
         "SINK_FAILED", "'\(path)' keeps journal mode '\(mode)' instead of \(journalMode)",
         hint: "its file system may not support it: set journalMode to DELETE", fault: .external)
     }
-    try database.execute("PRAGMA synchronous = \(synchronous)")
-    let levels = ["OFF", "NORMAL", "FULL", "EXTRA"]
-    let level = try database.rows("PRAGMA synchronous").first?.first?.integer ?? -1
-    if Int(level) != levels.firstIndex(of: synchronous) {
-      throw MillraceError("SINK_FAILED", "'\(path)' does not take synchronous \(synchronous)", fault: .external)
-    }
+    try synchronize(database)
     try database.execute("PRAGMA cache_size = -\(max(cacheSize >> 10, 64))")
     try database.execute("PRAGMA temp_store = MEMORY")
     // Pages that were written go into the database itself when there are many, so that those that are written again and again go
@@ -105,5 +103,25 @@ extension SQLiteSinkConfiguration {
     let page = try database.rows("PRAGMA page_size").first?.first?.integer ?? 4096
     try database.execute("PRAGMA wal_autocheckpoint = \(max(checkpointSize / page, 1))")
     try database.execute("PRAGMA journal_size_limit = \(checkpointSize * 4)")
+  }
+
+  /// Makes tables. Where a write-ahead log allows it, they become durable with the first batch.
+  func settle<Result>(in database: SQLiteDatabase, _ body: () throws -> Result) throws -> Result {
+    guard settlesLater && !database.isInTransaction else { return try body() }
+    try database.execute("PRAGMA synchronous = NORMAL")
+    let result = try body()
+    try synchronize(database)
+    return result
+  }
+
+  private var settlesLater: Bool { journalMode == "WAL" && ["FULL", "EXTRA"].contains(synchronous) }
+
+  private func synchronize(_ database: SQLiteDatabase) throws {
+    try database.execute("PRAGMA synchronous = \(synchronous)")
+    let levels = ["OFF", "NORMAL", "FULL", "EXTRA"]
+    let level = try database.rows("PRAGMA synchronous").first?.first?.integer ?? -1
+    if Int(level) != levels.firstIndex(of: synchronous) {
+      throw MillraceError("SINK_FAILED", "'\(path)' does not take synchronous \(synchronous)", fault: .external)
+    }
   }
 }

@@ -124,11 +124,26 @@ public indirect enum Expression: Sendable {
   /// A text that is the same for two expressions exactly if they compute the same; used to find common sub-expressions.
   public var fingerprint: String { fingerprint([:]) }
 
+  /// A text of a value that no other of its type has. Those that literals usually have are written out, since the names of cases are looked up
+  /// in tables of the runtime.
+  private static func fingerprint(_ value: Value) -> String {
+    switch value {
+    case .null: "null"
+    case .boolean(let value): value ? "true" : "false"
+    case .integer(let value): String(value)
+    case .decimal(let value): String(value)
+    case .double(let value): String(value)
+    case .interval(let value): "\(value.months) \(value.days) \(value.microseconds)"
+    case .string(let value): "'\(value.utf8.count):\(value)"
+    default: "\(value)"
+    }
+  }
+
   /// The same inside lambdas, whose parameters are told by their places: they are other attributes each time that a lambda is resolved.
   private func fingerprint(_ parameters: [Int: String]) -> String {
     switch self {
     case .attribute(let attribute): return parameters[attribute.id] ?? "#\(attribute.id)"
-    case .literal(let value, let type): return "\(value):\(type)"
+    case .literal(let value, let type): return "\(Self.fingerprint(value)):\(type)"
     case .subqueryResult(let id, _): return "subquery\(id)"
     case .higherOrder(let function, let arguments, let lambdas):
       let bodies = lambdas.map { lambda in

@@ -8,7 +8,7 @@ extension SelectAnalyzer {
 
   /// The struct of the window that `time` lies in; a sliding window multiplies the rows below.
   func timeWindow(_ time: Expression, _ window: TimeWindow) throws -> Expression {
-    let key = "\(time.fingerprint)\(window)"
+    let key = "\(time.fingerprint) \(window.duration) \(window.slide) \(window.offset)"
     if timeWindows.insert(key).inserted && timeWindows.count > 1 {
       throw MillraceError("_LEGACY_ERROR_TEMP_1039", "a query can use one time window only", hint: "use a subquery")
     }

@@ -97,10 +97,10 @@ final class CommitLog {
     try append(.head, head)
   }
 
+  /// Makes a segment. Nothing in it is durable before its head, without which it counts for nothing.
   static func create(_ files: any FileSystem, _ directory: String, _ segment: Int, _ size: Int) throws -> any File {
     let file = try files.open(path(directory, segment), .create)
     try file.preallocate(Int64(size))
-    try file.sync()
     CrashPoint.pass(CrashPoints.segmentAfterCreate)
     try files.syncDirectory(directory)
     CrashPoint.pass(CrashPoints.segmentAfterDirectorySync)
