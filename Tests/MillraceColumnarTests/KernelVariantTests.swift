@@ -98,4 +98,55 @@ import Testing
       }
     }
   }
+
+  /// Lines in the usual form, with longer fields, and with something out of its place.
+  @Test func accessLines() {
+    var random = SeededGenerator(seed: 11)
+    var text: [UInt8] = []
+    var lines: [UInt64] = []
+    for number in 0..<4000 {
+      func some(_ texts: String...) -> String { texts.randomElement(using: &random) ?? "" }
+      let long = String(repeating: some("a", "-", "\\\"", " "), count: Int.random(in: 0...130, using: &random))
+      var line = Array(
+        (some("10.0.0.\(number)", "2001:db8::\(long)") + some(" - ", " id ", "  ") + some("-", "user", "a user", long)
+          + " [01/Jan/2026:05:22:11 +0000] \""
+          + some("GET /a/\(number) HTTP/1.1", "GET", "-", "", "GET /\(long) HTTP/1.1")
+          + "\" " + some("200", "503", "-", "20") + some(" 1", " 123456789012", " -", "")
+          + some("", " \"-\" \"\(long)\"")).utf8)
+      if Bool.random(using: &random), let at = line.indices.randomElement(using: &random) {
+        line[at] = Array(" []\"\\-0x".utf8).randomElement(using: &random) ?? 32
+      }
+      lines.append(ck_span(text.count, line.count, UInt32(CK_TEXT)))
+      text += line + [10]
+    }
+    text += [UInt8](repeating: 57, count: 128)
+    let plans: [(last: Int, status: ClosedRange<Int32>?)] = [
+      (CK_AGENT, nil), (CK_REFERER, 500...599), (CK_BYTES, nil), (CK_STATUS, 200...200), (CK_TIME, nil),
+    ]
+    for (last, status) in plans {
+      var plan = ck_access_plan()
+      plan.last = Int32(last)
+      plan.status_filter = status == nil ? 0 : 1
+      plan.status_low = status?.lowerBound ?? 0
+      plan.status_high = status?.upperBound ?? 999
+      func read(_ isPlain: Bool) -> (rows: [UInt32], isBad: [UInt8], fields: [[UInt64]]) {
+        var rows = [UInt32](repeating: 0, count: lines.count)
+        var isBad = [UInt8](repeating: 0, count: lines.count)
+        let room = (0..<CK_ACCESS_FIELDS).map { _ in UnsafeMutablePointer<UInt64>.allocate(capacity: lines.count) }
+        defer { for fields in room { fields.deallocate() } }
+        for fields in room { fields.initialize(repeating: 0, count: lines.count) }
+        let run = isPlain ? ck_access_lines_plain : ck_access_lines
+        let columns = room.map(Optional.some)
+        let count = run(&plan, text, lines, lines.count, columns, &rows, &isBad)
+        return (
+          Array(rows[..<count]), Array(isBad[..<count]),
+          room.map { Array(UnsafeBufferPointer(start: $0, count: count)) }
+        )
+      }
+      let wide = read(false)
+      let plain = read(true)
+      #expect(wide == plain)
+      #expect(wide.isBad.contains(1) && wide.isBad.contains(0))
+    }
+  }
 }

@@ -309,6 +309,10 @@ typedef struct {
 size_t ck_access_lines(
     const ck_access_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
     uint32_t *rows, uint8_t *is_bad);
+/// The same without the processor's own instructions.
+size_t ck_access_lines_plain(
+    const ck_access_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
+    uint32_t *rows, uint8_t *is_bad);
 
 /// How separated values are read.
 typedef struct {
