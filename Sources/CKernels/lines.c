@@ -1,6 +1,7 @@
 #include "CKernels.h"
+#include <string.h>
 
-// Ends of the lines of one 64-byte block that has a carriage return: LF, CR LF and CR all end a line.
+// Lines that end in one 64-byte block, or what there is of it: LF, CR LF and CR all end a line.
 static size_t mixed_ends(const uint8_t *p, size_t at, uint64_t ends, size_t *start, uint64_t *out) {
   size_t found = 0;
   for (; ends; ends &= ends - 1) {
@@ -15,38 +16,8 @@ static size_t mixed_ends(const uint8_t *p, size_t at, uint64_t ends, size_t *sta
   return found;
 }
 
-// Where 64 bytes have line feeds, carriage returns and bytes that are not ASCII.
-typedef struct {
-  uint64_t feeds, returns, high;
-} line_masks;
-
-static inline line_masks masks_plain(const uint8_t *p) {
-  return (line_masks){ck_mask64(p, '\n'), ck_mask64(p, '\r'), ck_high64(p)};
-}
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-__attribute__((target("avx2"))) static inline line_masks masks_avx2(const uint8_t *p) {
-  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
-  __m256i feed = _mm256_set1_epi8('\n'), back = _mm256_set1_epi8('\r');
-#define BOTH(a, b) ((uint64_t)(uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32)
-  return (line_masks){
-      BOTH(_mm256_cmpeq_epi8(low, feed), _mm256_cmpeq_epi8(high, feed)),
-      BOTH(_mm256_cmpeq_epi8(low, back), _mm256_cmpeq_epi8(high, back)), BOTH(low, high)};
-#undef BOTH
-}
-
-__attribute__((target("avx512bw"))) static inline line_masks masks_avx512(const uint8_t *p) {
-  __m512i v = _mm512_loadu_si512(p);
-  return (line_masks){
-      _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n')), _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\r')),
-      _mm512_movepi8_mask(v)};
-}
-#endif
-
-// Line ends are gathered for so many bytes before they become spans.
-enum { LINES_AT_ONCE = 4096 };
+// Line ends are gathered for so many blocks before they become spans.
+enum { BLOCKS_AT_ONCE = 64 };
 
 // Notes where the bits of a block are, and gives how many they are. A loop over them would end where nobody can guess; so two are noted
 // whether they are there or not, and more are rare.
@@ -66,87 +37,75 @@ static inline size_t spans_of(const uint32_t *ends, size_t count, size_t from, u
   return (size_t)ends[count - 1] + 1;
 }
 
-// The body of all variants: which instructions find the masks is all they differ in.
-#define FIND_LINES(MASKS)                                                                   \
-  size_t at = state->position, from = state->start, found = 0;                              \
-  uint64_t high = 0;                                                                        \
-  int is_mixed = at > 0 && p[at - 1] == '\r';                                               \
-  uint32_t ends[LINES_AT_ONCE + 2];                                                         \
-  while (at < n && found + 64 <= capacity) {                                                \
-    size_t count = 0, last = n - at < LINES_AT_ONCE ? n : at + LINES_AT_ONCE;               \
-    line_masks masks = {0};                                                                 \
-    for (; at < last && found + count + 64 <= capacity; at += 64) {                         \
-      masks = MASKS(p + at);                                                                \
-      if (n - at < 64) {                                                                    \
-        uint64_t inside = (1ull << (n - at)) - 1;                                           \
-        masks.feeds &= inside;                                                              \
-        masks.returns &= inside;                                                            \
-        masks.high &= inside;                                                               \
-      }                                                                                     \
-      high |= masks.high;                                                                   \
-      is_mixed |= masks.returns != 0;                                                       \
-      if (__builtin_expect(is_mixed, 0)) break;                                             \
-      count += note_ends(masks.feeds, (uint32_t)at, ends + count);                          \
-    }                                                                                       \
-    from = spans_of(ends, count, from, out + found);                                        \
-    found += count;                                                                         \
-    if (__builtin_expect(is_mixed, 0)) {                                                    \
-      found += mixed_ends(p, at, masks.feeds | masks.returns, &from, out + found);          \
-      at += 64;                                                                             \
-      is_mixed = (int)(masks.returns >> 63);                                                \
-    }                                                                                       \
-  }                                                                                         \
-  state->position = at < n ? at : n;                                                        \
-  state->start = from;                                                                      \
-  state->has_high |= high != 0;                                                             \
-  return found;
+// What was seen in blocks of 64 bytes besides line feeds: carriage returns, by their place in a block, and bytes that are not ASCII.
+typedef struct {
+  uint64_t returns, high;
+} seen_plain;
 
-// The body of all variants of counting. A pair of carriage return and line feed is one end, even where two blocks meet in it.
-#define COUNT_LINES(MASKS)                                                                       \
-  size_t ends = 0;                                                                               \
-  uint64_t before = 0;                                                                           \
-  for (size_t at = 0; at < n; at += 64) {                                                        \
-    line_masks masks = MASKS(p + at);                                                            \
-    if (n - at < 64) {                                                                           \
-      uint64_t inside = (1ull << (n - at)) - 1;                                                  \
-      masks.feeds &= inside;                                                                     \
-      masks.returns &= inside;                                                                   \
-    }                                                                                            \
-    ends += (size_t)__builtin_popcountll(masks.feeds);                                           \
-    if (__builtin_expect((masks.returns | before) != 0, 0)) {                                    \
-      uint64_t pairs = (masks.returns << 1 | before) & masks.feeds;                              \
-      ends += (size_t)__builtin_popcountll(masks.returns) - (size_t)__builtin_popcountll(pairs); \
-      before = masks.returns >> 63;                                                              \
-    }                                                                                            \
-  }                                                                                              \
-  return ends + (n > 0 && p[n - 1] != '\n' && p[n - 1] != '\r');
+static inline uint64_t feeds_plain(const uint8_t *p, seen_plain *seen) {
+  seen->returns |= ck_mask64(p, '\r');
+  seen->high |= ck_high64(p);
+  return ck_mask64(p, '\n');
+}
+
+static inline bool has_high_plain(const seen_plain *seen) { return seen->high != 0; }
+
+#define CK_VARIANT(name) name##_plain
+#include "find_lines.h"
+#undef CK_VARIANT
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push(__attribute__((target("avx2,bmi,popcnt"))), apply_to = function)
+typedef struct {
+  uint64_t returns;
+  __m256i bytes;
+} seen_avx2;
+
+static inline uint64_t equal64_avx2(__m256i low, __m256i high, char byte) {
+  __m256i wanted = _mm256_set1_epi8(byte);
+  return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)) |
+         (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)) << 32;
+}
+
+static inline uint64_t feeds_avx2(const uint8_t *p, seen_avx2 *seen) {
+  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
+  seen->returns |= equal64_avx2(low, high, '\r');
+  seen->bytes = _mm256_or_si256(seen->bytes, _mm256_or_si256(low, high));
+  return equal64_avx2(low, high, '\n');
+}
+
+static inline bool has_high_avx2(const seen_avx2 *seen) { return _mm256_movemask_epi8(seen->bytes) != 0; }
+
+#define CK_VARIANT(name) name##_avx2
+#include "find_lines.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx512bw,avx512vl,avx512dq,bmi,popcnt"))), apply_to = function)
+typedef struct {
+  __mmask64 returns;
+  __m512i bytes;
+} seen_avx512;
+
+static inline uint64_t feeds_avx512(const uint8_t *p, seen_avx512 *seen) {
+  __m512i bytes = _mm512_loadu_si512(p);
+  seen->returns |= _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\r'));
+  seen->bytes = _mm512_or_si512(seen->bytes, bytes);
+  return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\n'));
+}
+
+static inline bool has_high_avx512(const seen_avx512 *seen) { return _mm512_movepi8_mask(seen->bytes) != 0; }
+
+#define CK_VARIANT(name) name##_avx512
+#include "find_lines.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+#endif
 
 typedef size_t find_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
 typedef size_t count_lines(const uint8_t *p, size_t n);
-
-static size_t lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
-  FIND_LINES(masks_plain)
-}
-
-static size_t count_plain(const uint8_t *p, size_t n) { COUNT_LINES(masks_plain) }
-
-#if defined(__x86_64__)
-__attribute__((target("avx2,bmi,popcnt"))) static size_t lines_avx2(
-    const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
-  FIND_LINES(masks_avx2)
-}
-
-__attribute__((target("avx2,popcnt"))) static size_t count_avx2(const uint8_t *p, size_t n) { COUNT_LINES(masks_avx2) }
-
-__attribute__((target("avx512bw,avx512vl,avx512dq,bmi,popcnt"))) static size_t lines_avx512(
-    const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
-  FIND_LINES(masks_avx512)
-}
-
-__attribute__((target("avx512bw,popcnt"))) static size_t count_avx512(const uint8_t *p, size_t n) {
-  COUNT_LINES(masks_avx512)
-}
-#endif
 
 static find_lines *best_find_lines(void) {
 #if defined(__x86_64__)
@@ -182,6 +141,12 @@ size_t ck_count_lines(const uint8_t *p, size_t n) {
   if (!run) chosen = run = best_count_lines();
   return run(p, n);
 }
+
+size_t ck_lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity) {
+  return lines_plain(p, n, state, out, capacity);
+}
+
+size_t ck_count_lines_plain(const uint8_t *p, size_t n) { return count_plain(p, n); }
 
 size_t ck_behind_last(const void *p, size_t n, uint8_t b) {
   const uint8_t *q = p;

@@ -240,8 +240,12 @@ typedef struct {
 /// Lines of n bytes as spans, without their ends (LF, CR LF or CR); 64 bytes past the end can be read. Goes on from `state` and stops when
 /// `out` may be full or all bytes were seen: then the position is n, and a last line without an end begins at the start.
 size_t ck_lines(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
+/// The same without the processor's own instructions.
+size_t ck_lines_plain(const uint8_t *p, size_t n, ck_line_state *state, uint64_t *out, size_t capacity);
 /// How many lines there are in n bytes, without finding them; 64 bytes past the end can be read.
 size_t ck_count_lines(const uint8_t *p, size_t n);
+/// The same without the processor's own instructions.
+size_t ck_count_lines_plain(const uint8_t *p, size_t n);
 
 /// Where a list lies in the column of its elements.
 typedef struct {
