@@ -27,7 +27,7 @@ static uint32_t crc_table(uint32_t c, const uint8_t *p, size_t n) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define PLAIN __attribute__((target("sse4.2")))
+#define SSE42 __attribute__((target("sse4.2")))
 #define FOLDING __attribute__((target("sse4.2,pclmul")))
 #define WIDE_FOLDING __attribute__((target("sse4.2,avx512f,vpclmulqdq")))
 
@@ -38,7 +38,7 @@ static inline uint64_t word_at(const uint8_t *p) {
 }
 
 // The processor's instruction, which takes three cycles for eight bytes: for what is short.
-PLAIN static uint32_t crc_sse42(uint32_t c, const uint8_t *p, size_t n) {
+SSE42 static uint32_t crc_sse42(uint32_t c, const uint8_t *p, size_t n) {
   uint64_t wide = c;
   for (; n >= 8; n -= 8, p += 8) wide = __builtin_ia32_crc32di(wide, word_at(p));
   c = (uint32_t)wide;
