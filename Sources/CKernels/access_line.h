@@ -72,7 +72,10 @@ static inline void CK_VARIANT(put_request)(
   const uint8_t *first = end, *last = end;
   if (end - p <= 64) {
     uint64_t blanks = CK_VARIANT(equal64)(p, ' ') & (end - p < 64 ? (1ull << (end - p)) - 1 : ~0ull);
-    if (blanks) first = p + __builtin_ctzll(blanks), last = p + 63 - __builtin_clzll(blanks);
+    if (blanks) {
+      first = p + __builtin_ctzll(blanks);
+      last = p + 63 - __builtin_clzll(blanks);
+    }
   } else {
     first = CK_VARIANT(find)(p, end, ' ');
     if (first > end) first = end;

@@ -41,13 +41,10 @@ static inline uint64_t equal64_plain(const uint8_t *p, uint8_t byte) { return ck
 #undef CK_VARIANT
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "masks_avx2.h"
 #pragma clang attribute push(__attribute__((target("avx2,bmi"))), apply_to = function)
 static inline uint64_t equal64_avx2(const uint8_t *p, uint8_t byte) {
-  __m256i wanted = _mm256_set1_epi8((char)byte);
-  __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
-  return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)) |
-         (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)) << 32;
+  return avx2_equal(_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)p + 1), byte);
 }
 
 #define CK_VARIANT(name) name##_avx2

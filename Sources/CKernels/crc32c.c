@@ -27,20 +27,16 @@ static uint32_t crc_table(uint32_t c, const uint8_t *p, size_t n) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define SSE42 __attribute__((target("sse4.2")))
 #define FOLDING __attribute__((target("sse4.2,pclmul")))
 #define WIDE_FOLDING __attribute__((target("sse4.2,avx512f,vpclmulqdq")))
 
-static inline uint64_t word_at(const uint8_t *p) {
-  uint64_t word;
-  __builtin_memcpy(&word, p, 8);
-  return word;
-}
-
 // The processor's instruction, which takes three cycles for eight bytes: for what is short.
-SSE42 static uint32_t crc_sse42(uint32_t c, const uint8_t *p, size_t n) {
-  uint64_t wide = c;
-  for (; n >= 8; n -= 8, p += 8) wide = __builtin_ia32_crc32di(wide, word_at(p));
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t c, const uint8_t *p, size_t n) {
+  uint64_t wide = c, word;
+  for (; n >= 8; n -= 8, p += 8) {
+    __builtin_memcpy(&word, p, 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
   c = (uint32_t)wide;
   for (; n; n--) c = __builtin_ia32_crc32qi(c, *p++);
   return c;

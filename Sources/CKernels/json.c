@@ -139,20 +139,11 @@ static inline const uint8_t *near_end(const uint8_t *p, const uint8_t *end, brac
 #undef CK_VARIANT
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "masks_avx2.h"
 #pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,pclmul"))), apply_to = function)
 static inline int has_literal_wide(const slot *s, const uint8_t *p) {
   __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)s->literal), _mm256_loadu_si256((const __m256i *)p));
   return (~(uint32_t)_mm256_movemask_epi8(same) & s->mask) == 0;
-}
-
-static inline uint64_t bits_wide(__m256i low, __m256i high) {
-  return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
-}
-
-static inline uint64_t equal_wide(__m256i low, __m256i high, char byte) {
-  __m256i wanted = _mm256_set1_epi8(byte);
-  return bits_wide(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
 }
 
 static inline __m256i stops32_wide(__m256i v, int is_complete) {
@@ -163,18 +154,18 @@ static inline __m256i stops32_wide(__m256i v, int is_complete) {
 
 static inline uint64_t text_stops_wide(const uint8_t *p, int is_complete) {
   __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
-  return bits_wide(stops32_wide(low, is_complete), stops32_wide(high, is_complete));
+  return avx2_bits(stops32_wide(low, is_complete), stops32_wide(high, is_complete));
 }
 
 static inline brackets brackets_wide(const uint8_t *p) {
   __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
-  brackets found = {.quotes = equal_wide(low, high, '"'), .escapes = equal_wide(low, high, '\\')};
+  brackets found = {.quotes = avx2_equal(low, high, '"'), .escapes = avx2_equal(low, high, '\\')};
   // The two kinds of brackets differ in one bit.
   __m256i bit = _mm256_set1_epi8(0x20);
   low = _mm256_or_si256(low, bit);
   high = _mm256_or_si256(high, bit);
-  found.opened = equal_wide(low, high, '{');
-  found.closed = equal_wide(low, high, '}');
+  found.opened = avx2_equal(low, high, '{');
+  found.closed = avx2_equal(low, high, '}');
   return found;
 }
 

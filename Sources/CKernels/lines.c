@@ -55,7 +55,7 @@ static inline bool has_high_plain(const seen_plain *seen) { return seen->high !=
 #undef CK_VARIANT
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "masks_avx2.h"
 
 #pragma clang attribute push(__attribute__((target("avx2,bmi,popcnt"))), apply_to = function)
 typedef struct {
@@ -63,17 +63,11 @@ typedef struct {
   __m256i bytes;
 } seen_avx2;
 
-static inline uint64_t equal64_avx2(__m256i low, __m256i high, char byte) {
-  __m256i wanted = _mm256_set1_epi8(byte);
-  return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)) |
-         (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)) << 32;
-}
-
 static inline uint64_t feeds_avx2(const uint8_t *p, seen_avx2 *seen) {
   __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)p + 1);
-  seen->returns |= equal64_avx2(low, high, '\r');
+  seen->returns |= avx2_equal(low, high, '\r');
   seen->bytes = _mm256_or_si256(seen->bytes, _mm256_or_si256(low, high));
-  return equal64_avx2(low, high, '\n');
+  return avx2_equal(low, high, '\n');
 }
 
 static inline bool has_high_avx2(const seen_avx2 *seen) { return _mm256_movemask_epi8(seen->bytes) != 0; }
