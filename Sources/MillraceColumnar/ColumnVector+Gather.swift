@@ -143,15 +143,15 @@ extension ColumnVector {
       type: type, count: count, values: out, validity: validity, isConstant: isConstant, owners: [arena])
   }
 
-  /// A list vector without elements that no row names; itself where those are few. Gathered rows share the elements of all
-  /// rows they came from: whoever copies them must not copy the rest for every piece.
-  private func compacted() -> ColumnVector {
+  /// A list vector without elements that no row names; itself where those are few, if they may be kept. Gathered rows share the elements of
+  /// all rows they came from: whoever copies them must not copy the rest for every piece.
+  package func compacted(keepingFew: Bool = true) -> ColumnVector {
     guard type.physical == .list, let elements = children.first?.count else { return self }
     let stored = isConstant ? min(count, 1) : count
     let lists = values(as: ListView.self)
     var used = 0
     for row in 0..<stored where !isNull(row) { used += Int(lists[row].length) }
-    if elements <= 2 * used + 64 { return self }
+    if keepingFew && elements <= 2 * used + 64 { return self }
     let kept = Selection(capacity: used)
     let out = MemoryBuffer(capacity: stored * type.physical.stride)
     let target = out.base.assumingMemoryBound(to: ListView.self)

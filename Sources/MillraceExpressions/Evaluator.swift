@@ -14,6 +14,8 @@ public struct Evaluator: Sendable {
   private let input: [Attribute]
   /// Whether arguments are computed only where no argument in front of them is NULL.
   private let isCareful: Bool
+  /// Whether it is run by another one, on a part of the rows.
+  private let isPart: Bool
 
   /// One step; operands are indices of earlier nodes.
   private indirect enum Node: Sendable {
@@ -44,13 +46,14 @@ public struct Evaluator: Sendable {
 
   /// Compiles `expressions` for batches whose columns are `input`, in that order.
   public init(_ expressions: [Expression], input: [Attribute]) throws {
-    try self.init(expressions, input: input, isCareful: false)
+    try self.init(expressions, input: input, isCareful: false, isPart: false)
   }
 
-  private init(_ expressions: [Expression], input: [Attribute], isCareful: Bool) throws {
+  private init(_ expressions: [Expression], input: [Attribute], isCareful: Bool, isPart: Bool) throws {
     self.expressions = expressions
     self.input = input
     self.isCareful = isCareful
+    self.isPart = isPart
     var compiler = Compiler(input: input, isCareful: isCareful)
     let roots = try expressions.map { try compiler.compile($0) }
     compiler.dropUnreadFields(roots: roots)
@@ -63,15 +66,46 @@ public struct Evaluator: Sendable {
   /// The results for all rows of a batch.
   ///
   /// A column at a time is computed for all rows; Spark, which goes row by row, leaves out what stands behind a NULL. So where something
-  /// fails, the batch is computed once more and such rows are left out.
+  /// fails, the batch is computed once more and such rows are left out. What is thrown in the end is what the first row fails with.
   public func evaluate(_ batch: RecordBatch, _ context: EvaluationContext) throws -> [ColumnVector] {
     do {
       return try results(batch, context)
-    } catch let error where !isCareful {
-      let careful = expressions.map(\.leavingOutBehindNull)
-      guard zip(careful, expressions).contains(where: { $0.fingerprint != $1.fingerprint }) else { throw error }
-      return try Evaluator(careful, input: input, isCareful: true).results(batch, context)
+    } catch  where !isPart {
+      let careful = try Evaluator(
+        expressions.map(\.leavingOutBehindNull), input: input, isCareful: true, isPart: true)
+      do {
+        return try careful.results(batch, context)
+      } catch {
+        let first = careful.firstFailure(batch, context)
+        // Where that is the same, it may name the row's place in the batch, which a part of the batch does not know.
+        guard let first, (first as? MillraceError)?.code != (error as? MillraceError)?.code else { throw error }
+        throw first
+      }
     }
+  }
+
+  /// What the first row that fails does so with, found by halves; nil where no part of the rows fails by itself.
+  private func firstFailure(_ batch: RecordBatch, _ context: EvaluationContext) -> (any Error)? {
+    guard isDeterministic else { return nil }
+    var rows = 0..<batch.rowCount
+    var found: (any Error)?
+    while rows.count > 1 {
+      let half = rows.lowerBound..<(rows.lowerBound + rows.count / 2)
+      if let error = failure(batch.gathered(.range(half)), context) {
+        found = error
+        rows = half
+      } else {
+        rows = half.upperBound..<rows.upperBound
+      }
+    }
+    return failure(batch.gathered(.range(rows)), context) ?? found
+  }
+
+  private func failure(_ batch: RecordBatch, _ context: EvaluationContext) -> (any Error)? {
+    do {
+      _ = try results(batch, context)
+      return nil
+    } catch { return error }
   }
 
   private func results(_ batch: RecordBatch, _ context: EvaluationContext) throws -> [ColumnVector] {
@@ -159,7 +193,7 @@ public struct Evaluator: Sendable {
 
     /// What runs on a part of the rows.
     private func part(_ expressions: [Expression], before parameters: [Attribute] = []) throws -> Evaluator {
-      try Evaluator(expressions, input: parameters + input, isCareful: isCareful)
+      try Evaluator(expressions, input: parameters + input, isCareful: isCareful, isPart: true)
     }
 
     private mutating func makeNode(_ expression: Expression) throws -> Node {
@@ -203,10 +237,10 @@ extension Expression {
         arguments.dropFirst().contains(where: \.canFail)
       else { return nil }
       if function.name == "in", let matches = try? comparisons(arguments) { return matches }
-      let before = arguments.dropLast().prefix(function.nullStops).filter(\.isNullable)
-      guard let first = before.first else { return nil }
-      let isPresent = before.dropFirst().reduce(BuiltinOperators.isNotNull(first)) {
-        .and($0, BuiltinOperators.isNotNull($1))
+      let before = arguments.dropLast().prefix(function.nullStops).filter { $0.isNullable || $0.canFail }
+      guard let first = before.first, before.contains(where: \.isNullable) else { return nil }
+      let isPresent = before.dropFirst().reduce(BuiltinOperators.isComputedNotNull(first)) {
+        .and($0, BuiltinOperators.isComputedNotNull($1))
       }
       return .conditional([Branch(isPresent, part)], otherwise: .null(function.type), function.type)
     }

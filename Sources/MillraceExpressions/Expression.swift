@@ -33,6 +33,9 @@ public indirect enum Expression: Sendable {
     }
   }
 
+  /// Whether this is a NULL that is known before any row is.
+  package var isNullLiteral: Bool { if case .literal(.null, _) = self { true } else { false } }
+
   /// NULL of a type.
   public static func null(_ type: DataType) -> Expression { .literal(.null, type) }
 
@@ -235,6 +238,12 @@ public struct BoundFunction: Sendable {
     self.isDeterministic = isDeterministic
     self.canFail = canFail
     self.kernel = kernel
+  }
+
+  /// Whether the result is NULL because some arguments are, before any other is computed: the first one, or any where all of them stop.
+  package func isNull(wherever nulls: [Bool]) -> Bool {
+    guard let isFirst = nulls.first, nullStops > 0 else { return false }
+    return isFirst || nullStops >= nulls.count && nulls.contains(true)
   }
 
   /// The same function when only some fields of its result are read.

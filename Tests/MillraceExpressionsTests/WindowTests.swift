@@ -148,9 +148,6 @@ import Testing
     #expect(
       code { _ = try WindowEvaluator(rank, frame: nil, isOrdered: false, BindingContext()) }
         == "WINDOW_FUNCTION_FRAME_NOT_ORDERED")
-    #expect(
-      code { _ = try WindowFunctions.bind("count", [Self.int(1)], isDistinct: true, BindingContext()) }
-        == "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED")
     let frame = WindowFrame(.range, Self.bound(-1), .currentRow)
     #expect(code { try frame.check(orderKeys: [.integer, .integer]) } == "DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER")
     #expect(

@@ -304,6 +304,12 @@ import Testing
   @Test(arguments: [
     ("SELECT 1 + 2 * 3", "Project [7 AS (1 + (2 * 3))]\n+- OneRow one row []"),
     ("SELECT 1 / 0", "Project [/(1.0, 0.0) AS (1 / 0)]\n+- OneRow one row []"),
+    ("SELECT a + CAST('x' AS INT) AS x FROM t", "Project [+(a, CAST('x' AS INT)) AS x]\n+- Scan t [a, b, c]"),
+    ("SELECT a + NULL + CAST('x' AS INT) AS x FROM t", "Project [NULL AS x]\n+- Scan t [a, b, c]"),
+    ("SELECT upper(substr(b, nullif(1, 1))) AS x FROM t", "Project [NULL AS x]\n+- Scan t [a, b, c]"),
+    ("SELECT false AND 1 / 0 > 1 AS x", "Project [false AS x]\n+- OneRow one row []"),
+    ("SELECT 1 IN (1, CAST('x' AS INT)) AS x", "Project [true AS x]\n+- OneRow one row []"),
+    ("SELECT coalesce(a, NULL + 1) AS x FROM t", "Project [coalesce(a, NULL) AS x]\n+- Scan t [a, b, c]"),
     ("SELECT rand(1)", "Project [rand() AS rand(1)]\n+- OneRow one row []"),
     ("SELECT current_timestamp()", "Project [current_timestamp()]\n+- OneRow one row []"),
     ("SELECT a FROM t WHERE true AND a > 1", "Project [a]\n+- Filter >(a, 1)\n   +- Scan t [a, b, c]"),

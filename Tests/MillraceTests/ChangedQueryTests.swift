@@ -103,7 +103,8 @@ import Testing
       run.lines.addData([StateStoreTests.line("a", 3)])
       try await second.processAllAvailable()
       try await second.stop()
-      #expect(second.lastProgress?.batchID == 1)
+      // Later ones may tell of a query that waits.
+      #expect(second.recentProgress.first?.batchID == 1)
       return second.exception
     } catch {
       return error

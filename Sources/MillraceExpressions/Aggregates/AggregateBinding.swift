@@ -40,6 +40,12 @@ enum AggregateBinding {
     }
   }
 
+  /// A numeric argument of a sum or an average, which a TIMESTAMP is too: seconds since 1970 as DOUBLE.
+  static func summand(_ name: String, _ argument: Expression) throws -> Expression {
+    argument.type == .timestamp
+      ? try argument.cast(to: .double, BindingContext()) : try number(name, argument, 1)
+  }
+
   /// A numeric argument; strings are cast to DOUBLE.
   static func number(
     _ name: String, _ argument: Expression, _ position: Int, _ context: BindingContext = BindingContext()

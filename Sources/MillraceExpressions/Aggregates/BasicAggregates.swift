@@ -54,9 +54,11 @@ enum BasicAggregates {
 
   private static func booleans(_ name: String, _ arguments: [Expression]) throws -> Expression {
     try AggregateBinding.checkCount(name, arguments, 1...1)
-    if arguments[0].type == .void { return .null(.boolean) }
-    guard arguments[0].type == .boolean else { throw AggregateBinding.mismatch(name, arguments[0], 1, "BOOLEAN") }
-    return arguments[0]
+    switch arguments[0].type {
+    case .boolean: return arguments[0]
+    case .void, .string: return try arguments[0].cast(to: .boolean, BindingContext())
+    default: throw AggregateBinding.mismatch(name, arguments[0], 1, "BOOLEAN")
+    }
   }
 
   private static func sum(_ name: String, _ arguments: [Expression], _ mode: OverflowMode) throws -> BoundAggregate {
@@ -66,7 +68,7 @@ enum BasicAggregates {
     case .dayTimeInterval, .yearMonthInterval: return longSum(name, arguments[0], type, mode)
     default: break
     }
-    let argument = try AggregateBinding.number(name, arguments[0], 1)
+    let argument = try AggregateBinding.summand(name, arguments[0])
     if case .decimal(let precision, let scale) = argument.type {
       let sumType = DataType.decimal(precision: min(precision + 10, 38), scale: scale)
       return BoundAggregate(name, arguments: [argument], type: sumType, stateTypes: [sumType, .long]) {
@@ -87,8 +89,7 @@ enum BasicAggregates {
     }
   }
 
-  private static func average(_ name: String, _ arguments: [Expression], _ mode: OverflowMode) throws -> BoundAggregate
-  {
+  static func average(_ name: String, _ arguments: [Expression], _ mode: OverflowMode) throws -> BoundAggregate {
     try AggregateBinding.checkCount(name, arguments, 1...1)
     let type = arguments[0].type
     switch type {
@@ -101,7 +102,7 @@ enum BasicAggregates {
       }
     default: break
     }
-    let argument = try AggregateBinding.number(name, arguments[0], 1)
+    let argument = try AggregateBinding.summand(name, arguments[0])
     if case .decimal(let precision, let scale) = argument.type {
       let sumType = DataType.decimal(precision: min(precision + 10, 38), scale: scale)
       let result = DataType.decimal(precision: min(precision + 4, 38), scale: min(scale + 4, 38))
@@ -194,9 +195,10 @@ enum BasicAggregates {
   {
     AggregateFunction(name, summary: summary, example: "\(name)(x)") { arguments, _ in
       try AggregateBinding.checkCount(name, arguments, 1...1)
-      let type = arguments[0].type
-      guard type.isIntegral else { throw AggregateBinding.mismatch(name, arguments[0], 1, "an integer") }
-      return BoundAggregate(name, arguments: arguments, type: type, stateTypes: [type]) {
+      let argument = arguments[0].type == .void ? .null(.integer) : arguments[0]
+      let type = argument.type
+      guard type.isIntegral else { throw AggregateBinding.mismatch(name, argument, 1, "an integer") }
+      return BoundAggregate(name, arguments: [argument], type: type, stateTypes: [type]) {
         BitAccumulator(type, operation)
       }
     }

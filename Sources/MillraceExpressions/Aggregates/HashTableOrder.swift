@@ -6,7 +6,7 @@ enum HashTableOrder {
   /// Whether values of a type have a known hash.
   static func knows(_ type: DataType) -> Bool {
     switch type.physical {
-    case .bool, .int8, .int16, .int32, .int64, .float, .double: true
+    case .bool, .int8, .int16, .int32, .int64, .int128, .float, .double: true
     case .view: type == .string
     default: false
     }
@@ -74,9 +74,13 @@ enum HashTableOrder {
     case .int64: return folded(UInt64(bitPattern: column.values(as: Int64.self)[at]))
     case .float: return Int32(bitPattern: column.values(as: Float.self)[at].bitPattern)
     case .double: return folded(column.values(as: Double.self)[at].bitPattern)
+    case .int128:
+      guard case .decimal(_, let scale) = column.type else { return 0 }
+      return BigDecimalHash.of(column.values(as: Int128.self)[at], scale: scale)
     default: return Murmur3.hash(bytes: column.bytes(row), 42)
     }
   }
 
-  private static func folded(_ bits: UInt64) -> Int32 { Int32(truncatingIfNeeded: bits ^ bits >> 32) }
+  /// The `hashCode` of Java's `Long` and `Double`.
+  static func folded(_ bits: UInt64) -> Int32 { Int32(truncatingIfNeeded: bits ^ bits >> 32) }
 }

@@ -11,14 +11,20 @@ enum Histogram {
   static func bind(_ arguments: [Expression]) throws -> BoundAggregate {
     let name = "histogram_numeric"
     try AggregateBinding.checkCount(name, arguments, 2...2)
-    let element = arguments[0].type
-    guard element.isNumeric else { throw AggregateBinding.mismatch(name, arguments[0], 1, "a number") }
+    let isText = arguments[0].type == .string || arguments[0].type == .void
+    let argument = isText ? try arguments[0].cast(to: .double, BindingContext()) : arguments[0]
+    let element = argument.type
+    switch element {
+    case .date, .timestamp, .timestampNTZ, .dayTimeInterval, .yearMonthInterval: break
+    default:
+      if !element.isNumeric { throw AggregateBinding.mismatch(name, argument, 1, "a number, a time or an interval") }
+    }
     guard case .integer(let limit) = try AggregateBinding.constant(name, arguments[1], 2), limit >= 2 else {
       throw MillraceError("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "histogram_numeric needs at least 2 bins")
     }
     let bin = DataType.structure([StructField("x", element), StructField("y", .double)])
     let type = DataType.array(element: bin, containsNull: true)
-    return BoundAggregate(name, arguments: [arguments[0]], type: type, stateTypes: [.binary], isOrderSensitive: true) {
+    return BoundAggregate(name, arguments: [argument], type: type, stateTypes: [.binary], isOrderSensitive: true) {
       CollectingAccumulator([element]) { grouped in
         let numbers = Rows.doubles(grouped.columns[0]).flattened()
         let results = grouped.lists.map { list -> Value in

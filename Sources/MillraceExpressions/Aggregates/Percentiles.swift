@@ -126,13 +126,15 @@ enum Percentiles {
 
   /// `approx_percentile`: the value at the rank, in its own type.
   static func bindRank(_ name: String, _ argument: Expression, percentage: Expression) throws -> BoundAggregate {
+    let isText = argument.type == .string || argument.type == .void
+    let argument = isText ? try argument.cast(to: .double, BindingContext()) : argument
     let element = argument.type
     let isInterval: Bool
     switch element {
     case .dayTimeInterval, .yearMonthInterval: isInterval = true
     default: isInterval = false
     }
-    guard element.isNumeric || element.isDatetime || isInterval || element == .void else {
+    guard element.isNumeric || element.isDatetime || isInterval else {
       throw AggregateBinding.mismatch(name, argument, 1, "a number, date, timestamp or interval")
     }
     let wanted = try percentages(name, percentage)

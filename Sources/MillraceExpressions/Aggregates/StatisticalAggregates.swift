@@ -63,9 +63,28 @@ enum StatisticalAggregates {
   private static func regression(_ name: String, _ summary: String, _ result: PairAccumulator.Result)
     -> AggregateFunction
   {
-    AggregateFunction(name, summary: summary, example: "\(name)(y, x)") { arguments, _ in
-      try bind(name, arguments.reversed(), result)
+    AggregateFunction(name, summary: summary, example: "\(name)(y, x)") { arguments, context in
+      if let mean = try decimalMean(name, arguments, result, context) { return mean }
+      return try bind(name, arguments.reversed(), result)
     }
+  }
+
+  /// The mean of a DECIMAL is one, over the rows in which both numbers are there; nil for others.
+  private static func decimalMean(
+    _ name: String, _ arguments: [Expression], _ result: PairAccumulator.Result, _ context: BindingContext
+  ) throws -> BoundAggregate? {
+    let number: Expression
+    switch (result, arguments.count) {
+    case (.averageX, 2): number = arguments[1]
+    case (.averageY, 2): number = arguments[0]
+    default: return nil
+    }
+    guard number.type.isDecimal else { return nil }
+    let isComplete = Expression.and(
+      BuiltinOperators.isNotNull(arguments[0]), BuiltinOperators.isNotNull(arguments[1]))
+    let counted = Expression.conditional(
+      [Expression.Branch(isComplete, number)], otherwise: .null(number.type), number.type)
+    return try BasicAggregates.average(name, [counted], context.isAnsi ? .fail : .null)
   }
 
   private static func bind(

@@ -84,8 +84,7 @@ package indirect enum ExpectedType: Sendable {
     case .numeric, .fractional: return type == .string || self.isFractional && type.isNumeric ? .double : nil
     case .decimal: return type == .string ? .systemDecimal : DecimalRules.decimal(for: type)
     case .timestamp, .datetime: return type == .string || type == .date ? .timestamp : nil
-    case .integral: return type == .string ? .long : nil
-    case .any, .strict, .dayTimeInterval, .yearMonthInterval, .array, .map, .structure: return nil
+    case .any, .strict, .integral, .dayTimeInterval, .yearMonthInterval, .array, .map, .structure: return nil
     }
   }
 

@@ -9,10 +9,17 @@ package enum TypeCoercion {
       ?? complex(left, right, commonType)
   }
 
-  /// The type in which two values are compared and rows of UNION come together. Structs that differ in nothing but the names of their
+  /// The type in which values are looked for with IN and rows of UNION come together. Structs that differ in nothing but the names of their
   /// fields, which are other types elsewhere, are one type here, with the names of the first.
   package static func comparedType(_ left: DataType, _ right: DataType) -> DataType? {
     commonType(left, left.hasValues(of: right) ? renamed(right, like: left) : right)
+  }
+
+  /// The type in which the operands of `=`, `<` and the like are compared. Inside arrays and structs a string stays apart from other types,
+  /// as do decimals of other precision.
+  package static func operandType(_ left: DataType, _ right: DataType) -> DataType? {
+    let right = left.hasValues(of: right) ? renamed(right, like: left) : right
+    return tightestCommonType(left, right) ?? withDecimal(left, right) ?? withString(left, right)
   }
 
   /// The common type of `greatest`, of set operations on arrays and the like, where a string stays apart from other types.

@@ -55,18 +55,12 @@ public enum WindowFunctions {
     "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value",
   ]
 
-  /// Binds `name(arguments) [WITHIN GROUP (ORDER BY ordering)] OVER …`. Throws `DISTINCT_WINDOW_FUNCTION_UNSUPPORTED`; nil if there is no
-  /// such function.
+  /// Binds `name(arguments) [WITHIN GROUP (ORDER BY ordering)] OVER …`; nil if there is no such function.
   public static func bind(
     _ name: String, _ arguments: [Expression], ordering: [AggregateOrdering] = [], ignoresNulls: Bool = false,
-    isDistinct: Bool = false, registry: FunctionRegistry = .builtin, _ context: BindingContext
+    registry: FunctionRegistry = .builtin, _ context: BindingContext
   ) throws -> BoundWindowFunction? {
     let name = name.lowercased()
-    if isDistinct {
-      throw MillraceError(
-        "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "`\(name)` cannot be DISTINCT over a window",
-        hint: "aggregate with GROUP BY and join")
-    }
     switch name {
     case "row_number": return try ranking(name, arguments, .rowNumber, .integer)
     case "rank": return try ranking(name, arguments, .rank, .integer)

@@ -142,7 +142,7 @@ extension ExpressionResolver {
   }
 
   /// The condition of FILTER.
-  private func aggregateFilter(_ sql: SQLExpression) throws -> Expression {
+  func aggregateFilter(_ sql: SQLExpression) throws -> Expression {
     func invalid(_ kind: String, _ message: String) -> MillraceError {
       MillraceError("INVALID_AGGREGATE_FILTER.\(kind)", "the condition of FILTER \(message)")
     }

@@ -31,9 +31,10 @@ extension ExpressionResolver {
 
   func exists(_ query: Query) throws -> Expression {
     let (plan, isCorrelated) = try subplan(query)
-    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(plan, .exists), .boolean) }
+    let rows = plan.ofRowsAlone
+    guard isCorrelated else { return .subqueryResult(id: analyzer.addSubquery(rows, .exists), .boolean) }
     guard let collector else { throw unsupportedCorrelation() }
-    return try collector.correlatedExists(plan)
+    return try collector.correlatedExists(rows)
   }
 
   /// `x [NOT] IN (SELECT …)` as a value. Spark computes it by a join that only knows whether a row was found, so that either

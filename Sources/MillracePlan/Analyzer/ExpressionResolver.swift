@@ -137,21 +137,16 @@ final class ExpressionResolver {
     var results: [Expression] = []
     for branch in branches {
       let condition = try resolve(branch.condition)
-      if let subject {
-        conditions.append(try call("=", [subject, condition]))
-      } else {
-        guard condition.type == .boolean else {
-          throw MillraceError(
-            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-            "WHEN needs a BOOLEAN condition, but it has the type \(condition.type.sql)")
-        }
-        conditions.append(condition)
-      }
+      conditions.append(try subject.map { try call("=", [$0, condition]) } ?? condition)
       results.append(try resolve(branch.result))
     }
     results.append(try otherwise.map { try resolve($0) } ?? .null(.void))
     let unified = try Arguments.unify("casewhen", results, analyzer.context)
     guard let last = unified.last else { return .null(.void) }
+    if let type = conditions.lazy.map(\.type).first(where: { $0 != .boolean }) {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "WHEN needs a BOOLEAN condition, but it has the type \(type.sql)")
+    }
     return .conditional(zip(conditions, unified).map { Expression.Branch($0, $1) }, otherwise: last, last.type)
   }
 
@@ -169,6 +164,8 @@ final class ExpressionResolver {
     case .alias(_, let names) where names.count == 1: names[0]
     case .column(let parts): parts.last ?? "col\(index + 1)"
     case .field(_, let name): name
+    // A key that names a field or a map's entry; elements of arrays are counted.
+    case .element(_, let key): if case .literal(.string(let name), _) = key.kind { name } else { "col\(index + 1)" }
     default: "col\(index + 1)"
     }
   }

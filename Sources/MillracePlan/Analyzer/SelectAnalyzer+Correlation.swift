@@ -20,7 +20,7 @@ extension SelectAnalyzer {
   /// A correlated EXISTS inside an expression: a left join with a marker.
   func correlatedExists(_ plan: LogicalPlan) throws -> Expression {
     let outerIDs = plan.freeReferences
-    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan.withoutOrder)
+    let (right, condition) = try Decorrelation(analyzer, outer: outerIDs, enclosing: child).pullUp(plan)
     return try marked(right, condition)
   }
 
@@ -119,7 +119,7 @@ extension LogicalPlan {
   }
 
   /// The plan for those who ask only whether it gives a row: without sorting and LIMIT on top.
-  var withoutOrder: LogicalPlan {
+  private var withoutOrder: LogicalPlan {
     switch self {
     case .sort(_, let child): child.withoutOrder
     case .limit(let count, offset: 0, let child) where count ?? 1 > 0: child.withoutOrder
@@ -127,6 +127,13 @@ extension LogicalPlan {
     case .alias(let name, let child): .alias(name, child.withoutOrder)
     default: self
     }
+  }
+
+  /// For EXISTS, which asks for rows: without their order, and without what is computed for each of them.
+  var ofRowsAlone: LogicalPlan {
+    guard case .project(let columns, let child) = withoutOrder else { return withoutOrder }
+    let passed = columns.filter(\.isPassedOn)
+    return .project(passed.isEmpty ? [NamedExpression("exists", .literal(.boolean(true), .boolean))] : passed, child)
   }
 }
 

@@ -30,7 +30,7 @@ extension SelectAnalyzer {
     switch sql.kind {
     case .unary(.not, let inner): return try subqueryPredicate(inner, isNegated: !isNegated)
     case .exists(let query):
-      let plan = try staticPlan(query).withoutOrder
+      let plan = try staticPlan(query).ofRowsAlone
       let (right, condition) = try Decorrelation(
         analyzer, outer: Set(child.reachable.map(\.id)), enclosing: child
       ).pullUp(plan)

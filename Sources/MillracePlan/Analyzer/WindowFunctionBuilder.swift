@@ -16,7 +16,7 @@ struct WindowFunctionBuilder {
   static func rowNumber(_ analyzer: Analyzer) throws -> NamedWindowFunction {
     guard
       let function = try WindowFunctions.bind(
-        "row_number", [], ignoresNulls: false, isDistinct: false, registry: analyzer.functions, analyzer.context)
+        "row_number", [], registry: analyzer.functions, analyzer.context)
     else { throw MillraceError("INTERNAL_ERROR", "there is no row_number()", fault: .bug) }
     let evaluator = try WindowEvaluator(function, frame: nil, isOrdered: true, analyzer.context)
     let attribute = Attribute("row_number", function.type, isNullable: false)
@@ -29,14 +29,19 @@ struct WindowFunctionBuilder {
     _ call: FunctionCall, _ name: String, order: [SortOrder], _ frame: WindowSpecification.Frame?
   ) throws -> NamedWindowFunction {
     let settled = try frame.map { try resolve($0) }
-    try settled?.check(orderKeys: order.map(\.expression.type))
     let (arguments, ordering) = try self.arguments(call)
     let function = try WindowFunctions.bind(
-      name, arguments, ordering: ordering, ignoresNulls: call.ignoresNulls ?? false, isDistinct: call.isDistinct,
+      name, arguments, ordering: ordering, ignoresNulls: call.ignoresNulls ?? false,
       registry: block.analyzer.functions, context)
     guard let function else {
       if block.analyzer.functions.scalar(name) == nil { return try unknown(name) }
       throw MillraceError("UNSUPPORTED_EXPR_FOR_WINDOW", "`\(name)` cannot be used with OVER")
+    }
+    try settled?.check(orderKeys: order.map(\.expression.type))
+    if call.isDistinct {
+      throw MillraceError(
+        "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "`\(name)` cannot be DISTINCT over a window",
+        hint: "aggregate with GROUP BY and join")
     }
     if let settled, !function.takes(settled) {
       throw MillraceError(
@@ -79,7 +84,7 @@ struct WindowFunctionBuilder {
         block.grouped(try resolver.resolve($0.expression)), isDescending: !$0.isAscending, nullsFirst: $0.nullsFirst)
     }
     guard let filter = call.filter else { return (arguments, ordering) }
-    let condition = block.grouped(try resolver.resolve(filter))
+    let condition = block.grouped(try resolver.aggregateFilter(filter))
     func filtered(_ value: Expression) -> Expression {
       .conditional([Expression.Branch(condition, value)], otherwise: .null(value.type), value.type)
     }

@@ -45,27 +45,55 @@ enum RemoveAliases {
   }
 }
 
-/// Expressions of constants become constants, and conditions that are always true go. What would fail stays, since nothing may read it.
+/// Expressions of constants become constants, calls that a NULL decides become NULL, and conditions that are always true go. What would
+/// fail stays, since nothing may read it.
+///
+/// As in Spark, NULLs are passed on before anything is computed, and constants are computed as a whole, so that an operand which NULL,
+/// AND or IN leave out cannot fail.
 enum FoldConstants {
   static func apply(_ plan: LogicalPlan) -> LogicalPlan {
-    plan.mapAllExpressions { $0.rewritten(fold) }.rewritten { node in
+    plan.mapAllExpressions { fold($0.rewritten(passNullOn)) }.rewritten { node in
       if case .filter(.literal(.boolean(true), _), let child) = node { child } else { nil }
     }
   }
 
-  private static func fold(_ expression: Expression) -> Expression? {
-    switch expression {
-    case .attribute, .literal, .subqueryResult, .higherOrder: return nil
-    case .and(.literal(.boolean(true), _), let other), .and(let other, .literal(.boolean(true), _)): return other
-    default: break
-    }
-    guard isOfConstants(expression), let value = try? expression.constantValue() else { return nil }
-    return .literal(value, expression.type)
+  private static func passNullOn(_ expression: Expression) -> Expression? {
+    guard case .call(let function, let arguments) = expression,
+      function.isNull(wherever: arguments.map(\.isNullLiteral))
+    else { return nil }
+    return .null(function.type)
   }
 
-  private static func isOfConstants(_ expression: Expression) -> Bool {
-    expression.children.allSatisfy { if case .literal = $0 { true } else { false } } && expression.isDeterministic
-      && !dependsOnBatch(expression)
+  private static func fold(_ expression: Expression) -> Expression {
+    switch expression {
+    case .attribute, .literal, .subqueryResult: return expression
+    default: break
+    }
+    if isConstant(expression) {
+      guard let value = try? expression.constantValue() else { return expression.mapChildren(fold) }
+      return .literal(value, expression.type)
+    }
+    let inner = expression.mapChildren(fold)
+    if let null = passNullOn(inner), (try? check(inner)) != nil { return null }
+    switch inner {
+    case .and(.literal(.boolean(true), _), let other), .and(let other, .literal(.boolean(true), _)): return other
+    default: return inner
+    }
+  }
+
+  /// Whether it can be computed once for all rows of all batches.
+  private static func isConstant(_ expression: Expression) -> Bool {
+    switch expression {
+    case .literal: return true
+    case .attribute, .subqueryResult, .higherOrder: return false
+    case .call(let function, let arguments):
+      // `current_timestamp()` and its kin are constant within a batch only.
+      if !function.isDeterministic || arguments.isEmpty && !["pi", "e"].contains(function.name) { return false }
+      // What is raised on purpose waits for a row.
+      if ["raise_error", "assert_true"].contains(function.name) { return false }
+    case .and, .or, .conditional, .coalesce: break
+    }
+    return expression.children.allSatisfy(isConstant)
   }
 
   /// Throws what a constant fails with that any row would need, whether there are rows or not, as Spark does.
@@ -81,23 +109,16 @@ enum FoldConstants {
   }
 
   private static func check(_ expression: Expression) throws {
+    if case .literal = expression { return }
+    if isConstant(expression) {
+      _ = try expression.constantValue()
+      return
+    }
     switch expression {
     case .attribute, .literal, .subqueryResult, .conditional, .coalesce: return
     case .call(let function, _) where ["raise_error", "assert_true"].contains(function.name): return
-    default: break
+    default: for child in expression.children { try check(child) }
     }
-    for child in expression.children { try check(child) }
-    if case .call(let function, _) = expression, function.canFail, isOfConstants(expression) {
-      _ = try expression.constantValue()
-    }
-  }
-
-  /// `current_timestamp()` and its kin are constant within a batch only.
-  private static func dependsOnBatch(_ expression: Expression) -> Bool {
-    if case .call(let function, let arguments) = expression {
-      return arguments.isEmpty && !["pi", "e"].contains(function.name)
-    }
-    return false
   }
 }
 

@@ -126,6 +126,9 @@ extension Parser {
   private func nameOrCall() throws(Failed) -> SQLExpression {
     let start = position
     if at(.arrow, 1) { return try lambda() }
+    if case .string = peek(1) {
+      throw fail("UNSUPPORTED_TYPED_LITERAL", "there are no literals of type \(text(token))")
+    }
     let parts = try nameParts("an expression")
     if at(.leftParen) { return try call(parts, from: start) }
     if at(.dot), at(.star, 1) {

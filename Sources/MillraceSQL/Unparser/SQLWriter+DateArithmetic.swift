@@ -13,6 +13,9 @@ extension SQLWriter {
       kinds = (kinds.1, kinds.0)
     }
     switch kinds {
+    case (.date, nil) where right.isUntypedNull, (.timestamp, nil) where right.isUntypedNull:
+      if symbol == .subtract { return false }
+      shown("", [left], " + NULL")
     // What is added to a date and is no interval is a number of days.
     case (.date, .number), (.date, nil): shown(symbol == .add ? "date_add(" : "date_sub(", [left, right], ")")
     case (.date, .interval) where isOfDays(right):
@@ -67,6 +70,10 @@ extension SQLWriter {
     case .caseWhen(_, let branches, let otherwise):
       return timeKind(ofAny: branches.map(\.result) + (otherwise.map { [$0] } ?? []))
     case .unary(_, let inner): return timeKind(inner)
+    case .binary(.multiply, let left, let right), .binary(.divide, let left, let right):
+      return isInterval(left) || isInterval(right) ? .interval : nil
+    case .binary(.subtract, let left, let right) where timeKind(left) != nil && timeKind(left) == timeKind(right):
+      return timeKind(left) == .number ? nil : .interval
     case .binary(.add, let left, let right), .binary(.subtract, let left, let right):
       return switch (timeKind(left), timeKind(right)) {
       case (.date, .number), (.number, .date): .date
@@ -138,6 +145,9 @@ private enum TimeFunctions {
 }
 
 extension SQLExpression {
+  /// Whether this is NULL as it stands.
+  fileprivate var isUntypedNull: Bool { if case .literal(.null, _) = kind { true } else { false } }
+
   /// Whether this is a window of time, whose fields are its start and its end.
   fileprivate var isTimeWindow: Bool {
     guard case .call(let call) = kind, let name = call.name.last?.lowercased() else { return false }

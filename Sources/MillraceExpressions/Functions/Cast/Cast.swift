@@ -20,12 +20,14 @@ package enum Cast {
     let kernel = try CastKernel.make(source, type, CastKernel.Options(isTry: isTry, timeZone: context.timeZone))
     let canFail = CastRules.canFail(source, type)
     let dependsOnZone = source == .timestamp || type == .timestamp || source.isNested || source == .variant
-    let function = BoundFunction(
+    var function = BoundFunction(
       isTry ? "try_cast" : "cast", variant: "\(source.sql)\(dependsOnZone ? context.timeZone : "")", type: type,
       isNullable: expression.isNullable || isTry && canFail || source.isFractional && type.isDecimal
-        || source == .variant || type == .calendarInterval,
+        || source == .variant || type == .calendarInterval || source == .string && type != .binary
+        || (source.isFractional || source.isDecimal) && type.isIntegral,
       canFail: !isTry && canFail
     ) { arguments, _, _ in try kernel(arguments[0]) }
+    function.nullStops = 1
     return .call(function, [expression])
   }
 
@@ -38,11 +40,12 @@ package enum Cast {
       try CastKernel.lenient(source, type)
       ?? CastKernel.make(source, type, CastKernel.Options(isTry: true, timeZone: context.timeZone))
     let isExact = CastKernel.isTotal(source, type)
-    let function = BoundFunction(
+    var function = BoundFunction(
       "cast", variant: "\(source.sql)\(context.timeZone), not ANSI", type: type,
       isNullable: expression.isNullable || !isExact && (CastRules.canFail(source, type) || type.isDecimal),
       canFail: false
     ) { arguments, _, _ in try kernel(arguments[0]) }
+    function.nullStops = 1
     return .call(function, [expression])
   }
 }

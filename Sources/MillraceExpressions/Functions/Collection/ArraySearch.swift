@@ -13,8 +13,9 @@ enum ArraySearch {
           "DATATYPE_MISMATCH.NULL_TYPE", "`array_contains` cannot look for an untyped NULL", hint: "cast the NULL")
       }
       let (array, element) = try CollectionBinding.arrayAndElement(
-        "array_contains", arguments[0], arguments[1], context)
-      return CollectionBinding.call("array_contains", [array, element], type: .boolean) { arguments, count, _ in
+        "array_contains", arguments[0], arguments[1], common: TypeCoercion.commonTypeWithoutStrings, context)
+      return CollectionBinding.call("array_contains", [array, element], type: .boolean, nullStops: 2) {
+        arguments, count, _ in
         search(arguments, count, .boolean) { (found: Int?, hasNull: Bool) -> UInt8? in
           found != nil ? 1 : hasNull ? nil : 0
         }
@@ -30,7 +31,8 @@ enum ArraySearch {
       }
       let (array, element) = try CollectionBinding.arrayAndElement(
         "array_position", arguments[0], arguments[1], context)
-      return CollectionBinding.call("array_position", [array, element], type: .long) { arguments, count, _ in
+      return CollectionBinding.call("array_position", [array, element], type: .long, nullStops: 2) {
+        arguments, count, _ in
         search(arguments, count, .long) { (found: Int?, _: Bool) -> Int64? in found.map { Int64($0 + 1) } ?? 0 }
       }
     },
@@ -42,7 +44,7 @@ enum ArraySearch {
     ) { arguments, context in
       try Arguments.expectCount("arrays_overlap", arguments, 2)
       let arrays = try ArraySets.unified("arrays_overlap", arguments, context)
-      return CollectionBinding.call("arrays_overlap", arrays, type: .boolean) { arguments, count, _ in
+      return CollectionBinding.call("arrays_overlap", arrays, type: .boolean, nullStops: 2) { arguments, count, _ in
         overlap(arguments, count)
       }
     },
@@ -96,7 +98,7 @@ enum ArraySearch {
         throw MillraceError(
           "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of type \(element.sql)")
       }
-      return CollectionBinding.call(name, [array], type: element) { arguments, count, _ in
+      return CollectionBinding.call(name, [array], type: element, nullStops: 1) { arguments, count, _ in
         let (rows, isConstant) = storedRows(arguments, count)
         let arrays = Lists(arguments[0])
         let elements = arrays.elements

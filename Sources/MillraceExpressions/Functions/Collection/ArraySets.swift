@@ -10,7 +10,7 @@ enum ArraySets {
       try Arguments.expectCount("array_distinct", arguments, 1)
       let array = try CollectionBinding.asArray("array_distinct", arguments[0], 0, context)
       let type = array.type
-      return CollectionBinding.call("array_distinct", [array], type: type) { arguments, count, _ in
+      return CollectionBinding.call("array_distinct", [array], type: type, nullStops: 1) { arguments, count, _ in
         combine(arguments, count, type, .union)
       }
     },
@@ -24,7 +24,7 @@ enum ArraySets {
       let (array, element) = try CollectionBinding.arrayAndElement(
         "array_remove", arguments[0], arguments[1], comparesFirst: true, context)
       let type = array.type
-      return CollectionBinding.call("array_remove", [array, element], type: type) { arguments, count, _ in
+      return CollectionBinding.call("array_remove", [array, element], type: type, nullStops: 2) { arguments, count, _ in
         let arrays = Lists(arguments[0])
         var maker = ListMaker(arguments, rowCount: count)
         for row in 0..<maker.rows {
@@ -52,7 +52,8 @@ enum ArraySets {
   static func unified(_ name: String, _ arguments: [Expression], _ context: BindingContext) throws -> [Expression] {
     let arrays = arguments
     guard arrays.allSatisfy({ $0.type.elementType != nil }),
-      let type = TypeCoercion.commonTypeWithoutStrings(arrays.map(\.type))
+      let type = arrays.dropFirst().reduce(
+        arrays.first?.type, { type, array in type.flatMap { TypeCoercion.tightestCommonType($0, array.type) } })
     else {
       throw MillraceError(
         "DATATYPE_MISMATCH.BINARY_ARRAY_DIFF_TYPES",
@@ -66,7 +67,7 @@ enum ArraySets {
       try Arguments.expectCount(name, arguments, 2)
       let arrays = try unified(name, arguments, context)
       let type = arrays[0].type
-      return CollectionBinding.call(name, arrays, type: type) { arguments, count, _ in
+      return CollectionBinding.call(name, arrays, type: type, nullStops: 2) { arguments, count, _ in
         combine(arguments, count, type, operation)
       }
     }

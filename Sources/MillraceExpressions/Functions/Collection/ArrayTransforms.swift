@@ -10,14 +10,14 @@ enum ArrayTransforms {
       "array_repeat", summary: "An array of one value repeated.", example: "array_repeat('a', 3)"
     ) { arguments, context in
       try Arguments.expectCount("array_repeat", arguments, 2)
-      if arguments[1].type == .string { throw Arguments.unexpectedType("array_repeat", 1, .string, .integer) }
-      let times = try Arguments.coerce("array_repeat", [arguments[1]], [.integer], context)[0]
+      let times = try Arguments.coerce("array_repeat", arguments, [.any, .strict(.integer)], context)[1]
       let type = DataType.array(element: arguments[0].type, containsNull: arguments[0].isNullable)
-      return CollectionBinding.call("array_repeat", [arguments[0], times], type: type) { arguments, count, _ in
+      return CollectionBinding.call("array_repeat", [arguments[0], times], type: type, canFail: true) {
+        arguments, count, _ in
         let counts = arguments[1].values(as: Int32.self)
-        return build(arguments, count, type, [arguments[0].flattened()]) { row, maker in
+        return try build(arguments, count, type, [arguments[0].flattened()]) { row, maker in
           if arguments[1].isNull(row) { return false }
-          for _ in 0..<max(counts[arguments[1].slot(row)], 0) { maker.append(row) }
+          try maker.append(row, times: max(Int(counts[arguments[1].slot(row)]), 0))
           return true
         }
       }
@@ -78,7 +78,9 @@ enum ArrayTransforms {
     _ body: @escaping @Sendable (ColumnVector, Range<Int>, inout ListMaker) -> Void
   ) -> Expression {
     let type = array.type
-    return CollectionBinding.call(name, [array], type: type, variant: variant, isNullable: array.isNullable) {
+    return CollectionBinding.call(
+      name, [array], type: type, variant: variant, isNullable: array.isNullable, nullStops: 1
+    ) {
       arguments, count, _ in
       let arrays = Lists(arguments[0])
       return build(arguments, count, type, [arrays.elements]) { row, maker in
@@ -141,7 +143,7 @@ enum ArrayTransforms {
       let (array, element) = try CollectionBinding.arrayAndElement(
         name, try CollectionBinding.typedArray(name, arguments[0], 0), arguments[1], compares: false, context)
       let type = array.type
-      return CollectionBinding.call(name, [array, element], type: type) { arguments, count, _ in
+      return CollectionBinding.call(name, [array, element], type: type, nullStops: 1) { arguments, count, _ in
         let arrays = Lists(arguments[0])
         let shift = arrays.elements.count
         return build(arguments, count, type, [arrays.elements, arguments[1]]) { row, maker in
@@ -157,11 +159,13 @@ enum ArrayTransforms {
 
   private static func insert(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("array_insert", arguments, 3)
+    let position =
+      arguments[0].type.elementType == nil
+      ? arguments[1] : try CollectionBinding.place("array_insert", arguments[1], 1, context)
     let (array, element) = try CollectionBinding.arrayAndElement(
       "array_insert", arguments[0], arguments[2], compares: false, comparesFirst: true, context)
-    let position = try Arguments.coerce("array_insert", [arguments[1]], [.integer], context)[0]
     let type = array.type
-    return CollectionBinding.call("array_insert", [array, position, element], type: type, canFail: true) {
+    return CollectionBinding.call("array_insert", [array, position, element], type: type, canFail: true, nullStops: 2) {
       arguments, count, _ in
       let arrays = Lists(arguments[0])
       let shift = arrays.elements.count
@@ -198,7 +202,8 @@ enum ArrayTransforms {
     let array = try CollectionBinding.asArray("slice", arguments[0], 0, context)
     let numbers = try Arguments.coerce("slice", Array(arguments.dropFirst()), [.integer, .integer], context)
     let type = array.type
-    return CollectionBinding.call("slice", [array] + numbers, type: type, canFail: true) { arguments, count, _ in
+    return CollectionBinding.call("slice", [array] + numbers, type: type, canFail: true, nullStops: 3) {
+      arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
       let arrays = Lists(arguments[0])
       let starts = arguments[1].values(as: Int32.self), lengths = arguments[2].values(as: Int32.self)
@@ -228,13 +233,12 @@ enum ArrayTransforms {
   private static func flatten(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
     try Arguments.expectCount("flatten", arguments, 1)
     let array = try CollectionBinding.typedArray("flatten", arguments[0], 0)
-    guard let type = array.type.elementType, type.elementType != nil || type == .void else {
+    guard let type = array.type.elementType, type.elementType != nil else {
       throw MillraceError(
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "`flatten` takes an array of arrays, not \(array.type.sql)")
     }
-    return CollectionBinding.call("flatten", [array], type: type) { arguments, count, _ in
+    return CollectionBinding.call("flatten", [array], type: type, nullStops: 1) { arguments, count, _ in
       let arrays = Lists(arguments[0])
-      if type == .void { return .nulls(type, count: count) }
       let inner = Lists(arrays.elements)
       return build(arguments, count, type, [inner.elements]) { row, maker in
         guard let range = arrays[row], !range.contains(where: { arrays.elements.isNull($0) }) else { return false }

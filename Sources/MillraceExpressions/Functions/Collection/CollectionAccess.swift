@@ -8,7 +8,6 @@ public enum CollectionAccess {
   ) throws -> Expression {
     switch base.type {
     case .array(let element, _):
-      guard index.type != .string else { throw Arguments.unexpectedType("[]", 1, .string, .integral) }
       let number = try Arguments.coerce("[]", [index], [.integral], context)[0].cast(to: .long, context)
       let mode: IndexMode = context.isAnsi ? .fail : .null
       return CollectionBinding.call(
@@ -30,7 +29,9 @@ public enum CollectionAccess {
     switch base.type {
     case .structure(let fields):
       let index = try fieldIndex(fields, name)
-      return CollectionBinding.call("get_struct_field", [base], type: fields[index].type, variant: fields[index].name) {
+      return CollectionBinding.call(
+        "get_struct_field", [base], type: fields[index].type, variant: fields[index].name, nullStops: 1
+      ) {
         arguments, count, _ in field(arguments[0], index, count)
       }
     case .array(.structure(let fields), _):
@@ -162,20 +163,13 @@ public enum CollectionAccess {
     _ name: String, _ arguments: [Expression], _ mode: IndexMode, _ context: BindingContext
   ) throws -> Expression {
     try Arguments.expectCount(name, arguments, 2)
-    if case .map(let key, let value, _) = arguments[0].type {
-      guard TypeCoercion.commonTypeWithoutStrings(key, arguments[1].type) != nil else {
-        throw MillraceError(
-          "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
-          "`\(name)` takes a map and one of its keys, but they are \(arguments[0].type.sql) and \(arguments[1].type.sql)"
-        )
-      }
-      return lookup(name, arguments[0], try keyArgument(name, arguments[1], key, context), value)
+    if case .map(_, let value, _) = arguments[0].type {
+      let (map, key) = try CollectionBinding.mapAndKey(
+        name, arguments[0], arguments[1], TypeCoercion.tightestCommonType, context)
+      return lookup(name, map, key, value)
     }
     let array = try CollectionBinding.typedArray(name, arguments[0], 0)
-    guard arguments[1].type != .string, arguments[1].type != .void else {
-      throw Arguments.unexpectedType(name, 1, arguments[1].type, .integer)
-    }
-    let index = try Arguments.coerce(name, [arguments[1]], [.integer], context)[0].cast(to: .long, context)
+    let index = try CollectionBinding.place(name, arguments[1], 1, context).cast(to: .long, context)
     return CollectionBinding.call(
       name, [array, index], type: array.type.elementType ?? .void, canFail: true, nullStops: 2
     ) { arguments, count, _ in
@@ -200,7 +194,7 @@ public enum CollectionAccess {
       try Arguments.expectCount("get", arguments, 2)
       let array = try CollectionBinding.typedArray("get", arguments[0], 0)
       let index = try Arguments.coerce("get", [arguments[1]], [.integer], context)[0].cast(to: .long, context)
-      return CollectionBinding.call("get", [array, index], type: array.type.elementType ?? .void) {
+      return CollectionBinding.call("get", [array, index], type: array.type.elementType ?? .void, nullStops: 2) {
         arguments, count, _ in
         try pickElements(arguments, count, .null, isOneBased: false)
       }
@@ -216,7 +210,7 @@ public enum CollectionAccess {
       let argument = arguments[0].type == .void ? Expression.null(.array(.void)) : arguments[0]
       let wanted: ExpectedType = mapsToo ? .oneOf([.array, .map]) : .array
       guard wanted.accepts(argument.type) else { throw Arguments.unexpectedType(name, 0, argument.type, wanted) }
-      return CollectionBinding.call(name, [argument], type: .integer, isNullable: argument.isNullable) {
+      return CollectionBinding.call(name, [argument], type: .integer, isNullable: argument.isNullable, nullStops: 1) {
         arguments, _, _ in
         .map(.integer, arguments[0]) { (list: ListView) in list.length }
       }

@@ -92,6 +92,14 @@ struct ListMaker {
   @inline(__always)
   mutating func append(_ index: Int) { picks.append(Int32(truncatingIfNeeded: index)) }
 
+  /// Adds it so many times, which is refused where the lists of a batch become too long together.
+  mutating func append(_ index: Int, times: Int) throws {
+    guard picks.count + times <= CollectionBinding.sizeLimit else {
+      throw CollectionBinding.tooLong("an array of \(times) elements is too long", hint: "repeat it fewer times")
+    }
+    picks.append(contentsOf: repeatElement(Int32(truncatingIfNeeded: index), count: times))
+  }
+
   /// Elements in the present list.
   var length: Int { picks.count - start }
 
@@ -157,11 +165,20 @@ func buildLists(
 
 /// Errors and types that collection functions share.
 enum CollectionBinding {
-  /// An array and a value that may be among its elements, both of one element type. With `comparesFirst` the types differ where there is no
-  /// array at all.
+  /// The most elements that a batch's arrays are filled with by a number alone. Spark's longest array has 2,147,483,632, for which its memory
+  /// does not suffice.
+  static let sizeLimit = 1 << 28
+
+  /// The error for more elements than `sizeLimit`.
+  static func tooLong(_ message: String, hint: String) -> MillraceError {
+    MillraceError("COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER", message, hint: hint)
+  }
+
+  /// An array and a value that may be among its elements, both of the element type that `common` gives for them. With `comparesFirst` the
+  /// types differ where there is no array at all.
   static func arrayAndElement(
     _ name: String, _ array: Expression, _ element: Expression, compares: Bool = true, comparesFirst: Bool = false,
-    _ context: BindingContext
+    common: (DataType, DataType) -> DataType? = TypeCoercion.tightestCommonType, _ context: BindingContext
   ) throws -> (array: Expression, element: Expression) {
     let differ = MillraceError(
       "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
@@ -170,12 +187,36 @@ enum CollectionBinding {
     if comparesFirst, array.type.elementType == nil { throw differ }
     let array = try asArray(name, array, 0, context)
     let own = array.type.elementType ?? .void
-    guard let common = TypeCoercion.commonTypeWithoutStrings(own, element.type) else { throw differ }
-    guard common.isOrderable || !compares else {
+    guard let type = common(own, element.type) else { throw differ }
+    guard type.isOrderable || !compares else {
       throw MillraceError(
-        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of the type \(common.sql)")
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "`\(name)` cannot compare values of the type \(type.sql)")
     }
-    return (try array.cast(to: .array(common), context), try element.cast(to: common, context))
+    return (try array.cast(to: .array(type), context), try element.cast(to: type, context))
+  }
+
+  /// A map and a key to look for, both of the key type that `common` gives for them.
+  static func mapAndKey(
+    _ name: String, _ map: Expression, _ key: Expression, _ common: (DataType, DataType) -> DataType?,
+    _ context: BindingContext
+  ) throws -> (map: Expression, key: Expression) {
+    guard case .map(let own, let value, let containsNull) = map.type, let type = common(own, key.type) else {
+      throw MillraceError(
+        "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
+        "`\(name)` takes a map and one of its keys, but they are \(map.type.sql) and \(key.type.sql)")
+    }
+    let wider = DataType.map(key: type, value: value, valueContainsNull: containsNull)
+    return (try map.cast(to: wider, context), try key.cast(to: type, context))
+  }
+
+  /// The place of an element, an INT or a narrower integer; nothing else is cast, an untyped NULL neither.
+  static func place(_ name: String, _ argument: Expression, _ index: Int, _ context: BindingContext) throws
+    -> Expression
+  {
+    guard argument.type.isIntegral, argument.type != .long else {
+      throw Arguments.unexpectedType(name, index, argument.type, .integer)
+    }
+    return try argument.cast(to: .integer, context)
   }
 
   /// The argument as an array; an untyped NULL becomes one.

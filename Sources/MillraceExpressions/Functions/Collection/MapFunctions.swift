@@ -17,7 +17,7 @@ enum MapFunctions {
       let (map, key, value) = try CollectionBinding.asMap("map_entries", arguments[0], 0)
       let fields = [StructField("key", key, isNullable: false), StructField("value", value)]
       let type = DataType.array(element: .structure(fields), containsNull: false)
-      return CollectionBinding.call("map_entries", [map], type: type) { arguments, _, _ in
+      return CollectionBinding.call("map_entries", [map], type: type, nullStops: 1) { arguments, _, _ in
         let map = arguments[0]
         let entries = ColumnVector.structure(fields, map.children, count: map.children[0].count)
         return relisted(map, type, [entries])
@@ -41,20 +41,10 @@ enum MapFunctions {
       guard arguments[1].type != .void else {
         throw MillraceError("DATATYPE_MISMATCH.NULL_TYPE", "`map_contains_key` cannot look for an untyped NULL")
       }
-      guard case .map = arguments[0].type else {
-        throw MillraceError(
-          arguments[0].type == .void ? "DATATYPE_MISMATCH.NULL_TYPE" : "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
-          "`map_contains_key` takes a map, not \(arguments[0].type.sql)")
-      }
-      let (map, key, _) = try CollectionBinding.asMap("map_contains_key", arguments[0], 0)
-      guard TypeCoercion.commonType(key, arguments[1].type) == key else {
-        throw MillraceError(
-          "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
-          "`map_contains_key` takes a map and one of its keys, but they are \(map.type.sql) and \(arguments[1].type.sql)"
-        )
-      }
-      let wanted = try arguments[1].cast(to: key, context)
-      return CollectionBinding.call("map_contains_key", [map, wanted], type: .boolean) { arguments, count, _ in
+      let (map, key) = try CollectionBinding.mapAndKey(
+        "map_contains_key", arguments[0], arguments[1], TypeCoercion.commonTypeWithoutStrings, context)
+      return CollectionBinding.call("map_contains_key", [map, key], type: .boolean, nullStops: 2) {
+        arguments, count, _ in
         let (rows, isConstant) = storedRows(arguments, count)
         let maps = Lists(arguments[0])
         let results = (0..<rows).map { row -> Value in
@@ -83,7 +73,7 @@ enum MapFunctions {
       try Arguments.expectCount(name, arguments, 1)
       let (map, key, value) = try CollectionBinding.asMap(name, arguments[0], 0)
       let type = DataType.array(element: index == 0 ? key : value, containsNull: index == 1)
-      return CollectionBinding.call(name, [map], type: type) { arguments, _, _ in
+      return CollectionBinding.call(name, [map], type: type, nullStops: 1) { arguments, _, _ in
         relisted(arguments[0], type, [arguments[0].children[index]])
       }
     }
@@ -183,7 +173,8 @@ enum MapFunctions {
       try CollectionBinding.asArray("map_from_arrays", $0.element, $0.offset, context)
     }
     let type = DataType.map(arrays[0].type.elementType ?? .void, arrays[1].type.elementType ?? .void)
-    return CollectionBinding.call("map_from_arrays", arrays, type: type, canFail: true) { arguments, count, _ in
+    return CollectionBinding.call("map_from_arrays", arrays, type: type, canFail: true, nullStops: 2) {
+      arguments, count, _ in
       let sources = arguments.map { Lists($0) }
       var maker = ListMaker(arguments, rowCount: count)
       var values: [Int32] = []
@@ -274,7 +265,7 @@ enum MapFunctions {
     let full = inputs + defaults.dropFirst(inputs.count - 1)
     let splitEntries = try full[1].constantText.map { try SplitFunction.splitter($0) }
     let splitPairs = try full[2].constantText.map { try SplitFunction.splitter($0) }
-    return CollectionBinding.call("str_to_map", full, type: type, canFail: true) { arguments, count, _ in
+    return CollectionBinding.call("str_to_map", full, type: type, canFail: true, nullStops: 3) { arguments, count, _ in
       let (rows, isConstant) = storedRows(arguments, count)
       let text = rowsWithoutNull(arguments, rows)
       let all = ColumnVector.constant(.integer(-1), type: .integer, count: rows)

@@ -64,7 +64,7 @@ enum MapLambdas {
     let (left, leftKey, leftValue) = try CollectionBinding.typedMap(name, HigherOrder.expression(name, arguments[0]), 0)
     let (right, rightKey, rightValue) = try CollectionBinding.typedMap(
       name, HigherOrder.expression(name, arguments[1]), 1)
-    guard let key = TypeCoercion.commonType(leftKey, rightKey) else {
+    guard let key = TypeCoercion.commonTypeWithoutStrings(leftKey, rightKey) else {
       throw MillraceError(
         "DATATYPE_MISMATCH.MAP_ZIP_WITH_DIFF_TYPES",
         "the keys of `map_zip_with` are \(leftKey.sql) and \(rightKey.sql)", hint: "cast them to one type")

@@ -111,24 +111,20 @@ enum SequenceFunction {
     if step.months == 0 {
       // Known beforehand: so many elements are not made first to be thrown away.
       let (span, overflow) = stop.subtractingReportingOverflow(start)
-      if overflow || span.magnitude / step.small.magnitude >= UInt64(sizeLimit) { throw tooLong() }
+      if overflow || span.magnitude / step.small.magnitude >= UInt64(CollectionBinding.sizeLimit) { throw tooLong() }
     }
     var index = 0
     while true {
       let value = Self.value(start, step, index, element, zone)
       guard let value, isUp ? value <= stop : value >= stop else { return }
-      guard index < sizeLimit else { throw tooLong() }
+      guard index < CollectionBinding.sizeLimit else { throw tooLong() }
       builder.children[0].append(.integer(value))
       index += 1
     }
   }
 
-  /// Spark's longest array.
-  private static let sizeLimit = 2_147_483_632
-
   private static func tooLong() -> MillraceError {
-    MillraceError(
-      "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER", "a sequence has too many elements", hint: "take a larger step")
+    CollectionBinding.tooLong("a sequence has too many elements", hint: "take a larger step")
   }
 
   /// Months count from the start, so that the 31st does not wander; nil when it leaves the range.

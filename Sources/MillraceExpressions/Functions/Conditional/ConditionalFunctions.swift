@@ -8,7 +8,9 @@ enum ConditionalFunctions {
     ) {
       arguments, context in
       try Arguments.expectCount("if", arguments, 3)
-      guard arguments[0].type == .boolean || arguments[0].type == .void else {
+      let isUntypedNull =
+        arguments[0].type == .void && TypeCoercion.commonType(arguments.dropFirst().map(\.type)) != nil
+      guard arguments[0].type == .boolean || isUntypedNull else {
         throw Arguments.unexpectedType("if", 0, arguments[0].type, .boolean)
       }
       return try BuiltinOperators.caseWhen([(arguments[0], arguments[1])], otherwise: arguments[2], name: "if", context)

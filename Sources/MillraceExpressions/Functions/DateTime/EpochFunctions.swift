@@ -22,7 +22,7 @@ enum EpochFunctions {
     },
     ScalarFunction(
       "unix_date", summary: "Days since 1970-01-01.", example: "unix_date(DATE'1970-01-02')",
-      bind: Bind.fixed("unix_date", [.date], .integer) { vectors, _ in vectors[0].retyped(.integer) }),
+      bind: Bind.fixed("unix_date", [.strict(.date)], .integer) { vectors, _ in vectors[0].retyped(.integer) }),
     ScalarFunction(
       "date_from_unix_date", summary: "The date so many days after 1970-01-01.", example: "date_from_unix_date(1)",
       bind: Bind.fixed("date_from_unix_date", [.integer], .date) { vectors, _ in vectors[0].retyped(.date) }),
@@ -46,7 +46,7 @@ enum EpochFunctions {
   private static func count(_ name: String, _ summary: String, _ unit: Int64) -> ScalarFunction {
     ScalarFunction(
       name, summary: summary, example: "\(name)(TIMESTAMP'1970-01-01 00:00:01Z')",
-      bind: Bind.fixed(name, [.strict(.timestamp)], .long) { vectors, _ in
+      bind: Bind.fixed(name, [.oneOf([.strict(.timestamp), .strict(.timestampNTZ)])], .long) { vectors, _ in
         .map(.long, vectors[0]) { (time: Int64) -> Int64 in unit == 1 ? time : time.floored(by: unit) }
       })
   }

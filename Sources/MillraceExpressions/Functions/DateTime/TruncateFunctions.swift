@@ -13,7 +13,8 @@ enum TruncateFunctions {
       let fixed = bound[0].constantText.map { Unit($0) }
       // The time is not even computed then.
       if let fixed, fixed == nil { return .null(type) }
-      return Bind.call("date_trunc", bound, type, variant: zone.name, isNullable: true) { vectors, count in
+      return Bind.call("date_trunc", bound, type, variant: zone.name, isNullable: true, nullStops: 1) {
+        vectors, count in
         RowLoop.values(type, vectors, count) { row -> Int64? in
           guard let unit = fixed ?? Unit(String(decoding: vectors[0].bytes(row), as: UTF8.self)) else { return nil }
           return truncate(vectors[1].long(row), unit, zone)

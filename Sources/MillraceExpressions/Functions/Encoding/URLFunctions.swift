@@ -13,7 +13,7 @@ enum URLFunctions {
   private static func function(_ name: String, _ summary: String, isTry: Bool) -> ScalarFunction {
     ScalarFunction(name, summary: summary, example: "\(name)('http://spark.apache.org/path?query=1', 'HOST')") {
       (arguments: [Expression], context: BindingContext) in
-      let bound = try Arguments.coerce(name, arguments, [.string, .string, .string], counts: 2...3, context)
+      let bound = try Arguments.coerce(name, arguments, [.strict(.string)], counts: 2...3, context)
       return Bind.call(name, bound, .string, canFail: !isTry, isNullable: true) { vectors, count in
         let fixedPart = vectors[1].isConstant && !vectors[1].isNull(0) ? Part(vectors[1].bytes(0)) : nil
         return try RowLoop.parts(vectors, count) { row in

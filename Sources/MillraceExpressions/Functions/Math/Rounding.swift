@@ -41,8 +41,12 @@ enum Rounding {
     try Arguments.expectCount(mode.rawValue, arguments, 1...2)
     let value = try Arguments.coerce(mode.rawValue, [arguments[0]], [.numeric], context)[0]
     let type = value.type
-    guard let places = try places(mode.rawValue, arguments, context) else { return .null(type) }
-    if case .decimal(let precision, let scale) = type { return decimal(mode, value, precision, scale, places) }
+    let places = try places(mode.rawValue, arguments, context)
+    if case .decimal(let precision, let scale) = type {
+      let rounded = decimal(mode, value, precision, scale, places ?? 0)
+      return places == nil ? .null(rounded.type) : rounded
+    }
+    guard let places else { return .null(type) }
     if type.isIntegral && places >= 0 { return value }
     let kernel: @Sendable (ColumnVector) throws -> ColumnVector
     switch type {

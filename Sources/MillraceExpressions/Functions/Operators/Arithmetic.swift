@@ -23,9 +23,7 @@ enum Arithmetic {
     // Outside of ANSI mode nothing fails: integers wrap around, and what has no value is NULL.
     let isLenient = !context.isAnsi && !isTry
     let (left, right) = try promoteStrings(op, left, right, isTry: isTry, context)
-    if left.type == .void, right.type == .void, [.multiply, .divide, .remainder, .positiveRemainder].contains(op) {
-      return .null(.double)
-    }
+    if left.type == .void, right.type == .void { return .null(op == .integralDivide ? .long : .double) }
     guard isNumericOrNull(left.type), isNumericOrNull(right.type), left.type != .void || right.type != .void
     else { throw OperatorErrors.mismatch(op.rawValue, left, right, "(\"NUMERIC\" or \"INTERVAL\")") }
     if left.type.isDecimal || right.type.isDecimal, !left.type.isFractional, !right.type.isFractional {
@@ -39,7 +37,7 @@ enum Arithmetic {
     let canFail = context.isAnsi && !isTry && (type.isIntegral || isDivision)
     return .operation(
       op.name(isTry: isTry), op == .integralDivide ? .long : type, arguments,
-      alwaysNullable: isTry || isLenient && isDivision, canFail: canFail
+      alwaysNullable: isTry || isDivision, canFail: canFail
     ) { vectors, _, _ in try kernel(vectors[0], vectors[1]) }
   }
 

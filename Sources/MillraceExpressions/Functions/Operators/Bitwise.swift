@@ -17,6 +17,7 @@ enum Bitwise {
   static func bind(
     _ op: Operation, _ left: Expression, _ right: Expression, _ context: BindingContext
   ) throws -> Expression {
+    if left.type == .void, right.type == .void { return .null(.integer) }
     guard let type = TypeCoercion.commonType(left.type, right.type), type.isIntegral else {
       throw OperatorErrors.mismatch(op.rawValue, left, right, "\"INTEGRAL\"")
     }

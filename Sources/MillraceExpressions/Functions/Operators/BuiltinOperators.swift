@@ -201,10 +201,12 @@ package enum BuiltinOperators {
 
   /// `value IS NOT NULL`.
   package static func isNotNull(_ value: Expression) -> Expression {
-    if !value.isNullable { return .literal(.boolean(true), .boolean) }
-    return .operation("isnotnull", .boolean, [value], neverNull: true) { vectors, _, _ in
-      vectors[0].nullFlags(whenNull: 0)
-    }
+    value.isNullable ? isComputedNotNull(value) : .literal(.boolean(true), .boolean)
+  }
+
+  /// The same, computed also where it is known, so that what fails does.
+  static func isComputedNotNull(_ value: Expression) -> Expression {
+    .operation("isnotnull", .boolean, [value], neverNull: true) { vectors, _, _ in vectors[0].nullFlags(whenNull: 0) }
   }
 
   /// `value IS TRUE` or `value IS FALSE`; never NULL.

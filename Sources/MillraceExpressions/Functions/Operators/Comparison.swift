@@ -16,7 +16,7 @@ enum Comparison {
   static func bind(
     _ op: ComparisonOperator, _ left: Expression, _ right: Expression, _ context: BindingContext
   ) throws -> Expression {
-    guard let type = TypeCoercion.comparedType(left.type, right.type) else {
+    guard let type = TypeCoercion.operandType(left.type, right.type) else {
       throw OperatorErrors.mismatch(op.rawValue, left, right, "values of one type")
     }
     try checkOrderable(op.rawValue, type)

@@ -3,14 +3,20 @@ import MillraceColumnar
 /// `value IN (list)`: NULL for a NULL value, and where nothing matches but the list holds NULL.
 enum InList {
   static func bind(_ value: Expression, _ list: [Expression], _ context: BindingContext) throws -> Expression {
-    // Structs compare by position, whatever their fields are called.
-    let renamed = try list.map { try $0.cast(to: TypeCoercion.renamed($0.type, like: value.type), context) }
+    // Structs of the same types compare by position, whatever their fields are called.
+    let renamed = try list.map { member in
+      guard value.type.hasValues(of: member.type) else { return member }
+      return try member.cast(to: TypeCoercion.renamed(member.type, like: value.type), context)
+    }
     let all = try Arguments.unify("in", [value] + renamed, context)
     let type = all[0].type
     try Comparison.checkOrderable("in", type)
     let isConstant = all.dropFirst().allSatisfy { $0.references.isEmpty && $0.isDeterministic && !$0.containsSubquery }
     let isNullable = all.contains(where: \.isNullable)
-    if isConstant, let lookup = try makeLookup(type, all.dropFirst().map { try $0.constantValue() }) {
+    // A constant that fails may stand behind one that matches.
+    if isConstant, let values = try? all.dropFirst().map({ try $0.constantValue() }),
+      let lookup = makeLookup(type, values)
+    {
       let variant = all.dropFirst().map(\.fingerprint).joined(separator: ",")
       return .operation("in", variant: variant, .boolean, [all[0]], alwaysNullable: isNullable) { vectors, _, _ in
         lookup(vectors[0])
@@ -38,7 +44,7 @@ enum InList {
   }
 
   /// A loop over a table of the constants; nil for types that have none.
-  private static func makeLookup(_ type: DataType, _ values: [Value]) throws -> (
+  private static func makeLookup(_ type: DataType, _ values: [Value]) -> (
     @Sendable (ColumnVector) -> ColumnVector
   )? {
     let present = values.filter { !$0.isNull }

@@ -38,6 +38,10 @@ enum IntervalArithmetic {
     }
     if right.type.isInterval { return try shift(left, by: right, sign: 1, settings) }
     if left.type.isInterval { return try shift(right, by: left, sign: 1, settings) }
+    // An untyped NULL beside a date or time counts as an interval of days to seconds.
+    if left.type.isDatetime && right.type == .void || left.type == .void && right.type.isDatetime {
+      return .null([left.type, right.type].contains(.timestampNTZ) ? .timestampNTZ : .timestamp)
+    }
     if left.type == .date { return try shiftDays(left, by: right, sign: 1, settings) }
     if right.type == .date { return try shiftDays(right, by: left, sign: 1, settings) }
     return nil
@@ -50,7 +54,7 @@ enum IntervalArithmetic {
     if right.type.isInterval { return try shift(left, by: right, sign: -1, settings) }
     if left.type.isTimestamp || right.type.isTimestamp { return try difference(left, right, settings) }
     if right.type == .date { return try dateDifference(left, right, settings) }
-    if left.type == .date && right.type == .string {
+    if left.type == .date && (right.type == .string || right.type == .void) {
       return try dateDifference(left, try right.cast(to: .date, settings.context), settings)
     }
     if left.type == .date { return try shiftDays(left, by: right, sign: -1, settings) }
@@ -88,7 +92,7 @@ enum IntervalArithmetic {
   private static func difference(_ left: Expression, _ right: Expression, _ settings: Settings) throws -> Expression {
     let common = left.type == .timestampNTZ && right.type == .timestampNTZ ? DataType.timestampNTZ : .timestamp
     let isPossible = [left.type, right.type].allSatisfy { $0.isDatetime || $0 == .string || $0 == .void }
-    guard isPossible else { throw OperatorErrors.mismatch("-", left, right, "two timestamps") }
+    guard isPossible else { throw OperatorErrors.unexpected("-", left, right, "two timestamps") }
     let zone = try TimeZoneRules.required(settings.context.timeZone)
     let isInstant = common == .timestamp
     let arguments = [try left.cast(to: common, settings.context), try right.cast(to: common, settings.context)]

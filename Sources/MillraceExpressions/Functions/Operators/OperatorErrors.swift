@@ -38,7 +38,7 @@ enum OperatorErrors {
     let types = "\"\(left.type.sql)\" and \"\(right.type.sql)\""
     // A string becomes a boolean or binary value beside one.
     let promotes = [left.type, right.type].contains(.string) && TypeCoercion.commonType(left.type, right.type) != nil
-    if isOneType || promotes || left.type == right.type || left.type == .void || right.type == .void {
+    if isOneType || promotes || left.type == right.type {
       return MillraceError(
         "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "`\(op)` takes \(wanted), but the operands are \(types)")
     }

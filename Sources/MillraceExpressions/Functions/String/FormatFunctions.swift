@@ -25,7 +25,9 @@ enum FormatFunctions {
       }
     }
     let fixed = try format.constantText.map { try JavaFormat($0) }
-    return Bind.call("format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable) {
+    return Bind.call(
+      "format_string", [format] + values, .string, canFail: true, isNullable: format.isNullable, nullStops: 1
+    ) {
       vectors, count in
       let values = Array(vectors.dropFirst())
       return try RowLoop.strings(vectors, count, strict: 1) { row, writer in
@@ -37,7 +39,7 @@ enum FormatFunctions {
   }
 
   private static func bindNumber(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {
-    let digits: [DataType] = [.byte, .short, .integer, .string, .void]
+    let digits: [DataType] = [.integer, .string, .void]
     if let number = arguments.first?.type, !number.isNumeric, number != .void {
       throw Arguments.unexpectedType("format_number", 0, number, .numeric)
     }
@@ -59,7 +61,7 @@ enum FormatFunctions {
       }
     }
     let type = bound[0].type
-    return Bind.call("format_number", bound, .string, isNullable: true) { vectors, count in
+    return Bind.call("format_number", bound, .string, isNullable: true, nullStops: 2) { vectors, count in
       RowLoop.strings(vectors, count) { row, writer in
         let digits = vectors[1].int(row)
         if digits < 0 { return false }

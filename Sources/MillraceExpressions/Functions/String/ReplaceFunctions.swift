@@ -32,7 +32,12 @@ package enum ReplaceFunctions {
       example: "overlay('Spark SQL', '_', 6)"
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 3 ? arguments + [.integer(-1)] : arguments
-      let isBinary = given.count == 4 && given[0].type == .binary && given[1].type == .binary
+      let binaries = given.prefix(2).filter { $0.type == .binary }.count
+      if given.count == 4, binaries == 1, !given.prefix(2).contains(where: { $0.type == .void }) {
+        throw MillraceError(
+          "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "`overlay` takes two strings or two binary values, not one of each")
+      }
+      let isBinary = binaries == 2
       let type: DataType = isBinary ? .binary : .string
       let bound = try Arguments.coerce(
         "overlay", given, [.type(type), .type(type), .integer, .integer], counts: 3...4, context)

@@ -113,16 +113,18 @@ enum Bind {
     }
   }
 
-  /// A call of a kernel that needs nothing but its arguments.
+  /// A call of a kernel that needs nothing but its arguments. Unless `isNullable` is told, it is NULL where an argument is and only there;
+  /// `nullStops` tells how many of the first arguments decide so.
   static func call(
     _ name: String, _ arguments: [Expression], _ type: DataType, variant: String = "", canFail: Bool = false,
-    isNullable: Bool? = nil, _ kernel: @escaping @Sendable ([ColumnVector], Int) throws -> ColumnVector
+    isNullable: Bool? = nil, nullStops: Int? = nil,
+    _ kernel: @escaping @Sendable ([ColumnVector], Int) throws -> ColumnVector
   ) -> Expression {
     var function = BoundFunction(
       name, variant: variant, type: type, isNullable: isNullable ?? arguments.contains(where: \.isNullable),
       canFail: canFail
     ) { vectors, count, _ in try kernel(vectors, count) }
-    function.nullStops = isNullable == nil ? arguments.count : 0
+    function.nullStops = nullStops ?? (isNullable == nil ? arguments.count : 0)
     return .call(function, arguments)
   }
 }

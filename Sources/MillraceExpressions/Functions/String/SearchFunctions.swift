@@ -28,11 +28,15 @@ enum SearchFunctions {
     ) { (arguments: [Expression], context: BindingContext) in
       let given = arguments.count == 2 ? arguments + [.integer(1)] : arguments
       let bound = try Arguments.coerce("locate", given, [.string, .string, .integer], counts: 2...3, context)
-      return Bind.call("locate", bound, .integer) { vectors, count in
+      let found = Bind.call("locate", bound, .integer, nullStops: 1) { vectors, count in
         RowLoop.values(.integer, vectors, count) { row -> Int32? in
           position(vectors[1].bytes(row), vectors[0].bytes(row), from: vectors[2].int(row))
         }
       }
+      // A start that is NULL finds nothing, whatever the strings are.
+      guard bound[2].isNullable else { return found }
+      let hasStart = Expression.Branch(BuiltinOperators.isNotNull(bound[2]), found)
+      return .conditional([hasStart], otherwise: .integer(0), .integer)
     },
     test("contains", "Whether the first value contains the second.", "contains('Spark SQL', 'Spark')") {
       $0.offset(of: $1) != nil
