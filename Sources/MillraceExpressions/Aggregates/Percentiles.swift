@@ -124,6 +124,12 @@ enum Percentiles {
     func rank(_ share: Double) -> Double { at(max(ceil(total * share), 1) - 1) }
   }
 
+  /// A BIGINT with the digits that a DOUBLE keeps, in which Spark holds what it ranks.
+  private static func asDoubles(_ values: ColumnVector) -> ColumnVector {
+    guard values.type == .long else { return values }
+    return .map(.long, values) { (number: Int64) -> Int64 in Int64(exactly: Double(number)) ?? .max }
+  }
+
   /// `approx_percentile`: the value at the rank, in its own type.
   static func bindRank(_ name: String, _ argument: Expression, percentage: Expression) throws -> BoundAggregate {
     let isText = argument.type == .string || argument.type == .void
@@ -154,7 +160,7 @@ enum Percentiles {
             for share in wanted.values { picks.append(rows[max(Int(ceil(share * Double(rows.count))), 1) - 1]) }
           }
         }
-        let values = grouped.columns[0].flattened().gatheredOrNull(picks, count: picks.count)
+        let values = asDoubles(grouped.columns[0].flattened().gatheredOrNull(picks, count: picks.count))
         return wanted.isArray ? ListColumn.make(type, lists, [values.flattened()], validity: nulls.validity) : values
       }
     }
