@@ -69,7 +69,8 @@ public struct DateTimeFormatter: Sendable {
       var value = moment.value(field)
       if case .year = field {
         if pattern.usesEra && value <= 0 { value = 1 - value }
-        if least >= 4 && value > 9999 { writer.append(UInt8(ascii: "+")) }
+        // A year of more digits than the pattern has letters.
+        if least >= 4 && value >= least.powerOfTen { writer.append(UInt8(ascii: "+")) }
       }
       Self.write(value, width: least, &writer)
     case .twoDigitYear: Self.write(((moment.date.year % 100) + 100) % 100, width: 2, &writer)
@@ -148,4 +149,9 @@ public struct DateTimeFormatter: Sendable {
       write(size / 60 % 60, width: 2, &writer)
     }
   }
+}
+
+extension Int {
+  /// 10 to the power of it, as far as there is room.
+  fileprivate var powerOfTen: Int { (0..<Swift.min(self, 18)).reduce(1) { power, _ in power * 10 } }
 }

@@ -142,7 +142,9 @@ struct DateTimePatternCompiler {
         : "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
       throw failure("the letter '\(refused)' is not supported", letters, code)
     }
-    if let tooLong { throw failure("'\(tooLong)' has too many letters", letters) }
+    if let tooLong {
+      throw failure("'\(tooLong)' has too many letters", letters, "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER")
+    }
   }
 
   private func unquotedLetters() -> String {
@@ -156,7 +158,7 @@ struct DateTimePatternCompiler {
 
   /// The error `code`, unless Spark 2 took the pattern.
   private func failure(
-    _ reason: String, _ letters: String, _ code: String = "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
+    _ reason: String, _ letters: String, _ code: String = "INVALID_DATETIME_PATTERN.WITH_SUGGESTION"
   ) -> MillraceError {
     let known = "GyYMLwWDdFEuaHkKhmsSzZX"
     let isOld = letters.allSatisfy { !$0.isLetter || known.contains($0) }
@@ -178,7 +180,7 @@ struct DateTimePatternCompiler {
         if isNested { return items }
         throw failure("']' without '['", unquotedLetters())
       case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "#"):
-        throw failure("'\(Character(Unicode.Scalar(byte)))' is reserved", "A")
+        throw failure("'\(Character(Unicode.Scalar(byte)))' is reserved", unquotedLetters())
       case _ where byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A:
         var count = 1
         while position < input.count && input[position] == byte {
@@ -210,7 +212,7 @@ struct DateTimePatternCompiler {
         return
       }
     }
-    throw failure("a quote is not closed", "A")
+    throw failure("a quote is not closed", "V")
   }
 
   private mutating func letter(_ letter: Character, _ count: Int) throws -> [DateTimePattern.Item] {
@@ -244,7 +246,7 @@ struct DateTimePatternCompiler {
       return [.era(isFull: count == 4)]
     default: return [try zone(letter, count)]
     }
-    throw failure("'\(letter)' stands there \(count) times, which is too often", "A")
+    throw failure("'\(letter)' stands there \(count) times, which is too often", unquotedLetters())
   }
 
   private func number(_ field: DateTimePattern.Field, _ count: Int) -> DateTimePattern.Item {
@@ -278,8 +280,7 @@ struct DateTimePatternCompiler {
     case ("z", 1...3): return .zoneName
     default:
       throw failure(
-        "the letter '\(letter)' (\(count) times) is not supported", unquotedLetters(),
-        "INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
+        "the letter '\(letter)' (\(count) times) is not supported", unquotedLetters())
     }
   }
 }

@@ -159,9 +159,13 @@ enum CSVFunctions {
       throw MillraceError("UNSUPPORTED_DATATYPE", "CSV has no values of type \(type.sql)")
     }
     if type == .boolean { return truth(of: text) }
-    let value = try Cast.bind(text, to: type, isTry: true, context: context)
-    guard type.isNumeric, let trim = FunctionRegistry.builtin.scalar("trim") else { return value }
-    // Blanks around a number are no part of it in SQL, but are in CSV.
+    var digits = text
+    if type.isDecimal, let replace = FunctionRegistry.builtin.scalar("replace") {
+      digits = try replace.bind([.expression(text), .expression(.string(","))], context)
+    }
+    let value = try Cast.bind(digits, to: type, isTry: true, context: context)
+    guard type.isNumeric, !type.isFractional, let trim = FunctionRegistry.builtin.scalar("trim") else { return value }
+    // Blanks around a number are no part of it in SQL, but are in CSV, as Java reads whole numbers and decimals.
     let isBare = try BuiltinOperators.equal(try trim.bind([.expression(text)], context), text, context)
     return .conditional([.init(isBare, value)], otherwise: .null(type), type)
   }

@@ -103,6 +103,12 @@ enum MakeFunctions {
     MillraceError("DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION", message)
   }
 
+  private static func fractionOfSecond() -> MillraceError {
+    MillraceError(
+      "INVALID_FRACTION_OF_SECOND", "60 seconds stand for the next minute, and have no fraction",
+      hint: "give seconds from 0 up to 60")
+  }
+
   private static func timestamp(_ name: String, _ type: DataType, isTry: Bool) -> ScalarFunction {
     ScalarFunction(
       name, summary: "The time of year, month, day, hour, minute and second, in a zone if one is given.",
@@ -118,6 +124,8 @@ enum MakeFunctions {
         try RowLoop.values(type, vectors, count) { row -> Int64? in
           guard let local = local(vectors, row) else {
             if isTry { return nil }
+            let seconds = vectors[5].values(as: Int128.self)[vectors[5].slot(row)]
+            if seconds > 60_000_000 && seconds < 61_000_000 { throw fractionOfSecond() }
             throw outOfBounds("the fields of `\(name)` are no time")
           }
           if type == .timestampNTZ { return local }

@@ -113,6 +113,7 @@ struct JSONSchema {
   }
 
   func infer(_ text: String) throws -> DataType {
+    if text.allSatisfy(\.isWhitespace) { return .string }
     var copy = text
     let type = copy.withUTF8 { bytes -> DataType? in
       var scanner = JSONScanner(UnsafeRawBufferPointer(bytes), grammar)

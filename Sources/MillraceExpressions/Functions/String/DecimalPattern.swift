@@ -74,17 +74,33 @@ struct DecimalPattern {
     return (String(before.map(\.0)), String(after.map(\.0)))
   }
 
-  /// The number as text, rounded half to even.
+  /// The number as text, rounded half to even. What is negative keeps its sign, as zero too.
   func text(of number: Double) -> String {
     let scaled = isPercent ? number * 100 : number
     guard scaled.isFinite else { return NumberFormat.fixed(scaled, digits: 0) }
-    let digits = exponentDigits.map { scientific(scaled.magnitude, $0) } ?? plain(scaled.magnitude)
-    let isZero = !digits.contains { $0.isNumber && $0 != "0" }
-    return scaled < 0 && !isZero ? negative.prefix + digits + negative.suffix : prefix + digits + suffix
+    let digits =
+      exponentDigits.map { scientific(scaled.magnitude, $0) }
+      ?? plain(NumberFormat.fixed(scaled.magnitude, digits: fractionDigits.upperBound))
+    return signed(digits, isNegative: scaled.sign == .minus)
   }
 
-  private func plain(_ number: Double) -> String {
-    let digits = NumberFormat.fixed(number, digits: fractionDigits.upperBound)
+  /// A decimal of so many digits behind the point as text, from all its digits.
+  func text(of unscaled: Int128, scale: Int) -> String {
+    if exponentDigits != nil { return text(of: Double(unscaled) / Double(DecimalMath.powers[scale])) }
+    let (places, factor): (Int, Int128) =
+      isPercent ? (max(scale - 2, 0), scale > 1 ? 1 : scale > 0 ? 10 : 100) : (scale, 1)
+    let (magnitude, overflow) = Int128(clamping: unscaled.magnitude).multipliedReportingOverflow(by: factor)
+    if overflow { return text(of: Double(unscaled) / Double(DecimalMath.powers[scale])) }
+    let digits = NumberFormat.fixed(magnitude, scale: places, digits: fractionDigits.upperBound)
+    return signed(plain(digits), isNegative: unscaled < 0)
+  }
+
+  private func signed(_ digits: String, isNegative: Bool) -> String {
+    isNegative ? negative.prefix + digits + negative.suffix : prefix + digits + suffix
+  }
+
+  /// Digits behind the point as the pattern wants them.
+  private func plain(_ digits: String) -> String {
     let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     var whole = String(parts[0])
     var fraction = parts.count > 1 ? String(parts[1]) : ""

@@ -48,14 +48,19 @@ enum FormatFunctions {
     }
     let bound = try Arguments.coerce("format_number", arguments, [.numeric, .oneOf([.integer, .string])], context)
     if bound[1].type == .string {
-      let double = try bound[0].cast(to: .double, context)
-      return Bind.call("format_number", [double, bound[1]], .string) { vectors, count in
+      let type = bound[0].type
+      return Bind.call("format_number", bound, .string) { vectors, count in
         var known: (text: StringView, pattern: DecimalPattern)?
         return RowLoop.strings(vectors, count) { row, writer in
           let text = vectors[1].views[vectors[1].slot(row)]
           let pattern = known.flatMap { $0.text == text ? $0.pattern : nil } ?? DecimalPattern(text.string)
           known = (text, pattern)
-          writer.append(pattern.text(of: vectors[0].values(as: Double.self)[vectors[0].slot(row)]))
+          switch (vectors[0].value(row), type) {
+          case (.integer(let number), _): writer.append(pattern.text(of: Int128(number), scale: 0))
+          case (.decimal(let number), .decimal(_, let scale)): writer.append(pattern.text(of: number, scale: scale))
+          case (.double(let number), _): writer.append(pattern.text(of: number))
+          default: return false
+          }
           return true
         }
       }

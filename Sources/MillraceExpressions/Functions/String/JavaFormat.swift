@@ -142,12 +142,7 @@ struct JavaFormat: Sendable {
     case "x", "X", "o": text = try unsigned(specifier, type, value)
     case "f", "e", "E", "g", "G": text = try number(specifier, floating(specifier, type, value))
     case "c", "C":
-      guard let code = try integer(specifier, value), let scalar = UInt32(exactly: code).flatMap({ Unicode.Scalar($0) })
-      else {
-        text = "null"
-        break
-      }
-      text = String(scalar)
+      text = try character(specifier, type, value)
     case "b", "B":
       if case .boolean(let flag) = value { text = "\(flag)" } else { text = value.isNull ? "false" : "true" }
     case "s", "S": text = plain(type, value)
@@ -161,6 +156,14 @@ struct JavaFormat: Sendable {
     return padded(specifier, isUpper ? cut.uppercased() : cut)
   }
 
+  private func character(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String {
+    guard let code = try integer(specifier, value) else { return "null" }
+    guard type != .long, let scalar = UInt32(exactly: code).flatMap({ Unicode.Scalar($0) }) else {
+      throw Self.failure(source, "'%\(specifier.conversion)' takes an INT that is the code of a character")
+    }
+    return String(scalar)
+  }
+
   /// Java's hash code of the value in hexadecimal.
   private func hash(_ specifier: Specifier, _ type: DataType, _ value: Value) throws -> String {
     let bits: UInt64
@@ -171,7 +174,12 @@ struct JavaFormat: Sendable {
     case .integer(let number): bits = UInt64(UInt32(truncatingIfNeeded: number))
     case .double(let number) where type == .float: bits = UInt64(Float(number).bitPattern)
     case .double(let number): bits = number.bitPattern
-    default: throw Self.failure(source, "'%\(specifier.conversion)' takes a number or a BOOLEAN")
+    case .string(let text):
+      bits = Array(text.utf8).withUnsafeBytes { UInt64(UInt32(bitPattern: Murmur3.hash(bytes: $0, 42))) }
+    case .decimal(let number):
+      guard case .decimal(_, let scale) = type else { return "null" }
+      bits = UInt64(UInt32(bitPattern: BigDecimalHash.of(number, scale: scale)))
+    default: throw Self.failure(source, "'%\(specifier.conversion)' takes a number, a BOOLEAN or a string")
     }
     return String(UInt32(truncatingIfNeeded: bits ^ bits >> 32), radix: 16)
   }
