@@ -17,7 +17,7 @@ enum BigDecimalHash {
     if scale == 0 { return whole(digits) }
     let double = Double("\(digits)e-\(scale)") ?? 0
     if digits.magnitude < doubleDigits || isShown(double, digits, scale) { return fractional(double) }
-    return mixed(bigInteger(digits), with: UInt32(scale))
+    return Int32(bitPattern: Murmur3.mixLast(UInt32(bitPattern: bigInteger(digits)), UInt32(scale)))
   }
 
   private static func whole(_ number: Int128) -> Int32 {
@@ -49,12 +49,5 @@ enum BigDecimalHash {
     let exponent = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
     let fraction = number.count > 1 && number[1] != "0" ? number[1] : ""
     return Int128(number[0] + fraction) == Int128(digits.magnitude) && fraction.count - exponent == scale
-  }
-
-  /// The last step of MurmurHash3 without its finish.
-  private static func mixed(_ hash: Int32, with word: UInt32) -> Int32 {
-    var scrambled = word &* 0xCC9E_2D51
-    scrambled = (scrambled << 15 | scrambled >> 17) &* 0x1B87_3593
-    return hash ^ Int32(bitPattern: scrambled)
   }
 }

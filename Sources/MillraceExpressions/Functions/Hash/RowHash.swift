@@ -125,10 +125,15 @@ enum Murmur3: RowHash {
 
   @inline(__always)
   private static func mix(_ state: UInt32, _ word: UInt32) -> UInt32 {
-    var scrambled = word &* 0xCC9E_2D51
-    scrambled = (scrambled << 15 | scrambled >> 17) &* 0x1B87_3593
-    let mixed = state ^ scrambled
+    let mixed = mixLast(state, word)
     return (mixed << 13 | mixed >> 19) &* 5 &+ 0xE654_6B64
+  }
+
+  /// A word mixed in with nothing to follow.
+  @inline(__always)
+  static func mixLast(_ state: UInt32, _ word: UInt32) -> UInt32 {
+    let scrambled = word &* 0xCC9E_2D51
+    return state ^ (scrambled << 15 | scrambled >> 17) &* 0x1B87_3593
   }
 
   @inline(__always)
