@@ -97,7 +97,7 @@ import Testing
     ("MMMMM", "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION"),
     ("yyyy-MM-ddTHH", "INVALID_DATETIME_PATTERN.WITH_SUGGESTION"),
     ("A", "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"),
-    ("yyyy 'x", "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"),
+    ("yyyy 'x", "INVALID_DATETIME_PATTERN.WITH_SUGGESTION"),
   ])
   func refused(pattern: String, code: String) throws {
     let error = try #require(throws: MillraceError.self) { try DateTimePattern(pattern, for: .writing) }
