@@ -12,8 +12,6 @@ public struct Evaluator: Sendable {
   private let roots: [Int]
   private let expressions: [Expression]
   private let input: [Attribute]
-  /// Whether arguments are computed only where no argument in front of them is NULL.
-  private let isCareful: Bool
   /// Whether it is run by another one, on a part of the rows.
   private let isPart: Bool
 
@@ -46,15 +44,14 @@ public struct Evaluator: Sendable {
 
   /// Compiles `expressions` for batches whose columns are `input`, in that order.
   public init(_ expressions: [Expression], input: [Attribute]) throws {
-    try self.init(expressions, input: input, isCareful: false, isPart: false)
+    try self.init(expressions, input: input, isPart: false)
   }
 
-  private init(_ expressions: [Expression], input: [Attribute], isCareful: Bool, isPart: Bool) throws {
+  private init(_ expressions: [Expression], input: [Attribute], isPart: Bool) throws {
     self.expressions = expressions
     self.input = input
-    self.isCareful = isCareful
     self.isPart = isPart
-    var compiler = Compiler(input: input, isCareful: isCareful)
+    var compiler = Compiler(input: input)
     let roots = try expressions.map { try compiler.compile($0) }
     compiler.dropUnreadFields(roots: roots)
     self.roots = roots
@@ -71,8 +68,7 @@ public struct Evaluator: Sendable {
     do {
       return try results(batch, context)
     } catch  where !isPart {
-      let careful = try Evaluator(
-        expressions.map(\.leavingOutBehindNull), input: input, isCareful: true, isPart: true)
+      let careful = try Evaluator(expressions.map(\.leavingOutBehindNull), input: input, isPart: true)
       do {
         return try careful.results(batch, context)
       } catch {
@@ -149,14 +145,12 @@ public struct Evaluator: Sendable {
 
   private struct Compiler {
     let input: [Attribute]
-    let isCareful: Bool
     var positions: [Int: Int] = [:]
     var nodes: [Node] = []
     var known: [String: Int] = [:]
 
-    init(input: [Attribute], isCareful: Bool) {
+    init(input: [Attribute]) {
       self.input = input
-      self.isCareful = isCareful
       for (index, attribute) in input.enumerated() where positions[attribute.id] == nil {
         positions[attribute.id] = index
       }
@@ -193,7 +187,7 @@ public struct Evaluator: Sendable {
 
     /// What runs on a part of the rows.
     private func part(_ expressions: [Expression], before parameters: [Attribute] = []) throws -> Evaluator {
-      try Evaluator(expressions, input: parameters + input, isCareful: isCareful, isPart: true)
+      try Evaluator(expressions, input: parameters + input, isPart: true)
     }
 
     private mutating func makeNode(_ expression: Expression) throws -> Node {

@@ -46,6 +46,12 @@ enum AggregateBinding {
       ? try argument.cast(to: .double, BindingContext()) : try number(name, argument, 1)
   }
 
+  /// The argument; strings and untyped NULLs are cast to DOUBLE.
+  static func numberIfText(_ argument: Expression) throws -> Expression {
+    argument.type == .string || argument.type == .void
+      ? try argument.cast(to: .double, BindingContext()) : argument
+  }
+
   /// A numeric argument; strings are cast to DOUBLE.
   static func number(
     _ name: String, _ argument: Expression, _ position: Int, _ context: BindingContext = BindingContext()

@@ -11,8 +11,7 @@ enum Histogram {
   static func bind(_ arguments: [Expression]) throws -> BoundAggregate {
     let name = "histogram_numeric"
     try AggregateBinding.checkCount(name, arguments, 2...2)
-    let isText = arguments[0].type == .string || arguments[0].type == .void
-    let argument = isText ? try arguments[0].cast(to: .double, BindingContext()) : arguments[0]
+    let argument = try AggregateBinding.numberIfText(arguments[0])
     let element = argument.type
     switch element {
     case .date, .timestamp, .timestampNTZ, .dayTimeInterval, .yearMonthInterval: break

@@ -132,8 +132,7 @@ enum Percentiles {
 
   /// `approx_percentile`: the value at the rank, in its own type.
   static func bindRank(_ name: String, _ argument: Expression, percentage: Expression) throws -> BoundAggregate {
-    let isText = argument.type == .string || argument.type == .void
-    let argument = isText ? try argument.cast(to: .double, BindingContext()) : argument
+    let argument = try AggregateBinding.numberIfText(argument)
     let element = argument.type
     let isInterval: Bool
     switch element {

@@ -131,7 +131,8 @@ extension LogicalPlan {
 
   /// For EXISTS, which asks for rows: without their order, and without what is computed for each of them.
   var ofRowsAlone: LogicalPlan {
-    guard case .project(let columns, let child) = withoutOrder else { return withoutOrder }
+    let plan = withoutOrder
+    guard case .project(let columns, let child) = plan else { return plan }
     let passed = columns.filter(\.isPassedOn)
     return .project(passed.isEmpty ? [NamedExpression("exists", .literal(.boolean(true), .boolean))] : passed, child)
   }

@@ -89,11 +89,15 @@ enum FoldConstants {
     case .call(let function, let arguments):
       // `current_timestamp()` and its kin are constant within a batch only.
       if !function.isDeterministic || arguments.isEmpty && !["pi", "e"].contains(function.name) { return false }
-      // What is raised on purpose waits for a row.
-      if ["raise_error", "assert_true"].contains(function.name) { return false }
+      if waitsForRow(function) { return false }
     case .and, .or, .conditional, .coalesce: break
     }
     return expression.children.allSatisfy(isConstant)
+  }
+
+  /// Whether it fails on purpose, which it does for rows only.
+  private static func waitsForRow(_ function: BoundFunction) -> Bool {
+    ["raise_error", "assert_true"].contains(function.name)
   }
 
   /// Throws what a constant fails with that any row would need, whether there are rows or not, as Spark does.
@@ -116,7 +120,7 @@ enum FoldConstants {
     }
     switch expression {
     case .attribute, .literal, .subqueryResult, .conditional, .coalesce: return
-    case .call(let function, _) where ["raise_error", "assert_true"].contains(function.name): return
+    case .call(let function, _) where waitsForRow(function): return
     default: for child in expression.children { try check(child) }
     }
   }

@@ -165,8 +165,7 @@ func buildLists(
 
 /// Errors and types that collection functions share.
 enum CollectionBinding {
-  /// The most elements that a batch's arrays are filled with by a number alone. Spark's longest array has 2,147,483,632, for which its memory
-  /// does not suffice.
+  /// The most elements that a batch's arrays are filled with by a number alone; Spark's longest array has 2,147,483,632.
   static let sizeLimit = 1 << 28
 
   /// The error for more elements than `sizeLimit`.

@@ -86,11 +86,12 @@ struct DecimalPattern {
 
   /// A decimal of so many digits behind the point as text, from all its digits.
   func text(of unscaled: Int128, scale: Int) -> String {
-    if exponentDigits != nil { return text(of: Double(unscaled) / Double(DecimalMath.powers[scale])) }
+    let approximate = Double(unscaled) / Double(DecimalMath.powers[scale])
+    if exponentDigits != nil { return text(of: approximate) }
     let (places, factor): (Int, Int128) =
       isPercent ? (max(scale - 2, 0), scale > 1 ? 1 : scale > 0 ? 10 : 100) : (scale, 1)
     let (magnitude, overflow) = Int128(clamping: unscaled.magnitude).multipliedReportingOverflow(by: factor)
-    if overflow { return text(of: Double(unscaled) / Double(DecimalMath.powers[scale])) }
+    if overflow { return text(of: approximate) }
     let digits = NumberFormat.fixed(magnitude, scale: places, digits: fractionDigits.upperBound)
     return signed(plain(digits), isNegative: unscaled < 0)
   }
