@@ -17,6 +17,8 @@ package enum RawMemory {
   private struct Block: @unchecked Sendable {
     var pointer: UnsafeMutableRawPointer
     var size: Int
+    /// Which made the block or gave it back.
+    var thread = pthread_self()
   }
 
   private struct Free: Sendable {
@@ -24,10 +26,15 @@ package enum RawMemory {
     var blocks: [Block] = []
     var byteCount = 0
 
-    /// The block of a size that was given back last: much of it is still in a cache of the processor. A mapped block may be larger; what is
-    /// left of it stays here if it is large enough to be wanted.
+    /// The block of a size that this thread gave back last: much of it is still in a cache of its processor, from which another one would have
+    /// to fetch it line by line. If there is none, the last of any thread. A mapped block may be larger; what is left of it stays here if it is
+    /// large enough to be wanted.
     mutating func take(_ size: Int) -> Block? {
-      guard size >= mappedFrom else { return remove(blocks.lastIndex { $0.size == size }) }
+      guard size >= mappedFrom else {
+        let thread = pthread_self()
+        let own = blocks.lastIndex { $0.size == size && $0.thread == thread }
+        return remove(own ?? blocks.lastIndex { $0.size == size })
+      }
       let largest = size + size / 4
       if let near = remove(blocks.lastIndex { $0.size >= size && $0.size <= largest }) { return near }
       guard let found = blocks.lastIndex(where: { $0.size >= size }) else { return nil }

@@ -54,6 +54,8 @@ public struct LeafRelation: Sendable {
   public var content: Content
   /// What tells the file of each row, for scans of files.
   public var metadata: Metadata?
+  /// Whether its rows stand in the query itself, as those of VALUES do.
+  public var isInline = false
 
   /// What the relation reads.
   public enum Content: Sendable {

@@ -26,6 +26,30 @@ import Testing
     #expect(isReused)
   }
 
+  /// Others may take or give back blocks of this size meanwhile, but not most times.
+  @Test func prefersWhatThisThreadGaveBack() {
+    let size = 1_900_000
+    let count = (0..<40).filter { _ in
+      let own = RawMemory.allocate(byteCount: size)
+      let other = RawMemory.allocate(byteCount: size)
+      RawMemory.deallocate(own, byteCount: size)
+      var thread = pthread_t()
+      let status = pthread_create(
+        &thread, nil,
+        { block in
+          RawMemory.deallocate(block!, byteCount: 1_900_000)
+          return nil
+        }, other)
+      #expect(status == 0)
+      pthread_join(thread, nil)
+      let next = RawMemory.allocate(byteCount: size)
+      defer { RawMemory.deallocate(next, byteCount: size) }
+      return next == own
+    }
+    .count
+    #expect(count > 20)
+  }
+
   @Test func keepsBytesWhereABlockGrows() {
     for (size, larger) in [(1 << 20, 3 << 20), (3 << 20, 7 << 20), (5 << 20, 40_000_001), (4 << 20, 8 << 20)] {
       let block = RawMemory.allocate(byteCount: size)

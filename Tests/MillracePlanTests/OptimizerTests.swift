@@ -313,6 +313,23 @@ import Testing
     ("SELECT rand(1)", "Project [rand() AS rand(1)]\n+- OneRow one row []"),
     ("SELECT current_timestamp()", "Project [current_timestamp()]\n+- OneRow one row []"),
     ("SELECT a FROM t WHERE true AND a > 1", "Project [a]\n+- Filter >(a, 1)\n   +- Scan t [a, b, c]"),
+    ("SELECT a FROM t WHERE a > 1 OR false", "Project [a]\n+- Filter >(a, 1)\n   +- Scan t [a, b, c]"),
+    ("SELECT false AND 1 / a > 1 AS x FROM t", "Project [false AS x]\n+- Scan t [a, b, c]"),
+    ("SELECT 1 / a > 1 AND false AS x FROM t", "Project [false AS x]\n+- Scan t [a, b, c]"),
+    ("SELECT 1 / a > 1 OR true AS x FROM t", "Project [true AS x]\n+- Scan t [a, b, c]"),
+    (
+      "SELECT 1 / x > 1 AND false AS y FROM VALUES (1) AS v(x)",
+      "Project [(>(/(1.0, CAST(x AS DOUBLE)), 1.0) AND false) AS y]\n+- Project [col1 AS x]\n   +- LocalRows VALUES [col1]"
+    ),
+    (
+      "SELECT a FROM t WHERE 1 / a > 1 AND a > 2 AND 1 > 2",
+      "Project [a]\n+- Filter false\n   +- Scan t [a, b, c]"
+    ),
+    ("SELECT 1 BETWEEN a AND -5 AS x FROM t", "Project [false AS x]\n+- Scan t [a, b, c]"),
+    (
+      "SELECT a > 1 AND 1 / 0 > 1 AND false AS x FROM t",
+      "Project [((>(a, 1) AND >(/(1.0, 0.0), 1.0)) AND false) AS x]\n+- Scan t [a, b, c]"
+    ),
   ])
   func constantsAreFolded(sql: String, expected: String) throws {
     expect(

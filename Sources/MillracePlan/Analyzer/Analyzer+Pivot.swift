@@ -21,12 +21,13 @@ extension Analyzer {
       ? SQLExpression(.column(pivot.columns[0])) : SQLExpression(.row(pivot.columns.map { SQLExpression(.column($0)) }))
     let type = try ExpressionResolver(self, scope).resolve(subject).type
     var projection = keys.map { SQLExpression(.column([$0.name])) }
+    let atOnce = try aggregatesAtOnce(pivot.aggregates, plan, scope)
     for value in pivot.values {
       for aggregate in pivot.aggregates {
         projection.append(
           try pivotColumn(
             aggregate, value, subject, type, isOnly: pivot.aggregates.count == 1,
-            keepsEmpty: aggregatesAtOnce(pivot.aggregates)))
+            keepsEmpty: atOnce))
       }
     }
     let select = Select(projection, groupBy: GroupBy(keys.map { .expression(SQLExpression(.column([$0.name]))) }))
@@ -70,15 +71,12 @@ extension Analyzer {
     return SQLExpression(.caseWhen(operand: nil, branches: [.init(isPresent, result)], otherwise: nil))
   }
 
-  /// Whether Spark aggregates all values at once, since it cannot move results of an aggregate's type: then there is one for no rows too.
-  private func aggregatesAtOnce(_ aggregates: [SQLExpression]) -> Bool {
-    aggregates.contains { aggregate in
-      aggregate.contains { part in
-        guard case .call(let call) = part.kind, let name = call.name.last?.lowercased() else { return false }
-        return ["collect_list", "collect_set", "array_agg", "histogram_numeric", "struct", "named_struct"].contains(
-          name)
-      }
-    }
+  /// Whether Spark aggregates all values at once, which it does where some result is neither a number nor a boolean: then there is a
+  /// result for no rows too.
+  private func aggregatesAtOnce(_ aggregates: [SQLExpression], _ plan: LogicalPlan, _ scope: Scope) throws -> Bool {
+    let results = try SelectAnalyzer(self, plan, scope: scope, outer: scope.outer).select(
+      Select(aggregates, groupBy: GroupBy([])), orderBy: [], limit: nil, offset: nil)
+    return !results.output.allSatisfy { $0.type.isNumeric || $0.type == .boolean }
   }
 
   /// UNPIVOT as a union of projections, row by row through a generator-free cross join.

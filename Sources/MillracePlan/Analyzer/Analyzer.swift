@@ -300,7 +300,9 @@ public final class Analyzer {
       attributes.append(Attribute("col\(index + 1)", type, isNullable: values.contains(.null)))
     }
     let batch = RecordBatch(rowCount: resolved.count, columns: columns)
-    return .relation(LeafRelation(name: "VALUES", output: attributes, content: .rows(batch)))
+    var leaf = LeafRelation(name: "VALUES", output: attributes, content: .rows(batch))
+    leaf.isInline = true
+    return .relation(leaf)
   }
 }
 

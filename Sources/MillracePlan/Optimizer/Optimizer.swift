@@ -45,15 +45,33 @@ enum RemoveAliases {
   }
 }
 
-/// Expressions of constants become constants, calls that a NULL decides become NULL, and conditions that are always true go. What would
-/// fail stays, since nothing may read it.
+/// Expressions of constants become constants, calls that a NULL decides become NULL, conditions that one side decides become that side,
+/// and filters that pass everything go. What would fail stays, since nothing may read it.
 ///
 /// As in Spark, NULLs are passed on before anything is computed, and constants are computed as a whole, so that an operand which NULL,
 /// AND or IN leave out cannot fail.
 enum FoldConstants {
   static func apply(_ plan: LogicalPlan) -> LogicalPlan {
-    plan.mapAllExpressions { fold($0.rewritten(passNullOn)) }.rewritten { node in
-      if case .filter(.literal(.boolean(true), _), let child) = node { child } else { nil }
+    plan.rewritten { node in
+      let decides = !isComputedFirst(node)
+      let folded = node.mapExpressions { fold($0.rewritten(passNullOn), decides: decides) }
+      guard case .filter(.literal(let value, let type), var child) = folded else { return folded }
+      if case .boolean(true) = value { return child }
+      // Nothing passes, so that other conditions of the same WHERE need not be computed.
+      while decides, case .filter(let other, let below) = child, (try? check(other)) != nil { child = below }
+      return .filter(.literal(value, type), child)
+    }
+  }
+
+  /// Whether Spark computes the node before it simplifies conditions, which it does over rows that stand in the query: there the left side
+  /// of `1 / x > 1 AND false` can fail.
+  private static func isComputedFirst(_ node: LogicalPlan) -> Bool {
+    switch node {
+    case .project(_, .relation(let leaf)) where leaf.isInline: true
+    case .filter(_, .relation(let leaf)) where leaf.isInline: true
+    case .project(_, let child): isComputedFirst(child)
+    case .filter(_, let child): isComputedFirst(child)
+    default: false
     }
   }
 
@@ -64,21 +82,34 @@ enum FoldConstants {
     return .null(function.type)
   }
 
-  private static func fold(_ expression: Expression) -> Expression {
+  /// With `decides` a side of AND or OR that decides it stands for it, also where the other one is computed first.
+  private static func fold(_ expression: Expression, decides: Bool) -> Expression {
     switch expression {
     case .attribute, .literal, .subqueryResult: return expression
     default: break
     }
+    func fold(_ expression: Expression) -> Expression { self.fold(expression, decides: decides) }
     if isConstant(expression) {
       guard let value = try? expression.constantValue() else { return expression.mapChildren(fold) }
       return .literal(value, expression.type)
     }
     let inner = expression.mapChildren(fold)
+    func decided(_ left: Expression, _ right: Expression, by value: Bool) -> Expression {
+      guard decides, isBoolean(left, value) || isBoolean(right, value), (try? check(inner)) != nil else { return inner }
+      return .literal(.boolean(value), .boolean)
+    }
     if let null = passNullOn(inner), (try? check(inner)) != nil { return null }
     switch inner {
     case .and(.literal(.boolean(true), _), let other), .and(let other, .literal(.boolean(true), _)): return other
+    case .or(.literal(.boolean(false), _), let other), .or(let other, .literal(.boolean(false), _)): return other
+    case .and(let left, let right): return decided(left, right, by: false)
+    case .or(let left, let right): return decided(left, right, by: true)
     default: return inner
     }
+  }
+
+  private static func isBoolean(_ expression: Expression, _ value: Bool) -> Bool {
+    if case .literal(.boolean(value), _) = expression { true } else { false }
   }
 
   /// Whether it can be computed once for all rows of all batches.
