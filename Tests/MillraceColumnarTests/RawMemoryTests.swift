@@ -26,9 +26,11 @@ import Testing
     #expect(isReused)
   }
 
+  private static let exchanged = 1_900_000
+
   /// Others may take or give back blocks of this size meanwhile, but not most times.
   @Test func prefersWhatThisThreadGaveBack() {
-    let size = 1_900_000
+    let size = Self.exchanged
     let count = (0..<40).filter { _ in
       let own = RawMemory.allocate(byteCount: size)
       let other = RawMemory.allocate(byteCount: size)
@@ -37,7 +39,7 @@ import Testing
       let status = pthread_create(
         &thread, nil,
         { block in
-          RawMemory.deallocate(block!, byteCount: 1_900_000)
+          RawMemory.deallocate(block!, byteCount: RawMemoryTests.exchanged)
           return nil
         }, other)
       #expect(status == 0)

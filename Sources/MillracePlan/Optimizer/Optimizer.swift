@@ -67,10 +67,8 @@ enum FoldConstants {
   /// of `1 / x > 1 AND false` can fail.
   private static func isComputedFirst(_ node: LogicalPlan) -> Bool {
     switch node {
-    case .project(_, .relation(let leaf)) where leaf.isInline: true
-    case .filter(_, .relation(let leaf)) where leaf.isInline: true
-    case .project(_, let child): isComputedFirst(child)
-    case .filter(_, let child): isComputedFirst(child)
+    case .project(_, let child), .filter(_, let child):
+      if case .relation(let leaf) = child { leaf.isInline } else { isComputedFirst(child) }
     default: false
     }
   }
@@ -88,12 +86,10 @@ enum FoldConstants {
     case .attribute, .literal, .subqueryResult: return expression
     default: break
     }
-    func fold(_ expression: Expression) -> Expression { self.fold(expression, decides: decides) }
-    if isConstant(expression) {
-      guard let value = try? expression.constantValue() else { return expression.mapChildren(fold) }
-      return .literal(value, expression.type)
-    }
-    let inner = expression.mapChildren(fold)
+    let isConstant = isConstant(expression)
+    if isConstant, let value = try? expression.constantValue() { return .literal(value, expression.type) }
+    let inner = expression.mapChildren { fold($0, decides: decides) }
+    if isConstant { return inner }
     func decided(_ left: Expression, _ right: Expression, by value: Bool) -> Expression {
       guard decides, isBoolean(left, value) || isBoolean(right, value), (try? check(inner)) != nil else { return inner }
       return .literal(.boolean(value), .boolean)
