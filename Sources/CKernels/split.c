@@ -38,13 +38,7 @@ static inline void views_plain(const uint8_t *base, const split_places *places, 
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#define VBMI2 __attribute__((target("avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
-
-static const uint8_t numbers[64] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-                                    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                    44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+#include "vbmi2.h"
 
 // 16 places at once, wherever there are fewer: what is too much is written over.
 VBMI2 static inline void store_places(split_places *places, size_t k, __m128i numbers_of_hits, __m512i origin) {
@@ -55,12 +49,12 @@ VBMI2 static inline void store_places(split_places *places, size_t k, __m128i nu
 
 VBMI2 static inline size_t places_vbmi2(
     const uint8_t *p, uint32_t origin, size_t n, uint8_t separator, size_t k, split_places *places) {
-  __m512i needle = _mm512_set1_epi8((char)separator), all = _mm512_loadu_si512(numbers);
+  __m512i needle = _mm512_set1_epi8((char)separator);
   for (size_t at = 0; at < n; at += 64) {
     uint64_t hits = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p + at), needle);
     if (n - at < 64) hits = _bzhi_u64(hits, (unsigned)(n - at));
     int count = (int)__builtin_popcountll(hits);
-    __m512i found = _mm512_maskz_compress_epi8(hits, all);
+    __m512i found = bit_numbers(hits);
     __m512i from = _mm512_set1_epi32((int)(origin + (uint32_t)at));
     store_places(places, k, _mm512_castsi512_si128(found), from);
     if (__builtin_expect(count > 16, 0)) {
@@ -162,10 +156,7 @@ VBMI2 static size_t split_vbmi2(
 
 static split_rows *best_split_rows(void) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
-    return split_vbmi2;
+  if (has_vbmi2()) return split_vbmi2;
 #endif
   return split_plain;
 }

@@ -328,9 +328,15 @@ typedef struct {
   int32_t stop;
   /// Whether a line must have just `width` fields.
   int32_t is_complete;
+  /// Whether an empty field is NULL in quotes, too.
+  int32_t is_empty_null;
 } ck_csv_plan;
-/// Fields of lines of separated values. Empty fields are NULL. Rows as in ck_json_lines.
+/// Fields of lines of separated values, as ck_lines finds lines. Empty fields are NULL. Rows as in ck_json_lines.
 size_t ck_csv_lines(
+    const ck_csv_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
+    uint32_t *rows, uint8_t *is_bad);
+/// The same without the processor's own instructions.
+size_t ck_csv_lines_plain(
     const ck_csv_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
     uint32_t *rows, uint8_t *is_bad);
 /// Takes the escapes out of a quoted field and gives the length.
