@@ -67,17 +67,60 @@ import Testing
   @Test func leavesOutRowsThatFailAComparison() throws {
     let text = (0..<200).map { "x\($0),\($0 % 7 == 0 ? "no" : "\($0 % 5)"),y" }.joined(separator: "\n")
     let all = try rows(Self.decoding(), text)
-    let few = [PushedFilter(column: 1, .greater, .integer(3)), PushedFilter(column: 0, .equal, .string("x4"))]
+    let few = [PushedFilter(column: 1, .greater, .integer(3))]
     #expect(try rows(Self.decoding(), text, filters: few) == all.filter { $0[1] == .integer(4) })
     let between = [PushedFilter(column: 1, .greaterOrEqual, .integer(1)), PushedFilter(column: 1, .less, .integer(3))]
     #expect(
       try rows(Self.decoding(), text, filters: between, columns: [0, 1])
         == all.filter { $0[1] == .integer(1) || $0[1] == .integer(2) }.map { Array($0[0...1]) })
+    let one = few + [PushedFilter(column: 0, .equal, .string("x4"))]
+    #expect(try rows(Self.decoding(), text, filters: one) == [["x4", .integer(4), "y"]])
     // Where faults count, all rows are looked at.
     let skipping = try Self.decoding(.init(), .skip)
     let decoder = try skipping.makeDecoder(columns: [0, 1], filters: few)
     #expect(try decode(decoder, text).rowCount == all.count { $0[1] != .null })
     #expect(decoder.badRecordCount == 29)
+  }
+
+  /// Texts up to eight bytes and longer ones, in quotes and with escapes, which are not looked into.
+  @Test(arguments: ["", "x", "seven77", "eight888", "nine99999", "a text that is a good deal longer"])
+  func leavesOutRowsOfOtherTexts(text: String) throws {
+    let others = [
+      "y", "eight889", "nine99998", "a text that is a good deal longen", "a text that is a good deal longer ", "",
+    ]
+    let lines = ([text] + others).flatMap { [$0, "\"\($0)\"", "\"\($0)\\\"\""] }
+    let schema = Schema([StructField("a", .string), StructField("b", .integer)])
+    let decoding = try Self.decoding(CSVDialect(nullValue: "none"), schema: schema)
+    let all = lines.map { $0 + ",1" }.joined(separator: "\n")
+    let found = try rows(decoding, all, filters: [PushedFilter(column: 0, .equal, .string(text))])
+    #expect(found.count { $0[0] == .string(text) } == 2)
+    #expect(found.count { $0[0] != .string(text) } == lines.count { $0.contains("\\") })
+  }
+
+  @Test func leavesOutRowsOfOtherTimes() throws {
+    let schema = Schema([
+      StructField("at", .timestamp), StructField("local", .timestampNTZ), StructField("day", .date),
+      StructField("n", .integer),
+    ])
+    let times = (0..<96).map { hour -> String in
+      let text = "2026-01-0\(1 + hour / 24) \(hour % 24 < 10 ? "0" : "")\(hour % 24):30:00"
+      return "\(text),\(text),\(text.prefix(10)),\(hour)"
+    }
+    let text = (times + [",,,96", "no,no,no,97"]).joined(separator: "\n")
+    let decoding = try Self.decoding(schema: schema)
+    let day: Int64 = 20_454, micros: Int64 = 86_400_000_000
+    let late = try [
+      PushedFilter(column: 0, .greaterOrEqual, .integer((day + 2) * micros)),
+      PushedFilter(column: 1, .greater, .integer((day + 2) * micros)),
+      PushedFilter(column: 2, .greater, .integer(day + 1)),
+    ].map { try rows(decoding, text, filters: [$0], columns: [3, 0, 1, 2]).map { $0[0] } }
+    #expect(late == Array(repeating: (48..<96).map { .integer($0) }, count: 3))
+    // What nearly all rows pass is left alone for a while; the rows that fail are left out afterwards.
+    let decoder = try decoding.makeDecoder(
+      columns: [3, 0], filters: [PushedFilter(column: 0, .less, .integer((day + 3) * micros))])
+    let early = times.prefix(40).joined(separator: "\n")
+    let found = try [early, text, text].map { try decode(decoder, $0).rowCount }
+    #expect(found == [40, 98, 72])
   }
 
   @Test func readsDoubledQuotes() throws {

@@ -42,7 +42,7 @@ public struct AccessLogDecoding: Decoding {
   }
 }
 
-/// Decodes access-log lines. Conditions on the status are tested before a line becomes a row.
+/// Decodes access-log lines. Conditions on the status are tested before a line becomes a row, those on other fields before it gets values.
 final class AccessLogDecoder: LineDecoder {
   let types: [DataType]
   private let columns: [Int]
@@ -54,9 +54,10 @@ final class AccessLogDecoder: LineDecoder {
   let windows = LineWindows()
   var faults: FaultHandler
   private var times = AccessLogTime()
-  private let rules = SpanRules(isText: true, zone: .utc) { text, count, target in
+  private static let rules = SpanRules(isText: true, zone: .utc) { text, count, target in
     AccessLogText.unescape(text, count, target)
   }
+  private var filter = SpanFilter(rules: AccessLogDecoder.rules)
 
   init(schema: Schema, ownCount: Int, columns: [Int], filters: [PushedFilter], badRecords: BadRecordPolicy) {
     types = columns.map { schema.types[$0] }
@@ -69,9 +70,15 @@ final class AccessLogDecoder: LineDecoder {
     let isComplete = badRecords != .null || columns.contains { $0 >= ownCount }
     let deepest = isComplete ? ownCount - 1 : (columns.max() ?? 0)
     plan.last = Self.last(deepest)
-    for filter in filters where filter.column == Int(CK_STATUS) {
-      guard case .integer(let value) = filter.value, let status = Int32(exactly: value) else { continue }
-      restrict(filter.comparison, status)
+    for filter in filters {
+      let type = schema.types[filter.column]
+      if filter.column == Int(CK_STATUS) {
+        guard case .integer(let value) = filter.value, let status = Int32(exactly: value) else { continue }
+        restrict(filter.comparison, status)
+      } else if !isComplete && columns.contains(filter.column) && type != .timestamp {
+        // Times are written in a way of their own.
+        self.filter.add(filter, column: filter.column, type: type)
+      }
     }
     for column in Set(columns) where column < ownCount { table.use(column) }
   }
@@ -99,9 +106,10 @@ final class AccessLogDecoder: LineDecoder {
 
   func decode(_ block: LineBlock) throws -> (rowCount: Int, columns: [ColumnVector]) {
     table.reserve(block.count)
-    let rows = ck_access_lines(
+    let found = ck_access_lines(
       &plan, block.base, block.lines, block.count, UnsafePointer(table.columns), table.lines, table.isBad)
-    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    let rows = filter.apply(to: table, found, base: block.base)
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: Self.rules)
     let made = zip(columns, types).map { column, type in
       column < ownCount ? self.column(column, type, window, table.spans(column), rows, table.isBad) : nil
     }
@@ -117,7 +125,7 @@ final class AccessLogDecoder: LineDecoder {
   }
 
   func probes(_ block: LineBlock) -> [FaultProbe] {
-    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: rules)
+    let window = SpanWindow(base: block.base, owner: block.owner, isASCII: block.isASCII, rules: Self.rules)
     return columns.indices.filter { columns[$0] < ownCount }.map { index in
       let (column, type) = (columns[index], types[index])
       return FaultProbe(name: names[index], type: type, spans: table.spans(column)) {

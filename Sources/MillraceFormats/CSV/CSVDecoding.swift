@@ -84,7 +84,7 @@ final class CSVDecoder: BadRecordKeeper {
   private var lines = LineIndex()
   private var faults: FaultHandler
   private let rules: SpanRules
-  private var filter = SpanFilter(isText: true)
+  private var filter: SpanFilter
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
@@ -125,6 +125,7 @@ final class CSVDecoder: BadRecordKeeper {
       [quote = dialect.quote, escape = dialect.escape] text, count, target in
       ck_csv_unescape(text, count, quote, escape, target)
     }
+    filter = SpanFilter(rules: rules)
     // Where faults count, those of rows that nobody wants do, too.
     for filter in filters where !isComplete && columns.contains(filter.column) {
       self.filter.add(filter, column: filter.column, type: schema.types[filter.column])

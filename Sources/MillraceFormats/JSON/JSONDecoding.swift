@@ -45,7 +45,7 @@ public struct JSONDecoding: Decoding {
   }
 
   /// Makes a decoder that looks for the fields of `columns` only; of `filters` it uses equality with a text and
-  /// comparisons with a whole number.
+  /// comparisons with a whole number or a time.
   public func makeDecoder(columns: [Int], filters: [PushedFilter]) throws -> any Decoder {
     JSONDecoder(
       schema: schema, columns: columns, filters: filters, badRecords: badRecords, corruptColumn: corruptColumn,
@@ -63,7 +63,7 @@ final class JSONDecoder: BadRecordKeeper {
   private let rules: SpanRules
   private var lines = LineIndex()
   private var faults: FaultHandler
-  private var filter = SpanFilter(isText: false)
+  private var filter: SpanFilter
 
   var badRecordCount: Int64 { faults.count }
   var keepsBadRecords: Bool { faults.keepsBadRecords }
@@ -100,6 +100,7 @@ final class JSONDecoder: BadRecordKeeper {
       return length == Int(bitPattern: UInt.max) ? nil : length
     }
     faults = FaultHandler(policy: badRecords, format: "json")
+    filter = SpanFilter(rules: rules)
     // Where faults count, those of rows that nobody wants do, too.
     for filter in filters where !isComplete {
       guard let field = shown.firstIndex(of: filter.column) else { continue }

@@ -110,18 +110,8 @@ extension SpanWindow {
   private func timestamps(
     _ type: DataType, _ spans: UnsafePointer<UInt64>, _ count: Int, _ isBad: UnsafeMutablePointer<UInt8>
   ) -> ColumnVector {
-    let isLocal = type == .timestampNTZ
-    var scanner = TimestampScanner(zone: rules.zone, isLocal: isLocal)
-    let isText = rules.isText
-    return values(type, spans, count, isBad) { (text, length, kind) -> Int64? in
-      if kind == CK_TEXT { return scanner.parse(text, length) }
-      // A JSON number is seconds since the epoch.
-      guard kind == CK_NUMBER, !isText, !isLocal, let seconds = WholeNumber.parse(text, length, lenient: false) else {
-        return nil
-      }
-      let (micros, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-      return overflow ? nil : micros
-    }
+    var timestamps = TimestampSpans(type, rules)
+    return values(type, spans, count, isBad) { (text, length, kind) -> Int64? in timestamps.parse(text, length, kind) }
   }
 
   private static func boolean(_ text: UnsafePointer<UInt8>, _ count: Int, _ kind: UInt32, isText: Bool) -> UInt8? {

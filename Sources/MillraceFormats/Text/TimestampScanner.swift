@@ -1,3 +1,4 @@
+import CKernels
 import MillraceColumnar
 
 /// Timestamps out of ISO text such as `2024-01-31T12:30:00.5Z`, and whatever else Spark's cast takes.
@@ -59,6 +60,32 @@ struct TimestampScanner {
       let minute = TwoDigits.parse(text + 14), hour < 24, minute < 60
     else { return nil }
     return (Int64(days) * 1440 + Int64(hour * 60 + minute)) * 60_000_000
+  }
+}
+
+/// Times of one type as a format writes them.
+struct TimestampSpans {
+  private var scanner: TimestampScanner
+  private let isText: Bool
+  private let isLocal: Bool
+
+  /// TIMESTAMP or TIMESTAMP_NTZ.
+  init(_ type: DataType, _ rules: SpanRules) {
+    isLocal = type == .timestampNTZ
+    isText = rules.isText
+    scanner = TimestampScanner(zone: rules.zone, isLocal: isLocal)
+  }
+
+  /// Microseconds since the epoch; nil for what is no time.
+  @inline(__always)
+  mutating func parse(_ text: UnsafePointer<UInt8>, _ length: Int, _ kind: UInt32) -> Int64? {
+    if kind == CK_TEXT { return scanner.parse(text, length) }
+    // A JSON number is seconds since the epoch.
+    guard kind == CK_NUMBER, !isText, !isLocal, let seconds = WholeNumber.parse(text, length, lenient: false) else {
+      return nil
+    }
+    let (micros, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? nil : micros
   }
 }
 
