@@ -99,6 +99,23 @@ public struct StringView: Sendable {
     }
   }
 
+  /// Whether none of the bytes of an inline view has its highest bit set.
+  @inlinable
+  package var isInlineASCII: Bool {
+    (word0 & 0x8080_8080_0000_0000) | (word1 & 0x8080_8080_8080_8080) == 0
+  }
+
+  /// The bytes `from ..< end` of an inline view, by shifts alone.
+  @inlinable
+  package func inlinePart(_ from: Int, _ end: Int) -> StringView {
+    let text = (UInt128(word1) << 32 | UInt128(word0 >> 32)) &>> UInt128(truncatingIfNeeded: 8 &* from)
+    let length = end &- from
+    let kept = text & ((1 &<< UInt128(truncatingIfNeeded: 8 &* length)) &- 1)
+    return StringView(
+      word0: UInt64(truncatingIfNeeded: kept) << 32 | UInt64(truncatingIfNeeded: length),
+      word1: UInt64(truncatingIfNeeded: kept >> 32))
+  }
+
   /// The bytes as a Swift string, broken UTF-8 replaced. For control paths and tests, not for rows.
   public var string: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 

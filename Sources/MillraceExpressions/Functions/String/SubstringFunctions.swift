@@ -53,14 +53,45 @@ enum SubstringFunctions {
   /// `substring(value, start, length)` of prepared arguments.
   private static func substring(_ name: String, _ arguments: [Expression]) -> Expression {
     let type = arguments[0].type
+    let isBinary = type == .binary
     return Bind.call(name, arguments, type) { vectors, count in
-      RowLoop.parts(vectors, count, type: type) { row in
-        slice(vectors[0].bytes(row), vectors[1].int(row), vectors[2].int(row), isBinary: type == .binary)
+      let (texts, starts, lengths) = (vectors[0], vectors[1], vectors[2])
+      return RowLoop.parts(vectors, count, type: type) { row in
+        slice(texts.views[texts.slot(row)], starts.int(row), lengths.int(row), isBinary: isBinary)
       }
     }
   }
 
+  /// `slice` of a view. Texts that lie in it, in ASCII, are cut without a branch on their length.
+  @inline(__always)
+  private static func slice(_ text: StringView, _ start: Int, _ length: Int, isBinary: Bool) -> StringView {
+    if text.isInline && (isBinary || text.isInlineASCII) {
+      let (from, end) = bounds(text.count, start, length)
+      return text.inlinePart(from, max(from, end))
+    }
+    return longSlice(text, start, length, isBinary: isBinary)
+  }
+
+  /// In ASCII, positions are those of bytes; those from the start need a look only at what stands before the end.
+  @inline(never)
+  private static func longSlice(_ text: StringView, _ start: Int, _ length: Int, isBinary: Bool) -> StringView {
+    text.withBytes { bytes in
+      let (from, end) = bounds(bytes.count, start, length)
+      // Where too few bytes are there, characters are.
+      if end <= from { return StringView() }
+      if isBinary || bytes.part(0..<(start < 0 ? bytes.count : end)).isASCII { return StringView(bytes, from..<end) }
+      return slice(bytes, start, length, isBinary: false)
+    }
+  }
+
   /// Spark's rule: 0 is the first position too, and a start before the text uses up length.
+  @inline(__always)
+  private static func bounds(_ total: Int, _ start: Int, _ length: Int) -> (from: Int, end: Int) {
+    let first = start > 0 ? start - 1 : start < 0 ? total + start : 0
+    return (min(max(first, 0), total), min(total, first + length))
+  }
+
+  /// `length` characters, or bytes, from position `start` on.
   static func slice(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ length: Int, isBinary: Bool) -> StringView {
     let isByteWise = isBinary || bytes.isASCII
     // Positions from the start need no count of the characters.
@@ -71,9 +102,7 @@ enum SubstringFunctions {
       return StringView(rest, 0..<rest.offset(ofCharacter: length))
     }
     let total = isByteWise ? bytes.count : bytes.characterCount
-    let first = start > 0 ? start - 1 : start < 0 ? total + start : 0
-    let end = total - first < length ? total : first + length
-    let from = min(max(first, 0), total)
+    let (from, end) = bounds(total, start, length)
     guard end > from else { return StringView() }
     if isByteWise { return StringView(bytes, from..<end) }
     return StringView(bytes, bytes.offset(ofCharacter: from)..<bytes.offset(ofCharacter: end))
