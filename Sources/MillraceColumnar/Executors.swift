@@ -176,6 +176,17 @@ public struct StringWriter {
     used += bytes.count
   }
 
+  /// Appends the text of a view to the present row; one that lies in the view without a branch on its length.
+  @inlinable
+  public mutating func append(_ view: StringView) {
+    if !view.isInline { return append(UnsafeRawBufferPointer(start: view.address, count: view.count)) }
+    // More than was reserved can be written, too: buffers end behind their capacity.
+    let target = reserve(view.count)
+    target.storeBytes(of: view.word0 >> 32 | view.word1 << 32, as: UInt64.self)
+    target.storeBytes(of: UInt32(truncatingIfNeeded: view.word1 >> 32), toByteOffset: 8, as: UInt32.self)
+    used &+= view.count
+  }
+
   /// Appends one byte to the present row.
   @inlinable
   public mutating func append(_ byte: UInt8) {
@@ -202,7 +213,8 @@ public struct StringWriter {
   /// Ends the present row with what was appended.
   @inlinable
   public mutating func end() {
-    out.base.assumingMemoryBound(to: StringView.self)[row] = arena.store(scratch, used)
+    out.base.assumingMemoryBound(to: StringView.self)[row] =
+      used <= StringView.inlineCapacity ? StringView(padded: scratch, used) : arena.store(scratch, used)
     row += 1
     used = 0
   }

@@ -65,7 +65,7 @@ extension UnsafeRawBufferPointer {
     var at = start
     while at <= last, let hit = memchr(base + at, first, last - at + 1) {
       at = base.distance(to: UnsafeRawPointer(hit))
-      if memcmp(base + at, wanted, needle.count) == 0 { return at }
+      if needle.count == 1 || memcmp(base + at, wanted, needle.count) == 0 { return at }
       at += 1
     }
     return nil

@@ -33,8 +33,9 @@ import Testing
     for (length, values) in zip(lengths, found) {
       #expect(values == texts.map { .string(Self.part($0, start, length)) }, "length \(length)")
     }
-    let left = try ScanPatternTests.evaluate(column, [("left", [.integer(Int64(start))])])
-    #expect(left == [texts.map { .string(Self.part($0, 1, start)) }])
+    let ends = try ScanPatternTests.evaluate(column, ["left", "right"].map { ($0, [.integer(Int64(start))]) })
+    #expect(ends[0] == texts.map { .string(Self.part($0, 1, start)) })
+    #expect(ends[1] == texts.map { .string(start <= 0 ? "" : Self.part($0, -start, 100)) })
   }
 
   /// A part is a view like any other: equal to that of the same text elsewhere.

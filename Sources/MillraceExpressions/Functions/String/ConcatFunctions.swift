@@ -30,12 +30,21 @@ enum ConcatFunctions {
       "concat", arguments, [isBinary ? .binary : .string], counts: 1...Int.max, context)
     if bound.count == 1 { return bound[0] }
     let type: DataType = isBinary ? .binary : .string
-    return Bind.call("concat", bound, type) { vectors, count in
-      RowLoop.strings(vectors, count, type: type) { row, writer in
-        for vector in vectors { writer.append(vector.bytes(row)) }
+    return Bind.call("concat", bound.flatMap { parts(of: $0, type) }, type) { vectors, count in
+      let texts = vectors.map { (views: $0.views, step: $0.isConstant ? 0 : 1) }
+      return RowLoop.strings(vectors, count, type: type) { row, writer in
+        for text in texts { writer.append(text.views[row * text.step]) }
         return true
       }
     }
+  }
+
+  /// The values that a concat puts together, which another one can put together as well; any other expression alone.
+  private static func parts(of expression: Expression, _ type: DataType) -> [Expression] {
+    if case .call(let function, let arguments) = expression, function.name == "concat", expression.type == type {
+      return arguments
+    }
+    return [expression]
   }
 
   private static func bindWithSeparator(_ arguments: [Expression], _ context: BindingContext) throws -> Expression {

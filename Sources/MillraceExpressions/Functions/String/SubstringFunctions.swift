@@ -22,11 +22,11 @@ enum SubstringFunctions {
       (arguments: [Expression], context: BindingContext) in
       let bound = try Arguments.coerce("right", arguments, [.string, .integer], context)
       return Bind.call("right", bound, .string) { vectors, count in
-        RowLoop.parts(vectors, count) { row in
-          let bytes = vectors[0].bytes(row)
-          let length = vectors[1].int(row)
-          if length <= 0 { return StringView() }
-          return slice(bytes, -length, Int(Int32.max), isBinary: false)
+        let (texts, lengths) = (vectors[0], vectors[1])
+        return RowLoop.parts(vectors, count) { row in
+          let length = lengths.int(row)
+          return length <= 0
+            ? StringView() : slice(texts.views[texts.slot(row)], -length, Int(Int32.max), isBinary: false)
         }
       }
     },
