@@ -298,7 +298,9 @@ static size_t csv_lines(
   // Most lines have as many fields as the line before.
   size_t fields = width;
   for (size_t i = 0; i < count;) {
-    csv_pass pass = find(plan, base, ck_span_offset(lines[i]), limit, &ends);
+    // Records with line ends in them are read one by one.
+    csv_pass pass = {0};
+    if (plan->are_lines) pass = find(plan, base, ck_span_offset(lines[i]), limit, &ends);
     size_t first_line = i;
     for (size_t k = 1; i < count; i++) {
       size_t start = ck_span_offset(lines[i]), end = start + ck_span_length(lines[i]);
@@ -324,7 +326,7 @@ static size_t csv_lines(
       k += fields;
     }
     finish_batch(&batch, plan, base, ends.places, columns);
-    // What the pass does not know, or a line of more fields than are gathered at once.
+    // What the pass does not know, or more fields than are gathered at once.
     if (i < count && (pass.is_odd || i == first_line)) {
       rows[batch.row] = (uint32_t)i;
       if (is_record(plan, base, lines[i])) take_single_line(plan, base, lines[i], columns, is_bad, &batch);

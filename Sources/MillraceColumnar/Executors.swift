@@ -194,6 +194,13 @@ public struct StringWriter {
     used += 1
   }
 
+  /// Appends one byte `count` times to the present row.
+  @inlinable
+  public mutating func append(repeating byte: UInt8, _ count: Int) {
+    reserve(count).initializeMemory(as: UInt8.self, repeating: byte, count: count)
+    used += count
+  }
+
   /// Appends the UTF-8 of a string to the present row.
   public mutating func append(_ string: String) {
     var copy = string

@@ -97,6 +97,30 @@ import Testing
     #expect(found.count { $0[0] != .string(text) } == lines.count { $0.contains("\\") })
   }
 
+  /// Records of a source that gives no lines, and such as were put together from lines.
+  @Test func lineEndsInRecordsAreText() throws {
+    let out = ByteBuffer()
+    for record in ["a\nb,1,x", "plain,2,y", "\"q\r\n,\",3,z", "c,4,\u{1B}"] {
+      Array(record.utf8).withUnsafeBytes { RecordEscaping.append($0, to: out) }
+    }
+    let decoder = try Self.decoding().makeDecoder(columns: [0, 1, 2], filters: [])
+    let escaped = MemoryBuffer(copying: out.bytes)
+    let batch = try decoder.decode(
+      UnsafeRawBufferPointer(start: escaped.base, count: out.count), owner: escaped,
+      origin: RecordOrigin(name: "test", offset: 0, isEscaped: true))
+    #expect(
+      batch.rows() == [
+        ["a\nb", .integer(1), "x"], ["plain", .integer(2), "y"], ["q\r\n,", .integer(3), "z"],
+        ["c", .integer(4), "\u{1B}"],
+      ])
+    var origin = RecordOrigin(name: "test", offset: 0)
+    origin.grouping = try recordRules(["multiline.continuation": #"^\s"#]).grouping
+    let lines = window("a\n b,1,x\nplain,2,y\n")
+    let joined = try decoder.decode(
+      UnsafeRawBufferPointer(start: lines.base, count: lines.capacity), owner: lines, origin: origin)
+    #expect(joined.rows() == [["a\n b", .integer(1), "x"], ["plain", .integer(2), "y"]])
+  }
+
   @Test func leavesOutRowsOfOtherTimes() throws {
     let schema = Schema([
       StructField("at", .timestamp), StructField("local", .timestampNTZ), StructField("day", .date),

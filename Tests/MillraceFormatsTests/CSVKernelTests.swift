@@ -59,7 +59,8 @@ import Testing
         let found = columns.withUnsafeBufferPointer { columns in
           var plan = ck_csv_plan(
             separator: 0x2C, quote: 0x22, escape: 0x5C, comment: 0, fields: columns.baseAddress, width: Int32(width),
-            stop: isComplete ? .max : Int32((numbers.last ?? 0) + 1), is_complete: isComplete ? 1 : 0, is_empty_null: 0)
+            stop: isComplete ? .max : Int32((numbers.last ?? 0) + 1), is_complete: isComplete ? 1 : 0, is_empty_null: 0,
+            are_lines: 1)
           return find(&plan, bytes, spans, spans.count, UnsafePointer(table.columns), table.lines, table.isBad)
         }
         #expect(found == spans.count)

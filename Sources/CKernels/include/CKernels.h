@@ -330,8 +330,10 @@ typedef struct {
   int32_t is_complete;
   /// Whether an empty field is NULL in quotes, too.
   int32_t is_empty_null;
+  /// Whether the lines are those of the text (as ck_lines finds them), so that none has a line end in it.
+  int32_t are_lines;
 } ck_csv_plan;
-/// Fields of lines of separated values, as ck_lines finds lines. Empty fields are NULL. Rows as in ck_json_lines.
+/// Fields of lines of separated values. Empty fields are NULL. Rows as in ck_json_lines.
 size_t ck_csv_lines(
     const ck_csv_plan *plan, const uint8_t *base, const uint64_t *lines, size_t count, uint64_t *const *columns,
     uint32_t *rows, uint8_t *is_bad);

@@ -120,7 +120,7 @@ final class CSVDecoder: BadRecordKeeper {
     plan = ck_csv_plan(
       separator: dialect.separator, quote: dialect.quote, escape: dialect.escape, comment: dialect.comment,
       fields: UnsafePointer(fieldMap), width: Int32(inFile.count), stop: isComplete ? .max : Int32(stop),
-      is_complete: isComplete ? 1 : 0, is_empty_null: dialect.nullValue.isEmpty ? 1 : 0)
+      is_complete: isComplete ? 1 : 0, is_empty_null: dialect.nullValue.isEmpty ? 1 : 0, are_lines: 1)
     rules = SpanRules(isText: true, zone: zone) {
       [quote = dialect.quote, escape = dialect.escape] text, count, target in
       ck_csv_unescape(text, count, quote, escape, target)
@@ -144,6 +144,7 @@ final class CSVDecoder: BadRecordKeeper {
     let skipped = dialect.hasHeader && origin.offset == 0 ? min(headerLines(start), lines.count) : 0
     let records = lines.spans.base + skipped
     table.reserve(lines.count)
+    plan.are_lines = lines.areLines ? 1 : 0
     let found = ck_csv_lines(
       &plan, start, records, lines.count - skipped, UnsafePointer(table.columns), table.lines, table.isBad)
     let window = SpanWindow(base: start, owner: owner, isASCII: lines.isASCII, rules: rules)

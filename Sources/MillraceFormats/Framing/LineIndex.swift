@@ -12,6 +12,9 @@ struct LineIndex: ~Copyable {
   /// Whether all bytes of the window are ASCII.
   private(set) var isASCII = true
 
+  /// Whether each record is one line as it stands in the window, so that nothing but line ends stands between records and none in them.
+  private(set) var areLines = true
+
   /// Number of records found last.
   var count: Int { spans.count }
 
@@ -34,6 +37,7 @@ struct LineIndex: ~Copyable {
   mutating func find(in bytes: UnsafeRawBufferPointer, of origin: RecordOrigin) throws {
     spans.removeAll()
     isASCII = true
+    areLines = origin.grouping == nil
     lineCount = 0
     guard let base = bytes.baseAddress, bytes.count > 0 else { return }
     guard bytes.count < Self.windowLimit else {
@@ -101,7 +105,9 @@ struct LineIndex: ~Copyable {
       let start = ck_span_offset(spans.base[index])
       let line = UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + ck_span_length(spans.base[index])])
       let length = RecordEscaping.unescape(line)
-      if length < line.count { spans.base[index] = ck_span(start, length, UInt32(CK_TEXT)) }
+      if length == line.count { continue }
+      areLines = false
+      spans.base[index] = ck_span(start, length, UInt32(CK_TEXT))
     }
   }
 }

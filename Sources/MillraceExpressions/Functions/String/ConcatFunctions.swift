@@ -51,14 +51,31 @@ enum ConcatFunctions {
     try Arguments.expectCount("concat_ws", arguments, 1...Int.max)
     let expected: [ExpectedType] = [.string, .oneOf([.string, .type(.array(.string))])]
     let bound = try Arguments.coerce("concat_ws", arguments, expected, counts: 1...Int.max, context)
+    let hasLists = bound.contains { $0.type.elementType != nil }
     return Bind.call("concat_ws", bound, .string, isNullable: bound[0].isNullable) { vectors, count in
-      RowLoop.strings(vectors, count, strict: 1) { row, writer in
+      if !hasLists { return joined(vectors, count) }
+      return RowLoop.strings(vectors, count, strict: 1) { row, writer in
         var isFirst = true
         for vector in vectors.dropFirst() where !vector.isNull(row) {
           append(vector, row, vectors[0], &isFirst, &writer)
         }
         return true
       }
+    }
+  }
+
+  /// The strings behind the first that are not NULL, with the first between them.
+  private static func joined(_ vectors: [ColumnVector], _ count: Int) -> ColumnVector {
+    let texts = vectors.map { (views: $0.views, step: $0.isConstant ? 0 : 1, nulls: $0.mayHaveNulls ? $0 : nil) }
+    return RowLoop.strings(vectors, count, strict: 1) { row, writer in
+      var isFirst = true
+      for index in 1..<texts.count {
+        if let nulls = texts[index].nulls, nulls.isNull(row) { continue }
+        if !isFirst { writer.append(texts[0].views[row * texts[0].step]) }
+        isFirst = false
+        writer.append(texts[index].views[row * texts[index].step])
+      }
+      return true
     }
   }
 

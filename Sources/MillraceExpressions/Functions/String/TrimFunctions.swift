@@ -128,7 +128,9 @@ enum TrimFunctions {
     if missing <= 0 { return writer.append(bytes.part(0..<bytes.offset(ofCharacter: length))) }
     if !isLeft { writer.append(bytes) }
     let fillerLength = filler.characterCount
-    if fillerLength > 0 {
+    if filler.count == 1 {
+      writer.append(repeating: filler[0], missing)
+    } else if fillerLength > 0 {
       for _ in 0..<(missing / fillerLength) { writer.append(filler) }
       writer.append(filler.part(0..<filler.offset(ofCharacter: missing % fillerLength)))
     }
