@@ -85,10 +85,8 @@ final class JSONDecoder: BadRecordKeeper {
     fieldOfColumn = columns.map { $0 == corruptColumn ? nil : field($0) }
     let shown = wanted
     var required: [(field: Int, text: String)] = []
-    for filter in filters where filter.comparison == .equal && filter.column != corruptColumn {
-      guard schema.fields[filter.column].type == .string, case .string(let text) = filter.value else { continue }
-      // U+FFFD may stand for bytes that are no UTF-8.
-      if text.unicodeScalars.contains("\u{FFFD}") { continue }
+    for filter in filters where filter.column != corruptColumn {
+      guard let text = filter.requiredText(of: schema.fields[filter.column].type) else { continue }
       required.append((field(filter.column), text))
     }
     names = shown.map { schema.fields[$0].name }

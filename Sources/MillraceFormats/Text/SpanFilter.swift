@@ -36,13 +36,8 @@ struct SpanFilter {
   }
 
   private func test(_ filter: PushedFilter, _ type: DataType) -> Test? {
-    if case .string(let text) = filter.value {
-      // U+FFFD may stand for bytes that are no UTF-8.
-      guard type == .string, rules.isText, filter.comparison == .equal, !text.unicodeScalars.contains("\u{FFFD}") else {
-        return nil
-      }
-      return .text(SpanText(text))
-    }
+    // Scanners of other formats look for texts themselves.
+    if rules.isText, let text = filter.requiredText(of: type) { return .text(SpanText(text)) }
     guard case .integer(let value) = filter.value, let range = Self.range(filter.comparison, value) else { return nil }
     switch type {
     case .byte: return Self.whole(Int8.self, range)
@@ -145,6 +140,16 @@ struct SpanFilter {
       count &+= passes(spans[row]) ? 1 : 0
     }
     return count
+  }
+}
+
+extension PushedFilter {
+  /// The text that a column must hold byte by byte, if that is the condition. U+FFFD may stand for bytes that are no UTF-8.
+  func requiredText(of type: DataType) -> String? {
+    guard type == .string, comparison == .equal, case .string(let text) = value,
+      !text.unicodeScalars.contains("\u{FFFD}")
+    else { return nil }
+    return text
   }
 }
 
